@@ -1,0 +1,64 @@
+"""The whole plugin contract: every hook convviz calls, one docstring a hook.
+
+A plugin is a module (or object) that an entry point names. The entry-point group says which
+hook is asked for, the entry's name what it is called:
+
+| group | hook | the entry's name is |
+|---|---|---|
+| `convviz.explainers` | `convviz_explainers` | the explainer's name, or the prefix of a family |
+| `convviz.models` | `convviz_load_model` | the scheme of a model source |
+| `convviz.datasets` | `convviz_open_dataset` | the scheme of a data-set source |
+| `convviz.metrics` | `convviz_metrics` | the metric's name |
+| `convviz.commands` | `convviz_commands` | the subcommand's name |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import typer
+
+    from .datasets import Dataset
+    from .explainers import DatasetExplainer, Explainer
+    from .model import Model
+
+hookspec = pluggy.HookspecMarker("convviz")
+hookimpl = pluggy.HookimplMarker("convviz")
+
+
+@hookspec
+def convviz_explainers() -> Sequence[type[Explainer] | type[DatasetExplainer]]:  # type: ignore[empty-body]
+    """Return the explainer classes of this plugin.
+
+    One class takes the entry point's name. Several are a family: each is called
+    `<entry>.<class name in snake_case>`.
+    """
+
+
+@hookspec(firstresult=True)
+def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
+    """Load the model that a source names, or return None where this plugin does not know it.
+
+    `source` is what follows the scheme ("resnet50@IMAGENET1K_V2" of
+    "torchvision:resnet50@IMAGENET1K_V2"), without its query; `options` holds the query
+    ("?weights=none") merged with the keyword arguments given to `load_model`.
+    """
+
+
+@hookspec(firstresult=True)
+def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
+    """Open the data set that a source names, or return None where this plugin does not know it."""
+
+
+@hookspec
+def convviz_metrics() -> Mapping[str, Callable[..., float]]:  # type: ignore[empty-body]
+    """Return quality metrics of explanations by name."""
+
+
+@hookspec
+def convviz_commands(cli: typer.Typer) -> None:
+    """Add subcommands to the command line."""

@@ -1,0 +1,17 @@
+"""Result -> pictures. One module a result type; `style` holds what they share."""
+
+from __future__ import annotations
+
+import importlib
+
+from ..results import Result
+from .style import Picture, Scene
+
+__all__ = ["Picture", "Scene", "render"]
+
+
+def render(result: Result, scene: Scene) -> list[Picture]:
+    """Draw a result: one or more pictures, ready to write or to embed."""
+    module = importlib.import_module(f".{result.kind}", __package__)
+    pictures: list[Picture] = module.draw(result, scene)
+    return pictures

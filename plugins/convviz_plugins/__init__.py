@@ -1,0 +1,1 @@
+"""Everything convviz ships as plugins: explainers, model and data sources."""
