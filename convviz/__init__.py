@@ -17,6 +17,9 @@ _HOME = {
     "Mask": "results",
     "Matches": "results",
     "Model": "model",
+    "ModelError": "errors",
+    "ParameterError": "errors",
+    "Partial": "explainers",
     "Points": "results",
     "Preprocess": "preprocess",
     "Stack": "results",
@@ -24,9 +27,12 @@ _HOME = {
     "Target": "targets",
     "Tiles": "results",
     "Unit": "targets",
+    "UnknownNameError": "errors",
     "explain": "pipeline",
     "hookimpl": "hookspecs",
     "load_image": "images",
+    "make_batch": "images",
+    "track": "progress",
 }
 
 __all__ = sorted(_HOME)
