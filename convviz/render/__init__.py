@@ -1,11 +1,11 @@
-"""Result -> pictures. One module a result type; `style` holds what they share."""
+"""Result -> pictures. One module a result type; `style` and `colour` hold what they share."""
 
 from __future__ import annotations
 
 import importlib
 
 from ..results import Result
-from .style import Picture, Scene
+from .style import Picture, Scene, look
 
 __all__ = ["Picture", "Scene", "render"]
 
@@ -13,5 +13,6 @@ __all__ = ["Picture", "Scene", "render"]
 def render(result: Result, scene: Scene) -> list[Picture]:
     """Draw a result: one or more pictures, ready to write or to embed."""
     module = importlib.import_module(f".{result.kind}", __package__)
-    pictures: list[Picture] = module.draw(result, scene)
+    with look():
+        pictures: list[Picture] = module.draw(result, scene)
     return pictures

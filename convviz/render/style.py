@@ -1,23 +1,62 @@
-"""What all pictures share: colours, type, the figure they start from and the PNG they end as."""
+"""What all pictures share: type, the figure they start from, their title and the PNG they end as.
+
+A picture is laid out like this: a bold title, a quiet second line that says which model and
+image, the panels, and small notes under them. `render()` draws everything inside `look()`, so
+a user's own matplotlib settings neither change our pictures nor are changed by them.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 SEQUENTIAL = "viridis"
 DIVERGING = "RdBu_r"
 INK = "#1f2430"
 MUTED = "#667085"
+FAINT = "#d0d5dd"
 ACCENT = "#d9480f"
 PAPER = "#ffffff"
 DPI = 120
+TITLE_POINTS, TEXT_POINTS, SMALL_POINTS = 13.0, 9.5, 8.5
+
+CRISP_BELOW = 100
+"""Images with a shorter side below this are drawn with hard pixel edges."""
+
+_LOOK = {
+    "font.family": "DejaVu Sans",
+    "font.size": TEXT_POINTS,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": TEXT_POINTS,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 5.0,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": SMALL_POINTS,
+    "ytick.labelsize": SMALL_POINTS,
+    "legend.frameon": False,
+    "legend.fontsize": SMALL_POINTS,
+    "hatch.linewidth": 0.6,
+    "hatch.color": "#98a2b3",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +77,26 @@ class Scene:
     names: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
 
+    def photo(self, index: int) -> np.ndarray | None:
+        """Return the photo of one image, uint8 `[H, W, 3]`, or None."""
+        if self.photos is None or index >= len(self.photos):
+            return None
+        return np.asarray(self.photos[index].cpu())
+
+    def title(self, index: int | None = None, what: str = "") -> str:
+        """Say what is drawn: explainer, layer, and the target of one image where given."""
+        parts = [self.explainer, self.layer, what]
+        if index is not None and index < len(self.targets):
+            parts.append(self.targets[index])
+        return " — ".join(readable(part, 90) for part in parts if part)
+
+    def subtitle(self, index: int | None = None, *more: str) -> str:
+        """Say which model, and which image where an index is given."""
+        parts = [self.model]
+        if index is not None and index < len(self.names):
+            parts.append(shortened_path(self.names[index]))
+        return "  ·  ".join(readable(part, 90) for part in (*parts, *more) if part)
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -54,15 +113,151 @@ class Picture:
     caption: str = ""
 
 
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw with the project's own settings, whatever the user's matplotlib settings are."""
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", _LOOK]):
+        yield
+
+
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of this size in inches, free of pyplot's global state."""
+    """Return an empty figure of this size in inches, free of pyplot's global state.
+
+    The size is that of the panels; `title_block` makes room above and below them.
+    """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=DPI, facecolor=PAPER, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor=PAPER, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05)  # type: ignore[union-attr,call-arg]
+    return figure
+
+
+def title_block(figure: Figure, title: str, subtitle: str = "", notes: Sequence[str] = ()) -> None:
+    """Put the title above the panels and notes under them, making the figure taller for both.
+
+    Call it once, after the figure has its size; long lines are wrapped to the figure's width.
+    """
+    width, height = figure.get_size_inches()
+    blocks = [
+        (wrapped(title, width, TITLE_POINTS), TITLE_POINTS, INK, "bold"),
+        (wrapped(subtitle, width, TEXT_POINTS), TEXT_POINTS, MUTED, "normal"),
+    ]
+    foot = [line for note in notes if note for line in wrapped(note, width, SMALL_POINTS)]
+    above = sum(len(lines) * _line(points) for lines, points, *_ in blocks) + 0.1
+    below = len(foot) * _line(SMALL_POINTS) + (0.12 if foot else 0.0)
+    total = height + above + below
+    figure.set_size_inches(width, total)
+    figure.get_layout_engine().set(  # type: ignore[union-attr]
+        rect=(0, below / total, 1, height / total)  # type: ignore[call-arg]
+    )
+    at = total - 0.02
+    for lines, points, colour, weight in blocks:
+        at = _write(figure, lines, at, points, color=colour, weight=weight)
+    _write(figure, foot, below - 0.12, SMALL_POINTS, color=MUTED)
 
 
 def to_png(figure: Figure) -> bytes:
-    """Write a figure as PNG bytes, the same bytes for the same figure."""
+    """Write a figure as PNG bytes, cut to what is drawn; the same bytes for the same figure."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.savefig(
+        buffer, format="png", metadata={"Software": None}, bbox_inches="tight", pad_inches=0.14
+    )
     return buffer.getvalue()
+
+
+def picture_name(index: int, count: int, stem: str = "picture") -> str:
+    """Name the picture of one image: the stem alone where there is only one."""
+    return stem if count == 1 else f"{stem}-{index}"
+
+
+def bare(ax: Axes) -> Axes:
+    """Take ticks and labels off, leaving a thin frame."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    return ax
+
+
+def panel_title(ax: Axes, text: str, limit: int = 60) -> None:
+    """Write a short title above a panel, on the left."""
+    ax.set_title(readable(text, limit), loc="left", color=INK)
+
+
+def show_pixels(ax: Axes, pixels: np.ndarray, **options: Any) -> AxesImage:
+    """Draw an image: small ones crisp, pixel by pixel; large ones smooth."""
+    small = min(pixels.shape[:2]) < CRISP_BELOW
+    options.setdefault("interpolation", "nearest" if small else "antialiased")
+    return bare(ax).imshow(pixels, **options)
+
+
+def colour_bar(
+    figure: Figure, image: Any, axes: Any, label: str = "", extend: str = "neither"
+) -> Colorbar:
+    """Draw a colour bar at the right of the axes, with the unit as its label."""
+    bar = figure.colorbar(image, ax=axes, extend=extend, fraction=0.05, pad=0.02, aspect=24)
+    bar.set_label(readable(label, 60))
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=2, width=0.6)
+    return bar
+
+
+def outlined(text: Any, colour: str = INK, width: float = 2.5) -> Any:
+    """Give a text (or line) an outline, so that it can be read on any photo."""
+    from matplotlib.patheffects import withStroke
+
+    text.set_path_effects([withStroke(linewidth=width, foreground=colour)])
+    return text
+
+
+def number(value: float) -> str:
+    """Write a number for a reader: about three figures, no needless exponent."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return str(value)
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.2e}"
+    digits = 0 if abs(value) >= 1000 else 2 if abs(value) >= 0.1 or value == 0 else 4
+    return f"{value:.{digits}f}"
+
+
+def readable(text: str, limit: int = 80) -> str:
+    """Make a text fit to draw: one line, no glyph that the font lacks, shortened in the middle."""
+    line = " ".join(str(text).split())
+    line = "".join(c if c in " " or ord(c) in _glyphs() else "□" for c in line)
+    if len(line) <= limit:
+        return line
+    head = (limit - 1) * 2 // 3
+    return f"{line[:head]}…{line[len(line) - (limit - 1 - head) :]}"
+
+
+def shortened_path(name: str) -> str:
+    """Return the last part of a path, for a title."""
+    return str(name).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or str(name)
+
+
+def wrapped(text: str, width: float, points: float) -> list[str]:
+    """Break a text into lines that fit a width in inches at a type size."""
+    columns = max(20, int(width * 72 / (points * 0.6)))
+    return textwrap.wrap(readable(text, 1000), columns)
+
+
+def _write(figure: Figure, lines: Sequence[str], top: float, points: float, **how: Any) -> float:
+    """Write lines downwards from a height in inches; return the height under them."""
+    height = figure.get_size_inches()[1]
+    for line in lines:
+        figure.text(0.012, top / height, line, va="top", ha="left", size=points, **how)
+        top -= _line(points)
+    return top
+
+
+def _line(points: float) -> float:
+    """Return the height in inches of a line of type."""
+    return points * 1.4 / 72
+
+
+@functools.cache
+def _glyphs() -> frozenset[int]:
+    from matplotlib import font_manager
+
+    path = font_manager.findfont("DejaVu Sans")
+    return frozenset(font_manager.get_font(path).get_charmap())
