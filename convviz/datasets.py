@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from .images import Affine
+from .errors import ImageError, ParameterError
+from .images import Affine, load_image
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """What `convviz_open_dataset` returns: an ordered list of photos.
 
@@ -45,3 +50,218 @@ class Items(Protocol):
     def affine(self, index: int) -> Affine:
         """Map model-input pixel corners back to those of the original photo."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class PathDataset:
+    """Image files, one an item, read when they are asked for.
+
+    Attributes:
+        name: for a reader.
+        paths: the files.
+        ids: one an item; unique.
+        labels: one class index an item, or None.
+        classes: names of the classes.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    ids: tuple[str, ...]
+    labels: tuple[int | None, ...]
+    classes: tuple[str, ...] = ()
+
+    def load(self, index: int) -> np.ndarray:
+        """Read one photo, uint8 `[h, w, 3]`."""
+        return load_image(self.paths[index])
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayDataset:
+    """Photos in memory.
+
+    Attributes:
+        name: for a reader.
+        images: uint8 `[n, h, w, 3]`, `[n, h, w, 1]` or `[n, h, w]`.
+        ids: one an item; unique.
+        labels: one class index an item, or None.
+        classes: names of the classes.
+    """
+
+    name: str
+    images: np.ndarray
+    ids: tuple[str, ...]
+    labels: tuple[int | None, ...]
+    classes: tuple[str, ...] = ()
+
+    def load(self, index: int) -> np.ndarray:
+        """Return one photo, uint8 `[h, w, 3]`."""
+        return as_photo(self.images[index])
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceDataset:
+    """A torch data set, or any sequence, of PIL images or uint8 arrays, alone or with a label."""
+
+    name: str
+    source: Any
+    ids: tuple[str, ...]
+    labels: tuple[int | None, ...]
+    classes: tuple[str, ...] = ()
+
+    def load(self, index: int) -> np.ndarray:
+        """Return one photo, uint8 `[h, w, 3]`."""
+        photo, _ = _parts(self.source[index])
+        return as_photo(photo)
+
+
+def as_dataset(source: Any) -> Dataset:
+    """Open whatever `analyze` accepts as a data set.
+
+    Args:
+        source: a source string or folder, a list of paths, a Dataset, a pair (images, labels)
+            of arrays, one array of images, or a torch data set of PIL images.
+    """
+    if isinstance(source, str | Path):
+        from . import registry
+
+        dataset = registry.open_dataset(str(source))
+    elif isinstance(source, Dataset):
+        dataset = source
+    elif _is_array(source):
+        dataset = array_dataset(source, None)
+    elif isinstance(source, tuple) and len(source) == 2 and _is_array(source[0]):
+        dataset = array_dataset(*source)
+    elif isinstance(source, list | tuple) and all(isinstance(p, str | Path) for p in source):
+        dataset = from_paths(source)
+    elif hasattr(source, "__getitem__") and hasattr(source, "__len__"):
+        dataset = from_sequence(source)
+    else:
+        raise ParameterError(
+            f"{type(source).__name__} is not a data set; allowed are a folder or source string, "
+            "a list of paths, (images, labels) arrays, a torch data set of PIL images, or an "
+            "object with name, ids, labels, classes and load(index)"
+        )
+    return checked(dataset)
+
+
+def checked(dataset: Dataset) -> Dataset:
+    """Return a data set that keeps its contract: items, unique ids, labels within the classes."""
+    n = len(dataset.ids)
+    if not n:
+        raise ParameterError(f"data set {dataset.name!r} is empty")
+    if len(set(dataset.ids)) != n:
+        seen: set[str] = set()
+        twice = next(i for i in dataset.ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
+        raise ParameterError(f"data set {dataset.name!r} has the id {twice!r} twice")
+    if len(dataset.labels) != n:
+        raise ParameterError(
+            f"data set {dataset.name!r} has {n} items and {len(dataset.labels)} labels"
+        )
+    wrong = [v for v in dataset.labels if v is not None and not 0 <= v < len(dataset.classes)]
+    if wrong:
+        raise ParameterError(
+            f"data set {dataset.name!r} has label {wrong[0]} and {len(dataset.classes)} classes"
+        )
+    return dataset
+
+
+def from_paths(paths: Sequence[str | Path]) -> PathDataset:
+    """Make a data set of image files; their paths are the ids."""
+    found = tuple(Path(p) for p in paths)
+    return PathDataset(
+        name=f"{len(found)} files",
+        paths=found,
+        ids=tuple(readable(str(p)) for p in found),
+        labels=(None,) * len(found),
+    )
+
+
+def array_dataset(
+    images: Any, labels: Any = None, classes: Sequence[str] = (), name: str = "arrays"
+) -> ArrayDataset:
+    """Make a data set of photos in memory.
+
+    Args:
+        images: uint8 `[n, h, w, 3]`, `[n, h, w, 1]` or `[n, h, w]`.
+        labels: class indices `[n]`, class names, or None.
+        classes: names of the classes; made from the labels when empty.
+        name: for a reader.
+    """
+    photos = np.asarray(images)
+    if photos.dtype != np.uint8 or photos.ndim not in (3, 4):
+        raise ParameterError(
+            "images must be uint8 [n, h, w, 3] or [n, h, w] (the model's Preprocess does the "
+            f"rest), not {photos.dtype} {list(photos.shape)}"
+        )
+    known, names = as_labels(labels, len(photos), classes)
+    digits = len(str(len(photos) - 1))
+    ids = tuple(f"{i:0{digits}d}" for i in range(len(photos)))
+    return ArrayDataset(name, photos, ids, known, names)
+
+
+def from_sequence(source: Any) -> SequenceDataset:
+    """Make a data set of a torch data set; labels come from `.targets` or from the items."""
+    n = len(source)
+    labels = getattr(source, "targets", None)
+    if labels is None and n and _parts(source[0])[1] is not None:
+        labels = [_parts(source[i])[1] for i in range(n)]
+    known, classes = as_labels(labels, n, tuple(map(str, getattr(source, "classes", ()))))
+    digits = len(str(max(n - 1, 0)))
+    ids = tuple(f"{i:0{digits}d}" for i in range(n))
+    return SequenceDataset(type(source).__name__, source, ids, known, classes)
+
+
+def as_labels(
+    labels: Any, count: int, classes: Sequence[str] = ()
+) -> tuple[tuple[int | None, ...], tuple[str, ...]]:
+    """Return labels as class indices (or None) and the names of the classes.
+
+    Args:
+        labels: class indices (negative: no label), class names, or None.
+        count: how many items there are.
+        classes: names of the classes; the sorted label names, or the numbers, when empty.
+    """
+    if labels is None:
+        return (None,) * count, ()
+    given = np.asarray(labels)
+    if given.shape != (count,):
+        raise ParameterError(f"{count} images need {count} labels, not {list(given.shape)}")
+    if given.dtype.kind in "US":
+        names = tuple(classes) or tuple(sorted({str(v) for v in given}))
+        return tuple(names.index(str(v)) for v in given), names
+    if given.dtype.kind not in "iub":
+        raise ParameterError(f"labels are class indices or names, not {given.dtype}")
+    known = tuple(int(v) if v >= 0 else None for v in given.tolist())
+    last = max((v for v in known if v is not None), default=-1)
+    return known, tuple(classes) or tuple(str(i) for i in range(last + 1))
+
+
+def as_photo(image: Any) -> np.ndarray:
+    """Return a PIL image or uint8 array as a photo, uint8 `[h, w, 3]`."""
+    photo = np.asarray(image.convert("RGB") if hasattr(image, "convert") else image)
+    if photo.dtype != np.uint8:
+        raise ImageError(
+            f"a photo is a PIL image or a uint8 array, not {photo.dtype} {list(photo.shape)}; "
+            "leave out the data set's own transform, the model's Preprocess does it"
+        )
+    if photo.ndim == 2:
+        photo = photo[..., None]
+    if photo.ndim != 3 or photo.shape[2] not in (1, 3) or not photo.size:
+        raise ImageError(f"a photo has shape [h, w, 3] or [h, w], not {list(photo.shape)}")
+    return np.ascontiguousarray(np.broadcast_to(photo, (*photo.shape[:2], 3)))
+
+
+def readable(name: str) -> str:
+    """Return a file name as valid Unicode: bytes that are none are written as escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array__") and hasattr(value, "ndim")
+
+
+def _parts(item: Any) -> tuple[Any, Any]:
+    """Split an item of a data set into photo and label (None where it has none)."""
+    if isinstance(item, tuple | list):
+        return item[0], (item[1] if len(item) > 1 else None)
+    return item, None

@@ -2,40 +2,129 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
+from . import images as intake
+from .errors import ParameterError
+from .explainers import DatasetExplainer
 from .explanation import Explanation
-from .images import Batch, Item, load_image
-from .model import Model
+from .images import Batch
+from .model import Forward, Model
+from .progress import track
+from .provenance import Named, blamed_on, check_result, describe_model, named, versions
+from .results import Result
+from .targets import Target, TargetSpec, Unit
 
 
-def explain(model: Model, images: Any, what: Any, target: Any = None, **params: Any) -> Any:
-    """Explain images: one Explanation, or a list of them for a list of explainers."""
-    several = isinstance(what, list)
-    explainers = what if several else [what]
-    paths = images if isinstance(images, list) else [images]
-    photos = [load_image(p) for p in paths]
-    pixels = torch.stack([torch.from_numpy(model.preprocess.cut(p)) for p in photos])
-    batch = Batch(
-        torch.stack([model.preprocess(p) for p in photos]).to(model.device),
-        pixels,
-        tuple(Item(str(p), str(p), (1, 0, 0, 0, 1, 0), x.shape[:2]) for p, x in zip(paths, photos)),
-    )
-    layers = {layer for e in explainers for layer in e.layers(model)}
-    forward = model.forward(batch.images, tuple(layers))
-    targets = model.resolve(target, forward)
-    done = [
-        Explanation(
-            result=e.explain(model, batch, targets, forward),
-            explainer=e,
-            name=type(e).__name__.lower(),
-            model={"name": model.name},
-            target=targets,
-            items=batch.items,
-            pixels=pixels,
+def explain(
+    model: Model | str, images: Any, what: Any, target: TargetSpec = None, **params: Any
+) -> Any:
+    """Explain images.
+
+    Args:
+        model: a Model, or a source that `load_model` understands.
+        images: one or several of: path, PIL image, uint8 array `[h, w, 3]` or `[h, w]`; or one
+            preprocessed float tensor `[N, C, H, W]`. None where no explainer needs an image.
+        what: the name of an explainer, an instance of one, or a list of these.
+        target: a class index or label name, a Unit, a list with one an image, or None for the
+            model's own top class; resolved once on the clean images.
+        params: parameters of the explainer; only with a single name.
+
+    Returns:
+        One Explanation, or a list of them where `what` is a list.
+    """
+    model = loaded(model)
+    who = named(what, params)
+    with model.session():
+        batch = _batch(model, images, who)
+        forward, targets = _clean_forward(model, batch, who, target)
+        done = [
+            _explain_one(model, batch, targets, forward, one)
+            for one in track(who, "explaining", total=len(who))
+        ]
+    return done if isinstance(what, list | tuple) else done[0]
+
+
+def loaded(model: Model | str) -> Model:
+    """Return the model, loaded where a source was given."""
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, str):
+        from . import registry
+
+        return registry.load_model(model)
+    if isinstance(model, torch.nn.Module):
+        raise ParameterError(
+            "wrap the network first: convviz.Model(network, preprocess=convviz.Preprocess(…))"
         )
-        for e in explainers
-    ]
-    return done if several else done[0]
+    raise ParameterError(f"a model is a convviz.Model or the name of one, not {model!r}")
+
+
+def _batch(model: Model, images: Any, who: tuple[Named, ...]) -> Batch:
+    if images is not None:
+        return intake.make_batch(images, model)
+    hungry = [one.name for one in who if one.explainer.needs_image]
+    if hungry:
+        raise ParameterError(f"no image was given, and {', '.join(hungry)} cannot do without")
+    return Batch(torch.empty(0), torch.empty(0, 0, 0, 3, dtype=torch.uint8), ())
+
+
+def _clean_forward(
+    model: Model, batch: Batch, who: tuple[Named, ...], target: TargetSpec
+) -> tuple[Forward, tuple[Target, ...]]:
+    """Run the one forward pass that all explainers of the call share."""
+    if not len(batch):
+        return Forward(torch.empty(0, 0), {}), ()
+    wanted = [unit.layer for unit in _units(target)]
+    for one in who:
+        wanted += read_layers(one, model)
+    layers = tuple(dict.fromkeys(model.check_layer(name) for name in wanted))
+    forward = model.forward(batch.images, layers)
+    return forward, model.resolve(target, forward)
+
+
+def _units(target: TargetSpec) -> Iterator[Unit]:
+    if isinstance(target, Unit):
+        yield target
+    elif isinstance(target, list | tuple):
+        for one in target:
+            yield from _units(one)
+
+
+def read_layers(who: Named, model: Model) -> tuple[str, ...]:
+    """Return the layers whose activations an explainer reads, checked against the model."""
+    with blamed_on(who):
+        if isinstance(who.explainer, DatasetExplainer):
+            return who.explainer.resolve_layers(model)
+        return tuple(model.check_layer(name) for name in who.explainer.layers(model))
+
+
+def _explain_one(
+    model: Model, batch: Batch, targets: tuple[Target, ...], forward: Forward, who: Named
+) -> Explanation:
+    with blamed_on(who):
+        result = who.explainer.explain(model, batch, targets, forward)
+    result = check_result(who, result, len(batch) if who.explainer.needs_image else None)
+    return Explanation(
+        result=result,
+        explainer=who.explainer,
+        name=who.name,
+        layer=_layer(who, model, result),
+        model=describe_model(model),
+        target=targets,
+        items=batch.items,
+        pixels=batch.pixels,
+        versions=versions((who,)),
+    )
+
+
+def _layer(who: Named, model: Model, result: Result) -> str:
+    """Return the layer an explanation is about: the one it names, or the only one it read."""
+    said = result.figures.get("layer", getattr(who.explainer, "layer", None))
+    if isinstance(said, str):
+        return said
+    layers = read_layers(who, model)
+    return layers[0] if len(layers) == 1 else ""

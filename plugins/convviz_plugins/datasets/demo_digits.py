@@ -1,0 +1,28 @@
+"""The 1797 handwritten digits, 8 x 8 pixels, that come with scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from convviz import Dataset, ParameterError, array_dataset, hookimpl
+
+SHADES = 16
+"""Pixels count how many of the 16 sub-pixels of a cell are inked: 0 to 16."""
+
+
+@hookimpl
+def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
+    """Open the digits; the source names nothing, `limit=` takes only the first so many."""
+    from sklearn.datasets import load_digits
+
+    unknown = set(options) - {"limit"}
+    if unknown:
+        raise ParameterError(f"demo-digits takes the option limit, not {', '.join(unknown)}")
+    digits = load_digits()
+    limit = int(options.get("limit", len(digits.target)))
+    photos = np.rint(digits.images[:limit] * (255 / SHADES)).astype(np.uint8)
+    labels = digits.target[:limit].astype(int)
+    return array_dataset(photos, labels, [str(i) for i in range(10)], "demo-digits")
