@@ -41,6 +41,7 @@ _HOME = {
     "array_dataset": "datasets",
     "explain": "pipeline",
     "hookimpl": "hookspecs",
+    "load": "explanation",
     "load_image": "images",
     "make_batch": "images",
     "open_run": "sweep.store",

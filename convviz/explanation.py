@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from . import leaf
+from .codec import decode
+from .errors import ConvvizError
 from .images import Item
 from .render import Picture, Scene, render
 from .results import Result
 from .targets import Target
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """What one explainer found, and everything needed to say how.
 
@@ -28,6 +34,8 @@ class Explanation:
         items: the images.
         pixels: uint8 `[N, H, W, 3]`, what the model saw.
         versions: distribution -> version.
+        saved: the explainer as `explanation.json` names it, for a loaded explanation.
+        missing: why `explainer` is None after loading.
     """
 
     result: Result
@@ -39,6 +47,8 @@ class Explanation:
     items: tuple[Item, ...] = ()
     pixels: Tensor | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    saved: Mapping[str, Any] | None = None
+    missing: str = ""
 
     @property
     def values(self) -> Tensor:
@@ -47,6 +57,28 @@ class Explanation:
 
     def __getitem__(self, name: str) -> Tensor:
         return self.result[name]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The explainer's parameters."""
+        return dict(self.record["parameters"])
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """The explainer in plain words: name, distribution, version, summary, parameters."""
+        if self.saved is not None:
+            return dict(self.saved)
+        if self.explainer is None:
+            unknown = {"distribution": "", "version": "", "summary": "", "parameters": {}}
+            return {"name": self.name, **unknown}
+        distribution, version = _origin(self.explainer)
+        return {
+            "name": self.name,
+            "distribution": distribution,
+            "version": version,
+            "summary": _summary(type(self.explainer)),
+            "parameters": self.explainer.model_dump(),
+        }
 
     @property
     def scene(self) -> Scene:
@@ -62,12 +94,117 @@ class Explanation:
 
     def pictures(self) -> list[Picture]:
         """Draw the result."""
+        return list(self._pictures)
+
+    @cached_property
+    def _pictures(self) -> list[Picture]:
         return render(self.result, self.scene)
 
     def save(self, folder: str | Path) -> Path:
-        """Write `explanation.json`, `arrays.safetensors` and the pictures into a folder."""
-        out = Path(folder)
-        out.mkdir(parents=True, exist_ok=True)
-        for picture in self.pictures():
-            (out / f"{picture.name}.png").write_bytes(picture.png)
-        return out
+        """Write `explanation.json`, `arrays.safetensors` and the pictures into a folder.
+
+        What an earlier save wrote there is replaced all at once; other files stay.
+        """
+        leaf.write(self, Path(folder))
+        return Path(folder)
+
+    def equals(self, other: Explanation) -> bool:
+        """Say whether two explanations hold the same, bit for bit (NaN equals NaN)."""
+        mine, theirs = _content(self), _content(other)
+        return mine == theirs
+
+    def describe(self) -> str:
+        """Say in plain text what was explained, with which parameters, and what came out."""
+        from .showing import describe
+
+        return describe(self)
+
+    def show(self) -> None:
+        """Show the pictures: in the notebook, or else in the browser or as a file to open."""
+        from .showing import show
+
+        show(self)
+
+    def __repr__(self) -> str:
+        return f"<Explanation {self.describe().splitlines()[0]}>"
+
+    def _repr_html_(self) -> str:
+        from .showing import to_html
+
+        return to_html(self)
+
+    def _repr_png_(self) -> bytes | None:
+        pictures = self.pictures()
+        return pictures[0].png if pictures else None
+
+
+def load(folder: str | Path) -> Explanation:
+    """Load an Explanation from the folder it was saved in.
+
+    The explainer is rebuilt through the registry. Where that fails (its plugin is not
+    installed here), everything else loads all the same, and `missing` says why.
+
+    Raises:
+        ConvvizError: where the folder holds no explanation, a damaged one, or one that a
+            newer convviz wrote.
+    """
+    path = Path(folder)
+    document, arrays = leaf.read(path)
+    try:
+        return _build(path, document, arrays)
+    except (KeyError, TypeError, ValueError, OSError, AttributeError, IndexError) as error:
+        raise ConvvizError(f"{path / leaf.JSON_NAME} is damaged: {error!r}") from error
+
+
+def _build(path: Path, document: dict[str, Any], arrays: dict[str, Tensor]) -> Explanation:
+    saved = decode(document["explainer"], arrays)
+    explainer, missing = _rebuild(saved)
+    return Explanation(
+        result=leaf.result_from(document, arrays, path),
+        explainer=explainer,
+        name=saved["name"],
+        layer=document["layer"],
+        model=decode(document["model"], arrays),
+        target=tuple(leaf.target_from(t) for t in decode(document["target"], arrays)),
+        items=tuple(leaf.item_from(i) for i in decode(document["items"], arrays)),
+        pixels=arrays.get(leaf.PIXELS),
+        versions=decode(document["versions"], arrays),
+        saved=saved,
+        missing=missing,
+    )
+
+
+def _origin(explainer: Any) -> tuple[str, str]:
+    """Return distribution and version of an explainer, empty for one that no plugin brings."""
+    from .registry import identify
+
+    try:
+        identity = identify(explainer)
+    except ConvvizError:
+        return "", ""
+    return identity.distribution or "", identity.version or ""
+
+
+def _rebuild(saved: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return the explainer, or None and the reason."""
+    from .registry import explainer
+
+    name = saved["name"]
+    full = f"{saved['distribution']}:{name}" if saved["distribution"] else name
+    try:
+        return explainer(full, **saved["parameters"]), ""
+    except (ConvvizError, ValueError) as error:
+        return None, str(error)
+
+
+def _content(explanation: Explanation) -> tuple[dict[str, Any], bytes, Mapping[str, bytes]]:
+    arrays = {"values": explanation.values, **explanation.result.arrays}
+    if explanation.pixels is not None:
+        arrays[leaf.PIXELS] = explanation.pixels
+    document = leaf.to_json(explanation, arrays)
+    return document, leaf.pack(arrays), dict(explanation.result.files)
+
+
+def _summary(cls: type) -> str:
+    """Return the first paragraph of a docstring."""
+    return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())

@@ -1,0 +1,92 @@
+"""Files of a folder that replace their former ones all at once, or not at all.
+
+New files are written into a hidden folder inside the target. Renaming it to `.convviz-saved`
+is the one step that decides: before it nothing has changed, after it the save has happened,
+even if the files are not all moved to their places yet. Readers look into `.convviz-saved`
+first, and the next save finishes what an interrupted one left. Files that convviz did not
+write stay untouched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import ConvvizError
+
+_DECIDED = ".convviz-saved"
+_PENDING = ".convviz-saving-"
+_REMOVE = ".remove"
+
+
+@contextmanager
+def replacing(folder: Path, former: Iterable[str] = ()) -> Iterator[Path]:
+    """Give an empty folder whose files take their places in `folder` when the block ends.
+
+    An exception in the block leaves `folder` as it was.
+
+    Args:
+        folder: where the files go; made where it does not exist.
+        former: names of files of an earlier save; those not written again are removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    finish(folder)
+    pending = Path(tempfile.mkdtemp(prefix=_PENDING, dir=folder))
+    try:
+        yield pending
+        stale = sorted({plain(name) for name in former} - set(os.listdir(pending)))
+        (pending / _REMOVE).write_text(json.dumps(stale), encoding="utf-8")
+        for file in pending.iterdir():
+            _sync(file)
+        _sync(pending)
+        pending.rename(folder / _DECIDED)
+        _sync(folder)
+    except BaseException:
+        shutil.rmtree(pending, ignore_errors=True)
+        raise
+    finish(folder)
+
+
+def finish(folder: Path) -> None:
+    """Move the files of a decided save to their places, where one was interrupted."""
+    decided = folder / _DECIDED
+    if not decided.is_dir():
+        return
+    remove = decided / _REMOVE
+    if remove.exists():
+        for name in json.loads(remove.read_text(encoding="utf-8")):
+            (folder / plain(name)).unlink(missing_ok=True)
+    for file in decided.iterdir():
+        if file.name != _REMOVE:
+            file.replace(folder / file.name)
+    remove.unlink(missing_ok=True)
+    decided.rmdir()
+    _sync(folder)
+
+
+def current(folder: Path, name: str) -> Path:
+    """Return where the current version of a file is."""
+    decided = folder / _DECIDED / name
+    return decided if decided.exists() else folder / name
+
+
+def plain(name: str) -> str:
+    """Return a file name that cannot leave its folder; raises ConvvizError for any other."""
+    if not name or name in (".", "..") or any(c in name for c in "/\\\0"):
+        raise ConvvizError(f"{name!r} is not a plain file name")
+    return name
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
