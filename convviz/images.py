@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
-Affine = tuple[float, float, float, float, float, float]
-"""(a, b, c, d, e, f): x' = a*x + b*y + c, y' = d*x + e*y + f, pixel corners at integers."""
+from .affine import IDENTITY, Affine
+from .decode import load_image, to_rgb
+from .errors import ImageError, ModelError, ParameterError
+from .preprocess import Preprocess
+
+if TYPE_CHECKING:
+    from .model import Model
+
+__all__ = ["Affine", "Batch", "Item", "Prepared", "collate", "load_image", "make_batch", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -18,9 +28,11 @@ class Item:
 
     Attributes:
         id: stable name (the relative path in a data set).
-        source: where it came from, for a reader.
+        source: where it came from, for a reader: one printable line.
         affine: maps model-input pixel corners back to the original photo.
-        size: height and width of the original photo.
+        size: height and width of the original photo. Where the photo's pixels cannot be
+            traced (a preprocessed tensor, a preprocess of the user's own) affine is the
+            identity and size the model input's.
         label: class index, or None.
     """
 
@@ -49,9 +61,211 @@ class Batch:
         return len(self.items)
 
 
-def load_image(path: str | Path) -> np.ndarray:  # helper: intake
-    """Read a photo, uint8 `[h, w, 3]`, upright."""
-    from PIL import Image, ImageOps
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One photo made ready for a model.
 
-    with Image.open(path) as image:
-        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    Attributes:
+        image: preprocessed, `[C, H, W]`, on the CPU.
+        pixels: uint8 `[H, W, 3]`, the model's crop as a photo.
+        affine, size: as in Item.
+    """
+
+    image: Tensor
+    pixels: np.ndarray
+    affine: Affine
+    size: tuple[int, int]
+
+
+def make_batch(images: Any, model: Model) -> Batch:
+    """Make a batch of one or several images.
+
+    An image is a path, a PIL image, or a uint8 array `[h, w, 3]` or `[h, w]` (`[n, h, w, 3]` is
+    several). One float tensor `[N, C, H, W]` is taken as already preprocessed: its `pixels`
+    are brought back by the model's Preprocess, or scaled from their minimum to their maximum
+    where it has none.
+
+    Raises:
+        ImageError: an image cannot be read or used; the message says which and why.
+        ModelError: the model has no preprocess, or its own one failed.
+    """
+    if isinstance(images, Tensor):
+        return _tensor_batch(images, model)
+    several = _several(images)
+    if not several:
+        raise ImageError("no images were given")
+    if len(several) == 1 and isinstance(several[0], Tensor):
+        return _tensor_batch(several[0], model)
+    names = [_name(image, index) for index, image in enumerate(several)]
+    photos = [_photo(image, name) for image, name in zip(several, names, strict=True)]
+    prepared = [prepare(p, model, name) for p, name in zip(photos, names, strict=True)]
+    return collate(prepared, names, model)
+
+
+def prepare(photo: np.ndarray, model: Model, name: str = "photo") -> Prepared:
+    """Make a photo, uint8 `[h, w, 3]`, ready for a model.
+
+    A preprocess that is not a Preprocess gets a PIL image; where its pixels come from cannot
+    be traced, so boxes stay in model-input pixels. `name` is what errors call the photo.
+    """
+    preprocess = model.preprocess
+    if preprocess is None:
+        raise ModelError(
+            f"{model.name} has no preprocess: give Model(…, preprocess=convviz.Preprocess(…)), "
+            "or one already preprocessed float tensor [N, C, H, W] as images"
+        )
+    height, width = photo.shape[:2]
+    if isinstance(preprocess, Preprocess):
+        pixels = preprocess.cut(photo)
+        affine = preprocess.affine(height, width)
+        return Prepared(preprocess.normalize(pixels), pixels, affine, (height, width))
+    image = _own_preprocess(preprocess, photo, name)
+    return Prepared(image, _stretch(image), IDENTITY, (image.shape[1], image.shape[2]))
+
+
+def collate(
+    prepared: Sequence[Prepared],
+    ids: Sequence[str],
+    model: Model,
+    labels: Sequence[int | None] | None = None,
+) -> Batch:
+    """Put prepared photos into a batch on the model's device.
+
+    Ids that repeat get a number ("cat.jpg", "cat.jpg#2").
+    """
+    shapes = {tuple(p.image.shape) for p in prepared}
+    if len(shapes) > 1:
+        sizes = ", ".join("x".join(map(str, s)) for s in sorted(shapes))
+        raise ImageError(
+            f"the preprocessed images differ in shape ({sizes}): set `crop` in the Preprocess, "
+            "or explain them one at a time"
+        )
+    items = [
+        Item(unique, printable(name), p.affine, p.size, label)
+        for p, name, unique, label in zip(
+            prepared, ids, _unique(ids), labels or [None] * len(prepared), strict=True
+        )
+    ]
+    images = torch.stack([p.image for p in prepared])
+    pixels = torch.from_numpy(np.stack([p.pixels for p in prepared]))
+    return Batch(images.to(model.device, model.dtype), pixels, tuple(items))
+
+
+def printable(name: str) -> str:
+    """Write a name, which may hold anything a file system allows, as one printable line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def _several(images: Any) -> list[Any]:
+    if isinstance(images, np.ndarray):
+        return list(images) if images.ndim == 4 else [images]
+    if isinstance(images, list | tuple):
+        return list(images)
+    return [images]
+
+
+def _name(image: Any, index: int) -> str:
+    if isinstance(image, str | os.PathLike):
+        return os.fsdecode(image)
+    filename = getattr(image, "filename", "")
+    return os.fsdecode(filename) if filename else f"image {index}"
+
+
+def _photo(image: Any, name: str) -> np.ndarray:
+    """Turn one image of any accepted kind into a photo, uint8 `[h, w, 3]`."""
+    from PIL.Image import Image as PILImage
+
+    if isinstance(image, str | os.PathLike):
+        return load_image(image)
+    if isinstance(image, PILImage):
+        return to_rgb(image, f"PIL image {name!r}")
+    if isinstance(image, np.ndarray):
+        return _photo_of_array(image, name)
+    if isinstance(image, Tensor):
+        raise ImageError(
+            f"{name}: a tensor cannot be mixed with other images; give one float tensor "
+            "[N, C, H, W] alone"
+        )
+    raise ImageError(
+        f"{name}: a path, PIL image, uint8 array or float tensor is needed, "
+        f"not {type(image).__name__}"
+    )
+
+
+def _photo_of_array(array: np.ndarray, name: str) -> np.ndarray:
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
+    if array.dtype != np.uint8 or not shaped or 0 in array.shape:
+        raise ImageError(
+            f"{name}: an array must be uint8 [h, w, 3] or [h, w], not {array.dtype} "
+            f"{list(array.shape)}; give preprocessed values as a float tensor [N, C, H, W]"
+        )
+    if array.ndim == 2:
+        return np.repeat(array[..., None], 3, axis=2)
+    return np.array(array)
+
+
+def _own_preprocess(preprocess: Any, photo: np.ndarray, name: str) -> Tensor:
+    from PIL import Image
+
+    try:
+        image = preprocess(Image.fromarray(photo))
+    except Exception as error:
+        raise ModelError(
+            f"the model's own preprocess failed on {name!r}: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(image, Tensor) or image.ndim != 3 or not image.is_floating_point():
+        shape = f"{image.dtype} {list(image.shape)}" if isinstance(image, Tensor) else type(image)
+        raise ModelError(
+            f"the model's own preprocess must return a float tensor [C, H, W], not {shape}"
+        )
+    return image.detach().cpu()
+
+
+def _tensor_batch(images: Tensor, model: Model) -> Batch:
+    if images.ndim != 4 or not images.is_floating_point() or 0 in images.shape:
+        raise ImageError(
+            f"a tensor must be preprocessed, float [N, C, H, W], not {images.dtype} "
+            f"{list(images.shape)}; give photos as uint8 arrays [h, w, 3]"
+        )
+    for index, image in enumerate(images):
+        if not bool(torch.isfinite(image).all()):
+            raise ImageError(f"image {index} of the tensor has values that are not finite")
+    preprocess = model.preprocess
+    show = preprocess.denormalize if isinstance(preprocess, Preprocess) else _stretch
+    try:
+        pixels = np.stack([show(image) for image in images])
+    except ParameterError as error:
+        raise ImageError(f"the tensor does not fit the model's preprocess: {error}") from None
+    size = (images.shape[2], images.shape[3])
+    names = [f"image {index}" for index in range(len(images))]
+    # A copy, so that nothing done to the batch can reach the caller's tensor.
+    ready = images.detach().to(model.device, model.dtype, copy=True)
+    items = tuple(Item(name, name, IDENTITY, size) for name in names)
+    return Batch(ready, torch.from_numpy(pixels), items)
+
+
+def _stretch(image: Tensor) -> np.ndarray:
+    """Scale `[C, H, W]` from its minimum to its maximum, uint8 `[H, W, 3]`.
+
+    Three channels are shown as colours, any other number as their mean.
+    """
+    x = image.detach().cpu().double()
+    x = x if x.shape[0] == 3 else x.mean(0, keepdim=True).expand(3, -1, -1)
+    low, high = x.min(), x.max()
+    scaled = (x - low) / (high - low) if high > low else torch.full_like(x, 0.5)
+    return np.array((scaled * 255).round().byte().permute(1, 2, 0).numpy())
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Number repeated names; what UTF-8 cannot hold is written out."""
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        base = name.encode("utf-8", "backslashreplace").decode()
+        unique, count = base, 1
+        while unique in taken:
+            count += 1
+            unique = f"{base}#{count}"
+        taken.add(unique)
+        result.append(unique)
+    return result
