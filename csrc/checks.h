@@ -1,0 +1,141 @@
+// Checks and small helpers shared by the operators of every device. The stable ABI only: one
+// binary runs under every torch from 2.10 on.
+#pragma once
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+#include <torch/headeronly/core/MemoryFormat.h>
+#include <torch/headeronly/core/ScalarType.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <sstream>
+#include <string>
+
+namespace convviz {
+
+using torch::headeronly::MemoryFormat;
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+enum class Rule { plain, guided, deconv };
+
+// Raise "convviz::<operator>: <what>", without the file and line that STD_TORCH_CHECK puts first.
+template <typename... Args>
+inline void check(bool ok, const char* op, const Args&... what) {
+  if (ok) return;
+  std::ostringstream text;
+  text << "convviz::" << op << ": ";
+  (text << ... << what);
+  throw std::runtime_error(text.str());
+}
+
+inline std::string shape(const Tensor& x) {
+  std::ostringstream text;
+  text << "[";
+  for (int64_t d = 0; d < x.dim(); ++d) text << (d ? ", " : "") << x.size(d);
+  text << "]";
+  return text.str();
+}
+
+inline Rule parse_rule(const char* op, const std::string& rule) {
+  check(rule == "plain" || rule == "guided" || rule == "deconv", op,
+        "rule must be one of plain, guided, deconv, got '", rule, "'");
+  return rule == "plain" ? Rule::plain : rule == "guided" ? Rule::guided : Rule::deconv;
+}
+
+// Whether x lies densely in memory as [N, H, W, C] and not as [N, C, H, W]. Axes of size 1 have
+// strides that say nothing, so they are passed over, as torch does.
+inline bool is_channels_last(const Tensor& x) {
+  if (x.dim() != 4 || x.is_contiguous()) return false;
+  int64_t expected = 1;
+  for (int64_t d : {1, 3, 2, 0}) {
+    if (x.size(d) == 1) continue;
+    if (x.stride(d) != expected) return false;
+    expected *= x.size(d);
+  }
+  return true;
+}
+
+inline MemoryFormat layout(bool channels_last) {
+  return channels_last ? MemoryFormat::ChannelsLast : MemoryFormat::Contiguous;
+}
+
+// An uninitialised tensor like x, dense in the layout asked for.
+inline Tensor dense_like(const Tensor& x, bool channels_last) {
+  return torch::stable::empty(x.sizes(), x.scalar_type(), std::nullopt, x.device(), std::nullopt,
+                              layout(channels_last));
+}
+
+inline Tensor bits_for(const Tensor& x) {
+  const int64_t bytes = (x.numel() + 7) / 8;
+  return torch::stable::empty({&bytes, 1}, ScalarType::Byte, std::nullopt, x.device());
+}
+
+inline void check_bits(const Tensor& grad, const Tensor& bits, bool channels_last) {
+  constexpr const char* op = "guided_relu_backward";
+  check(bits.scalar_type() == ScalarType::Byte && bits.numel() == (grad.numel() + 7) / 8, op,
+        "bits must be uint8 [", (grad.numel() + 7) / 8, "] for a gradient of ", grad.numel(),
+        " elements, got ", shape(bits));
+  check(!channels_last || grad.dim() == 4, op,
+        "channels_last needs a gradient [N, C, H, W], got ", shape(grad));
+}
+
+// Sizes of an `occlude` call, and how its fill is read: value(p, c, y, x) lies at
+// p * copy + c * channel + (y - from_y) * row + (x - from_x) * column of the fill's data, where
+// (from_y, from_x) is the window's corner for a fill that travels with it and 0 for one that
+// lies on the image.
+struct Occlusion {
+  int64_t copies, channels, height, width, window_height, window_width;
+  int64_t fill_copy, fill_channel, fill_row, fill_column;
+  bool travels;
+};
+
+inline Occlusion check_occlude(const Tensor& image, const Tensor& y, const Tensor& x,
+                               int64_t window_height, int64_t window_width, const Tensor& fill) {
+  constexpr const char* op = "occlude";
+  check(image.dim() == 3, op, "image must be [C, H, W], got ", shape(image));
+  check(y.scalar_type() == ScalarType::Long && y.dim() == 1, op, "y must be int64 [P], got ",
+        shape(y));
+  check(x.scalar_type() == ScalarType::Long && x.dim() == 1 && x.size(0) == y.size(0), op,
+        "x must be int64 [", y.size(0), "], got ", shape(x));
+  check(window_height > 0 && window_width > 0, op, "the window must be 1 x 1 or more, got ",
+        window_height, " x ", window_width);
+  check(fill.scalar_type() == image.scalar_type(), op,
+        "fill must have the image's dtype");
+  Occlusion o{y.size(0), image.size(0), image.size(1), image.size(2), window_height, window_width,
+              0, 0, 0, 0, false};
+  const int64_t lead = fill.dim() - 3;
+  bool fits = (lead == 0 || (lead == 1 && fill.size(0) == o.copies)) && fill.size(lead) == o.channels;
+  if (fits) {
+    const int64_t fh = fill.size(lead + 1), fw = fill.size(lead + 2);
+    const bool colour = fh == 1 && fw == 1;
+    const int64_t want_h = lead ? window_height : o.height, want_w = lead ? window_width : o.width;
+    fits = colour || (fh == want_h && fw == want_w);
+    o.travels = lead == 1;
+    o.fill_copy = lead ? o.channels * fh * fw : 0;
+    o.fill_channel = fh * fw;
+    o.fill_row = colour ? 0 : fw;
+    o.fill_column = colour ? 0 : 1;
+  }
+  check(fits, op, "fill must be [", o.channels, ", 1, 1], [", o.channels, ", ", o.height, ", ",
+        o.width, "], [", o.copies, ", ", o.channels, ", 1, 1] or [", o.copies, ", ", o.channels,
+        ", ", window_height, ", ", window_width, "], got ", shape(fill));
+  return o;
+}
+
+// Call f with a value of the C++ type of a floating tensor.
+template <typename F>
+inline void dispatch_floating(const char* op, const char* name, const Tensor& x, const F& f) {
+  switch (x.scalar_type()) {
+    case ScalarType::Float: return f(float{});
+    case ScalarType::Double: return f(double{});
+    case ScalarType::Half: return f(c10::Half{});
+    case ScalarType::BFloat16: return f(c10::BFloat16{});
+    default:
+      check(false, op, name, " must be float16, bfloat16, float32 or float64");
+  }
+}
+
+}  // namespace convviz
