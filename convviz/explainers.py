@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
 from torch import Tensor
 
+from . import registry
 from .errors import ConvvizError
 from .results import Result
 
@@ -119,3 +127,26 @@ class DatasetExplainer(BaseModel):
         raise ConvvizError(
             f"{type(self).__name__} explains data sets: use convviz.analyze() or `convviz analyze`"
         )
+
+
+def _to_explainer(value: Any) -> Any:
+    if isinstance(value, Explainer | DatasetExplainer):
+        return value
+    if isinstance(value, str):
+        return registry.explainer(value)
+    if isinstance(value, Mapping):
+        return registry.restore(value)
+    raise ValueError("an explainer is given as an instance, by its name, or as it was saved")
+
+
+ExplainerField = Annotated[
+    Explainer,
+    PlainValidator(_to_explainer),
+    PlainSerializer(registry.saved, return_type=dict),
+    WithJsonSchema({"type": "object", "title": "explainer"}),
+]
+"""The type of a field that holds another explainer.
+
+Takes an instance, a registered name, or what it was saved as: name, distribution, version and
+parameters. It saves as the latter, so that all parameters of the inner explainer survive.
+"""

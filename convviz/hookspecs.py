@@ -8,7 +8,7 @@ hook is asked for, the entry's name what it is called:
 | `convviz.explainers` | `convviz_explainers` | the explainer's name, or the prefix of a family |
 | `convviz.models` | `convviz_load_model` | the scheme of a model source |
 | `convviz.datasets` | `convviz_open_dataset` | the scheme of a data-set source |
-| `convviz.metrics` | `convviz_metrics` | the metric's name |
+| `convviz.metrics` | `convviz_metrics` | the metric's name, or the prefix of a family |
 | `convviz.commands` | `convviz_commands` | the subcommand's name |
 """
 
@@ -41,24 +41,42 @@ def convviz_explainers() -> Sequence[type[Explainer] | type[DatasetExplainer]]: 
 
 @hookspec(firstresult=True)
 def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
-    """Load the model that a source names, or return None where this plugin does not know it.
+    """Load the model that a source names.
 
-    `source` is what follows the scheme ("resnet50@IMAGENET1K_V2" of
-    "torchvision:resnet50@IMAGENET1K_V2"), without its query; `options` holds the query
-    ("?weights=none") merged with the keyword arguments given to `load_model`.
+    A source without a scheme ("resnet50") is offered to one plugin after the other, in
+    pluggy's order (`@hookimpl(tryfirst=True)`, `trylast=True`); the first Model wins. So do
+    not guess: where the name is not known, return None or, better, raise
+    `UnknownNameError(kind, source, known)`, from which the user learns the closest names.
+
+    Args:
+        source: what follows the scheme, without its query ("resnet50@IMAGENET1K_V2" of
+            "torchvision:resnet50@IMAGENET1K_V2?progress=0"); "" where nothing does ("demo").
+        options: the query's values (strings) and the keyword arguments given to
+            `load_model`. It always holds "device" (a string or torch.device) and "dtype" (a
+            torch.dtype or None): pass both to `convviz.Model`. Refuse what you do not know.
     """
 
 
 @hookspec(firstresult=True)
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
-    """Open the data set that a source names, or return None where this plugin does not know it."""
+    """Open the data set that a source names.
+
+    Sources, schemes, queries and unknown names are as for `convviz_load_model`; `options`
+    holds the query's values and the keyword arguments given to `open_dataset`, no more.
+    """
 
 
 @hookspec
 def convviz_metrics() -> Mapping[str, Callable[..., float]]:  # type: ignore[empty-body]
-    """Return quality metrics of explanations by name."""
+    """Return quality metrics of explanations by name.
+
+    A name is the entry point's, or `<entry>.<something>` for a family.
+    """
 
 
 @hookspec
 def convviz_commands(cli: typer.Typer) -> None:
-    """Add subcommands to the command line."""
+    """Add the subcommand that the entry point names to `cli`, a fresh typer application.
+
+    Called when the subcommand is used, not when it is listed.
+    """
