@@ -1,0 +1,129 @@
+"""Scores of images with a window covered: the plain engine, one full forward pass a window.
+
+An engine is a function of the signature of `occluded_scores`; any other must give its numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .errors import ParameterError
+from .progress import track
+
+if TYPE_CHECKING:
+    from .model import Forward, Model
+
+Read = Callable[["Forward", Tensor], Tensor]
+"""Reads what is wanted from a forward pass of B copies: `(forward, owner [B]) -> [B, ...]`.
+
+`owner` says which image each copy was made from, so that a target may differ by image.
+"""
+
+_PIXELS_AT_ONCE = {"cpu": 32 * 224 * 224, "cuda": 128 * 224 * 224}
+_COPIES_AT_ONCE = 512
+
+
+def occluded_scores(
+    model: Model,
+    images: Tensor,
+    boxes: Tensor,
+    fill: Tensor,
+    read: Read,
+    layers: Sequence[str] = (),
+    batch_size: int | None = None,
+) -> Tensor:
+    """Cover each box of each image in turn, and read the model's answer.
+
+    Copies of different images share batches. A batch that does not fit into memory is halved,
+    and the smaller size kept.
+
+    Args:
+        model: the model.
+        images: `[N, C, H, W]`; not changed.
+        boxes: `[P, 4]`, x0, y0, x1, y1 in pixels, half-open, inside the image.
+        fill: `[N, C, H, W]` (or broadcast to it), what lies under a covered pixel.
+        read: turns a forward pass into what is wanted.
+        layers: layers whose activations `read` looks at.
+        batch_size: copies a forward pass; None chooses by the size of an image.
+
+    Returns:
+        `[N, P, ...]` on the CPU, the trailing axes as `read` gives them.
+    """
+    if batch_size is not None and batch_size < 1:
+        raise ParameterError(f"batch_size must be at least 1, got {batch_size}")
+    count, positions = len(images), len(boxes)
+    if count * positions == 0:
+        raise ParameterError(f"there is nothing to cover: {count} images and {positions} boxes")
+    corners = boxes.tolist()
+    filled = fill.expand(images.shape)
+
+    def score(jobs: Tensor) -> Tensor:
+        owner, position = jobs // positions, jobs % positions
+        copies = occlude(images, filled, owner, [corners[p] for p in position.tolist()])
+        forward = model.forward(copies, layers)
+        return read(forward, owner.to(images.device)).cpu()
+
+    attempt = _Halving(score, batch_size or automatic_batch(images))
+    chunks = _chunks(count * positions, attempt.limit)
+    with model.session(), torch.no_grad():
+        parts = [attempt(chunk) for chunk in track(chunks, "occluding", len(chunks))]
+    scores = torch.cat(parts)
+    return scores.reshape(count, positions, *scores.shape[1:])
+
+
+def occlude(images: Tensor, fill: Tensor, owner: Tensor, boxes: Sequence[Sequence[int]]) -> Tensor:
+    """Return copies `[B, C, H, W]` of the images that `owner [B]` names, each with its box filled.
+
+    `fill` has the shape of `images`: a covered pixel takes the fill's value at its own place.
+    """
+    copies = images[owner.to(images.device)]
+    for copy, source, (x0, y0, x1, y1) in zip(copies, owner.tolist(), boxes, strict=True):
+        copy[:, y0:y1, x0:x1] = fill[source, :, y0:y1, x0:x1]
+    return copies
+
+
+def automatic_batch(images: Tensor) -> int:
+    """Choose how many copies go into a forward pass: about a fixed number of pixels."""
+    budget = _PIXELS_AT_ONCE.get(images.device.type, _PIXELS_AT_ONCE["cpu"])
+    height, width = images.shape[-2:]
+    return max(1, min(_COPIES_AT_ONCE, budget // max(1, height * width)))
+
+
+def _chunks(count: int, size: int) -> list[Tensor]:
+    return [torch.arange(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+class _Halving:
+    """Calls a function on pieces of its jobs, of half the size after each lack of memory."""
+
+    def __init__(self, score: Callable[[Tensor], Tensor], limit: int) -> None:
+        self.score, self.limit = score, limit
+
+    def __call__(self, jobs: Tensor) -> Tensor:
+        done = []
+        while len(jobs):
+            piece = jobs[: self.limit]
+            try:
+                done.append(self.score(piece))
+            except Exception as error:
+                if len(piece) == 1 or not is_out_of_memory(error):
+                    raise
+                self.limit = max(1, len(piece) // 2)
+            else:
+                jobs = jobs[len(piece) :]
+                continue
+            # Outside the handler, where the traceback no longer holds the failed batch.
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        return torch.cat(done)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an exception means that memory ran out, on whatever device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -1,0 +1,307 @@
+"""occlusion: what happens to a score while a window slides over the image and hides it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BeforeValidator, Field, PositiveInt, WithJsonSchema, model_validator
+from torch import Tensor
+
+from convviz import (
+    Batch,
+    Explainer,
+    Forward,
+    Heatmap,
+    Model,
+    ParameterError,
+    Target,
+    Unit,
+    hookimpl,
+    occluded_scores,
+)
+
+from ._fills import Colour, fill_image, parse_fill
+from ._windows import Aggregate, Edge, Windows, slide
+
+Score = Literal["logit", "prob", "logprob"]
+Output = Literal["drop", "value", "argmax"]
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "captum": {
+        "edge": "partial",
+        "fill": 0.0,
+        "score": "logit",
+        "output": "drop",
+        "aggregate": "mean",
+    },
+    "xplique": {
+        "edge": "drop",
+        "fill": 0.0,
+        "score": "logit",
+        "output": "drop",
+        "aggregate": "sum",
+    },
+    "zeiler": {"score": "prob", "output": "value"},
+}
+
+_SCORE_WORDS = {"logit": "score", "prob": "probability", "logprob": "log probability"}
+
+
+def _parse_json_list(given: Any) -> Any:
+    """Read "[16, 24]" or "16,24" of a command line; anything else stays as it is."""
+    if not isinstance(given, str):
+        return given
+    text = given.strip()
+    if text.startswith("["):
+        return json.loads(text)
+    return [part.strip() for part in text.split(",")] if "," in text else given
+
+
+def _parse_targets(given: Any) -> Any:
+    """Bring one or several targets to a tuple; a saved unit comes back as a Unit."""
+    if isinstance(given, str) and given.strip().startswith("["):
+        given = json.loads(given)
+    if given is None or isinstance(given, str | int | Unit):
+        given = (given,)
+    return tuple(Unit(**t) if isinstance(t, Mapping) else t for t in given)
+
+
+Pair = Annotated[
+    PositiveInt | tuple[PositiveInt, PositiveInt],
+    BeforeValidator(_parse_json_list),
+]
+FillField = Annotated[
+    str | float | Colour | Tensor,
+    BeforeValidator(parse_fill),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "array"}]}),
+]
+
+
+class Occlusion(Explainer):
+    """How the score changes while a window of the image is covered (Zeiler & Fergus 2013, §4.2).
+
+    A window slides over the image and is replaced by a fill; each position costs one forward
+    pass. `grid` holds one number a position, `values` brings them to the pixels; pixels that
+    no window covers are NaN. All sizes are pixels of the model's input.
+    """
+
+    window: Pair = Field(
+        32, description="Height and width of the covered window in pixels; one number or a pair."
+    )
+    stride: Pair = Field(
+        8, description="Step of the window in pixels, down and across; one number or a pair."
+    )
+    edge: Edge = Field(
+        "partial",
+        description="Where the last window overhangs the image: cut it off, shift it back "
+        "inside, or drop it.",
+    )
+    fill: FillField = Field(
+        "mean",
+        description='What covers the window: "mean" (of the preprocessing), "image_mean", '
+        '"blur", "noise", a colour as "#808080" or [128, 128, 128], or a number or tensor in '
+        "model-input space.",
+    )
+    score: Score = Field(
+        "logit", description="The raw score, its softmax probability, or the logarithm of that."
+    )
+    output: Output = Field(
+        "drop",
+        description="How much the score drops, the score itself, or the most probable class at "
+        "each position.",
+    )
+    aggregate: Aggregate = Field(
+        "mean",
+        description="What a pixel gets: mean or sum over the windows that cover it, or the one "
+        "whose centre is nearest; argmax always takes the nearest.",
+    )
+    preset: Literal["captum", "xplique", "zeiler"] | None = Field(
+        None, description="Settings of a peer; parameters that are given win over it."
+    )
+    targets: Annotated[tuple[Any, ...], BeforeValidator(_parse_targets)] = Field(
+        (), description="Several targets for the same windows; the results get an axis for them."
+    )
+    batch_size: PositiveInt | None = Field(
+        None, description="Covered copies a forward pass; chosen by the image's size if not given."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the noise fill.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_preset(cls, given: Any) -> Any:
+        """Put the preset under what is given, so that saved parameters say what was done."""
+        if isinstance(given, Mapping) and isinstance(given.get("preset"), str):
+            return {**PRESETS.get(given["preset"], {}), **given}
+        return given
+
+    @model_validator(mode="after")
+    def _check_argmax(self) -> Occlusion:
+        if self.output == "argmax" and self.targets:
+            raise ValueError(
+                'output="argmax" tells the most probable class and has no target; leave out targets'
+            )
+        return self
+
+    def layers(self, model: Model) -> tuple[str, ...]:
+        """Return the layers of those targets that are units of a layer."""
+        specs = [s for t in self.targets for s in (t if isinstance(t, list | tuple) else (t,))]
+        return tuple(dict.fromkeys(s.layer for s in specs if isinstance(s, Unit)))
+
+    def explain(
+        self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
+    ) -> Heatmap:
+        """Cover each window in turn and read the score of the target, held fixed."""
+        window, stride = _pair(self.window), _pair(self.stride)
+        height, width = batch.images.shape[-2:]
+        windows = slide((height, width), window, stride, self.edge)
+        targets = tuple(model.resolve(t, forward) for t in self.targets) or (target,)
+        read = _Reading(self.score, self.output, targets)
+        layers = read.layers
+        if not all(layer in forward.activations for layer in layers):
+            forward = model.forward(batch.images, layers)
+        everyone = torch.arange(len(batch.images), device=batch.images.device)
+        baseline = read(forward, everyone).cpu()  # [N, K]
+        scores = occluded_scores(
+            model,
+            batch.images,
+            windows.boxes,
+            fill_image(self.fill, model, batch.images, window, self.seed),
+            read,
+            layers,
+            self.batch_size,
+        )  # [N, P, K]
+        if self.output == "drop":
+            scores = baseline[:, None] - scores
+        grid = scores.movedim(1, -1).unflatten(-1, (len(windows.rows), len(windows.columns)))
+        if not self.targets:
+            grid, baseline = grid[:, 0], baseline[:, 0]
+        return self._result(model, windows, grid, baseline, _panels(targets, bool(self.targets)))
+
+    def _result(
+        self,
+        model: Model,
+        windows: Windows,
+        grid: Tensor,
+        baseline: Tensor,
+        panels: tuple[str, ...],
+    ) -> Heatmap:
+        classes = self.output == "argmax"
+        dtype = torch.float64 if baseline.dtype == torch.float64 else torch.float32
+        values = windows.spread(grid, "center" if classes else self.aggregate)
+        arrays = {
+            "grid": grid.long() if classes else grid.to(dtype),
+            "baseline": baseline.long() if classes else baseline.to(dtype),
+            "boxes": windows.boxes,
+        }
+        if isinstance(self.fill, Tensor):
+            arrays["fill"] = self.fill.cpu()
+        return Heatmap(
+            values.to(torch.float32 if classes else dtype),
+            arrays=arrays,
+            unit=self._unit(),
+            signed=self.output == "drop",
+            panels=panels,
+            classes=_names(model, arrays["grid"]) if classes else {},
+            window=_pair(self.window),
+            figures={"positions": len(arrays["boxes"])},
+            notes=self._notes(windows),
+        )
+
+    def _unit(self) -> str:
+        if self.output == "argmax":
+            return "most probable class"
+        word = _SCORE_WORDS[self.score]
+        unit = f"{word} drop" if self.output == "drop" else word
+        return f"{unit}, summed over windows" if self.aggregate == "sum" else unit
+
+    def _notes(self, windows: Windows) -> tuple[str, ...]:
+        bare = int((windows.covered == 0).sum())
+        share = bare / (windows.height * windows.width)
+        return (f"{share:.1%} of the pixels lie under no window.",) if bare else ()
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Reads the scores of K targets, `[B, K]`, from a forward pass of B copies.
+
+    Attributes:
+        score, output: as in Occlusion.
+        targets: K tuples of one resolved target an image.
+        layers: the layers of those targets that are units.
+    """
+
+    score: Score
+    output: Output
+    targets: tuple[tuple[Target, ...], ...]
+    layers: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        units = [t.unit for row in self.targets for t in row if t.unit is not None]
+        wanted = units if self.output != "argmax" else []
+        object.__setattr__(self, "layers", tuple(dict.fromkeys(u.layer for u in wanted)))
+        if wanted and self.score != "logit":
+            raise ParameterError(
+                f"score={self.score!r} needs a class as target; the unit {wanted[0]} has an "
+                'activation and no probability, so take score="logit"'
+            )
+
+    def __call__(self, forward: Forward, owner: Tensor) -> Tensor:
+        """Return `[B, K]`; `owner [B]` says which image each copy was made from."""
+        output = forward.output
+        if self.output == "argmax":
+            return output.argmax(1, keepdim=True)
+        if self.score == "prob":
+            output = output.double().softmax(1).to(output.dtype)
+        elif self.score == "logprob":
+            output = output.double().log_softmax(1).to(output.dtype)
+        return torch.stack([self._one(row, output, forward, owner) for row in self.targets], 1)
+
+    def _one(
+        self, row: tuple[Target, ...], output: Tensor, forward: Forward, owner: Tensor
+    ) -> Tensor:
+        if all(t.index is not None for t in row):
+            index = torch.tensor([t.index for t in row], device=output.device)
+            return output.gather(1, index[owner][:, None])[:, 0]
+        picked = [
+            _value(row[image], output[copy], forward, copy)
+            for copy, image in enumerate(owner.tolist())
+        ]
+        return torch.stack([value.to(output.dtype) for value in picked])
+
+
+def _value(target: Target, scores: Tensor, forward: Forward, copy: int) -> Tensor:
+    if target.unit is None:
+        return scores[target.index]
+    activation = forward.activations[target.unit.layer][copy, target.unit.channel]
+    return activation[target.unit.position] if target.unit.position else activation
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _panels(targets: tuple[tuple[Target, ...], ...], several: bool) -> tuple[str, ...]:
+    """Name each target: by its label where all images share it."""
+    if not several:
+        return ()
+    shared = [{t.label for t in row} for row in targets]
+    return tuple(
+        next(iter(labels)) if len(labels) == 1 else f"target {k + 1}"
+        for k, labels in enumerate(shared)
+    )
+
+
+def _names(model: Model, grid: Tensor) -> dict[int, str]:
+    """Name the classes that occur in a grid of class indices."""
+    found = grid.unique().tolist()
+    return {i: model.labels[i] if i < len(model.labels) else f"class {i}" for i in found}
+
+
+@hookimpl
+def convviz_explainers() -> list[type[Explainer]]:
+    """Offer occlusion."""
+    return [Occlusion]
