@@ -32,7 +32,7 @@ _HOME = {
     "Points": "results",
     "Preprocess": "preprocess",
     "Result": "results",
-    "Run": "sweep.store",
+    "Run": "sweep.run",
     "Stack": "results",
     "Table": "results",
     "Target": "targets",
@@ -51,7 +51,7 @@ _HOME = {
     "make_batch": "images",
     "occluded_scores": "occluding",
     "open_dataset": "sources",
-    "open_run": "sweep.store",
+    "open_run": "sweep.run",
     "register": "registry",
     "track": "progress",
 }

@@ -17,17 +17,28 @@ from .images import Affine, load_image
 class Dataset(Protocol):
     """What `convviz_open_dataset` returns: an ordered list of photos.
 
-    Attributes:
-        name: for a reader.
-        ids: one stable id an item, unique, in the order of the sweep.
-        labels: one class index an item, or None where it has none.
-        classes: names of the classes; empty without labels.
+    Plain attributes will do for `name`, `ids`, `labels` and `classes`.
     """
 
-    name: str
-    ids: tuple[str, ...]
-    labels: tuple[int | None, ...]
-    classes: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """For a reader."""
+        ...
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """One stable id an item, unique, in the order of the sweep."""
+        ...
+
+    @property
+    def labels(self) -> tuple[int | None, ...]:
+        """One class index an item, or None where it has none."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; empty without labels."""
+        ...
 
     def load(self, index: int) -> np.ndarray:
         """Return the photo, uint8 `[h, w, 3]`; raises ImageError where it cannot be read."""
@@ -121,10 +132,11 @@ def as_dataset(source: Any) -> Dataset:
         source: a source string or folder, a list of paths, a Dataset, a pair (images, labels)
             of arrays, one array of images, or a torch data set of PIL images.
     """
+    dataset: Dataset
     if isinstance(source, str | Path):
-        from . import registry
+        from .sources import open_dataset
 
-        dataset = registry.open_dataset(str(source))
+        dataset = open_dataset(source)
     elif isinstance(source, Dataset):
         dataset = source
     elif _is_array(source):

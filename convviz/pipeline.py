@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from . import images as intake
-from .errors import ParameterError
-from .explainers import DatasetExplainer
+from .datasets import as_dataset
+from .errors import ImageError, ParameterError
 from .explanation import Explanation
-from .images import Batch
+from .images import Batch, make_batch
 from .model import Forward, Model
 from .progress import track
-from .provenance import Named, blamed_on, check_result, describe_model, named, versions
+from .provenance import (
+    Named,
+    blamed_on,
+    check_result,
+    describe_model,
+    named,
+    read_layers,
+    versions,
+)
 from .results import Result
+from .sweep.engines import engine_of
+from .sweep.finish import Outcome, finish, swept
+from .sweep.plan import Plan, make_plan
+from .sweep.run import Run, open_run
+from .sweep.shard import Shard, run_shard
+from .sweep.store import check_out, write_run
 from .targets import Target, TargetSpec, Unit
 
 
@@ -53,9 +68,9 @@ def loaded(model: Model | str) -> Model:
     if isinstance(model, Model):
         return model
     if isinstance(model, str):
-        from . import registry
+        from .sources import load_model
 
-        return registry.load_model(model)
+        return load_model(model)
     if isinstance(model, torch.nn.Module):
         raise ParameterError(
             "wrap the network first: convviz.Model(network, preprocess=convviz.Preprocess(…))"
@@ -65,7 +80,7 @@ def loaded(model: Model | str) -> Model:
 
 def _batch(model: Model, images: Any, who: tuple[Named, ...]) -> Batch:
     if images is not None:
-        return intake.make_batch(images, model)
+        return make_batch(images, model)
     hungry = [one.name for one in who if one.explainer.needs_image]
     if hungry:
         raise ParameterError(f"no image was given, and {', '.join(hungry)} cannot do without")
@@ -94,14 +109,6 @@ def _units(target: TargetSpec) -> Iterator[Unit]:
             yield from _units(one)
 
 
-def read_layers(who: Named, model: Model) -> tuple[str, ...]:
-    """Return the layers whose activations an explainer reads, checked against the model."""
-    with blamed_on(who):
-        if isinstance(who.explainer, DatasetExplainer):
-            return who.explainer.resolve_layers(model)
-        return tuple(model.check_layer(name) for name in who.explainer.layers(model))
-
-
 def _explain_one(
     model: Model, batch: Batch, targets: tuple[Target, ...], forward: Forward, who: Named
 ) -> Explanation:
@@ -128,3 +135,62 @@ def _layer(who: Named, model: Model, result: Result) -> str:
         return said
     layers = read_layers(who, model)
     return layers[0] if len(layers) == 1 else ""
+
+
+def analyze(
+    model: Model | str,
+    dataset: Any,
+    what: Any,
+    out: str | Path,
+    engine: str = "local",
+    batch_size: int | None = None,
+    overwrite: bool = False,
+    **params: Any,
+) -> Run:
+    """Explain a data set: one sweep that all explainers share, kept in a run folder.
+
+    Args:
+        model: a Model, or a source that `load_model` understands.
+        dataset: a folder or source string, a list of paths, a Dataset, (images, labels) arrays
+            with uint8 images `[n, h, w, 3]` or `[n, h, w]`, or a torch data set of PIL images.
+        what: the name of a data-set explainer, an instance of one, or a list of these.
+        out: the run folder; it must be new or empty, or a run with `overwrite=True`.
+        engine: where the sweep runs; "local" is this process.
+        batch_size: images of a forward pass.
+        overwrite: replace a run that is in `out`; it stays until the new one is complete.
+        params: parameters of the explainer; only with a single name.
+
+    Returns:
+        The Run, as `open_run(out)` opens it. Files that could not be used are in `run.skipped`.
+    """
+    folder = Path(out)
+    check_out(folder, overwrite)
+    run_shards = engine_of(engine)
+    model = loaded(model)
+    who = named(what, params)
+    items = as_dataset(dataset)
+    with model.session():
+        plan = make_plan(model, items, who, batch_size)
+        shards = list(run_shards(partial(run_shard, model, items, plan), plan.shards))
+        skipped = [one for shard in shards for one in shard.skipped]
+        if len(skipped) == plan.count:
+            raise ImageError(
+                f"none of the {plan.count} items of {items.name!r} could be used; the first, "
+                f"{skipped[0].id!r}: {skipped[0].reason}"
+            )
+        outcome = finish(model, plan, shards, swept(items, shards))
+    return _kept(folder, model, plan, shards, outcome)
+
+
+def _kept(folder: Path, model: Model, plan: Plan, shards: list[Shard], outcome: Outcome) -> Run:
+    """Write what was found, then raise for an explainer that failed."""
+    errors = list(outcome.failed.values())
+    if not outcome.explanations:
+        raise errors[0]
+    items = [item for shard in shards for item in shard.items]
+    skipped = [one for shard in shards for one in shard.skipped]
+    write_run(folder, plan.record, items, skipped, outcome)
+    if errors:
+        errors[0].add_note(f"the results of the other explainers are in {folder}")
+        raise errors[0]
+    return open_run(folder, model)

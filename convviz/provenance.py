@@ -68,7 +68,7 @@ def _named(one: Any, params: Mapping[str, Any]) -> Named:
     if not isinstance(one, Explainer | DatasetExplainer):
         raise ParameterError(f"an explainer is a name or an instance of one, not {one!r}")
     who = registry.identify(one)
-    return Named(one, who.name, who.distribution or "", who.version or "")
+    return Named(one, who.name, who.distribution, who.version)
 
 
 def describe_model(model: Model) -> dict[str, Any]:
@@ -141,3 +141,11 @@ def _check_shape(who: Named, result: Result, images: int | None) -> None:
             f"explainer {who}: values have shape {list(shape)} for {images} image(s); "
             "the first axis counts the images"
         )
+
+
+def read_layers(who: Named, model: Model) -> tuple[str, ...]:
+    """Return the layers whose activations an explainer reads, checked against the model."""
+    with blamed_on(who):
+        if isinstance(who.explainer, DatasetExplainer):
+            return who.explainer.resolve_layers(model)
+        return tuple(model.check_layer(name) for name in who.explainer.layers(model))

@@ -1,0 +1,178 @@
+"""The run folder, read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConvvizError, ParameterError, UnknownNameError
+from ..explanation import Explanation, load
+from ..images import Item
+from ..model import Model
+from ..names import folder_name, layer_name
+from .plan import SCHEMA
+from .shard import Skipped
+from .store import ITEMS, RESULTS, RUN, SKIPPED, is_run
+
+
+class Layers(Mapping[str, Explanation]):
+    """The results of one explainer: layer -> Explanation, loaded when asked for.
+
+    Where there is a single layer, what an Explanation has (`values`, `show()`, …) is had
+    directly.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._names = tuple(sorted(layer_name(p.name) for p in folder.iterdir() if p.is_dir()))
+        self._loaded: dict[str, Explanation] = {}
+
+    def __getitem__(self, layer: str) -> Explanation:
+        if layer not in self._names:
+            raise UnknownNameError(f"layer of {self.folder.name}", layer, self._names)
+        if layer not in self._loaded:
+            self._loaded[layer] = load(self.folder / folder_name(layer))
+        return self._loaded[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @property
+    def only(self) -> Explanation:
+        """The explanation of the single layer; raises ConvvizError where there are several."""
+        if len(self) != 1:
+            raise ConvvizError(
+                f"{self.folder.name} has {len(self)} layers, choose one: {', '.join(self)}"
+            )
+        return self[self._names[0]]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if not hasattr(Explanation, name) and name not in Explanation.__dataclass_fields__:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self.only, name)
+
+    def __repr__(self) -> str:
+        return f"<{self.folder.name}: {', '.join(self)}>"
+
+
+class Run:
+    """A finished run: explainer -> layer -> Explanation.
+
+    Attributes:
+        folder: where it is.
+        plan: what `run.json` holds: model, data set, explainers, versions.
+    """
+
+    def __init__(self, folder: str | Path, model: Model | None = None) -> None:
+        self.folder = Path(folder)
+        self.plan = _read_plan(self.folder)
+        self._model = model
+        self._results: dict[str, Layers] = {}
+
+    @cached_property
+    def explainers(self) -> tuple[str, ...]:
+        """The explainers that have results."""
+        results = self.folder / RESULTS
+        return tuple(sorted(p.name for p in results.iterdir() if p.is_dir()))
+
+    @cached_property
+    def items(self) -> tuple[Item, ...]:
+        """The items that were used; results count them in this order."""
+        rows = _rows(self.folder / ITEMS)
+        return tuple(
+            Item(r["id"], r["source"], tuple(r["affine"]), (r["height"], r["width"]), r["label"])
+            for r in rows
+        )
+
+    @cached_property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """The items that could not be used, with the reason."""
+        return tuple(Skipped(**row) for row in _rows(self.folder / SKIPPED))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the data set's classes."""
+        return tuple(self.plan["dataset"]["classes"])
+
+    def query(self, image: Any, k: int = 8, model: Model | None = None) -> Explanation:
+        """Find the neighbours of an image, or of several, among the items of this run.
+
+        Args:
+            image: whatever `explain` takes.
+            k: how many neighbours.
+            model: the model that the run was made with; not needed on what `analyze` returned.
+        """
+        from ..registry import explainer
+
+        model = model or self._model
+        if model is None:
+            raise ParameterError(
+                f"query needs the model of the run ({self.plan['model']['name']}): "
+                "run.query(image, model=…)"
+            )
+        from ..pipeline import explain
+
+        found: Explanation = explain(
+            model, image, explainer("neighbors", index=str(self.folder), k=k)
+        )
+        return found
+
+    def __getitem__(self, name: str) -> Layers:
+        if name not in self.explainers:
+            raise UnknownNameError("explainer of this run", name, self.explainers)
+        if name not in self._results:
+            self._results[name] = Layers(self.folder / RESULTS / name)
+        return self._results[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.explainers)
+
+    def __len__(self) -> int:
+        return len(self.explainers)
+
+    def __repr__(self) -> str:
+        count = f"{len(self.items)} items" + (
+            f", {len(self.skipped)} skipped" if self.skipped else ""
+        )
+        return f"<Run {str(self.folder)!r}: {', '.join(self.explainers)}; {count}>"
+
+
+def open_run(folder: str | Path, model: Model | None = None) -> Run:
+    """Open a run folder that `analyze` wrote.
+
+    Args:
+        folder: the run folder.
+        model: the model it was made with, where `run.query` shall work.
+    """
+    return Run(folder, model)
+
+
+def _read_plan(folder: Path) -> dict[str, Any]:
+    if not is_run(folder):
+        raise ConvvizError(f"{str(folder)!r} is not a run folder: it has no {RUN} and {ITEMS}")
+    try:
+        plan = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        schema = plan["schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConvvizError(f"{folder / RUN} is damaged: {error}") from error
+    if schema > SCHEMA:
+        raise ConvvizError(
+            f"{folder / RUN} has schema {schema}, this convviz reads up to {SCHEMA}: it needs a "
+            "newer one"
+        )
+    return dict(plan)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    from pyarrow import parquet
+
+    rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+    return rows
