@@ -54,6 +54,7 @@ _HOME = {
     "open_run": "sweep.run",
     "register": "registry",
     "track": "progress",
+    "write_report": "report",
 }
 
 __all__ = sorted(_HOME)

@@ -55,7 +55,8 @@ def write(explanation: Explanation, folder: Path) -> None:
             (new / name).write_bytes(content)
         for picture in pictures:
             (new / f"{picture.name}.png").write_bytes(picture.png)
-        (new / JSON_NAME).write_text(text + "\n", encoding="utf-8")
+        # A lone surrogate (of a file name that is not UTF-8) becomes its JSON escape.
+        (new / JSON_NAME).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def to_json(explanation: Explanation, arrays: Arrays) -> dict[str, Any]:
@@ -90,12 +91,12 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             written by a newer convviz.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     document = read_json(folder)
     path = current(folder, ARRAYS_NAME)
     try:
-        return document, load_file(path)
+        return document, load(path.read_bytes())
     except (OSError, SafetensorError) as error:
         raise ConvvizError(f"{path} cannot be read: {error}") from error
 

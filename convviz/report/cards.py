@@ -1,0 +1,236 @@
+"""Saved explanations -> what the overview page says about them, read from their JSON alone."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from .. import leaf
+from ..atomic import current, plain
+from ..codec import decode
+from ..errors import ConvvizError
+from ..showing import in_words
+
+KINDS = {
+    "heatmap": "a map over the image",
+    "mask": "a segmentation",
+    "tiles": "small pictures side by side",
+    "matches": "neighbours of images",
+    "points": "a map of points",
+    "table": "a table of numbers",
+}
+_WIDE = 1.7
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of a leaf folder.
+
+    Attributes:
+        href: relative address.
+        width, height: in pixels; 0 where the file is no PNG.
+        caption: what is to be seen.
+    """
+
+    href: str
+    width: int
+    height: int
+    caption: str
+
+    @property
+    def wide(self) -> bool:
+        """Whether the picture deserves a whole row."""
+        return self.width > _WIDE * self.height
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One leaf folder on the page.
+
+    Attributes:
+        subject: what was explained: file names, or how many images.
+        layer, model, weights: names; weights is the beginning of the hash.
+        targets: with their scores.
+        shots: its pictures.
+        parameters, figures: name -> words.
+        notes: sentences a reader must know.
+        href, folder: address and path of the leaf folder, relative to the page.
+        undrawn: why there are no pictures.
+    """
+
+    subject: str
+    layer: str
+    model: str
+    weights: str
+    targets: str
+    shots: tuple[Shot, ...]
+    parameters: Mapping[str, str]
+    figures: Mapping[str, str]
+    notes: tuple[str, ...]
+    href: str
+    folder: str
+    undrawn: str
+
+    @property
+    def heading(self) -> str:
+        """What tells this leaf from the others of its card."""
+        return " · ".join(part for part in (self.subject, self.layer, self.targets) if part)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One explainer on the page.
+
+    Attributes:
+        name, distribution, version: of the explainer.
+        summary: the first paragraph of its docstring.
+        kind: what its result is, in words.
+        shown: its leaf folders.
+        versions: distribution -> version, as recorded.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    summary: str
+    kind: str
+    shown: tuple[Shown, ...]
+    versions: Mapping[str, str]
+
+    @property
+    def reading(self) -> str:
+        """The caption that all its pictures share, or ""."""
+        captions = {shot.caption for one in self.shown for shot in one.shots}
+        return captions.pop() if len(captions) == 1 else ""
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """The parameters that all its leaf folders share, or none."""
+        first = self.shown[0].parameters
+        return first if all(one.parameters == first for one in self.shown) else {}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A leaf folder that could not be read, and why."""
+
+    folder: str
+    reason: str
+
+
+def collect(root: Path, order: Sequence[str] = ()) -> tuple[list[Card], list[Problem]]:
+    """Read all leaf folders below `root`, one card an explainer."""
+    found: dict[str, list[tuple[dict[str, Any], Shown]]] = {}
+    problems = []
+    for folder in find_leaves(root):
+        try:
+            document = leaf.read_json(folder)
+            shown = _shown(root, folder, document)
+            found.setdefault(str(document["explainer"]["name"]), []).append((document, shown))
+        except (ConvvizError, KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = str(error) if isinstance(error, ConvvizError) else f"damaged: {error!r}"
+            problems.append(Problem(str(folder.relative_to(root)), reason))
+    rank = {name: place for place, name in enumerate(order)}
+    names = sorted(found, key=lambda name: (rank.get(name, len(rank)), name))
+    return [_card(name, found[name]) for name in names], problems
+
+
+def find_leaves(root: Path) -> Iterator[Path]:
+    """Yield the leaf folders below `root` in the order of their paths; hidden ones are not."""
+    for folder, inner, _files in os.walk(root):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        if current(Path(folder), leaf.JSON_NAME).is_file():
+            yield Path(folder)
+
+
+def _card(name: str, found: Sequence[tuple[dict[str, Any], Shown]]) -> Card:
+    document = found[0][0]
+    record = document["explainer"]
+    versions: dict[str, str] = {}
+    for one, _ in found:
+        versions.update(one["versions"])
+    return Card(
+        name=name,
+        distribution=record["distribution"],
+        version=record["version"],
+        summary=record["summary"],
+        kind=KINDS.get(document["result"]["kind"], ""),
+        shown=tuple(shown for _, shown in found),
+        versions=versions,
+    )
+
+
+def _shown(root: Path, folder: Path, document: Mapping[str, Any]) -> Shown:
+    result = {name: _plain_words(value) for name, value in document["result"].items()}
+    model = document["model"]
+    return Shown(
+        subject=_subject(document["items"]),
+        layer=document["layer"],
+        model=str(model.get("name", "")),
+        weights=str(model.get("weights_hash", ""))[:12],
+        targets=_some([f"{t['label']} ({_score(t['score'])})" for t in document["target"]]),
+        shots=tuple(_shots(root, folder, document["pictures"])),
+        parameters=_in_words(document["explainer"]["parameters"]),
+        figures=_in_words(document["result"]["figures"]),
+        notes=tuple(result["notes"]),
+        href=address(folder.relative_to(root)) + "/",
+        folder=str(folder.relative_to(root)),
+        undrawn=document.get("undrawn", ""),
+    )
+
+
+def _shots(root: Path, folder: Path, pictures: Mapping[str, str]) -> Iterator[Shot]:
+    for name, caption in pictures.items():
+        path = current(folder, plain(name))
+        width, height = _png_size(path)
+        yield Shot(address(path.relative_to(root)), width, height, caption)
+
+
+def address(path: Path) -> str:
+    """Write a relative path as an address that a browser resolves, whatever its characters."""
+    return "/".join(quote(os.fsencode(part)) for part in path.parts)
+
+
+def _png_size(path: Path) -> tuple[int, int]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(24)
+    except OSError:
+        return 0, 0
+    if len(head) < 24 or not head.startswith(b"\x89PNG"):
+        return 0, 0
+    width, height = struct.unpack(">II", head[16:24])
+    return int(width), int(height)
+
+
+def _subject(items: Sequence[Mapping[str, Any]]) -> str:
+    if len(items) > 4:
+        return f"{len(items)} images"
+    return ", ".join(os.path.basename(str(item["source"])) for item in items)
+
+
+def _in_words(values: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name): in_words(_plain_words(value)) for name, value in values.items()}
+
+
+def _plain_words(value: Any) -> Any:
+    """Decode a value, with arrays (which are not read here) named in words."""
+
+    class Unread(dict[str, Any]):
+        def __missing__(self, name: str) -> str:
+            return "an array"
+
+    return decode(value, Unread())
+
+
+def _score(score: Any) -> str:
+    return in_words(_plain_words(score))
+
+
+def _some(words: Sequence[str]) -> str:
+    return ", ".join(words[:4]) + (f" and {len(words) - 4} more" if len(words) > 4 else "")

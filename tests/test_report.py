@@ -1,0 +1,235 @@
+"""The overview page."""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+import zlib
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+import torch
+
+import convviz
+from convviz.explanation import Explanation
+from convviz.images import Item
+from convviz.render import Picture
+from convviz.report import write_report
+from convviz.targets import Target
+
+AFFINE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+VOID = {"meta", "img", "link", "br", "hr", "input"}
+
+
+def png(width=4, height=3):
+    """A grey PNG, made by hand."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = b"".join(b"\x00" + b"\x80" * width for _ in range(height))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    )
+
+
+class Page(HTMLParser):
+    """A page taken apart: tags with attributes, text, and whether the tags balance."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.text, self.open = [], "", []
+        self.source = path.read_text("utf-8")
+        self.feed(self.source)
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture
+def leaf(tmp_path, monkeypatch):
+    """Save an explanation into a leaf folder below tmp_path."""
+
+    def make(folder, *, pictures=("map",), source="cat.png", caption="Warm is good.", **fields):
+        drawn = [Picture(name, png(), caption) for name in pictures]
+        monkeypatch.setattr("convviz.explanation.render", lambda result, scene: drawn)
+        result = fields.pop("result", None) or convviz.Heatmap(torch.zeros(1, 3, 4))
+        given = {
+            "explainer": None,
+            "name": folder.split("/")[-1],
+            "model": {"name": "tiny net", "weights_hash": "0123456789abcdef"},
+            "target": (Target(1, None, "dog", 2.5),),
+            "items": (Item("a", source, AFFINE, (3, 4)),),
+            "versions": {"convviz": "0.1.0"},
+        }
+        return Explanation(result=result, **{**given, **fields}).save(tmp_path / folder)
+
+    return make
+
+
+def hrefs(page):
+    links = [a["href"] for a in page.all("a")]
+    return [link for link in links if not link.startswith("#")]
+
+
+def test_every_link_and_picture_of_the_page_exists(leaf, tmp_path):
+    leaf("cat/occlusion", pictures=("one", "two", "three", "four", "five", "six"))
+    leaf("odd #1 %41 ü?/saliency", pictures=("a b#c",))
+    leaf("run/results/patches/layer4.1", name="patches")
+    page = Page(write_report(tmp_path))
+    images = [image["src"] for image in page.all("img")]
+    assert len(images) == 6
+    assert len(set(hrefs(page))) == 11
+    for address in images + hrefs(page):
+        assert (tmp_path / unquote(address)).exists(), address
+    anchors = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
+    jumps = [a["href"][1:] for a in page.all("a") if a["href"].startswith("#")]
+    assert set(jumps) <= anchors
+    assert len(anchors) == len([1 for _, attrs in page.tags if "id" in attrs])
+
+
+def test_the_page_needs_no_network_and_runs_nothing(leaf, tmp_path):
+    leaf("cat/occlusion")
+    page = Page(write_report(tmp_path))
+    assert "://" not in page.source
+    assert not page.all("script")
+    assert not page.all("link")
+    assert not [attrs for _, attrs in page.tags if any(a.startswith("on") for a in attrs)]
+
+
+def test_pictures_have_alt_texts_and_sizes(leaf, tmp_path):
+    leaf("cat/occlusion")
+    (image,) = Page(write_report(tmp_path)).all("img")
+    assert image["alt"] == "occlusion: cat.png · dog (2.5). Warm is good."
+    assert (image["width"], image["height"]) == ("4", "3")
+
+
+def test_hostile_words_stay_words(leaf, tmp_path):
+    bad = "<script>alert(1)</script>\"'&"
+    result = convviz.Heatmap(
+        torch.zeros(1, 3, 4), notes=(bad,), figures={bad: bad, "KL": float("nan")}
+    )
+    leaf(
+        "x/<img src=x onerror=alert(1)>",
+        name=bad,
+        source=bad,
+        caption=bad,
+        result=result,
+        layer=bad,
+        model={"name": bad, "weights_hash": bad},
+        target=(Target(1, None, bad, float("nan")),),
+        versions={bad: bad},
+    )
+    page = Page(write_report(tmp_path, title=bad, intro=bad))
+    assert not page.all("script")
+    assert all("onerror" not in attrs for _, attrs in page.tags)
+    assert page.text.count("alert(1)") > 8
+    assert page.all("img")[0]["src"].endswith("map.png")
+
+
+def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
+    result = convviz.Heatmap(
+        torch.zeros(1, 3, 4), notes=("Not a proof.",), figures={"KL divergence": 1.23456}
+    )
+    leaf("cat/saliency", explainer=convviz.explainer("saliency"), result=result)
+    text = " ".join(Page(write_report(tmp_path, title="My net", intro="Look.")).text.split())
+    for words in (
+        "My net",
+        "Look.",
+        "tiny net 0123456789ab",
+        "cat.png · dog (2.5)",
+        "How to read it. Warm is good.",
+        "KL divergence 1.235",
+        "Not a proof.",
+        "channels max",
+        "convviz 0.1.0",
+        "gradient",
+    ):
+        assert words in text
+
+
+def test_a_shared_caption_is_said_once_and_others_under_their_pictures(leaf, tmp_path):
+    leaf("a/occlusion")
+    leaf("b/occlusion")
+    assert Page(write_report(tmp_path)).text.count("Warm is good.") == 1
+    leaf("c/occlusion", caption="Cold is bad.")
+    text = Page(write_report(tmp_path)).text
+    assert text.count("Warm is good.") == 2
+    assert text.count("Cold is bad.") == 1
+    assert "How to read it" not in text
+
+
+def test_cards_follow_the_given_order_and_gather_their_leaves(leaf, tmp_path):
+    for folder in ("b/saliency", "a/saliency", "a/filters", "a/occlusion"):
+        leaf(folder, source=f"{folder[0]}.png")
+    page = Page(write_report(tmp_path, order=("saliency", "absent")))
+    assert [s["id"] for s in page.all("section")] == ["saliency", "filters", "occlusion"]
+    assert page.text.index("a.png · dog") < page.text.index("b.png · dog")
+
+
+def test_broken_leaves_are_listed_and_leave_the_rest(leaf, tmp_path):
+    leaf("good/occlusion")
+    (leaf("cut/occlusion") / "explanation.json").write_text("{")
+    (leaf("empty/occlusion") / "explanation.json").write_text('{"schema": 1}')
+    (leaf("newer/occlusion") / "explanation.json").write_text('{"schema": 99}')
+    leaf(".hidden/occlusion")
+    page = Page(write_report(tmp_path))
+    assert len(page.all("img")) == 1
+    for words in ("Could not be read", "cut/occlusion", "empty/occlusion", "schema 99"):
+        assert words in page.text
+    assert "hidden" not in page.text
+
+
+def test_a_picture_that_tries_to_leave_its_folder_is_a_broken_leaf(leaf, tmp_path):
+    path = leaf("good/occlusion") / "explanation.json"
+    path.write_text(path.read_text().replace("map.png", "../../../map.png"))
+    page = Page(write_report(tmp_path))
+    assert not page.all("img")
+    assert "not a plain file name" in page.text
+
+
+def test_an_empty_folder_says_so(tmp_path):
+    page = Page(write_report(tmp_path))
+    assert "no results" in page.text
+
+
+def test_writing_again_gives_the_same_page(leaf, tmp_path):
+    leaf("a/occlusion")
+    first = write_report(tmp_path).read_bytes()
+    assert write_report(tmp_path).read_bytes() == first
+    assert sorted(os.listdir(tmp_path)) == ["a", "index.html"]
+
+
+def test_a_page_of_the_user_is_not_overwritten(leaf, tmp_path):
+    (tmp_path / "index.html").write_text("<h1>mine</h1>")
+    leaf("a/occlusion")
+    page = write_report(tmp_path)
+    assert page.name == "convviz.html"
+    assert (tmp_path / "index.html").read_text() == "<h1>mine</h1>"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode elsewhere")
+def test_a_file_name_that_is_no_unicode_still_makes_a_page(leaf, tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    leaf(f"{name}/occlusion", source=name)
+    page = Page(write_report(tmp_path))
+    address = page.all("img")[0]["src"]
+    assert (tmp_path / os.fsdecode(b"caf\xe9") / "occlusion" / "map.png").exists()
+    assert address == "caf%E9/occlusion/map.png"
+    assert convviz.load(tmp_path / name / "occlusion").items[0].source == name
