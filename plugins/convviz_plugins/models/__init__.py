@@ -1,0 +1,1 @@
+"""Model sources: where `convviz.load_model` finds networks."""

@@ -1,0 +1,70 @@
+"""A network made by a function of the user's own: "python:package.module:factory"."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from convviz import Model, ModelError, UnknownNameError, hookimpl
+from torch import nn
+
+from . import _options
+
+
+@hookimpl(trylast=True)
+def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
+    """Call a factory, which returns an `nn.Module` or a `convviz.Model`.
+
+    The module is imported, so this runs code: the command line accepts it because its user
+    chose it. The current folder is searched first.
+    """
+    module_name, colon, factory_name = source.partition(":")
+    if not colon:
+        return None
+    _options.check(options)
+    made = call(module_name, factory_name)
+    if isinstance(made, nn.Module):
+        return _options.make_model(made, options, name=source)
+    if not isinstance(made, Model):
+        raise ModelError(
+            f"{source} must return an nn.Module or a convviz.Model, not {type(made).__name__}"
+        )
+    if _overrides(options):
+        raise ModelError(
+            f"{source} returns a convviz.Model, which brings its own "
+            f"{', '.join(_overrides(options))}: set it there"
+        )
+    return made
+
+
+def call(module_name: str, factory_name: str) -> Any:
+    """Import a module from the current folder or the Python path, and call its factory."""
+    sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise ModelError(
+            f"cannot import {module_name!r}: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        sys.path.remove(os.getcwd())
+    factory = module
+    for part in factory_name.split("."):
+        if not hasattr(factory, part):
+            public = [name for name in dir(factory) if not name.startswith("_")]
+            raise UnknownNameError(f"factory in {module_name}", factory_name, public)
+        factory = getattr(factory, part)
+    try:
+        return factory()  # type: ignore[operator]
+    except Exception as error:
+        raise ModelError(
+            f"{module_name}:{factory_name} failed: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _overrides(options: Mapping[str, Any]) -> list[str]:
+    """Name the options that were given a value other than the default."""
+    return [k for k, v in options.items() if v is not None and (k, str(v)) != ("device", "auto")]

@@ -1,0 +1,121 @@
+"""torchvision's networks: "resnet50", "torchvision:resnet50@IMAGENET1K_V2", "?weights=none"."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from convviz import Model, Preprocess, UnknownNameError, hookimpl
+from torch import nn
+
+from . import _checkpoint, _options
+from ._fetch import fetch
+
+_lock = threading.Lock()
+
+
+@hookimpl(tryfirst=True)
+def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
+    """Load a classification or segmentation network, with `weights=` or `@` naming its weights.
+
+    Further options: `weights` (a name, "DEFAULT" or "none"), `seed` of random weights.
+    """
+    name, _, tag = source.partition("@")
+    check_name(name)
+    _options.check(options, ("weights", "seed"))
+    given = options.get("weights", tag or "DEFAULT") if not tag else tag
+    weights = find_weights(name, given)
+    module = build(name, weights=weights, seed=_options.integer("seed", options.get("seed", 0)))
+    categories = weights.meta["categories"] if weights is not None else ()
+    return _options.make_model(
+        module,
+        options,
+        name=f"{name}@{weights.name}" if weights is not None else f"{name} (random weights)",
+        preprocess=default_preprocess(name, weights),
+        labels=categories,
+        classes=len(categories) or None,
+        output="out" if name in _segmentation() else None,
+    )
+
+
+def names() -> list[str]:
+    """Return the networks that map an image to scores."""
+    import torchvision
+
+    return [*torchvision.models.list_models(module=torchvision.models), *_segmentation()]
+
+
+def check_name(name: str) -> str:
+    """Return the name of a network; raises UnknownNameError."""
+    known = names()
+    if name not in known:
+        raise UnknownNameError("torchvision model", name, known)
+    return name
+
+
+def find_weights(name: str, given: Any) -> Any:
+    """Return the entry of torchvision's enum of weights, or None for random ones."""
+    from torchvision.models import get_model_weights
+
+    if _options.is_none(given):
+        return None
+    known = get_model_weights(name)
+    if given in ("DEFAULT", "default", True):
+        return next(iter(known.__members__.values()), None) and known.DEFAULT
+    plain = str(given).rpartition(".")[2]
+    if plain not in known.__members__:
+        raise UnknownNameError(f"weights of {name}", plain, [*known.__members__, "none"])
+    return known[plain]
+
+
+def default_preprocess(name: str, weights: Any = None) -> Preprocess:
+    """Return the preprocessing of the weights, of the network's usual ones where none are."""
+    weights = find_weights(name, "DEFAULT") if weights is None else weights
+    return Preprocess() if weights is None else Preprocess.from_torchvision(weights)
+
+
+def build(
+    name: str, *, weights: Any = None, classes: int | None = None, seed: int = 0
+) -> nn.Module:
+    """Build a network, its random weights from the seed, the caller's generator left alone."""
+    import torch
+    from torchvision.models import get_model
+
+    arguments: dict[str, Any] = {} if classes is None else {"num_classes": classes}
+    if name in ("googlenet", "inception_v3"):  # heads for training only
+        arguments["aux_logits"] = False
+        if weights is None:
+            arguments["init_weights"] = True
+    if name in _segmentation():
+        arguments["weights_backbone"] = None
+    with torch.random.fork_rng(devices=[]), _read_safely(name, weights):
+        torch.manual_seed(seed)
+        module: nn.Module = get_model(name, weights=weights, **arguments)
+    return module
+
+
+def _segmentation() -> list[str]:
+    import torchvision
+
+    return list(torchvision.models.list_models(module=torchvision.models.segmentation))
+
+
+@contextmanager
+def _read_safely(name: str, weights: Any) -> Iterator[None]:
+    """Let torchvision's builder get weights that were read as tensors only.
+
+    Its own loader unpickles anything. The entry of the enum gets a `get_state_dict` of its own
+    for the time of the block.
+    """
+    if weights is None:
+        yield
+        return
+    state = _checkpoint.read(fetch(weights.url, name))
+    with _lock:
+        weights.get_state_dict = lambda *_args, **_kwargs: state
+        try:
+            yield
+        finally:
+            del weights.get_state_dict
