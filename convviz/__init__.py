@@ -9,6 +9,7 @@ _HOME = {
     "ArrayDataset": "datasets",
     "Batch": "images",
     "ConvvizError": "errors",
+    "ConvvizWarning": "errors",
     "Dataset": "datasets",
     "DatasetExplainer": "explainers",
     "Explainer": "explainers",
@@ -36,6 +37,7 @@ _HOME = {
     "Stack": "results",
     "Table": "results",
     "Target": "targets",
+    "TargetError": "errors",
     "Tiles": "results",
     "Unit": "targets",
     "UnknownNameError": "errors",
@@ -55,6 +57,7 @@ _HOME = {
     "register": "registry",
     "track": "progress",
     "write_report": "report",
+    "parse_target": "targets",
 }
 
 __all__ = sorted(_HOME)

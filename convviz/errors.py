@@ -10,6 +10,10 @@ class ConvvizError(Exception):
     """Anything convviz refuses to do, with the reason and what is allowed instead."""
 
 
+class ConvvizWarning(UserWarning):
+    """Something that is allowed but that a reader of the result must know."""
+
+
 class UnknownNameError(ConvvizError, LookupError):
     """A layer, target, parameter or plugin of that name does not exist.
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from threading import RLock
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .errors import TargetError, UnknownNameError
+from . import capture, naming, targets
+from .capture import Call, Keeper
+from .defaults import Kind, default_layers
+from .errors import ModelError, ParameterError
+from .hygiene import frozen, precise, untouched
+from .outputs import Pick, are_probabilities, picked, scores_of, warn_of_probabilities
 from .preprocess import Preprocess
-from .targets import Target, TargetSpec, Unit
+from .rules import NonReLU, Rule, RuleMode
+from .targets import Target, TargetSpec
 
-Rule = Literal["plain", "guided", "deconv"]
+_SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +30,7 @@ class Forward:
     """One forward pass.
 
     Attributes:
-        output: scores `[N, classes]`.
+        output: scores `[N, classes]`, at least float32.
         activations: layer -> a copy of its output.
     """
 
@@ -34,14 +42,18 @@ class Model:
     """Wraps a network that maps images `[N, C, H, W]` to scores `[N, classes]`.
 
     Args:
-        module: the network; it is never changed, and is explained in eval mode.
+        module: the network; it is explained in eval mode and left as it was.
         preprocess: how photos become its input.
         labels: class names.
         output: picks the scores out of what the network returns: a key, an index, an
             attribute's name or a function.
-        device: "auto" keeps the module's own device.
-        dtype: None keeps the module's own.
+        device: "auto" keeps the module where it is; any other moves it there.
+        dtype: None keeps the module's own; any other converts it.
         name: for a reader.
+        tf32: allow the shortened float32 of NVIDIA's tensor cores.
+
+    Raises:
+        ModelError: the module is scripted or traced: nothing inside it can be seen.
     """
 
     def __init__(
@@ -50,99 +62,340 @@ class Model:
         *,
         preprocess: Preprocess | Callable[[Any], Tensor] | None = None,
         labels: Sequence[str] | None = None,
-        output: str | int | Callable[[Any], Tensor] | None = None,
+        output: Pick = None,
         device: str | torch.device = "auto",
         dtype: torch.dtype | None = None,
         name: str | None = None,
+        tf32: bool = False,
     ) -> None:
-        self.module = module
+        self.module = _unwrapped(module)
         self.preprocess = preprocess
         self.labels = tuple(labels or ())
         self.output = output
-        first = next(module.parameters(), torch.zeros(()))
-        self.device, self.dtype = first.device, first.dtype
-        self.name = name or type(module).__name__
+        self.tf32 = tf32
+        self.name = name or type(self.module).__name__
+        if device != "auto" or dtype is not None:
+            self.module.to(device=None if device == "auto" else torch.device(device), dtype=dtype)
+        self._device = torch.device("cpu" if device == "auto" else device)
+        self._calls: dict[tuple[int, ...], tuple[Call, ...]] = {}
+        self._seen: tuple[int, ...] | None = None
+        self._hash: tuple[object, str] | None = None
+        self._warned = False
+        self._depth = 0
+        self._lock = RLock()
+
+    def __repr__(self) -> str:
+        return f"Model({self.name}, {self.device}, {str(self.dtype).removeprefix('torch.')})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_lock"} | {"_depth": 0}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=RLock())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self._first().device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in."""
+        return self._first().dtype
+
+    def _first(self) -> Tensor:
+        """Return a tensor of the network that has its device and dtype."""
+        for tensors in (self.module.parameters(), self.module.buffers()):
+            for tensor in tensors:
+                if tensor.is_floating_point():
+                    return tensor
+        return torch.empty(0, device=self._device)
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """Put the network in eval mode, and everything back at the end."""
-        modes = [(m, m.training) for m in self.module.modules()]
-        try:
-            self.module.eval()
-            yield
-        finally:
-            for m, training in modes:
-                m.training = training
+        """Put the network in eval mode, and everything back at the end, after any exception.
+
+        What is put back: train and eval flags, `requires_grad`, `.grad`, hooks, buffers, the
+        random generators of torch, numpy and Python, and grad mode. Sessions may be nested;
+        other threads wait.
+        """
+        with self._lock, ExitStack() as stack:
+            if not self._depth:
+                stack.enter_context(untouched(self.module))
+                stack.enter_context(precise(self.device, self.tf32))
+                stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
+                self.module.eval()
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
 
     def forward(self, images: Tensor, layers: Sequence[str] = ()) -> Forward:
-        """Run the network without gradients, keeping the outputs of some layers."""
-        activations: dict[str, Tensor] = {}
-        handles = []
-        modules = dict(self.module.named_modules())
-        try:
-            for name in layers:
+        """Run the network without gradients, keeping copies of the outputs of some layers.
 
-                def keep(_m: nn.Module, _i: Any, out: Any, name: str = name) -> None:
-                    activations[name] = out.detach().clone()
-
-                handles.append(modules[name].register_forward_hook(keep))
-            with torch.no_grad(), self.session():
-                output = self.module(images)
-        finally:
-            for h in handles:
-                h.remove()
+        Args:
+            images: `[N, C, H, W]`, on any device and of any real dtype.
+            layers: names of layers, as `layer_names` lists them.
+        """
+        with self.session(), torch.no_grad():
+            output, activations = self._run(self._input(images), layers)
+        if not self._warned and are_probabilities(output):
+            self._warned = True
+            warn_of_probabilities(self.name)
         return Forward(output, activations)
 
     def scores(self, images: Tensor, target: Sequence[Target]) -> Tensor:
-        """Return the target's value of every image, `[N]`."""
-        raise NotImplementedError
+        """Return the value of each image's target, `[N]`."""
+        with self.session(), torch.no_grad():
+            output, activations = self._run(self._input(images), _layers_of(target))
+        return _values(target, output, activations)
 
     def gradient(
         self,
         images: Tensor,
         target: Sequence[Target],
         rule: Rule = "plain",
-        nonrelu: Literal["clamp", "error"] = "clamp",
+        nonrelu: NonReLU = "clamp",
     ) -> Tensor:
-        """Return the gradient of each image's target with respect to its pixels, `[N, C, H, W]`."""
-        with self.session(), torch.enable_grad():
-            x = images.detach().clone().requires_grad_()
+        """Return the gradient of each image's target with respect to its pixels, `[N, C, H, W]`.
+
+        Args:
+            images: `[N, C, H, W]`.
+            target: one resolved target an image: a class or a unit of any layer.
+            rule: "plain"; "guided" lets only positive gradients into open ReLUs (Springenberg
+                et al. 2014); "deconv" positive ones into any (Zeiler & Fergus 2013).
+            nonrelu: "clamp" treats other activations alike, with their own derivative;
+                "error" refuses them.
+
+        Raises:
+            ModelError: the rule found no activation, or one that it cannot reach; or the
+                target does not depend on the images.
+        """
+        if rule not in ("plain", "guided", "deconv") or nonrelu not in ("clamp", "error"):
+            raise ParameterError(
+                f"rule={rule!r}, nonrelu={nonrelu!r}: allowed are 'plain', 'guided', 'deconv', "
+                "and 'clamp', 'error'"
+            )
+        with self.session(), torch.enable_grad(), frozen(self.module), ExitStack() as stack:
+            x = self._input(images).detach().clone().requires_grad_()
+            mode = None if rule == "plain" else stack.enter_context(RuleMode(rule, nonrelu))
+            # a copy goes in: a network may work in place on its input
+            output, activations = self._run(x.clone(), _layers_of(target), graph=True)
+            total = _values(target, output, activations).sum()
+            if mode is not None:
+                mode.check(output.sum() + total)
+            return _gradient(total, x)
+
+    def _input(self, images: Tensor) -> Tensor:
+        if images.ndim != 4 or not images.is_floating_point():
+            raise ParameterError(
+                "images must be a float tensor [N, C, H, W]; this one is "
+                f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
+            )
+        self._seen = tuple(images.shape[1:])
+        # clone: the network gets tensors that are nobody else's, and no inference tensors
+        return images.detach().to(self.device, self.dtype, copy=True)
+
+    def _run(
+        self, x: Tensor, layers: Sequence[str], graph: bool = False
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        keeper = Keeper(layers, graph)
+        with capture.kept(self.module, keeper):
             out = self.module(x)
-            s = sum(out[i, t.index] for i, t in enumerate(target))
-            return torch.autograd.grad(s, x)[0]
+        for name in keeper.misnamed():
+            capture.check(name, self.layer_names(tuple(x.shape[1:])))
+        output = scores_of(out, self.output, len(x))
+        wide = output.float() if output.dtype in (torch.float16, torch.bfloat16) else output
+        return wide, keeper.activations
+
+    def pick(self, out: Any) -> Any:
+        """Return the part of what the network returns that `output` names, unchecked."""
+        return picked(out, self.output)
 
     def resolve(self, target: TargetSpec, forward: Forward) -> tuple[Target, ...]:
-        """Resolve a target once for every image of a clean forward pass."""
-        out = forward.output
-        result = []
-        for row in out:
-            i = int(row.argmax()) if target is None else self.label_index(target)
-            label = self.labels[i] if self.labels else f"class {i}"
-            result.append(Target(i, None, label, float(row[i])))
-        return tuple(result)
+        """Resolve a target once for every image of a clean forward pass.
+
+        Args:
+            target: a class index, a class name, a Unit, a list with one of these an image, or
+                None for the top class (of equal ones the first).
+            forward: the pass; for units with the layers that `target_layers` names.
+
+        Raises:
+            TargetError: it does not fit the model or the images.
+            UnknownNameError: there is no such class name.
+        """
+        specs = targets.listed(target, len(forward.output))
+        return tuple(
+            targets.resolve_one(spec, i, forward.output, forward.activations, self.labels)
+            for i, spec in enumerate(specs)
+        )
+
+    def target_layers(self, target: TargetSpec) -> tuple[str, ...]:
+        """Return the layers that `resolve` needs the activations of: those of units."""
+        return tuple(self.check_layer(name) for name in targets.units_of(target, self.labels))
 
     def label_index(self, label: str | int) -> int:
         """Return the class index of a label name or index."""
-        if isinstance(label, int):
-            return label
-        if label not in self.labels:
-            raise UnknownNameError("target", label, self.labels)
-        return self.labels.index(label)
+        return targets.label_index(label, self.labels)
+
+    def label(self, index: int) -> str:
+        """Return the name of a class."""
+        return self.labels[index] if 0 <= index < len(self.labels) else f"class {index}"
+
+    def calls(self, shape: tuple[int, ...] | None = None) -> tuple[Call, ...]:
+        """List the layers in call order, by running the network once on zeros.
+
+        Args:
+            shape: (C, H, W); the model's own where None. The list is kept for each shape.
+
+        Raises:
+            ModelError: no input size is known, and none of the usual ones works.
+        """
+        shapes = [shape] if shape is not None else self._shapes()
+        for tried in shapes:
+            if tried in self._calls:
+                return self._calls[tried]
+        failed: Exception | None = None
+        for tried in shapes:
+            try:
+                with self.session():
+                    images = torch.zeros((1, *tried), device=self.device, dtype=self.dtype)
+                    self._calls[tried] = capture.trace(self.module, images)
+                return self._calls[tried]
+            except Exception as error:  # whatever a network raises at a size it cannot take
+                failed = failed or error
+        raise ModelError(
+            f"{self.name} does not run on zeros of shape {list(shapes[0])}: {failed}; give the "
+            "model a Preprocess with its crop, or run it on images first"
+        ) from failed
+
+    def layer_names(self, shape: tuple[int, ...] | None = None) -> tuple[str, ...]:
+        """Return the names of all layers in call order."""
+        return tuple(call.name for call in self.calls(shape))
 
     def check_layer(self, name: str) -> str:
         """Return the name if the model has this layer; raises UnknownNameError."""
-        known = [n for n, _ in self.module.named_modules() if n]
-        if name not in known:
-            raise UnknownNameError("layer", name, known)
-        return name
+        return capture.check(name, self.layer_names())
 
-    def default_layers(
-        self, kind: Literal["filters", "activations", "patches", "features"]
-    ) -> tuple[str, ...]:
+    def submodule(self, layer: str) -> nn.Module:
+        """Return the module of a layer; a call's number is left out of account.
+
+        Raises:
+            UnknownNameError: there is no such module.
+        """
+        modules: dict[str, nn.Module] = dict(self.module.named_modules())
+        path = layer if layer in modules else naming.split(layer)[0]
+        return modules[capture.check(path, [name for name in modules if name])]
+
+    def default_layers(self, kind: Kind) -> tuple[str, ...]:
         """Return the layers an explainer takes when none are given.
 
         "filters": the first conv; "activations": the last conv; "patches": the last conv of
         each stage; "features": the input of the last linear layer.
         """
-        convs = [n for n, m in self.module.named_modules() if isinstance(m, nn.Conv2d)]
-        return (convs[0],) if kind == "filters" else (convs[-1],)
+        return default_layers(kind, self.module, self.calls())
+
+    @property
+    def input_channels(self) -> int:
+        """How many channels an image has."""
+        if isinstance(self.preprocess, Preprocess):
+            return self.preprocess.channels
+        convs = (m for m in self.module.modules() if isinstance(m, nn.Conv2d))
+        first = next(convs, None)
+        return 3 if first is None else first.in_channels
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the images: the crop, those seen last, or what runs."""
+        _, h, w = self._shapes()[0]
+        if isinstance(self.preprocess, Preprocess) or self._seen is not None:
+            return h, w
+        self.calls()
+        return next((s[1], s[2]) for s in self._shapes() if s in self._calls)
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        """Return the input shapes to try, the likeliest first."""
+        channels = self.input_channels
+        if isinstance(self.preprocess, Preprocess) and self.preprocess.crop is not None:
+            crop = self.preprocess.crop
+            return [(channels, *((crop, crop) if isinstance(crop, int) else crop))]
+        usual: list[tuple[int, ...]] = [(channels, size, size) for size in _SIZES]
+        return usual if self._seen is None else [self._seen, *usual]
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 over the sorted state dict: names, dtypes, shapes and bytes."""
+        state = {
+            name: value.detach()
+            for name, value in sorted(self.module.state_dict().items())
+            if isinstance(value, Tensor)
+        }
+        version = [(name, value.data_ptr(), value._version) for name, value in state.items()]
+        if self._hash is None or self._hash[0] != version:
+            self._hash = (version, _hash(state))
+        return self._hash[1]
+
+
+def _hash(state: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, value in state.items():
+        digest.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
+        flat = value.cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _unwrapped(module: Any) -> nn.Module:
+    """Take the wrappers off that hide a network's own layers."""
+    while True:
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif type(module).__name__ == "OptimizedModule":  # torch.compile's, without importing it
+            module = module._orig_mod
+        else:
+            break
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ModelError(
+            "a scripted or traced module hides its layers and gradients; give the nn.Module "
+            "it was made from"
+        )
+    if not isinstance(module, nn.Module):
+        raise ModelError(f"a Model wraps an nn.Module, not {type(module).__name__}")
+    network: nn.Module = module
+    return network
+
+
+def _layers_of(target: Sequence[Target]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(t.unit.layer for t in target if t.unit is not None))
+
+
+def _values(target: Sequence[Target], output: Tensor, activations: dict[str, Tensor]) -> Tensor:
+    """Return the targets' values, `[N]`, connected to the graph."""
+    if len(target) != len(output):
+        raise ParameterError(f"{len(target)} targets for {len(output)} images; give one an image")
+    values = []
+    for i, t in enumerate(target):
+        if t.unit is None:
+            values.append(output[i, t.index])
+            continue
+        maps = activations[t.unit.layer][i]
+        targets.check_unit(t.unit, tuple(maps.shape))
+        where = () if t.unit.position is None else t.unit.position
+        values.append(maps[(t.unit.channel, *where)].to(output.dtype))
+    return torch.stack(values) if values else output.new_zeros(0)
+
+
+def _gradient(total: Tensor, x: Tensor) -> Tensor:
+    """Differentiate; raises ModelError where nothing leads back to the images."""
+    found = None
+    if total.requires_grad:
+        (found,) = torch.autograd.grad(total, x, allow_unused=True)
+    if found is None:
+        if not len(x):
+            return torch.zeros_like(x)
+        raise ModelError(
+            "the target does not depend on the images by any differentiable way (the network "
+            "may detach them or work without gradients)"
+        )
+    return found.detach()
