@@ -1,0 +1,97 @@
+"""Many small pictures as one: tiles laid out in rows with their captions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .style import ACCENT, INK, bare, readable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TILE_PIXELS = 72
+"""About how many pixels of the mosaic a tile is wide; small tiles are enlarged to this."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mosaic:
+    """Tiles on white.
+
+    Attributes:
+        pixels: `[H, W, 3]`, floats 0 to 1.
+        corners: x and y of each tile's upper left corner.
+        size: width and height of a tile.
+    """
+
+    pixels: np.ndarray
+    corners: tuple[tuple[int, int], ...]
+    size: tuple[int, int]
+
+    @property
+    def aspect(self) -> float:
+        """Height over width."""
+        return float(self.pixels.shape[0] / self.pixels.shape[1])
+
+
+def lay_out(
+    tiles: np.ndarray, columns: int, gap: float = 0.08, headroom: float = 0.0, enlarge: bool = True
+) -> Mosaic:
+    """Lay tiles `[T, h, w, 3]` out in rows.
+
+    Args:
+        tiles: colours, floats 0 to 1.
+        columns: tiles a row.
+        gap: white between tiles, as a share of a tile's width.
+        headroom: white above each tile for its caption, as a share of a tile's width.
+        enlarge: repeat the pixels of small tiles, so that they stay squares.
+    """
+    if enlarge:
+        times = max(1, round(TILE_PIXELS / max(tiles.shape[1:3])))
+        tiles = tiles.repeat(times, axis=1).repeat(times, axis=2)
+    count, high, wide = tiles.shape[:3]
+    between, above = max(1, round(gap * wide)), round(headroom * wide)
+    rows = math.ceil(count / columns)
+    step_x, step_y = wide + between, high + above + between
+    canvas = np.ones((rows * step_y - between, columns * step_x - between, 3))
+    corners = []
+    for i, tile in enumerate(tiles):
+        x, y = i % columns * step_x, i // columns * step_y + above
+        canvas[y : y + high, x : x + wide] = tile
+        corners.append((x, y))
+    return Mosaic(canvas, tuple(corners), (wide, high))
+
+
+def show(
+    ax: Axes,
+    mosaic: Mosaic,
+    captions: Sequence[str] = (),
+    outlined: Collection[int] = (),
+    points: float = 7.0,
+    colour: str = INK,
+) -> None:
+    """Draw a mosaic with a caption above each tile, some tiles outlined."""
+    from matplotlib.patches import Rectangle
+
+    bare(ax).imshow(mosaic.pixels, interpolation="antialiased")
+    ax.set_frame_on(False)
+    wide, high = mosaic.size
+    for i, (x, y) in enumerate(mosaic.corners):
+        if i < len(captions):
+            lift = 0.03 * wide
+            text = readable(captions[i], 40)
+            ax.text(x - 0.5, y - 0.5 - lift, text, size=points, color=colour, va="bottom")
+        if i in outlined:
+            corner = (x - 0.5, y - 0.5)
+            ax.add_patch(
+                Rectangle(corner, wide, high, fill=False, edgecolor=ACCENT, lw=1.5, clip_on=False)
+            )
+
+
+def square(count: int, widest: int) -> int:
+    """Return how many columns make a block of tiles about square, at most `widest`."""
+    return max(1, min(widest, math.ceil(math.sqrt(count))))

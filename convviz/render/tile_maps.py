@@ -1,0 +1,160 @@
+"""The feature maps of images: the photo, the strongest maps laid over it, and all maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..results import Tiles
+from . import mosaic
+from .colour import Scale, fitted, grey, laid_over, scale_of
+from .listing import cell, draw_table, table_inches
+from .style import (
+    Picture,
+    Scene,
+    colour_bar,
+    new_figure,
+    panel_title,
+    picture_name,
+    show_pixels,
+    title_block,
+    to_png,
+)
+from .tiles import PAGES, Range, caption_of, cut, mark_legend, part_of, range_of
+
+TILES_A_PAGE = 144
+WIDE = 9.4
+SAMPLE = 2_000_000
+
+
+def draw_maps(result: Tiles, scene: Scene) -> list[Picture]:
+    """Draw the maps of each image, as many pages as it takes, at most twelve an image."""
+    scale = _scale(result.values.numpy())
+    todo = []
+    for image in range(len(result.values)):
+        pages = cut(_order(result, image), TILES_A_PAGE)
+        todo += [(image, i, page, len(pages)) for i, page in enumerate(pages[:PAGES])]
+    return [
+        _page(result, scene, scale, one, picture_name(i + 1, len(todo)))
+        for i, one in enumerate(todo)
+    ]
+
+
+def _scale(values: np.ndarray) -> Scale:
+    """Return one scale for the layer: black at zero and below."""
+    flat = values.reshape(-1)
+    sample = flat[:: max(1, flat.size // SAMPLE)]
+    top = np.nanmax(np.where(np.isfinite(flat), flat, np.nan), initial=0.0)
+    scale = scale_of(np.append(np.clip(sample, 0, None), top))
+    return Scale(0.0, scale.high if top > 0 else 1.0, extend=scale.extend, note=scale.note)
+
+
+def _order(result: Tiles, image: int) -> list[int]:
+    if not result.order:
+        return list(range(result.values.shape[1]))
+    row = result.order[image] if isinstance(result.order[0], tuple | list) else result.order
+    return [int(t) for t in row]
+
+
+def _page(
+    result: Tiles, scene: Scene, scale: Scale, one: tuple[int, int, list[int], int], name: str
+) -> Picture:
+    image, index, page, pages = one
+    values = result.values[image].numpy()
+    laid = mosaic.lay_out(
+        _greys(values[page], scale),
+        max(min(len(page), 8), mosaic.square(len(page), 14)),
+        headroom=0.26,
+    )
+    width = min(WIDE - 0.9, 1.1 * laid_columns(laid))
+    top = _top_inches(result, scene, image) if index == 0 else 0.0
+    figure = new_figure(WIDE if top else width + 0.9, top + width * laid.aspect)
+    if top:
+        grid = figure.add_gridspec(2, 1, height_ratios=[top, width * laid.aspect])
+        _draw_top(figure, grid[0], result, scene, scale, image)
+        axes = figure.add_subplot(grid[1])
+    else:
+        axes = figure.add_subplot()
+    silent = {i for i, t in enumerate(page) if _is_silent(result, image, t)}
+    mosaic.show(axes, laid, [caption_of(result, t) for t in page], silent, points=6.5)
+    _bar(figure, axes, scale, result.unit)
+    if silent:
+        mark_legend(axes, "silent on this input")
+    part = part_of(page, len(values), "channels") if pages > 1 else f"{len(values)} channels"
+    notes = [*result.notes, scale.note] if index == 0 else [scale.note]
+    if pages > PAGES and index == PAGES - 1:
+        notes.append(f"The first {PAGES} of {pages} pages are drawn; the arrays hold all maps.")
+    title_block(figure, scene.title(), scene.subtitle(image, part), notes)
+    return Picture(name, to_png(figure), f"Feature maps, {part}, on one scale for the layer.")
+
+
+def laid_columns(laid: mosaic.Mosaic) -> int:
+    """Count the columns of a mosaic."""
+    return len({x for x, _ in laid.corners})
+
+
+def _greys(values: np.ndarray, scale: Scale) -> np.ndarray:
+    return Range(scale.low, scale.high).greys(values.astype(float))
+
+
+def _is_silent(result: Tiles, image: int, tile: int) -> bool:
+    return "active" in result.arrays and float(result.arrays["active"][image, tile]) == 0.0
+
+
+def _overlaid(result: Tiles, image: int) -> tuple[int, ...]:
+    return result.overlays[image] if image < len(result.overlays) else ()
+
+
+def _columns(result: Tiles, image: int) -> dict[str, Sequence[Any]]:
+    """Return the table's columns for one image, without the image's number."""
+    if len(result.values) == 1:
+        return dict(result.table)
+    end = f" · image {image + 1}"
+    return {n.removesuffix(end): c for n, c in result.table.items() if n.endswith(end)}
+
+
+def _top_inches(result: Tiles, scene: Scene, image: int) -> float:
+    """Return the height of the row with photo, overlays and table; 0 where there is none."""
+    if scene.photo(image) is None or not _overlaid(result, image):
+        return 0.0
+    return 3.0
+
+
+def _draw_top(
+    figure: Any, place: Any, result: Tiles, scene: Scene, scale: Scale, image: int
+) -> None:
+    photo = scene.photo(image)
+    assert photo is not None
+    channels = _overlaid(result, image)
+    columns = _columns(result, image)
+    head = ["channel", *columns]
+    rows = [[caption_of(result, t), *(cell(c[t]) for c in columns.values())] for t in channels[:12]]
+    table = table_inches(head, rows)[0] if columns else 0.01
+    grid = place.subgridspec(1, 3, width_ratios=[2.4, WIDE - 2.7 - table, table])
+    axes = figure.add_subplot(grid[0])
+    show_pixels(axes, photo)
+    panel_title(axes, "what the model saw", 40)
+    overlays = np.stack([_overlay(photo, result.values[image, t].numpy()) for t in channels])
+    laid = mosaic.lay_out(overlays, min(len(channels), 5 if len(channels) > 4 else 4), 0.06, 0.2)
+    captions = [f"channel {caption_of(result, t)}" for t in channels]
+    over = figure.add_subplot(grid[1])
+    mosaic.show(over, laid, captions)
+    panel_title(over, f"{len(channels)} strongest channels on the photo, each on its own scale")
+    if columns:
+        draw_table(figure.add_subplot(grid[2]), head, rows)
+
+
+def _overlay(photo: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Lay one map over the photo in grey, floats `[H, W, 3]`."""
+    own = range_of(np.clip(np.nan_to_num(values), 0, None), signed=False)
+    scale = Scale(0.0, max(own.high, 1e-12))
+    shown = fitted(values, photo.shape[:2])
+    return laid_over(grey(photo), scale.colours(shown), 0.85 * scale.strength(shown) ** 0.7)
+
+
+def _bar(figure: Any, axes: Any, scale: Scale, unit: str) -> None:
+    from matplotlib.cm import ScalarMappable
+
+    colour_bar(figure, ScalarMappable(scale.norm, "gray"), axes, unit, extend=scale.extend)

@@ -1,0 +1,331 @@
+"""Filters, feature maps and patches as tiles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..results import Tiles
+from . import mosaic
+from .listing import cell, draw_table, table_inches, top_rows
+from .style import (
+    ACCENT,
+    DIVERGING,
+    SMALL_POINTS,
+    Picture,
+    Scene,
+    colour_bar,
+    new_figure,
+    picture_name,
+    title_block,
+    to_png,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TILES_A_PAGE, KERNELS_A_SIDE, ROWS_A_PAGE, PAGES = 120, 32, 512, 12
+LISTED = 14
+NAN_COLOUR = (0.98, 0.75, 0.55)
+
+
+def draw(result: Tiles, scene: Scene) -> list[Picture]:
+    """Draw the tiles in their layout, as many pages as it takes, at most twelve."""
+    if result.stacks:
+        from .tile_stacks import draw_stacks
+
+        return draw_stacks(result, scene)
+    if result.layout == "images":
+        from .tile_maps import draw_maps
+
+        return draw_maps(result, scene)
+    if result.layout == "matrix":
+        return _matrix_pages(result, scene)
+    if result.layout == "grid" and result.values.shape[1] > 1:
+        return _grid_pages(result, scene)
+    return _tile_pages(result, scene)
+
+
+@dataclass(frozen=True)
+class Range:
+    """The range of values that runs from black to white; NaN has a colour of its own."""
+
+    low: float
+    high: float
+
+    def greys(self, values: np.ndarray) -> np.ndarray:
+        """Turn values `[...]` into grey colours `[..., 3]`."""
+        scaled = np.clip((values - self.low) / (self.high - self.low), 0, 1)
+        return self._mark(np.repeat(scaled[..., None], 3, axis=-1), np.isnan(values))
+
+    def colours(self, values: np.ndarray) -> np.ndarray:
+        """Turn values `[..., 3, h, w]` into colours `[..., h, w, 3]`."""
+        moved = np.moveaxis(values, -3, -1)
+        scaled = np.clip((moved - self.low) / (self.high - self.low), 0, 1)
+        return self._mark(scaled, np.isnan(moved).any(-1))
+
+    @staticmethod
+    def _mark(colours: np.ndarray, bad: np.ndarray) -> np.ndarray:
+        colours[bad] = NAN_COLOUR
+        return colours
+
+
+def range_of(values: np.ndarray, signed: bool) -> Range:
+    """Return the full range of values, symmetric about zero for signed ones."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return Range(-1.0, 1.0) if signed else Range(0.0, 1.0)
+    if signed:
+        limit = float(np.abs(finite).max()) or 1.0
+        return Range(-limit, limit)
+    low, high = float(finite.min()), float(finite.max())
+    return Range(low, high if high > low else low + 1.0)
+
+
+def _tile_pages(result: Tiles, scene: Scene) -> list[Picture]:
+    """Draw "rgb", "grey" and one-column "grid" tiles as a mosaic."""
+    values = result.values.double().numpy()
+    if result.layout == "grid":
+        values = values[:, 0]
+    order = [int(i) for i in result.order] or list(range(len(values)))
+    pages = cut(order, TILES_A_PAGE)
+    whole = range_of(values, result.signed)
+    return [
+        _tile_page(result, scene, values, page, whole, i + 1, len(pages))
+        for i, page in enumerate(pages[:PAGES])
+    ]
+
+
+def _tile_page(
+    result: Tiles,
+    scene: Scene,
+    values: np.ndarray,
+    page: Sequence[int],
+    whole: Range,
+    index: int,
+    count: int,
+) -> Picture:
+    colours = np.stack([_colour(result, values[t], whole) for t in page])
+    columns = max(min(len(page), 8), mosaic.square(len(page), 12))
+    laid = mosaic.lay_out(colours, columns, headroom=0.24)
+    dead = {i for i, t in enumerate(page) if is_marked(result, t)}
+    width = min(6.8, 0.95 * columns)
+    figure, axes = _with_side_list(result, width, width * laid.aspect, index == 1)
+    mosaic.show(axes, laid, [caption_of(result, t) for t in page], dead)
+    _grey_bar(figure, axes, result, whole)
+    if dead:
+        mark_legend(axes, "dead filter")
+    part = part_of(page, len(values), "tiles") if count > 1 else ""
+    title_block(figure, scene.title(), scene.subtitle(None, part), result.notes)
+    what = "filters" if result.signed else "tiles"
+    caption = f"{len(page)} of {len(values)} {what}" + _scale_words(result)
+    return Picture(picture_name(index, min(count, PAGES)), to_png(figure), caption)
+
+
+def _colour(result: Tiles, tile: np.ndarray, whole: Range) -> np.ndarray:
+    scale = whole if result.scale == "layer" else range_of(tile, result.signed)
+    return scale.colours(tile) if result.layout == "rgb" else scale.greys(tile)
+
+
+def _grid_pages(result: Tiles, scene: Scene) -> list[Picture]:
+    """Draw kernels `[T, M, h, w]` as a matrix of small pictures, one row a filter."""
+    order = [int(i) for i in result.order] or list(range(len(result.values)))
+    inputs = list(range(result.values.shape[1]))
+    spots = [
+        (rows, ins) for rows in cut(order, KERNELS_A_SIDE) for ins in cut(inputs, KERNELS_A_SIDE)
+    ]
+    whole = range_of(result.values.double().numpy(), result.signed)
+    count = min(len(spots), PAGES)
+    return [_grid_page(result, scene, spots, whole, i + 1, count) for i in range(count)]
+
+
+def _grid_page(
+    result: Tiles,
+    scene: Scene,
+    spots: Sequence[tuple[list[int], list[int]]],
+    whole: Range,
+    index: int,
+    count: int,
+) -> Picture:
+    rows, inputs = spots[index - 1]
+    values = result.values[rows][:, inputs].double().numpy()
+    scales = [whole if result.scale == "layer" else range_of(v, result.signed) for v in values]
+    tiles = np.concatenate([s.greys(v) for s, v in zip(scales, values, strict=True)])
+    laid = mosaic.lay_out(tiles, len(inputs), gap=0.12)
+    width = min(7.0, max(2.0, 0.5 * len(inputs)))
+    figure, axes = _with_side_list(result, width, min(width * laid.aspect, 11.0), index == 1)
+    mosaic.show(axes, laid)
+    _label_grid(result, axes, laid, rows, inputs)
+    _grey_bar(figure, axes, result, whole)
+    if any(is_marked(result, t) for t in rows):
+        mark_legend(axes, "dead filter")
+    part = f"{part_of(rows, len(result.values), 'filters')}, inputs {inputs[0]}–{inputs[-1]}"
+    notes = list(result.notes)
+    if len(spots) > count and index == count:
+        notes.append(f"The first {count} of {len(spots)} pages are drawn; the arrays hold all.")
+    title_block(figure, scene.title(), scene.subtitle(None, part), notes)
+    caption = f"Kernels: one row a filter, one column an input channel; {part}" + _scale_words(
+        result
+    )
+    return Picture(picture_name(index, count), to_png(figure), caption)
+
+
+def _label_grid(
+    result: Tiles, axes: Any, laid: mosaic.Mosaic, rows: Sequence[int], inputs: Sequence[int]
+) -> None:
+    wide, high = laid.size
+    across = [laid.corners[j][0] + wide / 2 for j in range(len(inputs))]
+    down = [laid.corners[i * len(inputs)][1] + high / 2 for i in range(len(rows))]
+    every = max(1, len(inputs) // 16)
+    axes.set_xticks(across[::every], [str(j) for j in inputs[::every]])
+    axes.set_yticks(down, [caption_of(result, t) for t in rows])
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel("input channel")
+    axes.set_ylabel("filter")
+    axes.tick_params(length=0, labelsize=min(SMALL_POINTS, 7.5))
+    for label, t in zip(axes.get_yticklabels(), rows, strict=True):
+        if is_marked(result, t):
+            label.set(color=ACCENT, weight="bold")
+
+
+def _matrix_pages(result: Tiles, scene: Scene) -> list[Picture]:
+    """Draw weights `[T, M]` (or `[T, M, 1, 1]`) as a coloured matrix."""
+    values = result.values.double().flatten(1).numpy()
+    order = [int(i) for i in result.order] or list(range(len(values)))
+    pages = cut(order, ROWS_A_PAGE)[:PAGES]
+    whole = range_of(values, result.signed)
+    return [
+        _matrix_page(result, scene, values, page, whole, i + 1, len(pages))
+        for i, page in enumerate(pages)
+    ]
+
+
+def _matrix_page(
+    result: Tiles,
+    scene: Scene,
+    values: np.ndarray,
+    page: Sequence[int],
+    whole: Range,
+    index: int,
+    count: int,
+) -> Picture:
+    rows, columns = len(page), values.shape[1]
+    shown = values[list(page)]
+    if result.scale == "tile":
+        sizes = np.nanmax(np.abs(shown), axis=1, keepdims=True, initial=0.0)
+        shown, whole = shown / np.where(sizes > 0, sizes, 1), Range(-1.0, 1.0)
+    width = 7.0 if columns >= rows else max(2.5, 7.0 * columns / rows)
+    height = min(9.0, max(1.2, width * rows / columns))
+    figure, axes = _with_side_list(result, width, height, index == 1)
+    drawn = axes.imshow(
+        shown,
+        cmap=DIVERGING if result.signed else "gray",
+        vmin=whole.low,
+        vmax=whole.high,
+        aspect="auto",
+        interpolation="nearest" if max(rows, columns) < 200 else "antialiased",
+    )
+    _label_matrix(result, axes, page)
+    colour_bar(figure, drawn, axes, result.unit + _per_tile(result))
+    part = part_of(page, len(values), "filters") if count > 1 else ""
+    title_block(figure, scene.title(), scene.subtitle(None, part), result.notes)
+    caption = "Weights as a matrix: one row a filter, one column an input channel" + _scale_words(
+        result
+    )
+    return Picture(picture_name(index, count), to_png(figure), caption)
+
+
+def _label_matrix(result: Tiles, axes: Any, page: Sequence[int]) -> None:
+    axes.set_xlabel("input channel")
+    axes.set_ylabel("filter")
+    every = max(1, math.ceil(len(page) / 24))
+    axes.set_yticks(range(0, len(page), every), [caption_of(result, t) for t in page[::every]])
+    axes.tick_params(length=2, labelsize=7.5)
+    marked = [i for i, t in enumerate(page) if is_marked(result, t)]
+    if marked:
+        right = axes.get_xlim()[1]
+        axes.scatter(
+            [right] * len(marked), marked, marker="<", s=18, color=ACCENT, clip_on=False, zorder=3
+        )
+        mark_legend(axes, "dead filter")
+
+
+def _with_side_list(result: Tiles, width: float, height: float, listed: bool) -> tuple[Figure, Any]:
+    """Return a figure with axes for the tiles, the top rows of the table beside them."""
+    if not (listed and result.table):
+        figure = new_figure(width + 0.9, height)
+        return figure, figure.add_subplot()
+    fitting = max(4, int(height / 0.2) - 2)
+    picked = top_rows(result.table, min(LISTED, fitting))
+    head = ["tile", *result.table]
+    rows = [
+        [caption_of(result, t), *(cell(column[t]) for column in result.table.values())]
+        for t in picked
+    ]
+    wide, high = table_inches(head, rows)
+    figure = new_figure(width + 0.9 + wide + 0.3, max(height, high))
+    grid = figure.add_gridspec(
+        2, 2, width_ratios=[width + 0.9, wide], height_ratios=[high, max(0.01, height - high)]
+    )
+    draw_table(figure.add_subplot(grid[0, 1]), head, rows)
+    return figure, figure.add_subplot(grid[:, 0])
+
+
+def _grey_bar(figure: Figure, axes: Any, result: Tiles, whole: Range) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    scale = whole if result.scale == "layer" else Range(-1.0 if result.signed else 0.0, 1.0)
+    mapped = ScalarMappable(Normalize(scale.low, scale.high), "gray")
+    colour_bar(figure, mapped, axes, result.unit + _per_tile(result))
+
+
+def _per_tile(result: Tiles) -> str:
+    return " ÷ largest of its tile" if result.scale == "tile" else ""
+
+
+def _scale_words(result: Tiles) -> str:
+    return ", one scale for the layer." if result.scale == "layer" else ", each on its own scale."
+
+
+def mark_legend(axes: Any, text: str) -> None:
+    """Say under the axes what the outline means."""
+    axes.annotate(
+        f"■ {text}",
+        (0, 0),
+        xytext=(0, -6),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        color=ACCENT,
+        size=SMALL_POINTS,
+    )
+
+
+def is_marked(result: Tiles, tile: int) -> bool:
+    """Say whether a tile is marked as dead."""
+    return "dead" in result.arrays and bool(result.arrays["dead"][tile])
+
+
+def caption_of(result: Tiles, tile: int) -> str:
+    """Return a tile's caption; its index where it has none."""
+    return result.captions[tile] if tile < len(result.captions) else str(tile)
+
+
+def part_of(page: Sequence[int], total: int, what: str) -> str:
+    """Say which part of the tiles a page shows."""
+    if list(page) == list(range(page[0], page[0] + len(page))):
+        return f"{what} {page[0]}–{page[-1]} of {total}"
+    return f"{len(page)} of {total} {what}"
+
+
+def cut(items: list[int], size: int) -> list[list[int]]:
+    """Cut a list into pages of nearly equal length."""
+    pages = max(1, math.ceil(len(items) / size))
+    each = math.ceil(len(items) / pages)
+    return [items[i : i + each] for i in range(0, len(items), each)] or [[]]

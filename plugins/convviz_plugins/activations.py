@@ -1,0 +1,121 @@
+"""The feature maps of an image at a layer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+import convviz
+from convviz import Batch, Explainer, Forward, Model, ParameterError, Target, Tiles
+
+
+class Activations(Explainer):
+    """The feature maps of each image at a layer, one grey tile a channel, on one scale."""
+
+    layer: str | None = Field(None, description="Layer to look at; default: the last conv.")
+    sort: Literal["index", "max", "mean"] = Field(
+        "index", description="Order of the tiles: by channel, or strongest first by max or mean."
+    )
+    top: int = Field(9, ge=0, description="Strongest channels laid over the photo.")
+
+    def layers(self, model: Model) -> tuple[str, ...]:
+        """Return the one layer whose maps are drawn."""
+        name = self.layer or model.default_layers("activations")[0]
+        return (model.check_layer(name),)
+
+    def explain(
+        self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
+    ) -> Tiles:
+        """Return the maps `[N, C, h, w]`; they are copies, whatever runs in place behind them."""
+        (layer,) = self.layers(model)
+        values = maps_of(forward, layer).cpu()
+        facts = measure(values)
+        by = "mean" if self.sort == "mean" else "max"
+        ranked = strongest(facts[by])
+        channels = values.shape[1]
+        return Tiles(
+            values,
+            arrays=facts,
+            unit="activation",
+            figures={"layer": layer, "channels": channels, **count_silent(facts)},
+            notes=notes(values, facts),
+            layout="images",
+            order=tuple(map(tuple, ranked)) if self.sort != "index" else (),
+            overlays=tuple(tuple(row[: self.top]) for row in ranked) if self.top else (),
+            captions=tuple(str(c) for c in range(channels)),
+            table=table_of(facts),
+        )
+
+
+def maps_of(forward: Forward, layer: str) -> Tensor:
+    """Return a copy of a layer's maps, `[N, C, h, w]`."""
+    values = forward.activations[layer].detach().clone()
+    if values.ndim == 2:
+        values = values[:, :, None, None]
+    if values.ndim != 4:
+        raise ParameterError(
+            f"activations draws maps [N, C, h, w]; layer {layer!r} gives {list(values.shape)}"
+        )
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def measure(values: Tensor) -> dict[str, Tensor]:
+    """Return max, mean and share of positive positions of each map, `[N, C]`."""
+    flat = values.flatten(2)
+    return {
+        "max": flat.amax(2),
+        "mean": flat.mean(2),
+        "active": (flat > 0).to(flat.dtype).mean(2),
+    }
+
+
+def strongest(by: Tensor) -> list[list[int]]:
+    """Return the channels of each image, strongest first; ties by index, NaN last."""
+    order = by.nan_to_num(-torch.inf, torch.inf, -torch.inf).sort(1, descending=True, stable=True)
+    ranked: list[list[int]] = order.indices.tolist()
+    return ranked
+
+
+def count_silent(facts: dict[str, Tensor]) -> dict[str, int]:
+    """Count the channels that are nowhere above zero, an image."""
+    silent = (facts["active"] == 0).sum(1).tolist()
+    if len(silent) == 1:
+        return {"silent channels": silent[0]}
+    return {f"silent channels · image {i + 1}": n for i, n in enumerate(silent)}
+
+
+def notes(values: Tensor, facts: dict[str, Tensor]) -> tuple[str, ...]:
+    """Say what black means, and what is not drawn."""
+    said = []
+    silent = (facts["active"] == 0).sum(1).tolist()
+    if any(silent):
+        counts = ", ".join(map(str, silent))
+        said.append(
+            f"{counts} of {values.shape[1]} channels are silent on "
+            + ("this input" if len(silent) == 1 else "these inputs, one number an image")
+            + ": nowhere above zero. Whether they are dead, only a whole data set can tell."
+        )
+    if below := float((values < 0).double().mean()):
+        said.append(f"{below:.0%} of the values are below zero; they are drawn black, like zero.")
+    if bad := int((~torch.isfinite(values)).sum()):
+        said.append(f"{bad} values are NaN or infinite.")
+    return tuple(said)
+
+
+def table_of(facts: dict[str, Tensor]) -> dict[str, tuple[float, ...]]:
+    """Return the table's columns, one value a channel; for several images, a set an image."""
+    images = len(facts["max"])
+    return {
+        name if images == 1 else f"{name} · image {i + 1}": tuple(facts[name][i].tolist())
+        for i in range(images)
+        for name in ("max", "mean", "active")
+    }
+
+
+@convviz.hookimpl
+def convviz_explainers() -> list[type[Explainer]]:
+    """Return the explainer of this plugin."""
+    return [Activations]
