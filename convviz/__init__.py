@@ -55,6 +55,7 @@ _HOME = {
     "open_dataset": "sources",
     "open_run": "sweep.run",
     "register": "registry",
+    "pixel_vectors": "features",
     "track": "progress",
     "write_report": "report",
     "parse_target": "targets",

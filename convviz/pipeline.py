@@ -114,16 +114,17 @@ def _explain_one(
 ) -> Explanation:
     with blamed_on(who):
         result = who.explainer.explain(model, batch, targets, forward)
-    result = check_result(who, result, len(batch) if who.explainer.needs_image else None)
+    looked = who.explainer.needs_image
+    result = check_result(who, result, len(batch) if looked else None)
     return Explanation(
         result=result,
         explainer=who.explainer,
         name=who.name,
         layer=_layer(who, model, result),
         model=describe_model(model),
-        target=targets,
-        items=batch.items,
-        pixels=batch.pixels,
+        target=targets if looked else (),
+        items=batch.items if looked else (),
+        pixels=batch.pixels if looked else None,
         versions=versions((who,)),
     )
 

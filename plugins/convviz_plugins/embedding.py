@@ -1,0 +1,219 @@
+"""A map of a data set: images that the network takes for alike lie close together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+import convviz
+from convviz import (
+    DatasetExplainer,
+    Features,
+    Items,
+    Model,
+    ParameterError,
+    Partial,
+    Pixels,
+    Points,
+    Result,
+)
+
+from . import vectors as space
+from .grid import to_cells
+from .neighbors import as_tensor, left_out
+from .quality import knn_accuracy, trusted
+
+PCA_DIMENSIONS = 50
+FEWEST = 5
+"""t-SNE of fewer images says nothing; they are laid out by PCA."""
+
+EXAGGERATED, ITERATIONS, EVERY = 250, 500, 25
+
+
+class Embedding(DatasetExplainer):
+    """The data set in the plane: t-SNE (van der Maaten & Hinton 2008) or PCA of the features."""
+
+    method: Literal["tsne", "pca"] = Field(
+        "tsne", description="t-SNE keeps neighbours together; PCA keeps directions and distances."
+    )
+    perplexity: float = Field(
+        30.0, gt=1, description="t-SNE: about how many neighbours each image attends to."
+    )
+    seed: int = Field(0, ge=0, description="Of the random numbers; the same seed, the same map.")
+    pool: Literal["avg", "max", "flatten"] = Field(
+        "avg", description="How the positions of a spatial layer become one vector."
+    )
+    thumbnail: int = Field(64, ge=8, le=512, description="Side of the pictures drawn, in pixels.")
+
+    def default_layers(self, model: Model) -> tuple[str, ...]:
+        """Take the input of the last linear layer."""
+        return model.default_layers("features")
+
+    def needs(self) -> tuple[DatasetExplainer, ...]:
+        """Build on the vectors and small pictures of all items."""
+        return (Features(layers=self.layers, pool=self.pool), Pixels(size=self.thumbnail))
+
+    def merge(self, a: Partial, b: Partial) -> Partial:
+        """Keep nothing: what is needed is collected by `needs`."""
+        return {}
+
+    def finish(
+        self,
+        model: Model,
+        partials: Iterator[Partial],
+        items: Items,
+        needs: tuple[Mapping[str, Result], ...],
+    ) -> dict[str, Result]:
+        """Lay out the items, layer by layer."""
+        features, pixels = needs
+        pictures = pixels[""]["thumbnails"]
+        return {
+            layer: self._points(table.values.numpy(), pictures, items)
+            for layer, table in features.items()
+        }
+
+    def _points(self, vectors: np.ndarray, pictures: torch.Tensor, items: Items) -> Points:
+        rows = np.flatnonzero(space.usable(vectors))
+        if not len(rows):
+            raise ParameterError(f"none of the {len(vectors)} images has finite features")
+        good = vectors[rows].astype(np.float64)
+        laid = lay_out(good, self.method, self.perplexity, self.seed)
+        labels = as_tensor(items.labels)
+        cells = to_cells(laid.points)
+        figures: dict[str, Any] = {"images": len(items), "vector length": vectors.shape[1]}
+        figures |= laid.figures | trusted(good, laid.points, self.seed)
+        figures |= knn_accuracy(good, laid.points, labels.numpy()[rows])
+        notes = [left_out(rows, items.ids, "because their features are not finite"), *laid.notes]
+        shown = int((cells[:, 0] >= 0).sum())
+        if shown < len(rows):
+            notes.append(f"The grid shows {shown} of {len(rows)} images, the nearest to each cell.")
+        return Points(
+            torch.from_numpy(_spread(laid.points.astype(np.float32), rows, len(vectors), np.nan)),
+            arrays={
+                "cells": torch.from_numpy(_spread(cells, rows, len(vectors), -1)),
+                "labels": labels,
+                "thumbnails": pictures,
+            },
+            unit="",
+            figures=figures,
+            notes=tuple(note for note in notes if note),
+            classes=items.classes,
+            axes=laid.axes,
+        )
+
+
+class Layout:
+    """Points in the plane, `[n, 2]`, and what is to be said about them."""
+
+    def __init__(
+        self,
+        points: np.ndarray,
+        axes: tuple[str, str],
+        figures: dict[str, Any],
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.points, self.axes, self.figures, self.notes = points, axes, figures, notes
+
+
+def lay_out(vectors: np.ndarray, method: str, perplexity: float, seed: int) -> Layout:
+    """Lay out vectors `[n, d]`, float64 and finite, in the plane."""
+    if (vectors == vectors[0]).all():
+        zeros = np.zeros((len(vectors), 2))
+        note = "All features are equal: there is nothing to lay out."
+        return Layout(zeros, ("PC 1", "PC 2"), {}, (note,) if len(vectors) > 1 else ())
+    scores, shares = principal(vectors, seed)
+    if method == "pca":
+        return by_pca(scores, shares)
+    if len(vectors) < FEWEST:
+        note = f"t-SNE needs at least {FEWEST} images, these {len(vectors)} are laid out by PCA."
+        few = by_pca(scores, shares)
+        return Layout(few.points, few.axes, few.figures, (note,))
+    return by_tsne(scores, float(shares.sum()), perplexity, seed)
+
+
+def principal(vectors: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the leading principal components `[n, p]` and their shares of the variance `[p]`."""
+    from sklearn.decomposition import PCA
+
+    centred = vectors - vectors.mean(axis=0)
+    # Only ratios matter for the map, and extreme scales would overflow when squared.
+    centred /= np.abs(centred).max()
+    count = min(PCA_DIMENSIONS, *centred.shape)
+    pca = PCA(n_components=count, random_state=seed)
+    scores = pca.fit_transform(centred)
+    return scores, pca.explained_variance_ratio_
+
+
+def by_pca(scores: np.ndarray, shares: np.ndarray) -> Layout:
+    """Take the first two principal components."""
+    points = np.zeros((len(scores), 2))
+    points[:, : min(2, scores.shape[1])] = scores[:, :2]
+    parts = [float(share) for share in shares[:2]] + [0.0] * (2 - len(shares[:2]))
+    axes = (f"PC 1 ({parts[0]:.0%} of variance)", f"PC 2 ({parts[1]:.0%} of variance)")
+    return Layout(points, axes, {"explained variance": sum(parts)})
+
+
+def by_tsne(scores: np.ndarray, kept: float, perplexity: float, seed: int) -> Layout:
+    """Run t-SNE on principal components, its affinities from FAISS's exact neighbours."""
+    from openTSNE import TSNE
+    from openTSNE.affinity import PerplexityBasedNN
+    from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+    n = len(scores)
+    used = min(perplexity, (n - 1) / 3)
+    count = min(n - 1, int(3 * used))
+    distances, rows = space.neighbours(space.prepared(scores, "l2"), count)
+    affinities = PerplexityBasedNN(
+        perplexity=used,
+        knn_index=PrecomputedNeighbors(rows, distances),
+        method="precomputed",
+        n_jobs=1,
+        random_state=seed,
+    )
+    total = (EXAGGERATED + ITERATIONS) // EVERY
+    steps = iter(convviz.track(range(total), "t-SNE", total=total))
+    tsne = TSNE(
+        early_exaggeration_iter=EXAGGERATED,
+        n_iter=ITERATIONS,
+        n_jobs=1,
+        random_state=seed,
+        callbacks=lambda *_: next(steps, None) is None and False,
+        callbacks_every_iters=EVERY,
+    )
+    points = tsne.fit(affinities=affinities, initialization=_start(scores, seed))
+    for _ in steps:
+        pass
+    figures = {"KL divergence": float(points.kl_divergence), "perplexity": used}
+    figures["variance kept by PCA"] = kept
+    note = f"Perplexity {perplexity:g} is too large for {n} images: {used:.3g} was taken."
+    return Layout(
+        np.asarray(points), ("t-SNE 1", "t-SNE 2"), figures, (note,) if used < perplexity else ()
+    )
+
+
+def _start(scores: np.ndarray, seed: int) -> np.ndarray:
+    """Start t-SNE from the first two components, small, with a trace of noise.
+
+    The noise parts images that are equal in these two.
+    """
+    start = np.zeros((len(scores), 2))
+    start[:, : min(2, scores.shape[1])] = scores[:, :2]
+    start *= 1e-4 / (start[:, 0].std() or 1.0)
+    return np.asarray(start + np.random.default_rng(seed).normal(0, 1e-6, start.shape))
+
+
+def _spread(part: np.ndarray, rows: np.ndarray, count: int, filler: float) -> np.ndarray:
+    """Put the rows of `part` at their places among all items."""
+    whole = np.full((count, *part.shape[1:]), filler, dtype=part.dtype)
+    whole[rows] = part
+    return whole
+
+
+@convviz.hookimpl
+def convviz_explainers() -> list[type[DatasetExplainer]]:
+    """Offer embedding."""
+    return [Embedding]

@@ -1,0 +1,60 @@
+"""How faithful a map in the plane is to the vectors it was made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import vectors as space
+
+NEAREST = 5
+SAMPLE = 2000
+"""Trustworthiness needs all pairwise distances; of larger sets it is measured on a sample."""
+
+
+def trusted(vectors: np.ndarray, points: np.ndarray, seed: int) -> dict[str, Any]:
+    """Return the trustworthiness of the points (Venna & Kaski 2001): 1 where no point has
+    neighbours in the plane that are far away in feature space.
+
+    Args:
+        vectors: `[n, d]`.
+        points: `[n, 2]`.
+        seed: of the sample, for more than SAMPLE points.
+    """
+    from sklearn.manifold import trustworthiness
+
+    n = len(vectors)
+    if n > SAMPLE:
+        chosen = np.sort(np.random.default_rng(seed).permutation(n)[:SAMPLE])
+        vectors, points = vectors[chosen], points[chosen]
+    nearest = min(NEAREST, (len(vectors) - 1) // 2)
+    if nearest < 1 or (vectors == vectors[0]).all():
+        return {}
+    figures = {"trustworthiness": float(trustworthiness(vectors, points, n_neighbors=nearest))}
+    return figures | ({"trustworthiness measured on": SAMPLE} if n > SAMPLE else {})
+
+
+def knn_accuracy(vectors: np.ndarray, points: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Return how often the nearest neighbours of an item vote for its class, itself left out.
+
+    Args:
+        vectors: `[n, d]`.
+        points: `[n, 2]`.
+        labels: `[n]`, -1 where there is none.
+    """
+    known = labels >= 0
+    count = min(NEAREST, int(known.sum()) - 1)
+    if count < 1 or len(np.unique(labels[known])) < 2:
+        return {}
+    return {
+        f"{count}-NN accuracy in the map": _accuracy(points[known], labels[known], count),
+        f"{count}-NN accuracy of features": _accuracy(vectors[known], labels[known], count),
+    }
+
+
+def _accuracy(vectors: np.ndarray, labels: np.ndarray, count: int) -> float:
+    _, rows = space.neighbours(space.prepared(vectors, "l2"), count)
+    votes = (labels[rows][:, :, None] == np.unique(labels)).sum(axis=1)
+    # Of classes with equal votes the lowest wins: rare, and the same each time.
+    return float((np.unique(labels)[votes.argmax(axis=1)] == labels).mean())

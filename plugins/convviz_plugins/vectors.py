@@ -1,0 +1,136 @@
+"""Nearest neighbours among vectors: FAISS finds them, exact distances order them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+
+Metric = Literal["l2", "cosine"]
+Kind = Literal["flat", "ivf", "hnsw"]
+
+SPARE = 8
+"""Candidates looked at beyond k, so that FAISS's rounding cannot leave out a neighbour."""
+
+HNSW_LINKS, HNSW_BUILD, HNSW_SEARCH = 32, 128, 128
+IVF_TRAIN = 39
+"""FAISS wants at least this many vectors a cell, and warns below it."""
+
+BLOCK = 1024
+
+
+def usable(vectors: np.ndarray, metric: Metric = "l2") -> np.ndarray:
+    """Say which vectors `[n, d]` can be compared: finite ones, and for cosine not zero."""
+    good = np.isfinite(vectors).all(axis=1)
+    # Squares are summed in float32, which ends at 3e38.
+    good &= np.abs(np.where(np.isfinite(vectors), vectors, 0)).max(axis=1, initial=0) < 1e15
+    if metric == "cosine":
+        good &= (vectors != 0).any(axis=1)
+    return np.asarray(good)
+
+
+def prepared(vectors: np.ndarray, metric: Metric) -> np.ndarray:
+    """Return vectors as the index gets them: float32 and, for cosine, of length one."""
+    wide = vectors.astype(np.float64)
+    if metric == "cosine":
+        wide /= np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.ascontiguousarray(wide, dtype=np.float32)
+
+
+def build_index(vectors: np.ndarray, metric: Metric, kind: Kind) -> Any:
+    """Build a FAISS index of prepared vectors `[n, d]`; the same data give the same index."""
+    import faiss
+
+    n, d = vectors.shape
+    measure = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
+    # Several threads add to HNSW, and sum in k-means, in an order that changes.
+    with one_thread():
+        if kind == "flat":
+            index = faiss.IndexFlat(d, measure)
+        elif kind == "ivf":
+            cells = max(1, min(round(4 * n**0.5), n // IVF_TRAIN))
+            index = faiss.IndexIVFFlat(faiss.IndexFlat(d, measure), d, cells, measure)
+            index.nprobe = max(min(cells, 4), round(cells / 8))
+            index.train(vectors)
+        else:
+            index = faiss.IndexHNSWFlat(d, HNSW_LINKS, measure)
+            index.hnsw.efConstruction, index.hnsw.efSearch = HNSW_BUILD, HNSW_SEARCH
+        index.add(vectors)
+    return index
+
+
+def search(
+    index: Any,
+    queries: np.ndarray,
+    vectors: np.ndarray,
+    k: int,
+    metric: Metric,
+    leave_out: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k nearest vectors of each query, nearest first, ties by lower row.
+
+    Args:
+        index: of `vectors`.
+        queries: prepared, `[q, d]`.
+        vectors: prepared, `[n, d]`.
+        k: how many; with `leave_out`, at most n - 1.
+        metric: what the index measures.
+        leave_out: for each query the row that is the query itself.
+
+    Returns:
+        Distances `[q, k]`, float64 (Euclidean, or 1 - cosine), and rows `[q, k]`; NaN and -1
+        where an approximate index found fewer.
+    """
+    wanted = min(len(vectors), k + (leave_out is not None) + SPARE)
+    distances = np.full((len(queries), k), np.nan)
+    rows = np.full((len(queries), k), -1, dtype=np.int64)
+    for start in range(0, len(queries), BLOCK):
+        part = slice(start, start + BLOCK)
+        _, found = index.search(queries[part], wanted)
+        if leave_out is not None:
+            found = np.where(found == leave_out[part, None], -1, found)
+        exact = _distances(queries[part], vectors, found, metric)
+        # By distance, then row; what is missing sorts last.
+        order = np.lexsort((found, exact), axis=1)[:, :k]
+        rows[part] = np.take_along_axis(found, order, axis=1)
+        distances[part] = np.take_along_axis(exact, order, axis=1)
+    distances[rows < 0] = np.nan
+    return distances, rows
+
+
+def neighbours(
+    vectors: np.ndarray, k: int, metric: Metric = "l2", index: Any = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k nearest other vectors of each vector `[n, d]`; exact without an index."""
+    index = build_index(vectors, metric, "flat") if index is None else index
+    return search(index, vectors, vectors, k, metric, leave_out=np.arange(len(vectors)))
+
+
+def _distances(
+    queries: np.ndarray, vectors: np.ndarray, found: np.ndarray, metric: Metric
+) -> np.ndarray:
+    """Measure in float64, candidate by candidate; infinite where there is no candidate."""
+    exact = np.full(found.shape, np.inf)
+    for column in range(found.shape[1]):
+        other = vectors[found[:, column]].astype(np.float64)
+        difference = queries - other
+        squared = np.einsum("ij,ij->i", difference, difference)
+        # For unit vectors 1 - cosine is half the squared distance, and this way precise near 0.
+        exact[:, column] = squared / 2 if metric == "cosine" else np.sqrt(squared)
+    exact[found < 0] = np.inf
+    return exact
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let FAISS work in one thread."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
