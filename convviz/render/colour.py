@@ -161,8 +161,8 @@ def about_grey(values: np.ndarray, limit: float) -> np.ndarray:
 
 
 def fitted(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Bring a map `[h, w]` to the size of a photo by nearest neighbour."""
-    if tuple(values.shape) == tuple(shape):
+    """Bring a map `[h, w, ...]` to the size of a photo by nearest neighbour."""
+    if tuple(values.shape[:2]) == tuple(shape):
         return values
     rows = (np.arange(shape[0]) + 0.5) * values.shape[0] / shape[0]
     columns = (np.arange(shape[1]) + 0.5) * values.shape[1] / shape[1]

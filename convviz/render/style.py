@@ -34,6 +34,8 @@ PAPER = "#ffffff"
 DPI = 120
 TITLE_POINTS, TEXT_POINTS, SMALL_POINTS = 13.0, 9.5, 8.5
 
+_MARGIN, _BAR = 0.08, 0.9
+
 CRISP_BELOW = 100
 """Images with a shorter side below this are drawn with hard pixel edges."""
 
@@ -148,14 +150,41 @@ def title_block(figure: Figure, title: str, subtitle: str = "", notes: Sequence[
     above = sum(len(lines) * _line(points) for lines, points, *_ in blocks) + 0.1
     below = len(foot) * _line(SMALL_POINTS) + (0.12 if foot else 0.0)
     total = height + above + below
-    figure.set_size_inches(width, total)
-    figure.get_layout_engine().set(  # type: ignore[union-attr]
-        rect=(0, below / total, 1, height / total)  # type: ignore[call-arg]
-    )
+    _make_room(figure, below, total)
     at = total - 0.02
     for lines, points, colour, weight in blocks:
         at = _write(figure, lines, at, points, color=colour, weight=weight)
     _write(figure, foot, below - 0.12, SMALL_POINTS, color=MUTED)
+
+
+def panel_row(
+    count: int, shape: Sequence[int], *, bar: bool = False, side: float = 3.5, across: int = 4
+) -> tuple[Figure, list[Axes], Axes | None]:
+    """Return a figure with `count` panels for images `(height, width)`, in rows, exactly placed.
+
+    An image pixel is a whole number of picture pixels where it can be, so that small images
+    are even. With `bar` there is a narrow axes for a colour bar at the right of the first row.
+    """
+    from matplotlib.figure import Figure
+
+    long = max(shape[:2])
+    factor = max(1.0, round(side * DPI / long)) if long <= 1.2 * side * DPI else side * DPI / long
+    h, w = (max(0.25, size * factor / DPI) for size in shape[:2])
+    columns, rows = min(count, across), -(-count // across)
+    gap, head = 0.18, 0.3
+    width = 2 * _MARGIN + columns * w + (columns - 1) * gap + (_BAR if bar else 0.0)
+    height = rows * (h + head) + _MARGIN
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor=PAPER)
+
+    def place(x: float, y: float, w: float) -> Axes:
+        return figure.add_axes((x / width, y / height, w / width, h / height))
+
+    axes = []
+    for i in range(count):
+        x = _MARGIN + (i % columns) * (w + gap)
+        axes.append(bare(place(x, height - (i // columns + 1) * (h + head), w)))
+    right = _MARGIN + columns * (w + gap)
+    return figure, axes, place(right, height - h - head, 0.14) if bar else None
 
 
 def to_png(figure: Figure) -> bytes:
@@ -192,10 +221,18 @@ def show_pixels(ax: Axes, pixels: np.ndarray, **options: Any) -> AxesImage:
 
 
 def colour_bar(
-    figure: Figure, image: Any, axes: Any, label: str = "", extend: str = "neither"
+    figure: Figure,
+    image: Any,
+    axes: Any = None,
+    label: str = "",
+    extend: str = "neither",
+    into: Axes | None = None,
 ) -> Colorbar:
-    """Draw a colour bar at the right of the axes, with the unit as its label."""
-    bar = figure.colorbar(image, ax=axes, extend=extend, fraction=0.05, pad=0.02, aspect=24)
+    """Draw a colour bar with the unit as its label: at the right of the axes, or `into` one."""
+    if into is not None:
+        bar = figure.colorbar(image, cax=into, extend=extend)
+    else:
+        bar = figure.colorbar(image, ax=axes, extend=extend, fraction=0.05, pad=0.02, aspect=24)
     bar.set_label(readable(label, 60))
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, width=0.6)
@@ -241,11 +278,24 @@ def wrapped(text: str, width: float, points: float) -> list[str]:
     return textwrap.wrap(readable(text, 1000), columns)
 
 
+def _make_room(figure: Figure, below: float, total: float) -> None:
+    """Make a figure taller, keeping its panels as they are with room above and below them."""
+    width, height = figure.get_size_inches()
+    placed = [(ax, ax.get_position(original=True).bounds) for ax in figure.axes]
+    figure.set_size_inches(width, total)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0, below / total, 1, height / total))  # type: ignore[call-arg]
+        return
+    for ax, (x, y, w, h) in placed:
+        ax.set_position((x, (below + y * height) / total, w, h * height / total))
+
+
 def _write(figure: Figure, lines: Sequence[str], top: float, points: float, **how: Any) -> float:
     """Write lines downwards from a height in inches; return the height under them."""
-    height = figure.get_size_inches()[1]
+    width, height = figure.get_size_inches()
     for line in lines:
-        figure.text(0.012, top / height, line, va="top", ha="left", size=points, **how)
+        figure.text(_MARGIN / width, top / height, line, va="top", ha="left", size=points, **how)
         top -= _line(points)
     return top
 

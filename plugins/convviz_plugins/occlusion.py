@@ -50,6 +50,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 _SCORE_WORDS = {"logit": "score", "prob": "probability", "logprob": "log probability"}
 
+_READING = {
+    "drop": "Above 0: covering this part lowers the {score}; below 0: it raises it.",
+    "value": "The {score} that is left when this part is covered: low where the part mattered.",
+    "argmax": "The class that wins when this part is covered.",
+}
+
 
 def _parse_json_list(given: Any) -> Any:
     """Read "[16, 24]" or "16,24" of a command line; anything else stays as it is."""
@@ -219,9 +225,12 @@ class Occlusion(Explainer):
         return f"{unit}, summed over windows" if self.aggregate == "sum" else unit
 
     def _notes(self, windows: Windows) -> tuple[str, ...]:
+        notes = [_READING[self.output].format(score=_SCORE_WORDS[self.score])]
         bare = int((windows.covered == 0).sum())
-        share = bare / (windows.height * windows.width)
-        return (f"{share:.1%} of the pixels lie under no window.",) if bare else ()
+        if bare:
+            share = bare / (windows.height * windows.width)
+            notes.append(f"{share:.1%} of the pixels lie under no window.")
+        return tuple(notes)
 
 
 @dataclass(frozen=True)

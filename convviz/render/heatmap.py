@@ -1,0 +1,245 @@
+"""Heatmap -> pictures: the photo, the map over the photo, and the map with its colour bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..results import Heatmap
+from .colour import Scale, about_grey, class_colours, fitted, grey, laid_over, scale_of
+from .style import (
+    INK,
+    PAPER,
+    SMALL_POINTS,
+    Picture,
+    Scene,
+    colour_bar,
+    number,
+    outlined,
+    panel_row,
+    panel_title,
+    picture_name,
+    readable,
+    show_pixels,
+    title_block,
+    to_png,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+_OPACITY, _EVEN = 0.85, 0.6
+_CLASSES_SHOWN = 12
+_USUAL, _OTHER = "#d0d5dd", "#475467"
+
+Photo = np.ndarray | None
+Drawn = tuple["Figure", list[str]]
+"""A figure, and what must be said under it."""
+
+
+def draw(result: Heatmap, scene: Scene) -> list[Picture]:
+    """Draw one picture an image."""
+    return [_picture(result, scene, i) for i in range(len(result.values))]
+
+
+def _picture(result: Heatmap, scene: Scene, index: int) -> Picture:
+    values = np.asarray(result.values[index].cpu(), dtype=float)
+    photo = scene.photo(index)
+    title = scene.title(index)
+    if result.colour:
+        figure, notes = _colour(values, photo, result)
+    elif result.classes:
+        figure, notes = _categorical(values, photo, result)
+        title = scene.title(what=result.unit)
+    elif values.ndim == 3:
+        figure, notes = _several(list(values), photo, result, index)
+        title = scene.title(what=f"{len(values)} targets")
+    else:
+        figure, notes = _single(values, photo, result)
+    if np.isnan(values).any():
+        notes.append("Hatched: no value.")
+    said = " ".join([*result.notes, *notes, _figures(result)])
+    title_block(figure, title, scene.subtitle(index), [said])
+    shown = "colour gradient" if result.colour else result.unit or "value"
+    caption = f"{title}. Shown for each pixel: {shown}."
+    return Picture(picture_name(index, len(result.values)), to_png(figure), caption)
+
+
+def _single(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
+    """Draw photo, map over the photo, map and colour bar."""
+    scale = scale_of(values, result.signed)
+    shape = values.shape if photo is None else photo.shape
+    figure, axes, bar = panel_row(1 if photo is None else 3, shape, bar=True)
+    if photo is not None:
+        _show_photo(axes[0], photo, result)
+        _show_over(axes[1], values, photo, scale, result)
+        panel_title(axes[1], "map over the photo")
+    shown = _show_map(axes[-1], values, scale, shape)
+    panel_title(axes[-1], "map")
+    if photo is None:
+        _draw_window(axes[-1], result, shape)
+    colour_bar(figure, shown, None, result.unit, scale.extend, into=bar)
+    return figure, [_sentence(scale.note)]
+
+
+def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) -> Drawn:
+    """Draw the photo and one panel a target, all on one scale."""
+    scale = scale_of(np.stack(maps), result.signed)
+    shape = maps[0].shape if photo is None else photo.shape
+    figure, axes, bar = panel_row(len(maps) + (photo is not None), shape, bar=True)
+    if photo is not None:
+        _show_photo(axes[0], photo, result)
+    panels = axes if photo is None else axes[1:]
+    for k, (ax, values) in enumerate(zip(panels, maps, strict=True)):
+        panel_title(ax, _panel_name(result, index, k), 44)
+        if photo is None:
+            _show_map(ax, values, scale, shape)
+        else:
+            _show_over(ax, values, photo, scale, result)
+    from matplotlib.cm import ScalarMappable
+
+    key = ScalarMappable(scale.norm, scale.cmap)
+    colour_bar(figure, key, None, result.unit, scale.extend, into=bar)
+    return figure, [_sentence(scale.note)]
+
+
+def _colour(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
+    """Draw signed colour channels about mid-grey beside the photo."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    if values.shape[0] not in (1, 3):  # other channel counts have no colours of their own
+        return _single(np.abs(values).max(axis=0), photo, result)
+    scale = scale_of(values, signed=True)
+    shape = values.shape[1:] if photo is None else photo.shape
+    figure, axes, bar = panel_row(1 if photo is None else 2, shape, bar=True)
+    if photo is not None:
+        _show_photo(axes[0], photo, result)
+    show_pixels(axes[-1], about_grey(values, scale.high))
+    channels = "each of red, green, blue" if values.shape[0] == 3 else "grey"
+    panel_title(axes[-1], f"{channels}: mid-grey is 0")
+    key = ScalarMappable(Normalize(scale.low, scale.high), "gray")
+    colour_bar(figure, key, None, result.unit, scale.extend, into=bar)
+    return figure, [_sentence(scale.note)]
+
+
+def _categorical(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
+    """Draw classes with a legend, the most frequent first; that one is pale, the rest colours."""
+    from matplotlib.colors import to_rgba
+    from matplotlib.patches import Patch
+
+    found, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    ranked = found[np.argsort(-counts, kind="stable")].astype(int)
+    colours = dict(zip(ranked.tolist(), [_USUAL, *class_colours(_CLASSES_SHOWN)], strict=False))
+    painted = np.zeros((*values.shape, 4))
+    for index in ranked.tolist():
+        painted[values == index] = to_rgba(colours.get(index, _OTHER))
+    shape = values.shape if photo is None else photo.shape
+    painted = fitted(painted, shape[:2])
+    opacity = np.where(fitted(values, shape[:2]) == ranked[:1], 0.0, _EVEN)
+    figure, axes, _ = panel_row(1 if photo is None else 3, shape)
+    if photo is not None:
+        _show_photo(axes[0], photo, result)
+        show_pixels(axes[1], laid_over(grey(photo), painted, opacity))
+        panel_title(axes[1], "classes over the photo")
+    _hatch(axes[-1], values)
+    show_pixels(axes[-1], painted, interpolation="nearest")
+    panel_title(axes[-1], "classes")
+    shares = dict(zip(found.astype(int).tolist(), (counts / counts.sum()).tolist(), strict=True))
+    keys = [Patch(color=c, label=_class_name(result, i, shares[i])) for i, c in colours.items()]
+    if len(ranked) > len(keys):
+        keys.append(Patch(color=_OTHER, label=f"{len(ranked) - len(keys)} other classes"))
+    axes[-1].legend(handles=keys, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
+    return figure, []
+
+
+def _class_name(result: Heatmap, index: int, share: float) -> str:
+    return f"{readable(result.classes.get(index, f'class {index}'), 32)}  {share:.0%}"
+
+
+def _panel_name(result: Heatmap, index: int, k: int) -> str:
+    """Name one of several maps, with the value of its target on the clean image."""
+    name = result.panels[k] if k < len(result.panels) else f"map {k + 1}"
+    clean = result.arrays.get("baseline")
+    if clean is None or clean.ndim != 2:
+        return name
+    return f"{readable(name, 32)} ({number(float(clean[index, k]))})"
+
+
+def _show_photo(ax: Axes, photo: np.ndarray, result: Heatmap) -> None:
+    show_pixels(ax, photo)
+    panel_title(ax, "photo")
+    _draw_window(ax, result, photo.shape)
+
+
+def _show_map(ax: Axes, values: np.ndarray, scale: Scale, shape: tuple[int, ...]) -> AxesImage:
+    _hatch(ax, values)
+    masked = np.ma.masked_invalid(fitted(values, shape[:2]))
+    return show_pixels(ax, masked, cmap=scale.cmap, norm=scale.norm, interpolation="nearest")
+
+
+def _show_over(
+    ax: Axes, values: np.ndarray, photo: np.ndarray, scale: Scale, result: Heatmap
+) -> None:
+    """Lay the map over a grey photo: the stronger the value, the less photo is seen.
+
+    What is left of a score under an occluder tells most where it is low, so there the map is
+    laid on evenly.
+    """
+    values = fitted(values, photo.shape[:2])
+    opacity = _OPACITY * scale.strength(values) ** 0.7
+    if result.window is not None and not scale.signed:
+        opacity = np.full(values.shape, _EVEN)
+    show_pixels(ax, laid_over(grey(photo), scale.colours(values), opacity))
+
+
+def _hatch(ax: Axes, values: np.ndarray) -> None:
+    """Hatch what lies behind the map, so that pixels without a value are seen as such."""
+    if np.isnan(values).any():
+        ax.patch.set(facecolor="#f2f4f7", hatch="////", edgecolor="#98a2b3")
+
+
+def _draw_window(ax: Axes, result: Heatmap, shape: tuple[int, ...]) -> None:
+    """Draw the occluder to scale in the lower left corner, with its size."""
+    from matplotlib.patches import Rectangle
+
+    if result.window is None:
+        return
+    (height, width), (h, w) = shape[:2], result.window
+    pad = 0.03 * max(height, width)
+    inset = round(min(pad, height - h, width - w))  # whole pixels: it lies as windows lie
+    left, top = inset - 0.5, height - 0.5 - inset - h
+    for colour, line in ((INK, 3.2), (PAPER, 1.4)):
+        frame = Rectangle((left, top), w, h, fill=False, edgecolor=colour, linewidth=line)
+        frame.set_clip_on(False)
+        ax.add_patch(frame)
+    size = f"{h} px" if h == w else f"{h} × {w} px"
+    beside = left + w + pad < 0.55 * width
+    x = left + w + pad / 2 if beside else left + pad / 2
+    text: Any = ax.text(
+        *(x, top + h / 2),
+        f"window {size}",
+        color=PAPER,
+        size=SMALL_POINTS,
+        weight="bold",
+        va="center",
+        clip_on=True,
+    )
+    outlined(text)
+
+
+def _figures(result: Heatmap) -> str:
+    """Write the plain figures of the result as one sentence."""
+    return _sentence(
+        ", ".join(
+            f"{name}: {number(value) if isinstance(value, float) else value}"
+            for name, value in result.figures.items()
+        )
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "." if text else ""
