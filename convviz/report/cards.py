@@ -176,12 +176,18 @@ def _shown(root: Path, folder: Path, document: Mapping[str, Any]) -> Shown:
         targets=_some([f"{t['label']} ({_score(t['score'])})" for t in document["target"]]),
         shots=tuple(_shots(root, folder, document["pictures"])),
         parameters=_in_words(document["explainer"]["parameters"]),
-        figures=_in_words(document["result"]["figures"]),
+        figures=_in_words(_worth_saying(document)),
         notes=tuple(result["notes"]),
         href=address(folder.relative_to(root)) + "/",
         folder=str(folder.relative_to(root)),
         undrawn=document.get("undrawn", ""),
     )
+
+
+def _worth_saying(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures without the layer, which the heading names."""
+    figures = document["result"]["figures"]
+    return {n: v for n, v in figures.items() if n != "layer" or v != document["layer"]}
 
 
 def _shots(root: Path, folder: Path, pictures: Mapping[str, str]) -> Iterator[Shot]:

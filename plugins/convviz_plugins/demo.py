@@ -1,0 +1,127 @@
+"""`convviz demo`: every explainer at work, offline, on models and images that come along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convviz import hookimpl
+
+PHOTOS = {
+    "chelsea": ("skimage", "data/chelsea.png"),
+    "coffee": ("skimage", "data/coffee.png"),
+    "china": ("sklearn", "datasets/images/china.jpg"),
+}
+"""Photos inside the packages of the `demo` extra: name -> (package, file)."""
+
+ONE_IMAGE = ("occlusion", "saliency", "guided_backprop", "grabcut", "activations")
+DATA_SET = ("patches", "neighbors", "embedding")
+ORDER = ("filters", "activations", "patches", "neighbors", "embedding", *ONE_IMAGE[:4])
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "occlusion": {"window": 32, "stride": 16},
+    "saliency": {"samples": 16},
+}
+"""Where the demo differs from the defaults, to be quick (occlusion) or clearer (saliency)."""
+
+TITLE = "What two ConvNets see"
+INTRO = (
+    "Nine explainers at work. EfficientNet-Lite0, trained on ImageNet, looks at three photos; "
+    "a small network trained on handwritten digits, at a data set of 1797 of them. "
+    "Click on a picture to see it in full size."
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One piece of the demo: what it shows, and what does it."""
+
+    what: str
+    run: Callable[[Path], None] = field(repr=False)
+
+
+@hookimpl
+def convviz_commands(cli: typer.Typer) -> None:
+    """Add `convviz demo`."""
+
+    @cli.command()
+    def demo(
+        out: Annotated[
+            Path, typer.Option(help="Folder to write; where it is in use, a numbered one is taken.")
+        ] = Path("convviz-demo"),
+    ) -> None:
+        """Run all nine explainers, offline, on models and images that come along."""
+        folder = free_folder(out)
+        if folder != out:
+            typer.echo(f"{out} is in use, writing to {folder}")
+        try:
+            page = run_demo(folder)
+        except KeyboardInterrupt:
+            typer.echo(f"interrupted; what was done by then is in {folder}", err=True)
+            raise
+        typer.echo(f"open {page.resolve()} in a browser")
+
+
+def run_demo(folder: Path) -> Path:
+    """Run the demo and return its overview page; an interrupt leaves a page of what is done."""
+    from convviz import track, write_report
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        steps = list(demo_steps())
+        for step in track(steps, "demo", total=len(steps)):
+            typer.echo(step.what)
+            step.run(folder)
+    finally:
+        page = write_report(folder, title=TITLE, intro=INTRO, order=ORDER)
+    return page
+
+
+def demo_steps() -> Iterator[Step]:
+    """Yield the steps of the demo."""
+    from convviz import load_model
+
+    photos, digits = load_model("demo"), load_model("demo-digits")
+    yield Step("filters of both networks", lambda out: _explain_filters(out, photos, digits))
+    for name in PHOTOS:
+        what = f"{', '.join(ONE_IMAGE)} of {name}"
+        yield Step(what, lambda out, name=name: _explain_photo(out, photos, name))
+    what = f"{', '.join(DATA_SET)} of the digits"
+    yield Step(what, lambda out: _analyze_digits(out, digits))
+
+
+def free_folder(out: Path) -> Path:
+    """Return the folder if it is new or empty, or else the first free `<name>-2`, `-3`, …"""
+    candidate, number = out, 1
+    while candidate.exists() and not (candidate.is_dir() and not any(candidate.iterdir())):
+        number += 1
+        candidate = out.with_name(f"{out.name}-{number}")
+    return candidate
+
+
+def _explain_filters(out: Path, *models: Any) -> None:
+    from convviz import explain
+
+    for model in models:
+        explanation = explain(model, None, "filters")
+        explanation.save(out / model.name / "filters")
+
+
+def _explain_photo(out: Path, model: Any, name: str) -> None:
+    from convviz import explain, explainer
+
+    package, inside = PHOTOS[name]
+    what = [explainer(one, **PARAMETERS.get(one, {})) for one in ONE_IMAGE]
+    with as_file(files(package).joinpath(inside)) as path:
+        for explanation in explain(model, path, what):
+            explanation.save(out / name / explanation.name)
+
+
+def _analyze_digits(out: Path, model: Any) -> None:
+    from convviz import analyze
+
+    analyze(model, "demo-digits", list(DATA_SET), out / "digits")
