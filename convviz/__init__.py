@@ -56,6 +56,7 @@ _HOME = {
     "open_run": "sweep.run",
     "register": "registry",
     "pixel_vectors": "features",
+    "show_progress": "progress",
     "track": "progress",
     "write_report": "report",
     "parse_target": "targets",

@@ -15,6 +15,7 @@ from . import leaf
 from .codec import decode
 from .errors import ConvvizError
 from .images import Item
+from .names import folder_name
 from .render import Picture, Scene, render
 from .results import Result
 from .targets import Target
@@ -79,6 +80,12 @@ class Explanation:
             "summary": _summary(type(self.explainer)),
             "parameters": self.explainer.model_dump(),
         }
+
+    @property
+    def place(self) -> Path:
+        """Where it goes below a folder of results: `<explainer>[/<layer>]`."""
+        layer = (folder_name(self.layer),) if self.layer else ()
+        return Path(folder_name(self.name), *layer)
 
     @property
     def scene(self) -> Scene:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -13,15 +14,15 @@ T = TypeVar("T")
 class Reporter(Protocol):
     """Where progress is shown; `rich.progress.Progress` is one."""
 
-    def add_task(self, description: str, *, total: float | None) -> int:
+    def add_task(self, description: str, *, total: float | None) -> Any:
         """Begin to show a task."""
         ...
 
-    def advance(self, task_id: int, advance: float) -> None:
+    def advance(self, task_id: Any, advance: float = 1) -> None:
         """Move a task on."""
         ...
 
-    def remove_task(self, task_id: int) -> None:
+    def remove_task(self, task_id: Any) -> None:
         """Take a task off the screen."""
         ...
 
@@ -45,10 +46,23 @@ def track(steps: Iterable[T], what: str, total: int | None = None) -> Iterator[T
     if reporter is None:
         yield from steps
         return
-    task = reporter.add_task(what, total=total)  # type: ignore[arg-type,unused-ignore]
+    task = reporter.add_task(what, total=total)
     try:
         for step in steps:
             yield step
             reporter.advance(task, 1)
     finally:
         reporter.remove_task(task)
+
+
+@contextmanager
+def show_progress() -> Iterator[None]:
+    """Show all progress of the block on the terminal; nothing where stderr goes elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars, shown_by(bars):
+        yield

@@ -54,6 +54,7 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+        self.text += " "
 
     def handle_data(self, data):
         self.text += data
@@ -159,7 +160,7 @@ def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
         "Not a proof.",
         "channels max",
         "convviz 0.1.0",
-        "gradient",
+        "How much each pixel moves the score",
     ):
         assert words in text
 

@@ -68,14 +68,15 @@ def convviz_commands(cli: typer.Typer) -> None:
 
 def run_demo(folder: Path) -> Path:
     """Run the demo and return its overview page; an interrupt leaves a page of what is done."""
-    from convviz import track, write_report
+    from convviz import show_progress, track, write_report
 
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        steps = list(demo_steps())
-        for step in track(steps, "demo", total=len(steps)):
-            typer.echo(step.what)
-            step.run(folder)
+        with show_progress():
+            steps = list(demo_steps())
+            for step in track(steps, "demo", total=len(steps)):
+                typer.echo(step.what)
+                step.run(folder)
     finally:
         page = write_report(folder, title=TITLE, intro=INTRO, order=ORDER)
     return page
@@ -108,7 +109,7 @@ def _explain_filters(out: Path, *models: Any) -> None:
 
     for model in models:
         explanation = explain(model, None, "filters")
-        explanation.save(out / model.name / "filters")
+        explanation.save(out / model.name / explanation.place)
 
 
 def _explain_photo(out: Path, model: Any, name: str) -> None:
@@ -118,7 +119,7 @@ def _explain_photo(out: Path, model: Any, name: str) -> None:
     what = [explainer(one, **PARAMETERS.get(one, {})) for one in ONE_IMAGE]
     with as_file(files(package).joinpath(inside)) as path:
         for explanation in explain(model, path, what):
-            explanation.save(out / name / explanation.name)
+            explanation.save(out / name / explanation.place)
 
 
 def _analyze_digits(out: Path, model: Any) -> None:
