@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    SerializationInfo,
     WithJsonSchema,
 )
 from torch import Tensor
@@ -139,10 +140,14 @@ def _to_explainer(value: Any) -> Any:
     raise ValueError("an explainer is given as an instance, by its name, or as it was saved")
 
 
+def _to_saved(value: Any, info: SerializationInfo) -> dict[str, Any]:
+    return registry.saved(value, info.mode)
+
+
 ExplainerField = Annotated[
     Explainer,
     PlainValidator(_to_explainer),
-    PlainSerializer(registry.saved, return_type=dict),
+    PlainSerializer(_to_saved),
     WithJsonSchema({"type": "object", "title": "explainer"}),
 ]
 """The type of a field that holds another explainer.

@@ -362,9 +362,14 @@ def identify(explainer: object) -> Identity:
     return current().identify(explainer if isinstance(explainer, type) else type(explainer))
 
 
-def saved(explainer: Any) -> dict[str, Any]:
-    """Return what `restore` makes an explainer from: name, distribution, version, parameters."""
-    return {**asdict(identify(explainer)), "parameters": explainer.model_dump(mode="json")}
+def saved(explainer: Any, mode: str = "python") -> dict[str, Any]:
+    """Return what `restore` makes an explainer from: name, distribution, version, parameters.
+
+    Args:
+        explainer: the explainer.
+        mode: "json" turns the parameters into what JSON can hold.
+    """
+    return {**asdict(identify(explainer)), "parameters": explainer.model_dump(mode=mode)}
 
 
 def restore(saved: Mapping[str, Any]) -> Any:

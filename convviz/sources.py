@@ -73,6 +73,8 @@ def _open(group: str, source: str | os.PathLike[str], options: Mapping[str, Any]
     options = {**query, **options}
     if entry is None and Path(rest).exists():
         entry = registry.find(group, _PATHS[group])
+    if entry is None and ":" in rest:  # an unknown scheme; no plugin may take it for its own
+        raise _nothing(registry, group, rest, [])
     if entry is None:
         return _any(registry, group, rest, options)
     return _one(registry, entry, rest, options)

@@ -1,0 +1,5 @@
+"""`python -m convviz` is the `convviz` command."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,246 @@
+"""`convviz explain` and `convviz analyze`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ConvvizError, ImageError, ParameterError
+from ..progress import show_progress
+from .main import USAGE_ERRORS, command
+
+if TYPE_CHECKING:
+    from ..explanation import Explanation
+    from ..model import Model
+
+Explainers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-e",
+        "--explainer",
+        metavar="NAME",
+        help="An explainer; may be repeated. `convviz explainers` lists them.",
+    ),
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        "--parameter",
+        metavar="NAME.FIELD=VALUE",
+        help="A parameter of an explainer; may be repeated. `convviz explainers NAME` lists them.",
+    ),
+]
+ModelSource = Annotated[
+    str,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="SOURCE",
+        help="resnet50, timm:convnext_tiny, weights.safetensors?arch=resnet18, "
+        "python:package.module:factory, …",
+    ),
+]
+Device = Annotated[str, typer.Option(help="Where to run: auto, cpu, cuda, cuda:1, …")]
+Dtype = Annotated[
+    str | None, typer.Option(help="float32, float64, …; the model's own if not given.")
+]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Describe every result.")]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is done to every image."""
+
+    model: Model
+    explainers: Mapping[str, Any]
+    target: Any
+
+
+@command
+def explain(
+    images: Annotated[
+        list[str] | None, typer.Argument(metavar="IMAGE", help="The photos to explain.")
+    ] = None,
+    explainer: Explainers = None,
+    parameter: Parameters = None,
+    model: ModelSource = "demo",
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "-t",
+            "--target",
+            help="A class (281), a class name (tabby) or a unit (layer4.1:17, layer4.1:17@3,5); "
+            "the top class of each image if not given.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Where the results go.")
+    ] = Path("convviz-out"),
+    device: Device = "auto",
+    dtype: Dtype = None,
+    show: Annotated[bool, typer.Option("--show", help="Also show the pictures.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Explain photos: writes DIR/<image>/<explainer>/ with pictures, arrays and metadata."""
+    explainers = _explainers(explainer, parameter)
+    with show_progress():
+        job = _job(explainers, model, device, dtype, target)
+        failures = 0
+        for image, folder in _folders(images or (), out, job.model):
+            done, failed = _explain_image(job, image)
+            failures += len(failed)
+            _write(done, folder)
+            _tell(image, done, failed, folder, verbose)
+            for explanation in done.values() if show else ():
+                explanation.show()
+        _overview(out)
+    if failures:
+        raise typer.Exit(1)
+
+
+@command
+def analyze(
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="A folder of photos, or another source.")
+    ],
+    explainer: Explainers = None,
+    parameter: Parameters = None,
+    model: ModelSource = "demo",
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="RUN", help="The run folder to write.")
+    ] = Path("convviz-run"),
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images in a forward pass.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in RUN.")] = False,
+    device: Device = "auto",
+    dtype: Dtype = None,
+    verbose: Verbose = False,
+) -> None:
+    """Explain a data set: one sweep over all its photos, kept in a run folder."""
+    explainers = _explainers(explainer, parameter)
+    with show_progress():
+        from ..pipeline import analyze as sweep
+        from ..sources import load_model, open_dataset
+
+        items = open_dataset(dataset)
+        loaded = load_model(model, device=device, dtype=dtype)
+        wanted = list(explainers.values())
+        run = sweep(loaded, items, wanted, out, batch_size=batch_size, overwrite=overwrite)
+    for skipped in run.skipped:
+        print(f"left out {skipped.id}: {skipped.reason}", file=sys.stderr)
+    print(f"{len(run.items)} items in {out}")
+    for name in run.explainers:
+        for layer, explanation in run[name].items():
+            print(f"  {name} {layer}".rstrip())
+            if verbose:
+                print(explanation.describe())
+
+
+def _explainers(names: Sequence[str] | None, assignments: Sequence[str] | None) -> dict[str, Any]:
+    from .. import registry
+    from .values import build_explainers
+
+    if not names:
+        known = ", ".join(registry.explainer_names())
+        raise ParameterError(f"say which explainer: -e NAME, one of {known}")
+    return dict(zip(names, build_explainers(names, assignments or ()), strict=True))
+
+
+def _job(
+    explainers: Mapping[str, Any], source: str, device: str, dtype: str | None, target: str | None
+) -> _Job:
+    from ..sources import load_model
+    from ..targets import parse_target
+
+    model = load_model(source, device=device, dtype=dtype)
+    return _Job(model, explainers, target and parse_target(target, model.labels))
+
+
+def _folders(images: Sequence[str], out: Path, model: Model) -> Iterator[tuple[str | None, Path]]:
+    """Yield each image and a folder of its own: its stem, numbered where stems repeat."""
+    from ..names import folder_name
+
+    if not images:
+        yield None, out / folder_name(model.name)
+    taken: set[str] = set()
+    for image in images:
+        stem = unique = Path(image).stem
+        count = 1
+        while unique.casefold() in taken:  # some file systems do not tell "a" from "A"
+            count += 1
+            unique = f"{stem}-{count}"
+        taken.add(unique.casefold())
+        yield image, out / unique
+
+
+def _explain_image(
+    job: _Job, image: str | None
+) -> tuple[dict[str, Explanation], dict[str, ConvvizError]]:
+    """Explain one image; returns what came out and, by explainer, what failed."""
+    from ..pipeline import explain as explain_now
+
+    names = list(job.explainers)
+    try:
+        done = explain_now(job.model, image, list(job.explainers.values()), job.target)
+        return dict(zip(names, done, strict=True)), {}
+    except (ImageError, *USAGE_ERRORS) as error:
+        if isinstance(error, ImageError):
+            return {}, {"": error}
+        raise
+    except ConvvizError as error:
+        if len(names) == 1:
+            return {}, {names[0]: error}
+    # One of them failed: the others shall not suffer for it.
+    done_alone: dict[str, Explanation] = {}
+    failed: dict[str, ConvvizError] = {}
+    for name in names:
+        one, error_of = _explain_image(
+            _Job(job.model, {name: job.explainers[name]}, job.target), image
+        )
+        done_alone |= one
+        failed |= error_of
+    return done_alone, failed
+
+
+def _write(done: Mapping[str, Explanation], folder: Path) -> None:
+    from ..names import folder_name
+
+    for name, explanation in done.items():
+        leaf = folder / folder_name(name)
+        explanation.save(leaf / folder_name(explanation.layer) if explanation.layer else leaf)
+
+
+def _tell(
+    image: str | None,
+    done: Mapping[str, Explanation],
+    failed: Mapping[str, ConvvizError],
+    folder: Path,
+    verbose: bool,
+) -> None:
+    from ..images import printable
+
+    shown = printable(image or "(no image)")
+    for name, error in failed.items():
+        where = f"{shown}, {name}" if name else shown
+        print(f"error: {where}: {' '.join(str(error).split())}", file=sys.stderr)
+    if not done:
+        return
+    first = next(iter(done.values()))
+    targets = ", ".join(f"{t.label} ({t.score:.2f})" for t in first.target)
+    print(f"{shown}{': ' if targets else ''}{targets}")
+    for name, explanation in done.items():
+        print(f"  {name} → {printable(str(folder / name))}")
+        if verbose:
+            print(explanation.describe())
+
+
+def _overview(out: Path) -> None:
+    from ..report import write_report
+
+    if out.is_dir():
+        print(f"overview: {write_report(out)}")

@@ -1,0 +1,153 @@
+"""The `convviz` application: its commands, what all of them share, and how errors end."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from ..errors import ConvvizError, ParameterError, TargetError, UnknownNameError
+from .group import LazyGroup
+
+UsageError = typer.BadParameter.__mro__[1]
+"""What the errors of a mistyped command line share (click's, or typer's copy of it)."""
+
+USAGE_ERRORS = (UnknownNameError, ParameterError, TargetError)
+
+app = typer.Typer(
+    name="convviz",
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class _State:
+    """What the shared options set."""
+
+    debug: bool = False
+
+
+def _exclude(patterns: list[str] | None) -> list[str]:
+    from .. import registry
+
+    for pattern in patterns or ():
+        registry.current().disable(pattern)
+    return patterns or []
+
+
+def _debug(wanted: bool) -> bool:
+    _State.debug = _State.debug or wanted
+    return wanted
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print("convviz", version("convviz"))
+        raise typer.Exit
+
+
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-x",
+        "--exclude",
+        metavar="PLUGIN",
+        callback=_exclude,
+        help="Leave out a plugin: its name or distribution; may be repeated.",
+    ),
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", callback=_debug, help="Show the traceback of an error.")
+]
+
+
+def shared(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that all of them share."""
+
+    def run(*args: Any, exclude: Exclude = None, debug: Debug = False, **kwargs: Any) -> None:
+        function(*args, **kwargs)
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    own = inspect.signature(function, eval_str=True)
+    every = [
+        *own.parameters.values(),
+        inspect.Parameter("exclude", kind, default=None, annotation=Exclude),
+        inspect.Parameter("debug", kind, default=False, annotation=Debug),
+    ]
+    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    run.__signature__ = own.replace(parameters=every)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in every}
+    return run
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a function a subcommand."""
+    app.command()(shared(function))
+    return function
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+    exclude: Exclude = None,
+    debug: Debug = False,
+) -> None:
+    """Open up a ConvNet: what its filters look for, what its units see, which pixels decide."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0, 2 for a mistake in the call, 130 on Ctrl-C, else 1."""
+    _State.debug = os.environ.get("CONVVIZ_DEBUG", "") not in ("", "0")
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    from . import commands, explore  # noqa: F401  (they add themselves to the application)
+
+    try:
+        code = app(args=arguments, prog_name="convviz", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output went away; keep the interpreter from flushing into the void.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _report(error)
+
+
+def _report(error: Exception) -> int:
+    """Say in one line what went wrong, and return the exit code."""
+    if _State.debug:
+        traceback.print_exception(error)
+    if isinstance(error, UsageError):
+        text = f"{error.format_message()} (see {_help_of(error)})"  # type: ignore[attr-defined]
+        code = 2
+    elif isinstance(error, ConvvizError):
+        text, code = str(error), 2 if isinstance(error, USAGE_ERRORS) else 1
+    else:
+        text, code = f"{type(error).__name__}: {error} (--debug shows where)", 1
+    print("error:", " ".join(text.split()), file=sys.stderr)
+    return code
+
+
+def _help_of(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'convviz'} --help"

@@ -1,0 +1,23 @@
+"""Plain tables, the same on a terminal and in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Lay rows out in columns; `right` are the columns of numbers."""
+    every = [list(header), *(list(map(_line, row)) for row in rows)]
+    widths = [max(len(row[i]) for row in every) for i in range(len(header))]
+    lines = []
+    for row in every:
+        cells = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _line(cell: str) -> str:
+    return " ".join(str(cell).split())

@@ -1,0 +1,136 @@
+"""`-p NAME.FIELD=VALUE`: from text to an explainer's typed parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ParameterError, closest
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Tree = dict[str, Any]
+"""Field -> text, or a tree where the field holds an explainer; "" is that explainer's name."""
+
+
+def build_explainers(names: Sequence[str], assignments: Sequence[str]) -> list[Any]:
+    """Build the explainers asked for, with the parameters given as NAME.FIELD=VALUE."""
+    from .. import registry
+
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise ParameterError(f"explainer {twice[0]!r} is asked for twice")
+    classes = {name: registry.current().explainer_class(name) for name in names}
+    trees = _trees(names, assignments)
+    return [registry.explainer(n, **_typed(classes[n], trees[n], n)) for n in names]
+
+
+def parse(cls: type[BaseModel], field: str, text: str) -> Any:
+    """Read the text of one field as the first meaning that the field takes."""
+    for candidate in _candidates(text):
+        if _takes(cls, field, candidate):
+            return candidate
+    parts = _parts(text)  # the explainer itself will say what is wrong with it
+    return parts if len(parts) > 1 else _scalar(text)
+
+
+def _trees(names: Sequence[str], assignments: Sequence[str]) -> dict[str, Tree]:
+    trees: dict[str, Tree] = {name: {} for name in names}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        owners = [name for name in names if key.startswith(f"{name}.") and len(key) > len(name) + 1]
+        if not equals or "." not in key:
+            raise ParameterError(f"-p {text!r} is not of the form NAME.FIELD=VALUE")
+        if not owners:
+            given = key.partition(".")[0]
+            raise ParameterError(
+                f"-p {text!r}: {given!r} is not among the explainers asked for with -e; "
+                f"{closest(given, tuple(names))}"
+            )
+        owner = max(owners, key=len)
+        _put(trees[owner], key[len(owner) + 1 :].split("."), value, text)
+    return trees
+
+
+def _put(tree: Tree, path: list[str], value: str, text: str) -> None:
+    for field in path[:-1]:
+        below = tree.setdefault(field, {})
+        tree[field] = tree = below if isinstance(below, dict) else {"": below}
+    last = tree.get(path[-1])
+    if isinstance(last, str) or (isinstance(last, dict) and "" in last):
+        raise ParameterError(f"-p {text!r}: {'.'.join(path)} is given twice")
+    if isinstance(last, dict):
+        last[""] = value
+    else:
+        tree[path[-1]] = value
+
+
+def _typed(cls: type[BaseModel], tree: Tree, name: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field, given in tree.items():
+        if field not in cls.model_fields:
+            values[field] = given  # the explainer names the parameters it has
+        elif isinstance(given, dict):
+            values[field] = _inner(cls, field, given, name)
+        else:
+            values[field] = parse(cls, field, given)
+    return values
+
+
+def _inner(cls: type[BaseModel], field: str, tree: Tree, name: str) -> dict[str, Any]:
+    """Read the parameters of an explainer that a field holds."""
+    from .. import registry
+    from ..contract import is_explainer
+
+    inner = tree.pop("", None)
+    if inner is None:
+        default = cls.model_fields[field].get_default(call_default_factory=True, validated_data={})
+        inner = default if isinstance(default, str) else None
+        if is_explainer(type(default)):
+            inner = registry.identify(default).name
+        if inner is None:
+            raise ParameterError(
+                f"-p {name}.{field}.{next(iter(tree))}: {field} holds no explainer"
+            )
+    inner_cls = registry.current().explainer_class(inner)
+    return {"name": inner, "parameters": _typed(inner_cls, tree, f"{name}.{field}")}
+
+
+def _candidates(text: str) -> Iterator[Any]:
+    """Yield what a text may mean, the most particular first."""
+    yield _scalar(text)
+    yield text
+    if text[:1] in ("[", "{"):
+        with suppress(ValueError):
+            yield json.loads(text)
+    yield _parts(text)
+    yield tuple(part.strip() for part in text.split(","))
+
+
+def _parts(text: str) -> tuple[Any, ...]:
+    return tuple(_scalar(part.strip()) for part in text.split(",")) if text.strip() else ()
+
+
+def _scalar(text: str) -> Any:
+    words = {"none": None, "null": None, "true": True, "false": False}
+    if text.casefold() in words:
+        return words[text.casefold()]
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return text
+
+
+def _takes(cls: type[BaseModel], field: str, value: Any) -> bool:
+    """Whether a field takes a value, whatever the other fields say."""
+    from pydantic import ValidationError
+
+    try:
+        made = cls(**{field: value})
+    except ValidationError as error:
+        return not any(problem["loc"][:1] == (field,) for problem in error.errors())
+    # pydantic would take true for the number 1
+    return not isinstance(value, bool) or isinstance(getattr(made, field), bool)
