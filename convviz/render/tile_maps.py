@@ -22,15 +22,15 @@ from .style import (
     title_block,
     to_png,
 )
-from .tiles import PAGES, Range, caption_of, cut, mark_legend, part_of, range_of
+from .tiles import Range, caption_of, cut, mark_legend, page_notes, part_of, range_of, slim
 
-TILES_A_PAGE = 144
+TILES_A_PAGE, PAGES = 144, 4
 WIDE = 9.4
 SAMPLE = 2_000_000
 
 
 def draw_maps(result: Tiles, scene: Scene) -> list[Picture]:
-    """Draw the maps of each image, as many pages as it takes, at most twelve an image."""
+    """Draw the maps of each image, as many pages as it takes, at most four an image."""
     scale = _scale(result.values.numpy())
     todo = []
     for image in range(len(result.values)):
@@ -63,12 +63,9 @@ def _page(
 ) -> Picture:
     image, index, page, pages = one
     values = result.values[image].numpy()
-    laid = mosaic.lay_out(
-        _greys(values[page], scale),
-        max(min(len(page), 8), mosaic.square(len(page), 14)),
-        headroom=0.26,
-    )
-    width = min(WIDE - 0.9, 1.1 * laid_columns(laid))
+    columns = max(min(len(page), 8), mosaic.square(len(page), 14))
+    laid = mosaic.lay_out(_greys(values[page], scale), columns, headroom=0.26)
+    width = min(WIDE - 0.9, 1.1 * columns)
     top = _top_inches(result, scene, image) if index == 0 else 0.0
     figure = new_figure(WIDE if top else width + 0.9, top + width * laid.aspect)
     if top:
@@ -83,16 +80,9 @@ def _page(
     if silent:
         mark_legend(axes, "silent on this input")
     part = part_of(page, len(values), "channels") if pages > 1 else f"{len(values)} channels"
-    notes = [*result.notes, scale.note] if index == 0 else [scale.note]
-    if pages > PAGES and index == PAGES - 1:
-        notes.append(f"The first {PAGES} of {pages} pages are drawn; the arrays hold all maps.")
+    notes = page_notes([*(result.notes if index == 0 else ()), scale.note], index + 1, pages, PAGES)
     title_block(figure, scene.title(), scene.subtitle(image, part), notes)
     return Picture(name, to_png(figure), f"Feature maps, {part}, on one scale for the layer.")
-
-
-def laid_columns(laid: mosaic.Mosaic) -> int:
-    """Count the columns of a mosaic."""
-    return len({x for x, _ in laid.corners})
 
 
 def _greys(values: np.ndarray, scale: Scale) -> np.ndarray:
@@ -157,4 +147,4 @@ def _overlay(photo: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _bar(figure: Any, axes: Any, scale: Scale, unit: str) -> None:
     from matplotlib.cm import ScalarMappable
 
-    colour_bar(figure, ScalarMappable(scale.norm, "gray"), axes, unit, extend=scale.extend)
+    slim(colour_bar(figure, ScalarMappable(scale.norm, "gray"), axes, unit, scale.extend), axes)

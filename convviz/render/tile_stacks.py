@@ -53,7 +53,7 @@ def _page(
 ) -> Picture:
     blocks = [_block(stacks, place, order[place], len(order)) for place in page]
     across = min(across, len(page))
-    laid = lay_out(np.stack(blocks), across, gap=0.05, headroom=0.11, enlarge=False)
+    laid = lay_out(np.stack(blocks), across, gap=0.05, headroom=0.11, pixels=1)
     width = WIDE * across / max(1, 4 // len(stacks))
     figure = new_figure(width, width * laid.aspect)
     axes = bare(figure.add_subplot())
@@ -73,7 +73,7 @@ def _block(stacks: Sequence[np.ndarray], place: int, tile: int, drawn: int) -> n
     for pictures in stacks:
         row = place if len(pictures) == drawn else tile
         shown = pictures[row] / 255
-        parts.append(lay_out(shown, square(len(shown), 12), gap=0.05, enlarge=False).pixels)
+        parts.append(lay_out(shown, square(len(shown), 12), gap=0.05, pixels=1).pixels)
     tall = max(p.shape[0] for p in parts)
     space = np.ones((tall, max(2, parts[0].shape[1] // 24), 3))
     joined = []

@@ -20,6 +20,7 @@ from .style import (
     Scene,
     colour_bar,
     new_figure,
+    panel_title,
     picture_name,
     title_block,
     to_png,
@@ -28,13 +29,13 @@ from .style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TILES_A_PAGE, KERNELS_A_SIDE, ROWS_A_PAGE, PAGES = 120, 32, 512, 12
+TILES_A_PAGE, KERNELS_A_SIDE, ROWS_A_PAGE, PAGES = 120, 32, 512, 6
 LISTED = 14
 NAN_COLOUR = (0.98, 0.75, 0.55)
 
 
 def draw(result: Tiles, scene: Scene) -> list[Picture]:
-    """Draw the tiles in their layout, as many pages as it takes, at most twelve."""
+    """Draw the tiles in their layout, as many pages as it takes, at most six."""
     if result.stacks:
         from .tile_stacks import draw_stacks
 
@@ -120,7 +121,8 @@ def _tile_page(
     if dead:
         mark_legend(axes, "dead filter")
     part = part_of(page, len(values), "tiles") if count > 1 else ""
-    title_block(figure, scene.title(), scene.subtitle(None, part), result.notes)
+    notes = page_notes(result.notes, index, count)
+    title_block(figure, scene.title(), scene.subtitle(None, part), notes)
     what = "filters" if result.signed else "tiles"
     caption = f"{len(page)} of {len(values)} {what}" + _scale_words(result)
     return Picture(picture_name(index, min(count, PAGES)), to_png(figure), caption)
@@ -140,7 +142,7 @@ def _grid_pages(result: Tiles, scene: Scene) -> list[Picture]:
     ]
     whole = range_of(result.values.double().numpy(), result.signed)
     count = min(len(spots), PAGES)
-    return [_grid_page(result, scene, spots, whole, i + 1, count) for i in range(count)]
+    return [_grid_page(result, scene, spots, whole, i + 1) for i in range(count)]
 
 
 def _grid_page(
@@ -149,13 +151,12 @@ def _grid_page(
     spots: Sequence[tuple[list[int], list[int]]],
     whole: Range,
     index: int,
-    count: int,
 ) -> Picture:
     rows, inputs = spots[index - 1]
     values = result.values[rows][:, inputs].double().numpy()
     scales = [whole if result.scale == "layer" else range_of(v, result.signed) for v in values]
     tiles = np.concatenate([s.greys(v) for s, v in zip(scales, values, strict=True)])
-    laid = mosaic.lay_out(tiles, len(inputs), gap=0.12)
+    laid = mosaic.lay_out(tiles, len(inputs), gap=0.12, pixels=24)
     width = min(7.0, max(2.0, 0.5 * len(inputs)))
     figure, axes = _with_side_list(result, width, min(width * laid.aspect, 11.0), index == 1)
     mosaic.show(axes, laid)
@@ -164,14 +165,11 @@ def _grid_page(
     if any(is_marked(result, t) for t in rows):
         mark_legend(axes, "dead filter")
     part = f"{part_of(rows, len(result.values), 'filters')}, inputs {inputs[0]}–{inputs[-1]}"
-    notes = list(result.notes)
-    if len(spots) > count and index == count:
-        notes.append(f"The first {count} of {len(spots)} pages are drawn; the arrays hold all.")
+    notes = page_notes(result.notes, index, len(spots))
     title_block(figure, scene.title(), scene.subtitle(None, part), notes)
-    caption = f"Kernels: one row a filter, one column an input channel; {part}" + _scale_words(
-        result
-    )
-    return Picture(picture_name(index, count), to_png(figure), caption)
+    what = f"Kernels: one row a filter, one column an input channel; {part}"
+    caption = what + _scale_words(result)
+    return Picture(picture_name(index, min(len(spots), PAGES)), to_png(figure), caption)
 
 
 def _label_grid(
@@ -197,11 +195,11 @@ def _matrix_pages(result: Tiles, scene: Scene) -> list[Picture]:
     """Draw weights `[T, M]` (or `[T, M, 1, 1]`) as a coloured matrix."""
     values = result.values.double().flatten(1).numpy()
     order = [int(i) for i in result.order] or list(range(len(values)))
-    pages = cut(order, ROWS_A_PAGE)[:PAGES]
+    pages = cut(order, ROWS_A_PAGE)
     whole = range_of(values, result.signed)
     return [
         _matrix_page(result, scene, values, page, whole, i + 1, len(pages))
-        for i, page in enumerate(pages)
+        for i, page in enumerate(pages[:PAGES])
     ]
 
 
@@ -233,11 +231,11 @@ def _matrix_page(
     _label_matrix(result, axes, page)
     colour_bar(figure, drawn, axes, result.unit + _per_tile(result))
     part = part_of(page, len(values), "filters") if count > 1 else ""
-    title_block(figure, scene.title(), scene.subtitle(None, part), result.notes)
-    caption = "Weights as a matrix: one row a filter, one column an input channel" + _scale_words(
-        result
-    )
-    return Picture(picture_name(index, count), to_png(figure), caption)
+    notes = page_notes(result.notes, index, count)
+    title_block(figure, scene.title(), scene.subtitle(None, part), notes)
+    what = "Weights as a matrix: one row a filter, one column an input channel"
+    name = picture_name(index, min(count, PAGES))
+    return Picture(name, to_png(figure), what + _scale_words(result))
 
 
 def _label_matrix(result: Tiles, axes: Any, page: Sequence[int]) -> None:
@@ -255,24 +253,31 @@ def _label_matrix(result: Tiles, axes: Any, page: Sequence[int]) -> None:
         mark_legend(axes, "dead filter")
 
 
+def _listed(result: Tiles, count: int) -> tuple[list[str], list[list[str]]]:
+    """Return head and top rows of the table, without columns that would be empty."""
+    picked = top_rows(result.table, count)
+    columns = {name: [cell(column[t]) for t in picked] for name, column in result.table.items()}
+    kept = {name: cells for name, cells in columns.items() if any(cells)}
+    names = [caption_of(result, t) for t in picked]
+    noun = "filter" if result.unit == "weight" else "tile"
+    return [noun, *kept], [list(row) for row in zip(names, *kept.values(), strict=True)]
+
+
 def _with_side_list(result: Tiles, width: float, height: float, listed: bool) -> tuple[Figure, Any]:
     """Return a figure with axes for the tiles, the top rows of the table beside them."""
     if not (listed and result.table):
         figure = new_figure(width + 0.9, height)
         return figure, figure.add_subplot()
     fitting = max(4, int(height / 0.2) - 2)
-    picked = top_rows(result.table, min(LISTED, fitting))
-    head = ["tile", *result.table]
-    rows = [
-        [caption_of(result, t), *(cell(column[t]) for column in result.table.values())]
-        for t in picked
-    ]
+    head, rows = _listed(result, min(LISTED, fitting))
     wide, high = table_inches(head, rows)
     figure = new_figure(width + 0.9 + wide + 0.3, max(height, high))
     grid = figure.add_gridspec(
         2, 2, width_ratios=[width + 0.9, wide], height_ratios=[high, max(0.01, height - high)]
     )
-    draw_table(figure.add_subplot(grid[0, 1]), head, rows)
+    listing = figure.add_subplot(grid[0, 1])
+    draw_table(listing, head, rows)
+    panel_title(listing, f"largest {head[1]}" if len(head) > 1 else "")
     return figure, figure.add_subplot(grid[:, 0])
 
 
@@ -282,7 +287,16 @@ def _grey_bar(figure: Figure, axes: Any, result: Tiles, whole: Range) -> None:
 
     scale = whole if result.scale == "layer" else Range(-1.0 if result.signed else 0.0, 1.0)
     mapped = ScalarMappable(Normalize(scale.low, scale.high), "gray")
-    colour_bar(figure, mapped, axes, result.unit + _per_tile(result))
+    each = ", each colour" if result.layout == "rgb" else ""
+    bar = colour_bar(figure, mapped, axes, result.unit + _per_tile(result) + each)
+    slim(bar, axes)
+
+
+def slim(bar: Any, axes: Any) -> None:
+    """Keep the colour bar of tall axes from growing wide."""
+    position = axes.get_position()
+    inches = position.height * axes.figure.get_size_inches()[1]
+    bar.ax.set_box_aspect(max(20.0, inches / 0.16))
 
 
 def _per_tile(result: Tiles) -> str:
@@ -291,6 +305,13 @@ def _per_tile(result: Tiles) -> str:
 
 def _scale_words(result: Tiles) -> str:
     return ", one scale for the layer." if result.scale == "layer" else ", each on its own scale."
+
+
+def page_notes(notes: Sequence[str], index: int, pages: int, most: int = PAGES) -> list[str]:
+    """Return the notes of a page; the last one drawn says so where there would be more."""
+    if index == most < pages:
+        return [*notes, f"The first {most} of {pages} pages are drawn; the arrays hold all."]
+    return list(notes)
 
 
 def mark_legend(axes: Any, text: str) -> None:

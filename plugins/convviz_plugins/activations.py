@@ -74,7 +74,7 @@ def measure(values: Tensor) -> dict[str, Tensor]:
 
 def strongest(by: Tensor) -> list[list[int]]:
     """Return the channels of each image, strongest first; ties by index, NaN last."""
-    order = by.nan_to_num(-torch.inf, torch.inf, -torch.inf).sort(1, descending=True, stable=True)
+    order = by.nan_to_num(-torch.inf, torch.inf, -torch.inf).sort(dim=1, descending=True, stable=True)
     ranked: list[list[int]] = order.indices.tolist()
     return ranked
 

@@ -45,6 +45,10 @@ POINTWISE = frozenset(
 )
 
 
+SPOKEN = {"max_pool2d": "max pooling", "avg_pool2d": "average pooling", "hardtanh": "ReLU6"}
+"""How a note names a function; others by their own name, without underscores."""
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One call of a torch function: what it was called with and what it returned."""
@@ -158,9 +162,16 @@ def between(steps: list[Step], first: int, second: int, layer: str) -> Between:
             sy, sx = pool_stride(step)
             stride = (stride[0] * sy, stride[1] * sx)
         if step.name not in LINEAR:
-            names.append(step.name)
+            names.append(spoken(step))
         at = found  # type: ignore[assignment]
     return Between(tuple(reversed(names)), stride)
+
+
+def spoken(step: Step) -> str:
+    """Name a function for a reader."""
+    if step.name == "hardtanh" and step.argument(2, "max_val", 1.0) != 6.0:
+        return "hardtanh"
+    return SPOKEN.get(step.name, step.name.replace("_", " "))
 
 
 def producer(steps: list[Step], at: int) -> int | None:

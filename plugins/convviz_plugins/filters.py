@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -47,11 +46,15 @@ class Filters(Explainer):
         0.01, ge=0, lt=1, description="A filter is dead below this share of the largest L2 norm."
     )
 
+    def layers(self, model: Model) -> tuple[str, ...]:
+        """Return the layer whose filters are drawn."""
+        return (model.check_layer(self.layer or model.default_layers("filters")[0]),)
+
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Tiles:
         """Draw the filters; the images are not looked at."""
-        layer = model.check_layer(self.layer or model.default_layers("filters")[0])
+        (layer,) = self.layers(model)
         with torch.no_grad():
             values, notes = self._kernels(model, layer)
         values = values.detach().cpu().clone()
@@ -112,7 +115,7 @@ class Filters(Explainer):
         if count := int(dead.sum()):
             notes.append(
                 f"{count} of {len(values)} filters are dead: their L2 norm is below "
-                f"{self.dead_below:.0%} of the layer's largest."
+                f"{100 * self.dead_below:.3g} % of the layer's largest."
                 + ("" if self.fold_bn else " A batch norm can scale them up again: see fold_bn.")
             )
         if bad := int((~torch.isfinite(values)).flatten(1).any(1).sum()):
@@ -122,9 +125,8 @@ class Filters(Explainer):
 
 def conv_of(model: Model, layer: str) -> nn.Conv2d:
     """Return the conv module that a layer name stands for."""
-    path = layer.partition(":")[0]
     modules = dict(model.module.named_modules())
-    module: Any = modules.get(path)
+    module: Any = modules.get(layer, modules.get(layer.rpartition(":")[0]))
     if not isinstance(module, nn.Conv2d):
         kind = "a function" if module is None else type(module).__name__
         convs = [name for name, m in modules.items() if isinstance(m, nn.Conv2d)]
@@ -137,14 +139,8 @@ def conv_of(model: Model, layer: str) -> nn.Conv2d:
 
 
 def probe(model: Model) -> Tensor:
-    """Return one grey image as the model takes it, `[1, C, H, W]`."""
-    if model.preprocess is not None:
-        image = model.preprocess(np.full((256, 256, 3), 127, np.uint8))
-    else:
-        image = torch.zeros(
-            conv_of(model, model.default_layers("filters")[0]).in_channels, 224, 224
-        )
-    return image[None].to(model.device, model.dtype)
+    """Return one black image as the model takes it, `[1, C, H, W]`."""
+    return torch.zeros(1, model.input_channels, *model.input_size, dtype=model.dtype)
 
 
 def folded(
@@ -220,7 +216,7 @@ def compose(
 def say_pixel(first: str, layer: str, gap: chains.Between, folded_in: bool) -> tuple[str, ...]:
     """Say what the pixel view is, and what it ignores."""
     notes = [f"Kernels of {layer} carried through those of {first} into pixel space."]
-    ignored = [n for n in gap.names if not (folded_in and n == "batch_norm")]
+    ignored = [n for n in gap.names if not (folded_in and n == "batch norm")]
     if folded_in:
         notes.append("Batch norms are folded into the weights.")
     if ignored:

@@ -166,7 +166,7 @@ def first(lists: Mapping[str, Tensor], k: int) -> Partial:
     The order they come in is that of item and position, so sorting stably gives the total
     order, however a data set was cut into batches.
     """
-    values, order = lists["values"].sort(1, descending=True, stable=True)
+    values, order = lists["values"].sort(dim=1, descending=True, stable=True)
     values, order = values[:, :k], order[:, :k]
     empty = values == -torch.inf
     items = lists["items"].gather(1, order).masked_fill(empty, NOWHERE)
