@@ -124,7 +124,7 @@ def lay_out(vectors: np.ndarray, method: str, perplexity: float, seed: int) -> L
     if (vectors == vectors[0]).all():
         zeros = np.zeros((len(vectors), 2))
         note = "All features are equal: there is nothing to lay out."
-        return Layout(zeros, ("PC 1", "PC 2"), {}, (note,) if len(vectors) > 1 else ())
+        return Layout(zeros, ("PCA 1", "PCA 2"), {}, (note,) if len(vectors) > 1 else ())
     scores, shares = principal(vectors, seed)
     if method == "pca":
         return by_pca(scores, shares)
@@ -153,7 +153,7 @@ def by_pca(scores: np.ndarray, shares: np.ndarray) -> Layout:
     points = np.zeros((len(scores), 2))
     points[:, : min(2, scores.shape[1])] = scores[:, :2]
     parts = [float(share) for share in shares[:2]] + [0.0] * (2 - len(shares[:2]))
-    axes = (f"PC 1 ({parts[0]:.0%} of variance)", f"PC 2 ({parts[1]:.0%} of variance)")
+    axes = (f"PCA 1 ({parts[0]:.0%} of variance)", f"PCA 2 ({parts[1]:.0%} of variance)")
     return Layout(points, axes, {"explained variance": sum(parts)})
 
 

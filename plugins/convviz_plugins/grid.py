@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-ASSIGNED_UP_TO = 2500
+ASSIGNED_UP_TO = 3000
 """Beyond this many points the exact assignment takes too long, and points snap to cells."""
 
 SNAP_SIDE = 50

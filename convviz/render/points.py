@@ -1,0 +1,185 @@
+"""Points: the plane coloured by class, and the same plane as a grid of small pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..results import Points
+from .captions import figures_in_words
+from .colour import class_colours, class_markers
+from .style import (
+    FAINT,
+    INK,
+    MUTED,
+    PAPER,
+    Picture,
+    Scene,
+    bare,
+    new_figure,
+    outlined,
+    readable,
+    title_block,
+    to_png,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_CLASSES = 30
+"""With more, colours can no longer be told apart, and the points are drawn in one colour."""
+
+NAMED_IN_PLACE = 20
+"""With more, names written beside the points would cover them."""
+
+SINGLE = "#3b6ea5"
+"""The colour of points that have no class."""
+
+GRID_INCHES = (5.0, 11.0)
+TILE_INCHES = 0.42
+
+
+def draw(result: Points, scene: Scene) -> list[Picture]:
+    """Draw the scatter and, where there are pictures and cells, the grid."""
+    pictures = [_scatter(result, scene)]
+    if "thumbnails" in result.arrays and "cells" in result.arrays:
+        pictures.append(_grid(result, scene))
+    return pictures
+
+
+def _scatter(result: Points, scene: Scene) -> Picture:
+    points = result.values.double().numpy()
+    labels = labels_of(result)
+    coloured = 0 < len(np.unique(labels[labels >= 0])) <= MOST_CLASSES
+    figure = new_figure(8.4 if coloured else 7.2, 6.6)
+    ax = figure.add_subplot()
+    _frame(ax, result)
+    size = float(np.clip(16000 / max(len(points), 1), 3, 46))
+    if coloured:
+        _by_class(ax, points, labels, result.classes, size)
+    else:
+        _dots(ax, points, size, color=SINGLE, alpha=0.75)
+    notes = [_say_colour(labels, coloured), figures_in_words(result.figures), *result.notes]
+    title_block(
+        figure, scene.title(what=_map_name(result)), scene.subtitle(None, _how_many(points)), notes
+    )
+    caption = (
+        "Every point is an image; images that the network takes for alike lie close together. "
+        + figures_in_words(result.figures)
+    )
+    return Picture("scatter", to_png(figure), caption.strip())
+
+
+def _frame(ax: Axes, result: Points) -> None:
+    """Name the axes; distances count, not positions, so that ticks are left out."""
+    bare(ax)
+    ax.set_xlabel(readable(result.axes[0]), color=MUTED)
+    ax.set_ylabel(readable(result.axes[1]), color=MUTED)
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.margins(0.04)
+
+
+def _dots(ax: Axes, points: np.ndarray, size: float, **how: Any) -> None:
+    ax.scatter(points[:, 0], points[:, 1], s=size, linewidths=0, **how)
+
+
+def _by_class(
+    ax: Axes, points: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], size: float
+) -> None:
+    """Draw each class in its colour, name it in the legend and, if they are few, in place."""
+    present = np.unique(labels[labels >= 0])
+    none = labels < 0
+    if none.any():
+        ax.scatter(
+            points[none, 0], points[none, 1], s=size, color=FAINT, linewidths=0, label="no label"
+        )
+    looks = zip(present, class_colours(len(present)), class_markers(len(present)), strict=True)
+    for index, colour, marker in looks:
+        mine = points[labels == index]
+        name = f"{readable(class_name(classes, index), 24)} ({len(mine)})"
+        ax.scatter(
+            mine[:, 0], mine[:, 1], s=size, color=colour, marker=marker, linewidths=0, label=name
+        )
+        middle = np.nanmedian(mine, axis=0) if np.isfinite(mine).any() else None
+        if middle is not None and len(present) <= NAMED_IN_PLACE and len(mine) > 2:
+            text = ax.annotate(
+                readable(class_name(classes, index), 16),
+                middle,
+                ha="center",
+                va="center",
+                size=11,
+                weight="bold",
+                color=INK,
+            )
+            outlined(text, PAPER, 3)
+    ax.figure.legend(
+        loc="outside right upper",
+        title="class (images)",
+        markerscale=max(1.0, (30 / size) ** 0.5),
+        ncols=1 if len(present) <= NAMED_IN_PLACE else 2,
+        alignment="left",
+        handletextpad=0.2,
+    )
+
+
+def _grid(result: Points, scene: Scene) -> Picture:
+    cells = result["cells"].numpy()
+    shown = cells[:, 0] >= 0
+    canvas = grid_canvas(cells, result["thumbnails"].numpy())
+    columns = int(cells[shown, 1].max(initial=0)) + 1
+    rows = int(cells[shown, 0].max(initial=0)) + 1
+    width = float(np.clip(columns * TILE_INCHES, *GRID_INCHES))
+    figure = new_figure(width, width * canvas.shape[0] / canvas.shape[1])
+    bare(figure.add_subplot()).imshow(canvas, interpolation="antialiased")
+    said = f"{int(shown.sum())} images in {rows} x {columns} cells"
+    note = "Each picture lies in the cell nearest to its point, so that none covers another."
+    title_block(
+        figure,
+        scene.title(what=_map_name(result) + " as a grid"),
+        scene.subtitle(None, said),
+        [note, *result.notes],
+    )
+    caption = "The same map with the images themselves: neighbours look alike to the network."
+    return Picture("grid", to_png(figure), caption)
+
+
+def grid_canvas(cells: np.ndarray, thumbnails: np.ndarray) -> np.ndarray:
+    """Put pictures `[n, s, s, 3]` at their cells `[n, 2]`, with white lines between them."""
+    shown = np.flatnonzero(cells[:, 0] >= 0)
+    side = thumbnails.shape[1]
+    gap = max(1, side // 24)
+    rows, columns = (cells[shown].max(axis=0, initial=0) + 1).tolist()
+    step = side + gap
+    canvas = np.full((rows * step + gap, columns * step + gap, 3), 255, dtype=np.uint8)
+    for i in shown:
+        y, x = cells[i] * step + gap
+        canvas[y : y + side, x : x + side] = thumbnails[i]
+    return canvas
+
+
+def labels_of(result: Points) -> np.ndarray:
+    """Return the label of every point, -1 where there is none."""
+    if "labels" in result.arrays:
+        return np.asarray(result["labels"].numpy())
+    return np.full(len(result.values), -1)
+
+
+def class_name(classes: tuple[str, ...], index: int) -> str:
+    """Return a class's name, or its number."""
+    return classes[index] if 0 <= index < len(classes) else f"class {index}"
+
+
+def _map_name(result: Points) -> str:
+    return f"{result.axes[0].split()[0]} map" if result.axes[0] else "map"
+
+
+def _say_colour(labels: np.ndarray, coloured: bool) -> str:
+    count = len(np.unique(labels[labels >= 0]))
+    if coloured or not count:
+        return ""
+    return f"{count} classes are too many to tell apart by colour; the grid shows the images."
+
+
+def _how_many(points: np.ndarray) -> str:
+    return f"{int(np.isfinite(points).all(axis=1).sum())} images"
