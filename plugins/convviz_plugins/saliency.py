@@ -84,12 +84,22 @@ class Saliency(Explainer):
         starts = range(0, self.samples, self.batch_size)
         for start in track(starts, "saliency", total=len(starts)):
             count = min(self.batch_size, self.samples - start)
-            drawn = torch.randn(count, *images.shape[1:], generator=generator, dtype=torch.float64)
-            noise = drawn.to(images)
+            noise = _draw(count, images[0], generator)
             for i, image in enumerate(images):
                 copies = image + spread[i] * noise
                 total[i] += _gradient(model, copies, [target[i]] * count).sum(0)
         return total / self.samples
+
+
+def _draw(count: int, image: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw standard normal noise, `[count, C, H, W]`.
+
+    One draw a sample: what a generator gives depends on how much is asked for at once.
+    """
+    drawn = [
+        torch.randn(image.shape, generator=generator, dtype=torch.float64) for _ in range(count)
+    ]
+    return torch.stack(drawn).to(image)
 
 
 def _chunked(model: Model, images: Tensor, target: Sequence[Target], size: int) -> Tensor:
