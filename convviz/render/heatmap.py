@@ -15,12 +15,14 @@ from .style import (
     Picture,
     Scene,
     colour_bar,
+    figures_line,
     number,
     outlined,
     panel_row,
     panel_title,
     picture_name,
     readable,
+    sentence,
     show_pixels,
     title_block,
     to_png,
@@ -61,7 +63,7 @@ def _picture(result: Heatmap, scene: Scene, index: int) -> Picture:
         figure, notes = _single(values, photo, result)
     if np.isnan(values).any():
         notes.append("Hatched: no value.")
-    said = " ".join([*result.notes, *notes, _figures(result)])
+    said = " ".join([*result.notes, *notes, figures_line(result.figures)])
     title_block(figure, title, scene.subtitle(index), [said])
     shown = "colour gradient" if result.colour else result.unit or "value"
     caption = f"{title}. Shown for each pixel: {shown}."
@@ -82,7 +84,7 @@ def _single(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
     if photo is None:
         _draw_window(axes[-1], result, shape)
     colour_bar(figure, shown, None, result.unit, scale.extend, into=bar)
-    return figure, [_sentence(scale.note)]
+    return figure, [sentence(scale.note)]
 
 
 def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) -> Drawn:
@@ -103,7 +105,7 @@ def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) 
 
     key = ScalarMappable(scale.norm, scale.cmap)
     colour_bar(figure, key, None, result.unit, scale.extend, into=bar)
-    return figure, [_sentence(scale.note)]
+    return figure, [sentence(scale.note)]
 
 
 def _colour(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
@@ -123,7 +125,7 @@ def _colour(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
     panel_title(axes[-1], f"{channels}: mid-grey is 0")
     key = ScalarMappable(Normalize(scale.low, scale.high), "gray")
     colour_bar(figure, key, None, result.unit, scale.extend, into=bar)
-    return figure, [_sentence(scale.note)]
+    return figure, [sentence(scale.note)]
 
 
 def _categorical(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
@@ -229,17 +231,3 @@ def _draw_window(ax: Axes, result: Heatmap, shape: tuple[int, ...]) -> None:
         clip_on=True,
     )
     outlined(text)
-
-
-def _figures(result: Heatmap) -> str:
-    """Write the plain figures of the result as one sentence."""
-    return _sentence(
-        ", ".join(
-            f"{name}: {number(value) if isinstance(value, float) else value}"
-            for name, value in result.figures.items()
-        )
-    )
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "." if text else ""

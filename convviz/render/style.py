@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -255,6 +255,17 @@ def number(value: float) -> str:
         return f"{value:.2e}"
     digits = 0 if abs(value) >= 1000 else 2 if abs(value) >= 0.1 or value == 0 else 4
     return f"{value:.{digits}f}"
+
+
+def sentence(text: str) -> str:
+    """Make a sentence of a phrase; nothing stays nothing."""
+    return text[:1].upper() + text[1:] + "." if text else ""
+
+
+def figures_line(figures: Mapping[str, Any]) -> str:
+    """Write plain figures, name -> number or word, as one sentence."""
+    words = {k: number(v) if isinstance(v, float) else str(v) for k, v in figures.items()}
+    return sentence(", ".join(f"{name}: {word}" for name, word in words.items()))
 
 
 def readable(text: str, limit: int = 80) -> str:

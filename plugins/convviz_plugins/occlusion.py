@@ -73,7 +73,12 @@ def _parse_targets(given: Any) -> Any:
         given = json.loads(given)
     if given is None or isinstance(given, str | int | Unit):
         given = (given,)
-    return tuple(Unit(**t) if isinstance(t, Mapping) else t for t in given)
+    return tuple(_unit(t) if isinstance(t, Mapping) else t for t in given)
+
+
+def _unit(saved: Mapping[str, Any]) -> Unit:
+    position = saved.get("position")
+    return Unit(saved["layer"], saved["channel"], tuple(position) if position else None)
 
 
 Pair = Annotated[
@@ -154,8 +159,8 @@ class Occlusion(Explainer):
 
     def layers(self, model: Model) -> tuple[str, ...]:
         """Return the layers of those targets that are units of a layer."""
-        specs = [s for t in self.targets for s in (t if isinstance(t, list | tuple) else (t,))]
-        return tuple(dict.fromkeys(s.layer for s in specs if isinstance(s, Unit)))
+        layers = (layer for target in self.targets for layer in model.target_layers(target))
+        return tuple(dict.fromkeys(layers))
 
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
@@ -262,7 +267,7 @@ class _Reading:
         """Return `[B, K]`; `owner [B]` says which image each copy was made from."""
         output = forward.output
         if self.output == "argmax":
-            return output.argmax(1, keepdim=True)
+            return _winner(output)[:, None]
         if self.score == "prob":
             output = output.double().softmax(1).to(output.dtype)
         elif self.score == "logprob":
@@ -289,6 +294,14 @@ def _value(target: Target, scores: Tensor, forward: Forward, copy: int) -> Tenso
     return activation[target.unit.position] if target.unit.position else activation
 
 
+def _winner(output: Tensor) -> Tensor:
+    """Return the top class of each row, the first of equal ones; -1 where a score is NaN."""
+    classes = torch.arange(output.shape[1], device=output.device)
+    best = output.amax(1, keepdim=True)
+    first = torch.where(output == best, classes, output.shape[1]).amin(1)
+    return torch.where(best[:, 0].isnan(), -1, first)
+
+
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
@@ -306,8 +319,12 @@ def _panels(targets: tuple[tuple[Target, ...], ...], several: bool) -> tuple[str
 
 def _names(model: Model, grid: Tensor) -> dict[int, str]:
     """Name the classes that occur in a grid of class indices."""
-    found = grid.unique().tolist()
-    return {i: model.labels[i] if i < len(model.labels) else f"class {i}" for i in found}
+    names = {i: model.labels[i] if i < len(model.labels) else f"class {i}" for i in _found(grid)}
+    return names | ({-1: "undefined (NaN)"} if -1 in names else {})
+
+
+def _found(grid: Tensor) -> list[int]:
+    return sorted(set(grid.flatten().tolist()))
 
 
 @hookimpl
