@@ -1,0 +1,369 @@
+"""The checks, one function each, and the two ways to run them all."""
+
+from __future__ import annotations
+
+import copy
+import io
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import ConvvizError
+from ..explainers import DatasetExplainer, Explainer
+from ..explanation import Explanation, load
+from ..images import make_batch
+from ..model import Model
+from ..provenance import Named, check_result
+from ..registry import explainer as by_name
+from ..registry import identify
+from ..results import Heatmap, Mask, Result
+from .bench import Bench, Sweep, tiny_model, tiny_photos
+from .compare import batch_differences, changed, differences, snapshot
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check and how it went."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+
+
+class ConformanceError(AssertionError):
+    """An explainer fails checks of the kit.
+
+    Attributes:
+        failed: the checks it fails.
+    """
+
+    def __init__(self, explainer: object, failed: Sequence[Check]) -> None:
+        self.failed = tuple(failed)
+        lines = [f"  {check.name}: {check.detail}" for check in failed]
+        super().__init__("\n".join([f"{type(explainer).__name__} fails:", *lines]))
+
+
+class _FailedError(Exception):
+    """What a check found."""
+
+
+def check_explainer(
+    explainer: Any, model: Model | None = None, photos: np.ndarray | None = None
+) -> None:
+    """Check that an explainer keeps the contract.
+
+    Args:
+        explainer: an instance, a class whose parameters all have defaults, or a name. Choose
+            parameters that make it quick: it runs a dozen times.
+        model: what to try it on; `tiny_model()` if not given. Should be float64.
+        photos: uint8 `[n, h, w, 3]`; two, or 96 for a DatasetExplainer, if not given.
+
+    Raises:
+        ConformanceError: it does not; the message lists the failed checks.
+    """
+    explainer = _instance(explainer)
+    failed = [check for check in conformance(explainer, model, photos) if not check.passed]
+    if failed:
+        raise ConformanceError(explainer, failed)
+
+
+def conformance(
+    explainer: Any, model: Model | None = None, photos: np.ndarray | None = None
+) -> Iterator[Check]:
+    """Yield the checks of `check_explainer` one by one, as they are done.
+
+    Checks that cannot be made because an earlier one failed are left out.
+    """
+    explainer = _instance(explainer)
+    single = isinstance(explainer, Explainer)
+    photos = tiny_photos(2 if single else 96) if photos is None else photos
+    bench = Bench(explainer, model or tiny_model(), photos)
+    yield _run("parameters round-trip", _parameters, bench)
+    checks = _IMAGE_CHECKS if single else _DATASET_CHECKS
+    for name, check in checks.items():
+        outcome = _run(name, check, bench)
+        yield outcome
+        if not outcome.passed and name in ("runs", "result keeps its form"):
+            return
+
+
+def _instance(explainer: Any) -> Any:
+    if isinstance(explainer, str):
+        return by_name(explainer)
+    made = explainer() if isinstance(explainer, type) else explainer
+    if not isinstance(made, Explainer | DatasetExplainer):
+        raise TypeError(f"{made!r} is neither an Explainer nor a DatasetExplainer")
+    return made
+
+
+def _run(name: str, check: Callable[[Bench], None], bench: Bench) -> Check:
+    try:
+        check(bench)
+    except _FailedError as failure:
+        return Check(name, False, str(failure))
+    except Exception as error:
+        return Check(name, False, f"{type(error).__name__}: {error}")
+    return Check(name, True)
+
+
+def _none_of(problems: Iterator[str] | list[str], before: str = "") -> None:
+    found = list(problems)
+    if found:
+        more = f", and {len(found) - 3} more" if len(found) > 3 else ""
+        raise _FailedError(before + "; ".join(found[:3]) + more)
+
+
+def _parameters(bench: Bench) -> None:
+    explainer = bench.explainer
+    cls = type(explainer)
+    bare = [name for name, field in cls.model_fields.items() if not field.description]
+    _none_of(bare, "no description: ")
+    if not cls.model_config.get("frozen") or cls.model_config.get("extra") != "forbid":
+        raise _FailedError("model_config must keep frozen=True and extra='forbid'")
+    again = cls(**explainer.model_dump())
+    if again.model_dump() != explainer.model_dump():
+        raise _FailedError(f"{explainer!r} becomes {again!r}")
+    text = explainer.model_dump_json()
+    if cls.model_validate_json(text).model_dump_json() != text:
+        raise _FailedError(f"{text} reads back as {cls.model_validate_json(text).model_dump_json()}")
+
+
+def _no_blank(explanation: Explanation) -> None:
+    from PIL import Image
+
+    pictures = explanation.pictures()
+    if not pictures:
+        raise _FailedError("there is no picture")
+    for picture in pictures:
+        with Image.open(io.BytesIO(picture.png)) as image:
+            pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
+        if (pixels == pixels[0]).all():
+            raise _FailedError(f"picture {picture.name!r} has one colour only")
+
+
+def _no_loss(explanation: Explanation) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        explanation.save(folder)
+        again = load(folder)
+    _none_of(differences(again.result, explanation.result, exact=True))
+    if not again.equals(explanation):
+        raise _FailedError("what is loaded is not what was saved")
+
+
+def _with_traces(model: Model) -> Model:
+    """Return a copy of a model whose modes, gradients and hooks are those of a user at work."""
+    model = copy.deepcopy(model)
+    model.module.train()
+    for index, part in enumerate(model.module.modules()):
+        part.training = index % 2 == 0
+    for index, parameter in enumerate(model.module.parameters()):
+        parameter.requires_grad_(index % 2 == 0)
+        parameter.grad = torch.full_like(parameter, 0.5) if index % 3 == 0 else None
+    next(iter(model.module.children()), model.module).register_forward_hook(lambda *_: None)
+    return model
+
+
+def _runs(bench: Bench) -> None:
+    result = bench.direct() if bench.explainer.needs_image else bench.explain(None).result
+    if not isinstance(result, Result):
+        raise _FailedError(f"explain returned {type(result).__name__}, not a Result")
+
+
+def _form(bench: Bench) -> None:
+    if not bench.explainer.needs_image:
+        bench.explain(None)
+        return
+    result = bench.direct()
+    who = identify(bench.explainer)
+    named = Named(bench.explainer, who.name, who.distribution, who.version)
+    check_result(named, result, len(bench.photos))
+    _none_of(_misshapen(result, bench))
+
+
+def _misshapen(result: Result, bench: Bench) -> Iterator[str]:
+    size = make_batch(list(bench.photos), bench.model).images.shape[-2:]
+    if isinstance(result, Mask | Heatmap) and result.values.shape[-2:] != size:
+        yield f"a map has shape {list(result.values.shape)}, the model's input is {list(size)}"
+    if isinstance(result, Mask) and result.values.dtype != torch.bool:
+        yield f"the values of a Mask are {result.values.dtype}, not torch.bool"
+    if isinstance(result, Heatmap) and result.values.dtype != bench.model.dtype:
+        yield f"the values are {result.values.dtype}, the model is {bench.model.dtype}"
+
+
+def _repeats(bench: Bench) -> None:
+    first, second = (_after_seed(s, lambda: bench.explain(bench.images).result) for s in (1, 2))
+    _none_of(differences(first, second, exact=True), "a second call gives another result: ")
+
+
+def _after_seed(seed: int, call: Callable[[], Any]) -> Any:
+    """Call with the global random generators in a certain state, and put them back."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            np.random.seed(seed)
+            random.seed(seed)
+            return call()
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+
+def _batched(bench: Bench) -> None:
+    if bench.images is None:
+        return
+    singles = [bench.explain([photo]).result for photo in bench.photos]
+    _none_of(batch_differences(bench.explain(bench.images).result, singles))
+
+
+def _no_trace(bench: Bench) -> None:
+    model = _with_traces(bench.model)
+    inputs = make_batch(list(bench.photos), model).images
+    before = snapshot(model.module, inputs)
+    bench.explain(inputs if bench.explainer.needs_image else None, model)
+    _none_of(changed(before, snapshot(model.module, inputs)), "changed: ")
+
+
+def _no_trace_of_errors(bench: Bench) -> None:
+    for calls in (1, 2, 3):
+        model = _with_traces(bench.model)
+        _raise_after(model, calls)
+        inputs = make_batch(list(bench.photos), model).images
+        before = snapshot(model.module, inputs)
+        with suppress(ConvvizError, RuntimeError):
+            bench.explain(inputs if bench.explainer.needs_image else None, model)
+        _none_of(changed(before, snapshot(model.module, inputs)), "changed: ")
+
+
+def _raise_after(model: Model, calls: int) -> None:
+    """Make the network fail in all forward passes but the first ones."""
+    count = 0
+
+    def fail(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count > calls:
+            raise RuntimeError("the network fails, as the kit wants it to")
+
+    model.module.register_forward_hook(fail)
+
+
+def _saves(bench: Bench) -> None:
+    _no_loss(bench.explain(bench.images))
+
+
+def _draws(bench: Bench) -> None:
+    _no_blank(bench.explain(bench.images))
+
+
+def _analyzes(bench: Bench) -> None:
+    with bench.analyzed() as layers:
+        if not layers:
+            raise _FailedError("finish made no result")
+
+
+def _partial_form(bench: Bench) -> None:
+    for partial in Sweep(bench).partials([2, 3]):
+        if not isinstance(partial, dict):
+            raise _FailedError(f"reduce returned {type(partial).__name__}, not a dict of tensors")
+        for name, array in partial.items():
+            if not isinstance(array, torch.Tensor) or array.device.type != "cpu":
+                raise _FailedError(f"{name!r} of a Partial is not a tensor on the CPU")
+            if array.requires_grad:
+                raise _FailedError(f"{name!r} of a Partial requires a gradient: detach it")
+
+
+def _any_merging(bench: Bench) -> None:
+    sweep = Sweep(bench)
+    size = len(bench.photos) // 3
+    a, b, c = sweep.partials([size, size, len(bench.photos) - 2 * size])
+    merge = sweep.explainer.merge
+    left = sweep.finish([merge(merge(a, b), c)])
+    right = sweep.finish([merge(a, merge(b, c))])
+    _same_layers(left, right, "merge(merge(a, b), c) and merge(a, merge(b, c)): ")
+
+
+def _any_batches(bench: Bench) -> None:
+    sweep = Sweep(bench)
+    total = len(bench.photos)
+    whole = sweep.finish(sweep.partials([total]))
+    for size in (1, 7):
+        sizes = [min(size, total - start) for start in range(0, total, size)]
+        parts = sweep.finish([sweep.merged(sweep.partials(sizes))])
+        _same_layers(whole, parts, f"all at once and batches of {size}: ")
+
+
+def _any_shards(bench: Bench) -> None:
+    sweep = Sweep(bench)
+    half = len(bench.photos) // 2
+    partials = sweep.partials([half, len(bench.photos) - half])
+    one, two = sweep.finish([sweep.merged(partials)]), sweep.finish(partials)
+    _same_layers(one, two, "one shard and two: ")
+
+
+def _same_layers(one: dict[str, Result], other: dict[str, Result], before: str) -> None:
+    if list(one) != list(other):
+        raise _FailedError(f"{before}layers {list(one)} and {list(other)}")
+    for layer in one:
+        _none_of(differences(one[layer], other[layer]), f"{before}{layer}: ")
+
+
+def _analysis_repeats(bench: Bench) -> None:
+    def results() -> dict[str, Result]:
+        with bench.analyzed() as layers:
+            return {layer: explanation.result for layer, explanation in layers.items()}
+
+    first, second = (_after_seed(seed, results) for seed in (1, 2))
+    for layer in first:
+        _none_of(differences(first[layer], second[layer], exact=True), f"{layer}: ")
+
+
+def _analysis_no_trace(bench: Bench) -> None:
+    model = _with_traces(bench.model)
+    photos = torch.from_numpy(bench.photos)
+    before = snapshot(model.module, photos)
+    with bench.analyzed(model):
+        pass
+    _none_of(changed(before, snapshot(model.module, photos)), "changed: ")
+
+
+def _analysis_saves(bench: Bench) -> None:
+    with bench.analyzed() as layers:
+        for explanation in layers.values():
+            _no_loss(explanation)
+
+
+def _analysis_draws(bench: Bench) -> None:
+    with bench.analyzed() as layers:
+        for explanation in layers.values():
+            _no_blank(explanation)
+
+
+_IMAGE_CHECKS: dict[str, Callable[[Bench], None]] = {
+    "runs": _runs,
+    "result keeps its form": _form,
+    "repeats": _repeats,
+    "batched equals single": _batched,
+    "leaves no trace": _no_trace,
+    "leaves no trace of errors": _no_trace_of_errors,
+    "saves and loads": _saves,
+    "draws a picture": _draws,
+}
+
+_DATASET_CHECKS: dict[str, Callable[[Bench], None]] = {
+    "runs": _analyzes,
+    "partials keep their form": _partial_form,
+    "merge is associative": _any_merging,
+    "any batches": _any_batches,
+    "any shards": _any_shards,
+    "repeats": _analysis_repeats,
+    "leaves no trace": _analysis_no_trace,
+    "saves and loads": _analysis_saves,
+    "draws a picture": _analysis_draws,
+}
