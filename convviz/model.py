@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +16,24 @@ from .capture import Call, Keeper
 from .defaults import Kind, default_layers
 from .errors import ModelError, ParameterError
 from .hygiene import frozen, precise, untouched
-from .outputs import Pick, are_probabilities, picked, scores_of, warn_of_probabilities
+from .network import digest, unwrapped
+from .outputs import (
+    Pick,
+    are_probabilities,
+    differentiate,
+    layers_of,
+    picked,
+    scores_of,
+    values_of,
+    warn_of_probabilities,
+)
 from .preprocess import Preprocess
 from .rules import NonReLU, Rule, RuleMode
 from .targets import Target, TargetSpec
+
+if TYPE_CHECKING:
+    from .layers import LayerInfo
+    from .locality import ReceptiveField
 
 _SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
 
@@ -68,7 +81,7 @@ class Model:
         name: str | None = None,
         tf32: bool = False,
     ) -> None:
-        self.module = _unwrapped(module)
+        self.module = unwrapped(module)
         self.preprocess = preprocess
         self.labels = tuple(labels or ())
         self.output = output
@@ -148,8 +161,8 @@ class Model:
     def scores(self, images: Tensor, target: Sequence[Target]) -> Tensor:
         """Return the value of each image's target, `[N]`."""
         with self.session(), torch.no_grad():
-            output, activations = self._run(self._input(images), _layers_of(target))
-        return _values(target, output, activations)
+            output, activations = self._run(self._input(images), layers_of(target))
+        return values_of(target, output, activations)
 
     def gradient(
         self,
@@ -181,11 +194,11 @@ class Model:
             x = self._input(images).detach().clone().requires_grad_()
             mode = None if rule == "plain" else stack.enter_context(RuleMode(rule, nonrelu))
             # a copy goes in: a network may work in place on its input
-            output, activations = self._run(x.clone(), _layers_of(target), graph=True)
-            total = _values(target, output, activations).sum()
+            output, activations = self._run(x.clone(), layers_of(target), graph=True)
+            total = values_of(target, output, activations).sum()
             if mode is not None:
                 mode.check(output.sum() + total)
-            return _gradient(total, x)
+            return differentiate(total, x)
 
     def _input(self, images: Tensor) -> Tensor:
         if images.ndim != 4 or not images.is_floating_point():
@@ -296,6 +309,25 @@ class Model:
         """
         return default_layers(kind, self.module, self.calls())
 
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """List the layers in call order: kind, output shape, receptive field, default marks."""
+        from .layers import list_layers
+
+        return list_layers(self)
+
+    def receptive_field(self, layer: str, size: tuple[int, int] | None = None) -> ReceptiveField:
+        """Return what every position of a layer's map sees, in model-input pixels.
+
+        Where torch.export does not manage the network it is the whole image, with the reason.
+
+        Args:
+            layer: a layer's name.
+            size: height and width of the images; `input_size` where None.
+        """
+        from .layers import field_of
+
+        return field_of(self, layer, size)
+
     @property
     def input_channels(self) -> int:
         """How many channels an image has."""
@@ -333,69 +365,5 @@ class Model:
         }
         version = [(name, value.data_ptr(), value._version) for name, value in state.items()]
         if self._hash is None or self._hash[0] != version:
-            self._hash = (version, _hash(state))
+            self._hash = (version, digest(state))
         return self._hash[1]
-
-
-def _hash(state: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name, value in state.items():
-        digest.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
-        flat = value.cpu().contiguous().reshape(-1)
-        digest.update(flat.view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _unwrapped(module: Any) -> nn.Module:
-    """Take the wrappers off that hide a network's own layers."""
-    while True:
-        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            module = module.module
-        elif type(module).__name__ == "OptimizedModule":  # torch.compile's, without importing it
-            module = module._orig_mod
-        else:
-            break
-    if isinstance(module, torch.jit.ScriptModule):
-        raise ModelError(
-            "a scripted or traced module hides its layers and gradients; give the nn.Module "
-            "it was made from"
-        )
-    if not isinstance(module, nn.Module):
-        raise ModelError(f"a Model wraps an nn.Module, not {type(module).__name__}")
-    network: nn.Module = module
-    return network
-
-
-def _layers_of(target: Sequence[Target]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(t.unit.layer for t in target if t.unit is not None))
-
-
-def _values(target: Sequence[Target], output: Tensor, activations: dict[str, Tensor]) -> Tensor:
-    """Return the targets' values, `[N]`, connected to the graph."""
-    if len(target) != len(output):
-        raise ParameterError(f"{len(target)} targets for {len(output)} images; give one an image")
-    values = []
-    for i, t in enumerate(target):
-        if t.unit is None:
-            values.append(output[i, t.index])
-            continue
-        maps = activations[t.unit.layer][i]
-        targets.check_unit(t.unit, tuple(maps.shape))
-        where = () if t.unit.position is None else t.unit.position
-        values.append(maps[(t.unit.channel, *where)].to(output.dtype))
-    return torch.stack(values) if values else output.new_zeros(0)
-
-
-def _gradient(total: Tensor, x: Tensor) -> Tensor:
-    """Differentiate; raises ModelError where nothing leads back to the images."""
-    found = None
-    if total.requires_grad:
-        (found,) = torch.autograd.grad(total, x, allow_unused=True)
-    if found is None:
-        if not len(x):
-            return torch.zeros_like(x)
-        raise ModelError(
-            "the target does not depend on the images by any differentiable way (the network "
-            "may detach them or work without gradients)"
-        )
-    return found.detach()

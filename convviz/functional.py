@@ -1,0 +1,99 @@
+"""In-place operators of an exported graph, replaced by their functional twins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._pytree import tree_leaves
+
+
+def functionalize(graph: fx.Graph) -> bool:
+    """Rewrite `relu_`, `add_` and their like where no view of a written tensor is in play.
+
+    Every later use of the written tensor reads the twin's result instead. `run_decompositions`
+    does the same for any graph, but takes some ten times longer; it is left to the caller when
+    this returns False, with the graph unchanged.
+    """
+    writers = _writers(graph)
+    if writers is None:
+        return False
+    place = {node: i for i, node in enumerate(graph.nodes)}
+    for writer, (twin, same) in writers.items():
+        writer.target = twin
+        for node in same:
+            _replace_after(node, writer, place)
+    return True
+
+
+def _replace_after(node: fx.Node, writer: fx.Node, place: dict[fx.Node, int]) -> None:
+    """Let the users of a node that come after the writer read the writer's result."""
+
+    def later(user: fx.Node) -> bool:
+        return place[user] > place[writer]
+
+    node.replace_all_uses_with(writer, delete_user_cb=later)
+
+
+def _writers(graph: fx.Graph) -> dict[fx.Node, tuple[Any, list[fx.Node]]] | None:
+    """Return each in-place node with its twin and the earlier nodes that are the same tensor.
+
+    None where one has no twin, or where something that overlaps the written tensor without
+    being the same is used afterwards.
+    """
+    place = {node: i for i, node in enumerate(graph.nodes)}
+    writers = {}
+    for node in graph.nodes:
+        if not _writes(node):
+            continue
+        twin = _twin(node)
+        others = [a for a in place if place[a] < place[node] and _storages(a) & _storages(node)]
+        same = [a for a in others if _same(a, node)]
+        stale = [a for a in others if a not in same]
+        used_later = any(place[user] > place[node] for a in stale for user in a.users)
+        if twin is None or used_later or node.args[0] not in same:
+            return None
+        writers[node] = (twin, same)
+    return writers
+
+
+def _writes(node: fx.Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+
+
+def _twin(node: fx.Node) -> Any:
+    """Return the operator that gives the result without writing it into its first argument."""
+    op: Any = node.target
+    written = [a.alias_info is not None and a.alias_info.is_write for a in op._schema.arguments]
+    base = op._schema.name.removeprefix("aten::")
+    if not base.endswith("_") or written != [True] + [False] * (len(written) - 1):
+        return None
+    twin = getattr(getattr(torch.ops.aten, base[:-1], None), op._overloadname, None)
+    fits = twin is not None and _arguments(twin) == _arguments(op)
+    return twin if fits else None
+
+
+def _arguments(op: Any) -> list[tuple[str, str]]:
+    """Return names and types; the first argument is always given by position."""
+    return [(a.name if i else "", str(a.type)) for i, a in enumerate(op._schema.arguments)]
+
+
+def _storages(node: fx.Node) -> set[int]:
+    leaves = tree_leaves(node.meta.get("val"))
+    storages = [t.untyped_storage() for t in leaves if isinstance(t, Tensor)]
+    return {StorageWeakRef(s).cdata for s in storages}  # type: ignore[no-untyped-call]
+
+
+def _same(a: fx.Node, b: fx.Node) -> bool:
+    """Say whether two nodes of one storage are one tensor."""
+    x, y = a.meta["val"], b.meta["val"]
+    return (
+        isinstance(x, Tensor)
+        and isinstance(y, Tensor)
+        and x.dtype == y.dtype
+        and x.shape == y.shape
+        and x.stride() == y.stride()
+        and bool(x.storage_offset() == y.storage_offset())
+    )

@@ -1,0 +1,137 @@
+"""The rule of every node of a graph, and the receptive fields that follow from them."""
+
+from __future__ import annotations
+
+from torch import fx
+
+from ..errors import UnknownNameError
+from ..graph import Graph, NoGraph
+from . import elementwise, shapes, windows
+from .field import ReceptiveField, Spans
+from .rules import RULES, Axes, Call, Global, Local, operator, shape
+
+_FIXED = frozenset(
+    ("empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like")
+    + ("sym_numel", "sym_size", "sym_storage_offset", "sym_stride", "zeros_like")
+)
+"""Operators that look at the shape of a tensor only."""
+
+# Importing a module of rules registers them.
+_RULES = (elementwise, shapes, windows)
+
+
+def locality(graph: Graph) -> dict[fx.Node, Local | Global]:
+    """Return the rule of every node that depends on the images, in graph order.
+
+    What depends on a global node is global, and names that one.
+    """
+    if "locality" not in graph.memo:
+        found: dict[fx.Node, Local | Global] = {}
+        for node in graph.nodes.nodes:
+            if node is graph.image:
+                found[node] = Local(Axes(2, 3), ())
+            elif node.op == "output" or operator(node) in _FIXED:
+                continue
+            elif any(source in found for source in node.all_input_nodes):
+                found[node] = _rule(node, found)
+        graph.memo["locality"] = found
+    result: dict[fx.Node, Local | Global] = graph.memo["locality"]
+    return result
+
+
+def _rule(node: fx.Node, found: dict[fx.Node, Local | Global]) -> Local | Global:
+    axes = {}
+    for source in node.all_input_nodes:
+        known = found.get(source)
+        if isinstance(known, Global):
+            return known
+        if known is not None:
+            axes[source] = known.axes
+    name = operator(node)
+    known_rule = RULES.get(name)
+    if known_rule is None and elementwise.is_pointwise(node.target, name):
+        known_rule = elementwise.pointwise
+    local = known_rule(Call(node, axes)) if known_rule else None
+    return Global(node, name) if local is None else local
+
+
+def receptive_field(graph: Graph | NoGraph, layer: str) -> ReceptiveField:
+    """Return what every position of a layer's map can see of the images.
+
+    Args:
+        graph: the model's graph, or why there is none: then every field is the whole image.
+        layer: a layer's name.
+    """
+    size = (graph.shape[1], graph.shape[2])
+    if isinstance(graph, NoGraph):
+        return ReceptiveField(layer, size, reason=graph.reason)
+    if layer not in graph.layers:
+        raise UnknownNameError("layer", layer, graph.layers)
+    node = graph.layers[layer]
+    rule = locality(graph).get(node)
+    if rule is None:
+        return ReceptiveField(layer, size, reason="it does not depend on the images")
+    if isinstance(rule, Global):
+        since, reason = _named(graph, rule)
+        return ReceptiveField(layer, size, reason=reason, since=since)
+    rows, columns = (shape(node)[axis] for axis in rule.axes)
+    return ReceptiveField(
+        layer,
+        size,
+        rule.axes,
+        virtual=_spans(graph, node, rows + 1, columns + 1, clip=False),
+        trace=lambda: _spans(graph, node, rows, columns, clip=True),
+    )
+
+
+def _named(graph: Graph, rule: Global) -> tuple[str, str]:
+    """Name the layer (or operator) that sees everything, and say so in a sentence."""
+    at = next((name for name, node in graph.layers.items() if node is rule.node), None)
+    if at is None:
+        return rule.op, f"{rule.op} sees all of it"
+    return at, f"{at} ({rule.op}) sees all of it"
+
+
+def _spans(graph: Graph, node: fx.Node, rows: int, columns: int, clip: bool) -> Spans:
+    """Walk from a node back to the images with the intervals of all its rows and columns.
+
+    The two axes are independent: a box is the product of what its row sees and what its
+    column sees.
+    """
+    rules, heads = locality(graph), _heads(graph)
+    spans = {head: Spans.units(rows, columns) for head in heads[node]}
+    # The heads of a node come before it, so that by its turn all of its readers are done.
+    for current in reversed(_upto(rules, node)):
+        rule = rules[current]
+        if current not in spans or current is graph.image:
+            continue
+        assert isinstance(rule, Local)  # what a global node feeds is global
+        seen = spans.pop(current)
+        for edge in rule.edges:
+            pulled = seen.pull(edge.y, edge.x, clip)
+            for head in heads[edge.source]:
+                spans[head] = spans[head].hull(pulled) if head in spans else pulled
+    return spans[graph.image]
+
+
+def _upto(rules: dict[fx.Node, Local | Global], node: fx.Node) -> list[fx.Node]:
+    nodes = list(rules)
+    return nodes[: nodes.index(node) + 1]
+
+
+def _heads(graph: Graph) -> dict[fx.Node, frozenset[fx.Node]]:
+    """Return for every local node the last ones before it (or itself) that move intervals.
+
+    Most nodes leave them alone; skipping those makes deep networks quick to walk.
+    """
+    if "heads" not in graph.memo:
+        heads: dict[fx.Node, frozenset[fx.Node]] = {}
+        for node, rule in locality(graph).items():
+            if isinstance(rule, Global):
+                continue
+            plain = rule.edges and all(e.y.identity and e.x.identity for e in rule.edges)
+            sources = [heads[e.source] for e in rule.edges]
+            heads[node] = frozenset().union(*sources) if plain else frozenset({node})
+        graph.memo["heads"] = heads
+    result: dict[fx.Node, frozenset[fx.Node]] = graph.memo["heads"]
+    return result

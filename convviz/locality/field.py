@@ -1,0 +1,157 @@
+"""What the units of a layer see of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from ..errors import ParameterError
+from .maps import AxisMap, Ints, pull
+from .rules import Axes
+
+Box = tuple[int, int, int, int]
+"""x0, y0, x1, y1: half-open."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spans:
+    """Intervals of rows and of columns, one for each position of a map.
+
+    Attributes:
+        rows: how many of the intervals are of rows; those of columns follow.
+        start: first pixels, `[rows + columns]`.
+        stop: ends.
+    """
+
+    rows: int
+    start: Ints
+    stop: Ints
+
+    @classmethod
+    def units(cls, rows: int, columns: int) -> Spans:
+        """Return the intervals of single positions."""
+        positions = np.concatenate([np.arange(rows), np.arange(columns)]).astype(np.int64)
+        return cls(rows, positions, positions + 1)
+
+    def pull(self, y: AxisMap, x: AxisMap, clip: bool) -> Spans:
+        """Map the intervals back through an operator."""
+        if y == x:
+            return Spans(self.rows, *pull(y, self.start, self.stop, clip))
+        n = self.rows
+        top, bottom = pull(y, self.start[:n], self.stop[:n], clip)
+        left, right = pull(x, self.start[n:], self.stop[n:], clip)
+        return Spans(n, np.concatenate([top, left]), np.concatenate([bottom, right]))
+
+    def hull(self, other: Spans) -> Spans:
+        """Return the smallest intervals that hold both."""
+        start = np.minimum(self.start, other.start)
+        return Spans(self.rows, start, np.maximum(self.stop, other.stop))
+
+    def box(self, y: int, x: int) -> Box:
+        """Return the box of one position, all zeros where it sees nothing."""
+        at = [self.rows + x, y]
+        (x0, y0), (x1, y1) = self.start[at].tolist(), self.stop[at].tolist()
+        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class ReceptiveField:
+    """What every position of a layer's map sees, in model-input pixels.
+
+    Attributes:
+        layer: the layer's name.
+        image: height and width of the model's input.
+        axes: the axes of the layer's output that run along the image's height and width;
+            None where the field is the whole image.
+        virtual: the boxes of all positions, and of one more row and column.
+        trace: gives those clipped at every map on the way.
+        reason: why the field is the whole image; "" where it is not.
+        since: the layer or operator from which on it is.
+    """
+
+    layer: str
+    image: tuple[int, int]
+    axes: Axes | None = None
+    virtual: Spans | None = None
+    trace: Callable[[], Spans] | None = field(default=None, repr=False)
+    reason: str = ""
+    since: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether every unit may see the whole image."""
+        return self.virtual is None
+
+    def box(self, y: int, x: int) -> Box:
+        """Return what a position sees: x0, y0, x1, y1, half-open.
+
+        It is unclipped: where padding makes a unit see past the image's border, the box
+        reaches past it too, as if the maps in between went on there. So boxes of a layer have
+        one size, for chains of windows that of Araujo et al. 2019.
+        """
+        if self.virtual is None:
+            return 0, 0, self.image[1], self.image[0]
+        self._check(y, x)
+        return self.virtual.box(y, x)
+
+    def support(self, y: int, x: int) -> Box:
+        """Return the hull of the pixels that can change a position: the box inside the image.
+
+        It may be smaller than the clipped box: a window that reaches past the end of a map
+        reads padding there, although pixels are left that no other window reads.
+        """
+        if self._real is None:
+            return 0, 0, self.image[1], self.image[0]
+        self._check(y, x)
+        return self._real.box(y, x)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the box in the middle of the map."""
+        y, x = self._middle()
+        x0, y0, x1, y1 = self.box(y, x)
+        return y1 - y0, x1 - x0
+
+    @property
+    def stride(self) -> tuple[int, int] | None:
+        """Rows and columns between the boxes of neighbours in the middle; None if whole."""
+        if self.virtual is None:
+            return None
+        y, x = self._middle()
+        x0, y0, _, _ = self.virtual.box(y, x)
+        x1, y1, _, _ = self.virtual.box(y + 1, x + 1)
+        return y1 - y0, x1 - x0
+
+    @property
+    def positions(self) -> tuple[int, int]:
+        """Rows and columns of the layer's map; 1, 1 if whole."""
+        if self.virtual is None:
+            return 1, 1
+        return self.virtual.rows - 1, len(self.virtual.start) - self.virtual.rows - 1
+
+    def __str__(self) -> str:
+        """Write it for a table: `43×43, every 8`; `whole image, from avgpool on`."""
+        if self.stride is None:
+            return f"whole image, from {self.since} on" if self.since else "whole image"
+        (h, w), (sy, sx) = self.size, self.stride
+        every = f"{sy}" if sy == sx else f"{sy}×{sx}"
+        return f"{h}×{w}, every {every}" if sy or sx else f"{h}×{w}"
+
+    @cached_property
+    def _real(self) -> Spans | None:
+        return self.trace() if self.trace else None
+
+    def _middle(self) -> tuple[int, int]:
+        rows, columns = self.positions
+        return rows // 2, columns // 2
+
+    def _check(self, y: int, x: int) -> None:
+        rows, columns = self.positions
+        if not (0 <= y < rows and 0 <= x < columns):
+            raise ParameterError(
+                f"position (y, x) = ({y}, {x}) of layer {self.layer!r}: "
+                f"its map has {rows} rows and {columns} columns"
+            )
