@@ -28,6 +28,7 @@ from .outputs import (
     warn_of_probabilities,
 )
 from .preprocess import Preprocess
+from .recognise import recognise
 from .rules import NonReLU, Rule, RuleMode
 from .targets import Target, TargetSpec
 
@@ -56,7 +57,8 @@ class Model:
 
     Args:
         module: the network; it is explained in eval mode and left as it was.
-        preprocess: how photos become its input.
+        preprocess: how photos become its input: a Preprocess, a dict of its fields,
+            torchvision's or timm's transforms, or a function from a PIL image to `[C, H, W]`.
         labels: class names.
         output: picks the scores out of what the network returns: a key, an index, an
             attribute's name or a function.
@@ -82,7 +84,7 @@ class Model:
         tf32: bool = False,
     ) -> None:
         self.module = unwrapped(module)
-        self.preprocess = preprocess
+        self.preprocess = recognise(preprocess)
         self.labels = tuple(labels or ())
         self.output = output
         self.tf32 = tf32

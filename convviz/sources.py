@@ -75,6 +75,9 @@ def _open(group: str, source: str | os.PathLike[str], options: Mapping[str, Any]
         entry = registry.find(group, _PATHS[group])
     if entry is None and ":" in rest:  # an unknown scheme; no plugin may take it for its own
         raise _nothing(registry, group, rest, [])
+    if entry is None and ":" in rest:
+        # Never guess behind what looks like a scheme: some ("python:") run code when asked to.
+        raise _nothing(registry, group, rest, [])
     if entry is None:
         return _any(registry, group, rest, options)
     return _one(registry, entry, rest, options)
