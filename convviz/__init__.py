@@ -21,6 +21,7 @@ _HOME = {
     "ImageError": "errors",
     "Item": "images",
     "Items": "datasets",
+    "Layers": "sweep.run",
     "Mask": "results",
     "Matches": "results",
     "Model": "model",
@@ -32,6 +33,7 @@ _HOME = {
     "PluginError": "errors",
     "Points": "results",
     "Preprocess": "preprocess",
+    "ReceptiveField": "locality",
     "Result": "results",
     "Run": "sweep.run",
     "Stack": "results",
@@ -54,12 +56,12 @@ _HOME = {
     "occluded_scores": "occluding",
     "open_dataset": "sources",
     "open_run": "sweep.run",
-    "register": "registry",
+    "parse_target": "targets",
     "pixel_vectors": "features",
+    "register": "registry",
     "show_progress": "progress",
     "track": "progress",
     "write_report": "report",
-    "parse_target": "targets",
 }
 
 __all__ = sorted(_HOME)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ from .sweep.plan import Plan, make_plan
 from .sweep.run import Run, open_run
 from .sweep.shard import Shard, run_shard
 from .sweep.store import check_out, write_run
-from .targets import Target, TargetSpec, Unit
+from .targets import Target, TargetSpec
 
 
 def explain(
@@ -93,20 +92,12 @@ def _clean_forward(
     """Run the one forward pass that all explainers of the call share."""
     if not len(batch):
         return Forward(torch.empty(0, 0), {}), ()
-    wanted = [unit.layer for unit in _units(target)]
+    wanted = list(model.target_layers(target))
     for one in who:
         wanted += read_layers(one, model)
     layers = tuple(dict.fromkeys(model.check_layer(name) for name in wanted))
     forward = model.forward(batch.images, layers)
     return forward, model.resolve(target, forward)
-
-
-def _units(target: TargetSpec) -> Iterator[Unit]:
-    if isinstance(target, Unit):
-        yield target
-    elif isinstance(target, list | tuple):
-        for one in target:
-            yield from _units(one)
 
 
 def _explain_one(

@@ -43,7 +43,8 @@ class Named:
     version: str
 
     def __str__(self) -> str:
-        return f"{self.name!r} of {self.distribution} {self.version}".rstrip()
+        owner = " ".join((self.distribution, self.version)).strip()
+        return f"{self.name!r} of {owner}" if owner else repr(self.name)
 
 
 def named(what: Any, params: Mapping[str, Any]) -> tuple[Named, ...]:

@@ -102,7 +102,7 @@ def _query(band: SubFigure, result: Matches, query: int, across: int, scene: Sce
     ax = band.add_subplot(grid[:, 0])
     pictures = result["queries" if "queries" in result.arrays else "thumbnails"].numpy()
     label = int(query_labels(result)[query])
-    show_pixels(ax, pictures[query])
+    show_pixels(ax, pictures[query], interpolation="bicubic")
     ax.set_anchor("W")
     ax.set_title("query", loc="left", size=SMALL_POINTS, color=MUTED, pad=3)
     ax.set_xlabel(_query_text(result, query, label, scene), size=SMALL_POINTS, loc="left")
@@ -128,10 +128,16 @@ def _query_text(result: Matches, query: int, label: int, scene: Scene) -> str:
         name = scene.names[query] if query < len(scene.names) else ""
     else:
         name = result.names[query] if query < len(result.names) else ""
-    lines = [readable(shortened_path(name), 20)] if name else []
+    lines = [readable(_stem(name), 20)] if name else []
     if label >= 0:
         lines.insert(0, readable(class_name(result.classes, label), 20))
     return "\n".join(lines)
+
+
+def _stem(name: str) -> str:
+    """Return a file's name without folders and ending."""
+    short = shortened_path(name)
+    return short.rsplit(".", 1)[0] or short
 
 
 def _neighbour(ax: Axes, result: Matches, index: int, distance: float, label: int) -> None:
@@ -139,7 +145,7 @@ def _neighbour(ax: Axes, result: Matches, index: int, distance: float, label: in
     if index < 0:
         ax.set_axis_off()
         return
-    show_pixels(ax, result["thumbnails"].numpy()[index])
+    show_pixels(ax, result["thumbnails"].numpy()[index], interpolation="bicubic")
     other = int(result["labels"][index]) if "labels" in result.arrays else -1
     colour, mark = INK, ""
     if label >= 0 and other >= 0:

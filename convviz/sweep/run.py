@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from .shard import Skipped
 from .store import ITEMS, RESULTS, RUN, SKIPPED, is_run
 
 
-class Layers(Mapping[str, Explanation]):
+class Layers:
     """The results of one explainer: layer -> Explanation, loaded when asked for.
 
     Where there is a single layer, what an Explanation has (`values`, `show()`, …) is had
-    directly.
+    directly. Iterating gives the layers.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,6 +42,9 @@ class Layers(Mapping[str, Explanation]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+    def __contains__(self, layer: object) -> bool:
+        return layer in self._names
 
     @property
     def only(self) -> Explanation:
@@ -64,7 +67,7 @@ class Layers(Mapping[str, Explanation]):
 
 
 class Run:
-    """A finished run: explainer -> layer -> Explanation.
+    """A finished run: explainer -> layer -> Explanation. Iterating gives the explainers.
 
     Attributes:
         folder: where it is.
@@ -137,6 +140,9 @@ class Run:
 
     def __len__(self) -> int:
         return len(self.explainers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.explainers
 
     def __repr__(self) -> str:
         count = f"{len(self.items)} items" + (

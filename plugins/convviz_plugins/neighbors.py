@@ -19,6 +19,7 @@ from convviz import (
     Features,
     Forward,
     Items,
+    Layers,
     Matches,
     Model,
     ParameterError,
@@ -319,7 +320,7 @@ def _narrow(distances: np.ndarray) -> Tensor:
     return torch.from_numpy(distances.astype(np.float32))
 
 
-def _of_run(folder: str) -> Mapping[str, Explanation]:
+def _of_run(folder: str) -> Layers:
     """Return the neighbors of a run, layer by layer."""
     return convviz.open_run(folder)["neighbors"]
 
