@@ -1,14 +1,16 @@
-"""Picking the scores out of whatever a network returns."""
+"""What comes out of a network: scores, the values of targets, and their gradients."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from .errors import ConvvizWarning, ModelError, UnknownNameError
+from .errors import ConvvizWarning, ModelError, ParameterError, TargetError, UnknownNameError
+from .targets import Target, check_unit
 
 Pick = str | int | Callable[[Any], Tensor] | None
 
@@ -89,3 +91,53 @@ def warn_of_probabilities(name: str) -> None:
         ConvvizWarning,
         stacklevel=3,
     )
+
+
+def layers_of(target: Sequence[Target]) -> tuple[str, ...]:
+    """Return the layers of the units among resolved targets."""
+    return tuple(dict.fromkeys(t.unit.layer for t in target if t.unit is not None))
+
+
+def values_of(target: Sequence[Target], output: Tensor, activations: dict[str, Tensor]) -> Tensor:
+    """Return the targets' values, `[N]`, connected to the graph."""
+    if len(target) != len(output):
+        raise ParameterError(f"{len(target)} targets for {len(output)} images; give one an image")
+    values = []
+    for i, t in enumerate(target):
+        if t.unit is None:
+            values.append(output[i, t.index])
+            continue
+        maps = activations[t.unit.layer][i]
+        check_unit(t.unit, tuple(maps.shape))
+        where = () if t.unit.position is None else t.unit.position
+        value = maps[(t.unit.channel, *where)]
+        if value.ndim:
+            raise TargetError(f"unit {t.unit}: it has no position yet; model.resolve finds it")
+        values.append(value.to(output.dtype))
+    return torch.stack(values) if values else output.new_zeros(0)
+
+
+def differentiate(total: Tensor, x: Tensor) -> Tensor:
+    """Return the gradient of a sum of targets with respect to images, `[N, C, H, W]`.
+
+    Raises:
+        ModelError: nothing leads from the targets back to the images.
+    """
+    found = None
+    try:
+        if total.requires_grad:
+            (found,) = torch.autograd.grad(total, x, allow_unused=True)
+    except RuntimeError as error:
+        if "inplace operation" not in str(error):
+            raise
+        raise ModelError(
+            f"the network has no gradients: it writes in place over what they need ({error})"
+        ) from error
+    if found is None:
+        if not len(x):
+            return torch.zeros_like(x)
+        raise ModelError(
+            "the target does not depend on the images by any differentiable way (the network "
+            "may detach them or work without gradients)"
+        )
+    return found.detach()
