@@ -95,8 +95,7 @@ def explain(
         for image, folder in _folders(images or (), out, job.model):
             done, failed = _explain_image(job, image)
             failures += len(failed)
-            _write(done, folder)
-            _tell(image, done, failed, folder, verbose)
+            _tell(image, done, failed, _write(done, folder), verbose)
             for explanation in done.values() if show else ():
                 explanation.show()
         _overview(out)
@@ -207,19 +206,24 @@ def _explain_image(
     return done_alone, failed
 
 
-def _write(done: Mapping[str, Explanation], folder: Path) -> None:
+def _write(done: Mapping[str, Explanation], folder: Path) -> dict[str, Path]:
+    """Save explanations below an image's folder; returns where each one is."""
     from ..names import folder_name
 
-    for name, explanation in done.items():
-        leaf = folder / folder_name(name)
-        explanation.save(leaf / folder_name(explanation.layer) if explanation.layer else leaf)
+    # Under the name asked for: explainers of two distributions may share the plain one.
+    return {
+        name: explanation.save(
+            folder.joinpath(folder_name(name), *explanation.place.parts[1:])
+        )
+        for name, explanation in done.items()
+    }
 
 
 def _tell(
     image: str | None,
     done: Mapping[str, Explanation],
     failed: Mapping[str, ConvvizError],
-    folder: Path,
+    leaves: Mapping[str, Path],
     verbose: bool,
 ) -> None:
     from ..images import printable
@@ -234,7 +238,7 @@ def _tell(
     targets = ", ".join(f"{t.label} ({t.score:.2f})" for t in first.target)
     print(f"{shown}{': ' if targets else ''}{targets}")
     for name, explanation in done.items():
-        print(f"  {name} → {printable(str(folder / name))}")
+        print(f"  {name} → {printable(str(leaves[name]))}")
         if verbose:
             print(explanation.describe())
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -103,16 +102,23 @@ class Bench:
         explanation: Explanation = explain(model or self.model, images, self.explainer)
         return explanation
 
-    @contextmanager
-    def analyzed(
-        self, model: Model | None = None, batch_size: int = 7
-    ) -> Iterator[dict[str, Explanation]]:
-        """Analyze the photos as a user does; yields layer -> Explanation."""
+    def analyze(self, model: Model | None = None, batch_size: int = 7) -> dict[str, Explanation]:
+        """Analyze the photos as a user does; returns layer -> Explanation."""
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "run")
             used = model or self.model
             run = analyze(used, self.dataset, self.explainer, out, batch_size=batch_size)
-            yield dict(run[self.name])
+            return dict(run[self.name])
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """What `explain` gives for all photos."""
+        return self.explain(self.images)
+
+    @cached_property
+    def analysis(self) -> dict[str, Explanation]:
+        """What `analyze` gives."""
+        return self.analyze()
 
     @cached_property
     def dataset(self) -> ArrayDataset:

@@ -131,7 +131,9 @@ def _parameters(bench: Bench) -> None:
         raise _FailedError(f"{explainer!r} becomes {again!r}")
     text = explainer.model_dump_json()
     if cls.model_validate_json(text).model_dump_json() != text:
-        raise _FailedError(f"{text} reads back as {cls.model_validate_json(text).model_dump_json()}")
+        raise _FailedError(
+            f"{text} reads back as {cls.model_validate_json(text).model_dump_json()}"
+        )
 
 
 def _no_blank(explanation: Explanation) -> None:
@@ -197,8 +199,9 @@ def _misshapen(result: Result, bench: Bench) -> Iterator[str]:
 
 
 def _repeats(bench: Bench) -> None:
-    first, second = (_after_seed(s, lambda: bench.explain(bench.images).result) for s in (1, 2))
-    _none_of(differences(first, second, exact=True), "a second call gives another result: ")
+    again = _after_seed(1, lambda: bench.explain(bench.images)).result
+    found = differences(bench.explanation.result, again, exact=True)
+    _none_of(found, "a second call gives another result: ")
 
 
 def _after_seed(seed: int, call: Callable[[], Any]) -> Any:
@@ -219,7 +222,7 @@ def _batched(bench: Bench) -> None:
     if bench.images is None:
         return
     singles = [bench.explain([photo]).result for photo in bench.photos]
-    _none_of(batch_differences(bench.explain(bench.images).result, singles))
+    _none_of(batch_differences(bench.explanation.result, singles))
 
 
 def _no_trace(bench: Bench) -> None:
@@ -255,17 +258,16 @@ def _raise_after(model: Model, calls: int) -> None:
 
 
 def _saves(bench: Bench) -> None:
-    _no_loss(bench.explain(bench.images))
+    _no_loss(bench.explanation)
 
 
 def _draws(bench: Bench) -> None:
-    _no_blank(bench.explain(bench.images))
+    _no_blank(bench.explanation)
 
 
 def _analyzes(bench: Bench) -> None:
-    with bench.analyzed() as layers:
-        if not layers:
-            raise _FailedError("finish made no result")
+    if not bench.analysis:
+        raise _FailedError("finish made no result")
 
 
 def _partial_form(bench: Bench) -> None:
@@ -315,34 +317,28 @@ def _same_layers(one: dict[str, Result], other: dict[str, Result], before: str) 
 
 
 def _analysis_repeats(bench: Bench) -> None:
-    def results() -> dict[str, Result]:
-        with bench.analyzed() as layers:
-            return {layer: explanation.result for layer, explanation in layers.items()}
-
-    first, second = (_after_seed(seed, results) for seed in (1, 2))
-    for layer in first:
-        _none_of(differences(first[layer], second[layer], exact=True), f"{layer}: ")
+    again = _after_seed(1, bench.analyze)
+    for layer, explanation in bench.analysis.items():
+        found = differences(explanation.result, again[layer].result, exact=True)
+        _none_of(found, f"a second run gives another result: {layer}: ")
 
 
 def _analysis_no_trace(bench: Bench) -> None:
     model = _with_traces(bench.model)
     photos = torch.from_numpy(bench.photos)
     before = snapshot(model.module, photos)
-    with bench.analyzed(model):
-        pass
+    bench.analyze(model)
     _none_of(changed(before, snapshot(model.module, photos)), "changed: ")
 
 
 def _analysis_saves(bench: Bench) -> None:
-    with bench.analyzed() as layers:
-        for explanation in layers.values():
-            _no_loss(explanation)
+    for explanation in bench.analysis.values():
+        _no_loss(explanation)
 
 
 def _analysis_draws(bench: Bench) -> None:
-    with bench.analyzed() as layers:
-        for explanation in layers.values():
-            _no_blank(explanation)
+    for explanation in bench.analysis.values():
+        _no_blank(explanation)
 
 
 _IMAGE_CHECKS: dict[str, Callable[[Bench], None]] = {
