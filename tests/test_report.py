@@ -117,7 +117,7 @@ def test_the_page_needs_no_network_and_runs_nothing(leaf, tmp_path):
 def test_pictures_have_alt_texts_and_sizes(leaf, tmp_path):
     leaf("cat/occlusion")
     (image,) = Page(write_report(tmp_path)).all("img")
-    assert image["alt"] == "occlusion: cat.png · dog (2.5). Warm is good."
+    assert image["alt"] == "occlusion: cat.png · dog (2.50). Warm is good."
     assert (image["width"], image["height"]) == ("4", "3")
 
 
@@ -154,8 +154,8 @@ def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
         "My net",
         "Look.",
         "tiny net 0123456789ab",
-        "cat.png · dog (2.5)",
-        "How to read it. Warm is good.",
+        "cat.png · dog (2.50)",
+        "How to read it. The brighter a place, the larger the value.",
         "KL divergence 1.235",
         "Not a proof.",
         "channels max",
@@ -165,15 +165,39 @@ def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
         assert words in text
 
 
-def test_a_shared_caption_is_said_once_and_others_under_their_pictures(leaf, tmp_path):
+def test_several_pictures_of_a_leaf_have_their_captions(leaf, tmp_path):
     leaf("a/occlusion")
-    leaf("b/occlusion")
-    assert Page(write_report(tmp_path)).text.count("Warm is good.") == 1
-    leaf("c/occlusion", caption="Cold is bad.")
-    text = Page(write_report(tmp_path)).text
-    assert text.count("Warm is good.") == 2
-    assert text.count("Cold is bad.") == 1
-    assert "How to read it" not in text
+    assert not Page(write_report(tmp_path)).all("figcaption")
+    leaf("a/occlusion", pictures=("one", "two"))
+    page = Page(write_report(tmp_path))
+    assert len(page.all("figcaption")) == 2
+    assert page.text.count("Warm is good.") == 2
+
+
+RESULTS = {
+    "above zero": convviz.Heatmap(torch.zeros(1, 3, 4), signed=True, unit="score drop"),
+    "for each colour channel": convviz.Heatmap(torch.zeros(1, 3, 3, 4), colour=True),
+    "names the class": convviz.Heatmap(torch.zeros(1, 3, 4), unit="class", classes={1: "a"}),
+    "cut out": convviz.Mask(torch.zeros(1, 3, 4, dtype=torch.bool)),
+    "One tile a filter, all on one scale": convviz.Tiles(torch.zeros(1, 3, 4)),
+    "bright is where it fires": convviz.Tiles(torch.zeros(1, 1, 3, 4), layout="images"),
+    "One block a channel: crops": convviz.Tiles(
+        torch.zeros(1, 1),
+        arrays={"c": torch.zeros(1, 1, 2, 2, 3, dtype=torch.uint8)},
+        stacks=(convviz.Stack(title="crops", pictures="c"),),
+    ),
+    "raw pixels": convviz.Matches(
+        torch.zeros(1, 1), arrays={"pixel_indices": torch.zeros(1, 1, dtype=torch.int64)}
+    ),
+    "Every point is an image": convviz.Points(torch.zeros(1, 2)),
+    "a table of numbers": convviz.Table(torch.zeros(1, 2)),
+}
+
+
+@pytest.mark.parametrize("words", RESULTS)
+def test_every_kind_of_result_says_how_to_read_it(words, leaf, tmp_path):
+    leaf("a/thing", result=RESULTS[words])
+    assert words in " ".join(Page(write_report(tmp_path)).text.split())
 
 
 def test_cards_follow_the_given_order_and_gather_their_leaves(leaf, tmp_path):

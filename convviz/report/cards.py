@@ -15,6 +15,7 @@ from ..atomic import current, plain
 from ..codec import decode
 from ..errors import ConvvizError
 from ..showing import in_words
+from .reading import how_to_read
 
 KINDS = {
     "heatmap": "a map over the image",
@@ -90,6 +91,7 @@ class Card:
         name, distribution, version: of the explainer.
         summary: the first paragraph of its docstring.
         kind: what its result is, in words.
+        reading: how to read its pictures.
         shown: its leaf folders.
         versions: distribution -> version, as recorded.
     """
@@ -99,14 +101,14 @@ class Card:
     version: str
     summary: str
     kind: str
+    reading: str
     shown: tuple[Shown, ...]
     versions: Mapping[str, str]
 
     @property
-    def reading(self) -> str:
-        """The caption that all its pictures share, or ""."""
-        captions = {shot.caption for one in self.shown for shot in one.shots}
-        return captions.pop() if len(captions) == 1 else ""
+    def small(self) -> bool:
+        """Whether its leaf folders can stand side by side: several with one picture each."""
+        return len(self.shown) > 1 and all(len(one.shots) < 2 for one in self.shown)
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -160,6 +162,7 @@ def _card(name: str, found: Sequence[tuple[dict[str, Any], Shown]]) -> Card:
         version=record["version"],
         summary=record["summary"],
         kind=KINDS.get(document["result"]["kind"], ""),
+        reading=how_to_read(_plain_words(document["result"]), document["arrays"]),
         shown=tuple(shown for _, shown in found),
         versions=versions,
     )
@@ -235,7 +238,7 @@ def _plain_words(value: Any) -> Any:
 
 
 def _score(score: Any) -> str:
-    return in_words(_plain_words(score))
+    return f"{float(_plain_words(score)):.2f}"
 
 
 def _some(words: Sequence[str]) -> str:

@@ -25,8 +25,10 @@ ORDER = ("filters", "activations", "patches", "neighbors", "embedding", *ONE_IMA
 PARAMETERS: dict[str, dict[str, Any]] = {
     "occlusion": {"window": 32, "stride": 16},
     "saliency": {"samples": 16},
+    "activations": {"layer": "bn1"},
 }
-"""Where the demo differs from the defaults, to be quick (occlusion) or clearer (saliency)."""
+"""Where the demo differs from the defaults: quick (occlusion), clearer (saliency), and the maps
+of the filters that are shown above them (activations; the last conv has 1280 channels)."""
 
 TITLE = "What two ConvNets see"
 INTRO = (
