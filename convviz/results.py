@@ -76,7 +76,8 @@ class Stack:
     Attributes:
         title: what the pictures are ("photo patches").
         pictures: the name of the array in `arrays` that holds them, uint8 `[T, M, h, w, 3]`:
-            M pictures for each of T tiles, drawn as a small square of pictures.
+            M pictures for each of T tiles, drawn as a small square of pictures. Where only
+            the tiles in `order` have pictures, T is their number, in that order.
     """
 
     title: str
@@ -90,6 +91,9 @@ class Tiles(Result):
     Without `stacks` the values themselves are drawn: `layout` says how their axes are meant.
     With `stacks` each tile shows the pictures of every stack side by side.
 
+    Arrays drawn where present: "dead" `[T]` (bool), and for "images" "active" `[N, T]`, where
+    0 marks a tile that is silent on this input; both outlined, with a legend.
+
     Attributes:
         layout: "rgb" `[T, 3, h, w]`, "grey" `[T, h, w]`, "grid" `[T, M, h, w]` (a T x M matrix
             of kernels), "matrix" `[T, M]`, or "images" `[N, T, h, w]` (one page an image).
@@ -100,7 +104,8 @@ class Tiles(Result):
             For "images" it may be `[N][T]`.
         stacks: pictures to draw instead of the values.
         overlays: channels to lay over the photo, per image (`[N][top]`), for "images".
-        table: columns (name -> one value a tile) listed beside the tiles.
+        table: columns (name -> one value a tile) listed beside the tiles. For "images" of
+            several, the names of an image's columns end in " · image 2".
     """
 
     kind: ClassVar[str] = "tiles"

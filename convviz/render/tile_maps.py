@@ -76,7 +76,7 @@ def _page(
         axes = figure.add_subplot()
     silent = {i for i, t in enumerate(page) if _is_silent(result, image, t)}
     mosaic.show(axes, laid, [caption_of(result, t) for t in page], silent, points=6.5)
-    _bar(figure, axes, scale, result.unit)
+    _bar(figure, axes, scale, result.unit, width * laid.aspect)
     if silent:
         mark_legend(axes, "silent on this input")
     part = part_of(page, len(values), "channels") if pages > 1 else f"{len(values)} channels"
@@ -144,7 +144,8 @@ def _overlay(photo: np.ndarray, values: np.ndarray) -> np.ndarray:
     return laid_over(grey(photo), scale.colours(shown), 0.85 * scale.strength(shown) ** 0.7)
 
 
-def _bar(figure: Any, axes: Any, scale: Scale, unit: str) -> None:
+def _bar(figure: Any, axes: Any, scale: Scale, unit: str, inches: float) -> None:
     from matplotlib.cm import ScalarMappable
 
-    slim(colour_bar(figure, ScalarMappable(scale.norm, "gray"), axes, unit, scale.extend), axes)
+    bar = colour_bar(figure, ScalarMappable(scale.norm, "gray"), axes, unit, scale.extend)
+    slim(bar, inches)

@@ -289,14 +289,12 @@ def _grey_bar(figure: Figure, axes: Any, result: Tiles, whole: Range) -> None:
     mapped = ScalarMappable(Normalize(scale.low, scale.high), "gray")
     each = ", each colour" if result.layout == "rgb" else ""
     bar = colour_bar(figure, mapped, axes, result.unit + _per_tile(result) + each)
-    slim(bar, axes)
+    slim(bar, figure.get_size_inches()[1])
 
 
-def slim(bar: Any, axes: Any) -> None:
+def slim(bar: Any, inches: float) -> None:
     """Keep the colour bar of tall axes from growing wide."""
-    position = axes.get_position()
-    inches = position.height * axes.figure.get_size_inches()[1]
-    bar.ax.set_box_aspect(max(20.0, inches / 0.16))
+    bar.ax.set_box_aspect(max(20.0, inches / 0.17))
 
 
 def _per_tile(result: Tiles) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convviz import Batch, Items, Model, ModelError, Preprocess, Target, Unit, make_batch, track
+from convviz import Items, Model, ModelError, Preprocess, Target, Unit, make_batch, track
 
 Box = tuple[float, float, float, float]
 
@@ -18,7 +18,7 @@ SIDE = 64
 """The longer side of a drawn patch, in pixels."""
 
 PAD, BLANK, NEUTRAL = 232, 255, 128
-"""Grey of what overhangs a photo, of a missing patch, and of a gradient of zero."""
+"""Grey of what the model did not see, of a missing patch, and of a gradient of zero."""
 
 BATCH = 16
 CRISP = 4
@@ -60,6 +60,23 @@ class Pictures:
     why: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A patch with what it is cut from.
+
+    Attributes:
+        spot: the patch.
+        photo: the photo that its outer box is in, uint8 `[h, w, 3]`.
+        seen: the part of the photo that the model saw.
+        image: the model's input, `[C, H, W]`.
+    """
+
+    spot: Spot
+    photo: np.ndarray
+    seen: Box
+    image: Tensor
+
+
 def draw(
     model: Model, items: Items, spots: Sequence[Spot], shape: tuple[int, int], guided: bool
 ) -> Pictures:
@@ -79,8 +96,9 @@ def draw(
     chunks = [ordered[i : i + BATCH] for i in range(0, len(ordered), BATCH)]
     for chunk in track(chunks, "drawing patches", total=len(chunks)):
         loaded = list(load(model, items, chunk))
-        for spot, photo, _ in loaded:
-            made.photos[spot.row, spot.rank] = crop(photo, spot.outer, height, width, PAD)
+        for one in loaded:
+            place = one.spot.row, one.spot.rank
+            made.photos[place] = crop(one.photo, one.spot.outer, height, width, one.seen)
         if made.gradients is not None:
             try:
                 _draw_gradients(model, loaded, made.gradients)
@@ -99,19 +117,27 @@ def size_of(spots: Sequence[Spot]) -> tuple[int, int]:
     return max(1, round(high * scale)), max(1, round(wide * scale))
 
 
-def load(
-    model: Model, items: Items, spots: Sequence[Spot]
-) -> Iterator[tuple[Spot, np.ndarray, Tensor]]:
-    """Yield each spot, the photo that its outer box is in, and the model's input `[C, H, W]`."""
-    item, photo, image = -1, np.empty(0), torch.empty(0)
+def load(model: Model, items: Items, spots: Sequence[Spot]) -> Iterator[Loaded]:
+    """Load what the patches are cut from, each photo once for all neighbouring patches of it."""
+    last: Loaded | None = None
     for spot in spots:
-        if spot.item != item:
-            item, photo = spot.item, items.load(spot.item)
-            batch: Batch = make_batch([photo], model)
-            image = batch.images[0]
-            if not in_photo_pixels(model):
-                photo = batch.pixels[0].numpy()
-        yield spot, photo, image
+        if last is None or last.spot.item != spot.item:
+            last = _load(model, items, spot)
+        else:
+            last = Loaded(spot, last.photo, last.seen, last.image)
+        yield last
+
+
+def _load(model: Model, items: Items, spot: Spot) -> Loaded:
+    photo = items.load(spot.item)
+    batch = make_batch([photo], model)
+    image = batch.images[0]
+    height, width = image.shape[1:]
+    if not in_photo_pixels(model):
+        return Loaded(spot, batch.pixels[0].numpy(), (0, 0, width, height), image)
+    a, b, c, d, e, f = items.affine(spot.item)
+    seen = (c, f, a * width + b * height + c, d * width + e * height + f)
+    return Loaded(spot, photo, seen, image)
 
 
 def in_photo_pixels(model: Model) -> bool:
@@ -119,60 +145,80 @@ def in_photo_pixels(model: Model) -> bool:
     return isinstance(model.preprocess, Preprocess)
 
 
-def _draw_gradients(
-    model: Model, loaded: Sequence[tuple[Spot, np.ndarray, Tensor]], pictures: np.ndarray
-) -> None:
+def _draw_gradients(model: Model, loaded: Sequence[Loaded], pictures: np.ndarray) -> None:
     height, width = pictures.shape[2:4]
     for same in by_shape(loaded):
-        images = torch.stack([image for _, _, image in same])
-        targets = [Target(None, s.unit, str(s.unit), s.value) for s, _, _ in same]
-        gradients = model.gradient(images, targets, rule="guided").cpu()
-        for (spot, _, _), gradient in zip(same, gradients, strict=True):
-            colours = as_colours(gradient, spot.inner)
-            pictures[spot.row, spot.rank] = crop(colours, spot.inner, height, width, NEUTRAL)
+        images = torch.stack([one.image for one in same])
+        targets = [Target(None, one.spot.unit, str(one.spot.unit), one.spot.value) for one in same]
+        gradients = model.gradient(images, targets, rule="guided").cpu().double()
+        for one, gradient in zip(same, gradients, strict=True):
+            cut = resized(boxed(gradient, one.spot.inner), height, width)
+            pictures[one.spot.row, one.spot.rank] = as_colours(cut)
 
 
-def by_shape(
-    loaded: Sequence[tuple[Spot, np.ndarray, Tensor]],
-) -> list[list[tuple[Spot, np.ndarray, Tensor]]]:
+def by_shape(loaded: Sequence[Loaded]) -> list[list[Loaded]]:
     """Group inputs of equal size; without a crop, photos of other sizes differ."""
-    groups: dict[tuple[int, ...], list[tuple[Spot, np.ndarray, Tensor]]] = {}
+    groups: dict[tuple[int, ...], list[Loaded]] = {}
     for one in loaded:
-        groups.setdefault(tuple(one[2].shape), []).append(one)
+        groups.setdefault(tuple(one.image.shape), []).append(one)
     return list(groups.values())
 
 
-def as_colours(gradient: Tensor, box: Box) -> np.ndarray:
-    """Draw a gradient `[C, H, W]` about mid-grey, uint8 `[H, W, 3]`, scaled by its own size.
+def boxed(gradient: Tensor, box: Box) -> Tensor:
+    """Cut a box out of a gradient `[C, H, W]`; zero where it overhangs."""
+    x0, y0, x1, y1 = (int(v) for v in box)
+    height, width = gradient.shape[1:]
+    return torch.nn.functional.pad(gradient, (-x0, x1 - width, -y0, y1 - height))
 
-    The scale is the 99.5 % quantile inside the box, since single pixels stick out far.
+
+def resized(gradient: Tensor, height: int, width: int) -> Tensor:
+    """Bring a gradient `[C, h, w]` to a size.
+
+    Where it shrinks, each pixel takes the strongest value that falls into it, since the mean of
+    values of both signs would be about nothing.
     """
-    values = gradient.double().numpy()
+    if min(height / gradient.shape[1], width / gradient.shape[2]) < 1:
+        size = (min(height, gradient.shape[1]), min(width, gradient.shape[2]))
+        at = torch.nn.functional.adaptive_max_pool2d(gradient.abs(), size, return_indices=True)[1]
+        gradient = gradient.flatten(1).gather(1, at.flatten(1)).unflatten(1, size)
+    smooth = min(height / gradient.shape[1], width / gradient.shape[2]) < CRISP
+    how = {"mode": "bilinear", "align_corners": False} if smooth else {"mode": "nearest-exact"}
+    made: Tensor = torch.nn.functional.interpolate(gradient[None], (height, width), **how)[0]
+    return made
+
+
+def as_colours(gradient: Tensor) -> np.ndarray:
+    """Draw a gradient `[C, h, w]` about mid-grey, uint8 `[h, w, 3]`, scaled by its own size.
+
+    The scale is the 99.5 % quantile, since single pixels stick out far.
+    """
+    values = gradient.numpy()
     if values.shape[0] != 3:
         values = values.mean(0, keepdims=True)
-    x0, y0, x1, y1 = (max(0, int(v)) for v in box)
-    inside = np.abs(values[:, y0:y1, x0:x1])
-    limit = float(np.quantile(inside, 0.995)) if inside.size else 0.0
-    limit = limit or float(inside.max(initial=0.0)) or 1.0
+    sizes = np.abs(values)
+    limit = float(np.quantile(sizes, 0.995)) or float(sizes.max()) or 1.0
     scaled = np.clip(NEUTRAL + values / limit * 127, 0, 255).round().astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(scaled, (3, *scaled.shape[1:])).transpose(1, 2, 0))
 
 
-def crop(photo: np.ndarray, box: Box, height: int, width: int, pad: int) -> np.ndarray:
+def crop(photo: np.ndarray, box: Box, height: int, width: int, seen: Box) -> np.ndarray:
     """Cut a box out of a photo and bring it to a size, uint8 `[height, width, 3]`.
 
-    What overhangs the photo is filled with a grey.
+    What lies outside of the part that was seen is filled with grey.
     """
     from PIL import Image
 
-    image = Image.fromarray(photo)
-    # A box much larger than its picture is halved first, so that no huge canvas is made.
+    x0, y0, x1, y1 = (round(v) for v in seen)
+    x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, photo.shape[1]), min(y1, photo.shape[0])
+    image = Image.fromarray(photo[y0:y1, x0:x1])
+    box = (box[0] - x0, box[1] - y0, box[2] - x0, box[3] - y0)
+    # A box much larger than its picture is shrunk first, so that no huge canvas is made.
     shrink = int(max(1, min((box[2] - box[0]) // (2 * width), (box[3] - box[1]) // (2 * height))))
     if shrink > 1:
         image = image.reduce(shrink)
         box = (box[0] / shrink, box[1] / shrink, box[2] / shrink, box[3] / shrink)
     left, top = math.floor(box[0]), math.floor(box[1])
-    canvas = Image.new("RGB", (math.ceil(box[2]) - left, math.ceil(box[3]) - top), (pad,) * 3)
+    canvas = Image.new("RGB", (math.ceil(box[2]) - left, math.ceil(box[3]) - top), (PAD,) * 3)
     canvas.paste(image, (-left, -top))
     enlarged = min(width / (box[2] - box[0]), height / (box[3] - box[1]))
     how = Image.Resampling.NEAREST if enlarged >= CRISP else Image.Resampling.BICUBIC

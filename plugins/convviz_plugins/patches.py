@@ -20,6 +20,7 @@ from convviz import (
     Model,
     ParameterError,
     Partial,
+    ReceptiveField,
     Result,
     Stack,
     Tiles,
@@ -56,8 +57,10 @@ class Patches(DatasetExplainer):
         """
         partial: Partial = {"count": torch.tensor([len(batch)])}
         for layer in self.resolve_layers(model):
-            maps = maps_of(forward, layer)
-            partial |= {f"{layer}/{name}": t for name, t in self._best(maps).items()}
+            best = self._best(maps_of(forward, layer))
+            if forward.activations[layer].ndim == 2:  # units of a linear layer are nowhere
+                best["positions"].fill_(NOWHERE)
+            partial |= {f"{layer}/{name}": t for name, t in best.items()}
         return partial
 
     def _best(self, maps: Tensor) -> Partial:
@@ -144,7 +147,7 @@ class Patches(DatasetExplainer):
 
 
 def maps_of(forward: Forward, layer: str) -> Tensor:
-    """Return a layer's output as maps `[N, C, h, w]`; vectors become maps of one position."""
+    """Return a layer's output as maps `[N, C, h, w]`; those of a vector have one position."""
     maps = forward.activations[layer].detach()
     if maps.ndim == 2:
         maps = maps[:, :, None, None]
@@ -187,14 +190,14 @@ def padded(lists: Partial, k: int) -> Partial:
     }
 
 
-def input_boxes(field: convviz.ReceptiveField, items: Tensor, positions: Tensor) -> Tensor:
+def input_boxes(field: ReceptiveField, items: Tensor, positions: Tensor) -> Tensor:
     """Return the receptive fields in model-input pixels, `[C, k, 4]`; NaN where no patch is."""
     seen: dict[tuple[int, int], Box] = {}
     boxes = torch.full((*items.shape, 4), torch.nan, dtype=torch.float64)
     for c, r in (items != NOWHERE).nonzero().tolist():
         y, x = positions[c, r].tolist()
         if (y, x) not in seen:
-            seen[y, x] = field.box(y, x)
+            seen[y, x] = field.box(max(y, 0), max(x, 0))
         boxes[c, r] = torch.tensor(seen[y, x], dtype=torch.float64)
     return boxes
 
@@ -236,7 +239,7 @@ def spots_of(
                     row,
                     rank,
                     item,
-                    Unit(layer, channel, (y, x)),
+                    Unit(layer, channel, None if y == NOWHERE else (y, x)),
                     float(lists["values"][channel, rank]),
                     tuple(inner[channel, rank].tolist()),  # type: ignore[arg-type]
                     tuple(outer[channel, rank].tolist()),  # type: ignore[arg-type]
@@ -246,7 +249,7 @@ def spots_of(
 
 
 def figures_of(
-    layer: str, values: Tensor, count: int, bad: int, field: convviz.ReceptiveField
+    layer: str, values: Tensor, count: int, bad: int, field: ReceptiveField
 ) -> dict[str, Any]:
     """Return the plain facts about a layer's patches."""
     return {
@@ -258,12 +261,10 @@ def figures_of(
     }
 
 
-def extent(field: convviz.ReceptiveField) -> str:
+def extent(field: ReceptiveField) -> str:
     """Write the size of a receptive field."""
-    if field.whole:
-        return "the whole"
-    x0, y0, x1, y1 = field.box(0, 0)
-    return f"{x1 - x0} × {y1 - y0} pixels"
+    height, width = field.size
+    return "the whole" if field.whole else f"{width} × {height} pixels"
 
 
 def notes_of(
@@ -271,16 +272,16 @@ def notes_of(
     values: Tensor,
     count: int,
     bad: int,
-    field: convviz.ReceptiveField,
+    field: ReceptiveField,
     drawn: list[int],
     made: crops.Pictures,
 ) -> tuple[str, ...]:
     """Say what the pictures show, and what they leave out."""
     said = [
-        "Units of this layer see the whole image, so each patch is a whole image."
+        f"A unit of this layer sees the whole image, so each patch is one: {field.reason}."
         if field.whole
         else f"Each patch is all that the unit can see there, {extent(field)} of the model's "
-        "input; grey where that overhangs the photo."
+        "input; grey where that overhangs the image."
     ]
     if made.gradients is not None:
         said.append(
