@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 import torch
@@ -44,12 +45,16 @@ def _writers(graph: fx.Graph) -> dict[fx.Node, tuple[Any, list[fx.Node]]] | None
     being the same is used afterwards.
     """
     place = {node: i for i, node in enumerate(graph.nodes)}
+    sharing: defaultdict[int, list[fx.Node]] = defaultdict(list)
     writers = {}
     for node in graph.nodes:
+        storages = _storages(node)
+        others = [a for storage in storages for a in sharing[storage]]
+        for storage in storages:
+            sharing[storage].append(node)
         if not _writes(node):
             continue
         twin = _twin(node)
-        others = [a for a in place if place[a] < place[node] and _storages(a) & _storages(node)]
         same = [a for a in others if _same(a, node)]
         stale = [a for a in others if a not in same]
         used_later = any(place[user] > place[node] for a in stale for user in a.users)

@@ -6,9 +6,10 @@ a rule is global: what depends on it may see the whole image.
 """
 
 from .analysis import locality, receptive_field
-from .field import Box, ReceptiveField
+from .field import ReceptiveField
 from .maps import AxisMap
 from .rules import Axes, Edge, Global, Local
+from .seen import Box
 
 __all__ = [
     "Axes",

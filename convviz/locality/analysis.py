@@ -7,12 +7,15 @@ from torch import fx
 from ..errors import UnknownNameError
 from ..graph import Graph, NoGraph
 from . import elementwise, shapes, windows
-from .field import ReceptiveField, Spans
+from .field import ReceptiveField
 from .rules import RULES, Axes, Call, Global, Local, operator, shape
+from .seen import Pixels, Seen, Spans
 
 _FIXED = frozenset(
-    ("empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like")
-    + ("sym_numel", "sym_size", "sym_storage_offset", "sym_stride", "zeros_like")
+    """
+    empty_like full_like new_empty new_full new_ones new_zeros ones_like sym_numel sym_size
+    sym_storage_offset sym_stride zeros_like
+    """.split()  # noqa: SIM905
 )
 """Operators that look at the shape of a tensor only."""
 
@@ -79,8 +82,8 @@ def receptive_field(graph: Graph | NoGraph, layer: str) -> ReceptiveField:
         layer,
         size,
         rule.axes,
-        virtual=_spans(graph, node, rows + 1, columns + 1, clip=False),
-        trace=lambda: _spans(graph, node, rows, columns, clip=True),
+        virtual=_walk(graph, node, Spans.units(rows + 1, columns + 1)),
+        trace=lambda: _walk(graph, node, Pixels.units(rows, columns)).hulls(),
     )
 
 
@@ -92,26 +95,26 @@ def _named(graph: Graph, rule: Global) -> tuple[str, str]:
     return at, f"{at} ({rule.op}) sees all of it"
 
 
-def _spans(graph: Graph, node: fx.Node, rows: int, columns: int, clip: bool) -> Spans:
-    """Walk from a node back to the images with the intervals of all its rows and columns.
+def _walk(graph: Graph, node: fx.Node, units: Seen) -> Seen:
+    """Walk from a node back to the images with what its rows and its columns see.
 
     The two axes are independent: a box is the product of what its row sees and what its
     column sees.
     """
     rules, heads = locality(graph), _heads(graph)
-    spans = {head: Spans.units(rows, columns) for head in heads[node]}
+    seen = dict.fromkeys(heads[node], units)
     # The heads of a node come before it, so that by its turn all of its readers are done.
     for current in reversed(_upto(rules, node)):
         rule = rules[current]
-        if current not in spans or current is graph.image:
+        if current not in seen or current is graph.image:
             continue
         assert isinstance(rule, Local)  # what a global node feeds is global
-        seen = spans.pop(current)
+        here = seen.pop(current)
         for edge in rule.edges:
-            pulled = seen.pull(edge.y, edge.x, clip)
+            pulled = here.pull(edge.y, edge.x)
             for head in heads[edge.source]:
-                spans[head] = spans[head].hull(pulled) if head in spans else pulled
-    return spans[graph.image]
+                seen[head] = seen[head].join(pulled) if head in seen else pulled
+    return seen[graph.image]
 
 
 def _upto(rules: dict[fx.Node, Local | Global], node: fx.Node) -> list[fx.Node]:

@@ -10,9 +10,11 @@ from .maps import AxisMap, Broadcast, identity
 from .rules import Axes, Call, Edge, Local, rule, same, shape
 
 POINTWISE = frozenset(
-    ("_to_copy", "alias", "alpha_dropout", "clone", "contiguous", "detach", "dropout", "expand")
-    + ("expand_as", "feature_alpha_dropout", "feature_dropout", "hardswish", "lift_fresh_copy")
-    + ("channel_shuffle", "native_dropout", "prelu", "rsub", "to", "type_as")
+    """
+    _to_copy alias alpha_dropout channel_shuffle clone contiguous detach dropout expand
+    expand_as feature_alpha_dropout feature_dropout hardswish lift_fresh_copy native_dropout
+    prelu rsub to type_as
+    """.split()  # noqa: SIM905
 )
 """Operators that act element by element although ATen does not tag them so."""
 

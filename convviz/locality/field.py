@@ -6,55 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
-
 from ..errors import ParameterError
-from .maps import AxisMap, Ints, pull
 from .rules import Axes
-
-Box = tuple[int, int, int, int]
-"""x0, y0, x1, y1: half-open."""
-
-
-@dataclass(frozen=True, eq=False)
-class Spans:
-    """Intervals of rows and of columns, one for each position of a map.
-
-    Attributes:
-        rows: how many of the intervals are of rows; those of columns follow.
-        start: first pixels, `[rows + columns]`.
-        stop: ends.
-    """
-
-    rows: int
-    start: Ints
-    stop: Ints
-
-    @classmethod
-    def units(cls, rows: int, columns: int) -> Spans:
-        """Return the intervals of single positions."""
-        positions = np.concatenate([np.arange(rows), np.arange(columns)]).astype(np.int64)
-        return cls(rows, positions, positions + 1)
-
-    def pull(self, y: AxisMap, x: AxisMap, clip: bool) -> Spans:
-        """Map the intervals back through an operator."""
-        if y == x:
-            return Spans(self.rows, *pull(y, self.start, self.stop, clip))
-        n = self.rows
-        top, bottom = pull(y, self.start[:n], self.stop[:n], clip)
-        left, right = pull(x, self.start[n:], self.stop[n:], clip)
-        return Spans(n, np.concatenate([top, left]), np.concatenate([bottom, right]))
-
-    def hull(self, other: Spans) -> Spans:
-        """Return the smallest intervals that hold both."""
-        start = np.minimum(self.start, other.start)
-        return Spans(self.rows, start, np.maximum(self.stop, other.stop))
-
-    def box(self, y: int, x: int) -> Box:
-        """Return the box of one position, all zeros where it sees nothing."""
-        at = [self.rows + x, y]
-        (x0, y0), (x1, y1) = self.start[at].tolist(), self.stop[at].tolist()
-        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else (0, 0, 0, 0)
+from .seen import Box, Spans
 
 
 @dataclass(frozen=True, eq=False)

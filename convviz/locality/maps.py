@@ -44,6 +44,17 @@ class AxisMap(ABC):
     def forward(self, start: int, stop: int) -> tuple[int, int]:
         """Return the hull of the outputs that read any of the inputs `[start, stop)`, clipped."""
 
+    @abstractmethod
+    def taps(self) -> NDArray[np.bool_]:
+        """Return which real inputs each real output reads, `[size_out, size_in]`."""
+
+    def _inside(self, outputs: Ints, inputs: Ints) -> NDArray[np.bool_]:
+        """Set the taps of pairs of an output and an input, those that are virtual left out."""
+        found = np.zeros((self.size_out, self.size_in), dtype=np.bool_)
+        real = (outputs >= 0) & (outputs < self.size_out) & (inputs >= 0) & (inputs < self.size_in)
+        found[outputs[real], inputs[real]] = True
+        return found
+
     def clip(self, start: int, stop: int) -> tuple[int, int]:
         """Clip an interval of outputs to those there are."""
         return max(start, 0), min(stop, self.size_out)
@@ -95,6 +106,11 @@ class Window(AxisMap):
         last = (stop - 1 + self.padding) // self.stride
         return self.clip(first, last + 1)
 
+    def taps(self) -> NDArray[np.bool_]:
+        """Return which real inputs each real output reads, `[size_out, size_in]`."""
+        outputs, k = np.mgrid[: self.size_out, : self.kernel]
+        return self._inside(outputs, outputs * self.stride - self.padding + self.dilation * k)
+
 
 @dataclass(frozen=True)
 class Spread(AxisMap):
@@ -130,6 +146,11 @@ class Spread(AxisMap):
         last = (stop - 1) * self.stride - self.padding + self.dilation * (self.kernel - 1)
         return self.clip(first, last + 1)
 
+    def taps(self) -> NDArray[np.bool_]:
+        """Return which real inputs each real output reads, `[size_out, size_in]`."""
+        inputs, k = np.mgrid[: self.size_in, : self.kernel]
+        return self._inside(inputs * self.stride - self.padding + self.dilation * k, inputs)
+
 
 @dataclass(frozen=True)
 class Broadcast(AxisMap):
@@ -142,6 +163,10 @@ class Broadcast(AxisMap):
     def forward(self, start: int, stop: int) -> tuple[int, int]:
         """Return the hull of the outputs that read any of the inputs `[start, stop)`, clipped."""
         return (0, self.size_out) if start <= 0 < stop else (0, 0)
+
+    def taps(self) -> NDArray[np.bool_]:
+        """Return which real inputs each real output reads, `[size_out, size_in]`."""
+        return np.ones((self.size_out, 1), dtype=np.bool_)
 
 
 @dataclass(frozen=True)
@@ -167,6 +192,11 @@ class Piece(AxisMap):
         lo, hi = max(start, 0), min(stop, self.size_in)
         return (lo + self.offset, hi + self.offset) if lo < hi else (0, 0)
 
+    def taps(self) -> NDArray[np.bool_]:
+        """Return which real inputs each real output reads, `[size_out, size_in]`."""
+        inputs = np.arange(self.size_in)
+        return self._inside(inputs + self.offset, inputs)
+
 
 @dataclass(frozen=True)
 class Lookup(AxisMap):
@@ -189,7 +219,7 @@ class Lookup(AxisMap):
         return found
 
     def _monotone(self) -> bool:
-        return all(a <= b for v in (self.first, self.last) for a, b in zip(v, v[1:], strict=False))
+        return all(a <= b for v in (self.first, self.last) for a, b in pairwise(v))
 
     def backward(self, start: Ints, stop: Ints) -> tuple[Ints, Ints]:
         """Return the hull of the inputs that outputs `[start, stop)` read, unclipped."""
@@ -206,20 +236,23 @@ class Lookup(AxisMap):
         hit = np.flatnonzero(reads)
         return (int(hit[0]), int(hit[-1]) + 1) if hit.size and start < stop else (0, 0)
 
+    def taps(self) -> NDArray[np.bool_]:
+        """Return which real inputs each real output reads, `[size_out, size_in]`."""
+        inputs = np.arange(self.size_in)[None]
+        found: NDArray[np.bool_] = inputs >= np.array(self.first)[:, None]
+        return found & (inputs < np.array(self.last)[:, None])
 
-def pull(axis: AxisMap, start: Ints, stop: Ints, clip: bool) -> tuple[Ints, Ints]:
-    """Map intervals backwards; empty ones stay empty.
+
+def pull(axis: AxisMap, start: Ints, stop: Ints) -> tuple[Ints, Ints]:
+    """Map intervals backwards, unclipped; empty ones stay empty.
 
     Args:
         axis: the operator's map.
         start: first outputs `[n]`.
         stop: ends `[n]`.
-        clip: whether to leave virtual inputs out.
     """
     some = start < stop
     first, last = axis.backward(np.where(some, start, 0), np.where(some, stop, 1))
-    if clip:
-        first, last = np.maximum(first, 0), np.minimum(last, axis.size_in)
     some &= first < last
     return np.where(some, first, FAR), np.where(some, last, -FAR)
 
