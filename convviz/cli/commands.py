@@ -212,9 +212,7 @@ def _write(done: Mapping[str, Explanation], folder: Path) -> dict[str, Path]:
 
     # Under the name asked for: explainers of two distributions may share the plain one.
     return {
-        name: explanation.save(
-            folder.joinpath(folder_name(name), *explanation.place.parts[1:])
-        )
+        name: explanation.save(folder.joinpath(folder_name(name), *explanation.place.parts[1:]))
         for name, explanation in done.items()
     }
 
