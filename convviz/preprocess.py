@@ -24,7 +24,7 @@ Size = int | tuple[int, int] | None
 class Preprocess:
     """How a photo becomes a model's input: resize, centre crop, normalise.
 
-    Bit for bit what torchvision's transforms do to a PIL image. A photo smaller than the crop
+    Bit for bit what `torchvision.transforms` do to a PIL image. A photo smaller than the crop
     is padded with black on all sides, as there. A model of grey images sees the photo's
     luminance (ITU-R 601), taken before the resize.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from convviz import ModelError
 from torch import Tensor, nn
+
+from convviz import ModelError
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 
@@ -103,13 +104,13 @@ def _unwrap(loaded: Any) -> State:
 def _missing(own: State, state: State) -> list[str]:
     # Checkpoints from before PyTorch 0.4.1 have no such counters.
     gone = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
-    return [f"{key} is missing{_nearest(key, state.keys() - own.keys())}" for key in gone]
+    return [f"{key} is missing{nearest(key, state.keys() - own.keys())}" for key in gone]
 
 
 def _unexpected(own: State, state: State) -> list[str]:
     extra = [k for k in state if k not in own]
     return [
-        f"{key} is not in the network{_nearest(key, own.keys() - state.keys())}" for key in extra
+        f"{key} is not in the network{nearest(key, own.keys() - state.keys())}" for key in extra
     ]
 
 
@@ -121,6 +122,7 @@ def _shapes(own: State, state: State) -> list[str]:
     ]
 
 
-def _nearest(key: str, others: set[str]) -> str:
+def nearest(key: str, others: Iterable[str]) -> str:
+    """Say which of some names comes closest, in brackets; "" where none does."""
     near = difflib.get_close_matches(key, sorted(others), n=1, cutoff=0.6)
     return f" (closest: {near[0]})" if near else ""

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from convviz import Model, ModelError, ParameterError, Preprocess, UnknownNameError
 from torch import nn
+
+from convviz import Model, ModelError, ParameterError, Preprocess, UnknownNameError
 
 FIELDS = ("resize", "crop", "interpolation", "mean", "std", "channels")
 COMMON = ("labels", "device", "dtype", "output", "preprocess", *FIELDS)
@@ -54,15 +55,29 @@ def make_model(
     if classes is not None and given and len(given) != classes:
         raise ModelError(f"{len(given)} labels were given for the {classes} classes of {name}")
     output = options.get("output", output)
-    return Model(
-        module.eval(),
-        preprocess=_preprocess(options, preprocess),
-        labels=given,
-        output=int(output) if isinstance(output, str) and output.isdecimal() else output,
-        device=options.get("device") or "auto",
-        dtype=options.get("dtype"),
-        name=name,
-    )
+    device = _device(options.get("device"))
+    try:
+        return Model(
+            module.eval(),
+            preprocess=_preprocess(options, preprocess),
+            labels=given,
+            output=int(output) if isinstance(output, str) and output.isdecimal() else output,
+            device=device,
+            dtype=options.get("dtype"),
+            name=name,
+        )
+    except (RuntimeError, AssertionError) as error:  # what torch raises for a device it lacks
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{name} cannot be put on device {str(device)!r}: {reason}") from error
+
+
+def _device(given: Any) -> Any:
+    """Read "auto" as the first GPU where there is one."""
+    import torch
+
+    if given is None or given == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return given
 
 
 def read_labels(value: Any) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from convviz import Model, ModelError, UnknownNameError, hookimpl
 from torch import nn
+
+from convviz import Model, ModelError, UnknownNameError, hookimpl
 
 from . import _options
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from convviz import Model, Preprocess, UnknownNameError, hookimpl
 from torch import nn
+
+from convviz import Model, Preprocess, UnknownNameError, hookimpl
 
 from . import _checkpoint, _options
 from ._fetch import fetch
@@ -23,10 +24,10 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     Further options: `weights` (a name, "DEFAULT" or "none"), `seed` of random weights.
     """
     name, _, tag = source.partition("@")
-    check_name(name)
+    if name not in names():
+        raise UnknownNameError("torchvision model", source, names())
     _options.check(options, ("weights", "seed"))
-    given = options.get("weights", tag or "DEFAULT") if not tag else tag
-    weights = find_weights(name, given)
+    weights = find_weights(name, tag or options.get("weights", "DEFAULT"))
     module = build(name, weights=weights, seed=_options.integer("seed", options.get("seed", 0)))
     categories = weights.meta["categories"] if weights is not None else ()
     return _options.make_model(
@@ -36,7 +37,7 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
         preprocess=default_preprocess(name, weights),
         labels=categories,
         classes=len(categories) or None,
-        output="out" if name in _segmentation() else None,
+        output=output_of(name),
     )
 
 
@@ -55,6 +56,11 @@ def check_name(name: str) -> str:
     return name
 
 
+def output_of(name: str) -> str | None:
+    """Return where the scores are in what the network returns."""
+    return "out" if name in _segmentation() else None
+
+
 def find_weights(name: str, given: Any) -> Any:
     """Return the entry of torchvision's enum of weights, or None for random ones."""
     from torchvision.models import get_model_weights
@@ -63,7 +69,7 @@ def find_weights(name: str, given: Any) -> Any:
         return None
     known = get_model_weights(name)
     if given in ("DEFAULT", "default", True):
-        return next(iter(known.__members__.values()), None) and known.DEFAULT
+        return known.DEFAULT if known.__members__ else None
     plain = str(given).rpartition(".")[2]
     if plain not in known.__members__:
         raise UnknownNameError(f"weights of {name}", plain, [*known.__members__, "none"])

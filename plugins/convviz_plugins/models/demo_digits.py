@@ -1,0 +1,97 @@
+"""A small ConvNet trained on the digits of scikit-learn, shipped with convviz: "demo-digits"."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from convviz import Model, Preprocess, hookimpl
+
+from . import _checkpoint, _options
+
+WEIGHTS = Path(__file__).with_name("demo_digits.safetensors")
+
+PREPROCESS = {
+    "resize": 32,
+    "crop": 32,
+    "interpolation": "bicubic",
+    "mean": (0.3,),
+    "std": (0.35,),
+    "channels": 1,
+}
+
+DIGITS = 1797
+TEST = 360
+
+
+class DigitNet(nn.Module):
+    """Four convolutions, the first with kernels of 7 x 7 to look at: `[N, 1, 32, 32]` -> 10."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage1 = _stage(1, 16, 7)
+        self.stage2 = _stage(16, 32, 3)
+        self.stage3 = _stage(32, 64, 3)
+        self.stage4 = _stage(64, 64, 3, shrink=False)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.classify = nn.Linear(64, 10)
+
+    @property
+    def first_kernels(self) -> nn.Parameter:
+        """The weights of the first convolution, `[16, 1, 7, 7]`."""
+        weight: nn.Parameter = self.stage1.get_submodule("conv").weight
+        return weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Score the ten digits."""
+        x = self.stage4(self.stage3(self.stage2(self.stage1(x))))
+        scores: Tensor = self.classify(self.pool(x).flatten(1))
+        return scores
+
+
+def _stage(channels: int, out: int, kernel: int, shrink: bool = True) -> nn.Sequential:
+    layers = nn.Sequential()
+    layers.add_module("conv", nn.Conv2d(channels, out, kernel, padding=kernel // 2, bias=False))
+    layers.add_module("norm", nn.BatchNorm2d(out))
+    layers.add_module("relu", nn.ReLU())
+    if shrink:
+        layers.add_module("shrink", nn.MaxPool2d(2))
+    return layers
+
+
+def split() -> tuple[np.ndarray, np.ndarray]:
+    """Return the indices of the digits the network was trained on, and of those it never saw."""
+    order = np.random.default_rng(0).permutation(DIGITS)
+    return np.sort(order[TEST:]), np.sort(order[:TEST])
+
+
+@hookimpl
+def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
+    """Load the network that `train_demo_digits.py` trained."""
+    if source:
+        return None
+    _options.check(options)
+    module = DigitNet()
+    _checkpoint.load_into(module, _checkpoint.read(WEIGHTS), "demo-digits")
+    return _options.make_model(
+        module,
+        options,
+        name="demo-digits",
+        preprocess=Preprocess.from_dict(PREPROCESS),
+        labels=[str(digit) for digit in range(10)],
+        classes=10,
+    )
+
+
+def metadata() -> dict[str, Any]:
+    """Return how the shipped weights were trained, and how well they do."""
+    from safetensors import safe_open
+
+    with safe_open(WEIGHTS, "pt") as file:
+        text: dict[str, str] = file.metadata()
+    return {name: json.loads(value) for name, value in text.items()}

@@ -1,0 +1,111 @@
+"""A checkpoint of the user's own: "path/weights.safetensors?arch=resnet18"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from convviz import Model, ModelError, ParameterError, hookimpl
+
+from . import _checkpoint, _options, python
+from . import timm as timm_source
+from . import torchvision as torchvision_source
+
+
+@hookimpl
+def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
+    """Load weights into an architecture.
+
+    Further options: `arch`, a network of torchvision ("resnet18") or timm ("timm:resnet18"),
+    a factory ("python:package.module:factory") or, from Python, an `nn.Module` or a function
+    that makes one. How many classes a torchvision or timm network has is read from the weights.
+    """
+    if Path(source).suffix not in _checkpoint.SUFFIXES:
+        return None
+    _options.check(options, ("arch",))
+    if not options.get("arch"):
+        raise ParameterError(
+            f"which network are the weights {source!r} for? Say '{source}?arch=resnet18', "
+            "'?arch=timm:NAME' or '?arch=python:MODULE:FACTORY'"
+        )
+    state = _checkpoint.read(source)
+    plan = _plan(options["arch"])
+    classes = _classes(plan, state, source)
+    module = plan.build(classes)
+    _checkpoint.load_into(module, state, f"{source} into {plan.name}")
+    return _options.make_model(
+        module,
+        options,
+        name=f"{plan.name} from {Path(source).name}",
+        preprocess=plan.preprocess(module),
+        classes=classes,
+        output=plan.output,
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """An architecture: how to build it for so many classes (None: as it is)."""
+
+    name: str
+    build: Callable[[int | None], nn.Module]
+    preprocess: Callable[[nn.Module], Any] = lambda _module: None
+    output: Any = None
+    sized: bool = True
+
+
+def _plan(arch: Any) -> _Plan:
+    if isinstance(arch, nn.Module):
+        return _Plan(type(arch).__name__, lambda _classes: arch, sized=False)
+    if callable(arch):
+        name = getattr(arch, "__name__", "arch")
+        return _Plan(name, lambda _classes: _network(arch(), name), sized=False)
+    scheme, _, rest = str(arch).rpartition(":")
+    if scheme == "timm":
+        timm_source.check_name(rest)
+        return _Plan(
+            rest,
+            lambda classes: timm_source.build(rest, classes=classes),
+            timm_source.default_preprocess,
+        )
+    if scheme.startswith("python:"):
+        module_name = scheme.removeprefix("python:")
+        return _Plan(
+            rest, lambda _classes: _network(python.call(module_name, rest), rest), sized=False
+        )
+    name = torchvision_source.check_name(str(arch).removeprefix("torchvision:"))
+    return _Plan(
+        name,
+        lambda classes: torchvision_source.build(name, classes=classes),
+        lambda _module: torchvision_source.default_preprocess(name),
+        torchvision_source.output_of(name),
+    )
+
+
+def _network(made: Any, name: str) -> nn.Module:
+    if isinstance(made, Model):
+        made = made.module
+    if not isinstance(made, nn.Module):
+        raise ModelError(f"arch {name} must give an nn.Module, not {type(made).__name__}")
+    return made
+
+
+def _classes(plan: _Plan, state: _checkpoint.State, source: str) -> int | None:
+    """Read the number of classes from the weights whose shape depends on it."""
+    if not plan.sized:
+        return None
+    with torch.device("meta"):
+        few, many = plan.build(7).state_dict(), plan.build(11).state_dict()
+    state = _checkpoint.strip(state, few)
+    sized = [key for key, value in few.items() if value.shape != many[key].shape]
+    found = [key for key in reversed(sized) if key in state and state[key].ndim]
+    if not found:
+        last = sized[-1] if sized else "a classifier"
+        near = _checkpoint.nearest(last, state.keys())
+        raise ModelError(f"{source} into {plan.name}: the weights lack {last}{near}")
+    return int(state[found[0]].shape[0])

@@ -1,0 +1,134 @@
+"""timm's networks: "timm:convnext_tiny", "timm:resnet18.a1_in1k?weights=none"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from convviz import Model, ModelError, ParameterError, Preprocess, UnknownNameError, hookimpl
+
+from . import _options
+from ._fetch import cached
+
+
+@hookimpl(trylast=True)
+def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
+    """Load a network of timm's, with its own preprocessing.
+
+    Further options: `weights` ("none", or a tag as after the dot of timm's names), `seed` of
+    random weights.
+    """
+    check_name(source)
+    _options.check(options, ("weights", "seed"))
+    weights = options.get("weights", "DEFAULT")
+    random = _options.is_none(weights)
+    name = source
+    if not random and str(weights).upper() != "DEFAULT" and weights is not True:
+        name = check_name(f"{source.partition('.')[0]}.{weights}")
+    seed = _options.integer("seed", options.get("seed", 0))
+    module = build(name, seed=seed) if random else _pretrained(name)
+    return _options.make_model(
+        module,
+        options,
+        name=f"{name} (random weights)" if random else f"timm {_tagged(module, name)}",
+        preprocess=default_preprocess(module),
+        labels=() if random else _labels(module),
+        classes=getattr(module, "num_classes", None) or None,
+    )
+
+
+def check_name(name: str) -> str:
+    """Return the name of a network; raises UnknownNameError, or ModelError without timm."""
+    timm = _timm(name)
+    plain = name.partition(".")[0]
+    if not timm.is_model(plain):
+        raise UnknownNameError("timm model", name, timm.list_models())
+    tagged = timm.list_models(f"{plain}.*", pretrained=True)
+    if plain != name and name not in tagged:
+        raise UnknownNameError("timm model", name, [plain, *tagged])
+    return name
+
+
+def build(name: str, *, classes: int | None = None, seed: int = 0) -> nn.Module:
+    """Build a network with random weights from the seed; the caller's generator is left alone."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        arguments = {} if classes is None else {"num_classes": classes}
+        module: nn.Module = _timm(name).create_model(name, pretrained=False, **arguments)
+    return module
+
+
+def default_preprocess(module: nn.Module) -> Any:
+    """Return what timm does to photos: a Preprocess, or timm's own function where none fits."""
+    from timm.data import create_transform, resolve_model_data_config
+
+    config = resolve_model_data_config(module)
+    try:
+        return Preprocess.from_timm(config)
+    except ParameterError:
+        return create_transform(**config, is_training=False)
+
+
+def _timm(name: str) -> Any:
+    try:
+        import timm
+    except ImportError:
+        error = UnknownNameError("timm model", name, ())
+        error.args = (f"{name!r} needs timm: pip install 'convviz[timm]'",)
+        raise error from None
+    return timm
+
+
+def _pretrained(name: str) -> nn.Module:
+    timm = _timm(name)
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.has_weights:
+        raise ModelError(f"timm has no weights for {name}; take random ones: '{name}?weights=none'")
+    import torch
+
+    try:
+        with torch.random.fork_rng(devices=[]):
+            module: nn.Module = timm.create_model(name, pretrained=True)
+    except Exception as error:  # what the hub's client raises depends on its version
+        raise ModelError(
+            f"the weights of {name} are not at {_expected(config)}, and downloading them failed "
+            f"({_first_line(error)}); put the file there, or take random weights: "
+            f"'{name}?weights=none'"
+        ) from error
+    return module
+
+
+def _expected(config: Any) -> Path:
+    """Return where timm looks for a network's weights before it asks the network."""
+    if not config.hf_hub_id:
+        return cached(config.url)
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    repository = "models--" + config.hf_hub_id.partition("@")[0].replace("/", "--")
+    return Path(HF_HUB_CACHE) / repository / "snapshots" / "<revision>" / "model.safetensors"
+
+
+def _labels(module: nn.Module) -> tuple[str, ...]:
+    """Return the names of ImageNet's 1000 classes, where the weights have these."""
+    config = getattr(module, "pretrained_cfg", {}) or {}
+    if config.get("label_names"):
+        return tuple(config["label_names"])
+    if getattr(module, "num_classes", 0) != 1000:
+        return ()
+    from torchvision.models import ResNet18_Weights
+
+    return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
+
+
+def _tagged(module: nn.Module, name: str) -> str:
+    tag = (getattr(module, "pretrained_cfg", {}) or {}).get("tag")
+    return f"{name.partition('.')[0]}.{tag}" if tag else name
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
