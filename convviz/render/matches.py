@@ -11,36 +11,31 @@ from ..results import Matches
 from .captions import figures_in_words
 from .points import class_name
 from .style import (
+    FAINT,
     INK,
     MUTED,
     SMALL_POINTS,
     Picture,
     Scene,
-    bare,
     new_figure,
     number,
     readable,
     shortened_path,
-    show_pixels,
     title_block,
     to_png,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
 
 QUERIES, ACROSS = 5, 8
 """Queries, and neighbours of each, that are drawn."""
 
-TILE = 1.02
-"""Side of a picture with its margins, in inches."""
+TILE, GAP, LINES = 0.88, 0.14, 0.33
+"""Side of a picture, the space between two, and the height of the two lines under it, inches."""
 
-CAPTION = 0.24
-"""Height of the two lines under a picture, in inches."""
-
-BETWEEN = 0.07
-"""Space between two queries, as a share of the height of one."""
+QUERY, LEFT, BETWEEN = 1.3, 1.65, 0.2
+"""Side of a query, where its neighbours begin, and the space between two queries, inches."""
 
 RIGHT, WRONG = "#00725c", "#b5460f"
 
@@ -61,11 +56,13 @@ def draw(result: Matches, scene: Scene) -> list[Picture]:
     spaces = 2 if "pixel_indices" in result.arrays else 1
     if not queries or not across or "thumbnails" not in result.arrays:
         return []
-    height = len(queries) * spaces * (TILE + CAPTION)
-    figure = new_figure((across + 1.75) * TILE, height)
-    bands = figure.subfigures(len(queries), 1, squeeze=False, hspace=BETWEEN)[:, 0]
-    for band, query in zip(bands, queries, strict=True):
-        _query(band, result, query, across, scene)
+    size = (LEFT + across * (TILE + GAP), len(queries) * _height(spaces) - BETWEEN)
+    figure = new_figure(*size)
+    ax = figure.add_subplot()
+    for i, query in enumerate(queries):
+        _query(ax, result, query, across, scene, i * _height(spaces))
+    ax.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="equal")
+    ax.set_axis_off()
     notes = [*_legend(result), figures_in_words(result.figures), *result.notes]
     said = scene.subtitle(None, _how_many(result, queries))
     title_block(figure, scene.title(what="nearest images"), said, notes)
@@ -93,25 +90,34 @@ def query_labels(result: Matches) -> np.ndarray:
     return np.full(len(result.values), -1)
 
 
-def _query(band: SubFigure, result: Matches, query: int, across: int, scene: Scene) -> None:
+def _height(spaces: int) -> float:
+    """Return the height of one query with its rows and the space under it, in inches."""
+    return max(spaces * (TILE + LINES), QUERY + LINES + 0.2) + BETWEEN
+
+
+def _query(ax: Axes, result: Matches, query: int, across: int, scene: Scene, top: float) -> None:
     """Draw one query at the left of its rows."""
-    rows = _rows(result, query)
-    grid = band.add_gridspec(
-        len(rows), across + 1, width_ratios=[1.5, *[1.0] * across], wspace=0.04, hspace=0.04
-    )
-    ax = band.add_subplot(grid[:, 0])
     pictures = result["queries" if "queries" in result.arrays else "thumbnails"].numpy()
     label = int(query_labels(result)[query])
-    show_pixels(ax, pictures[query], interpolation="bicubic")
-    ax.set_anchor("W")
-    ax.set_title("query", loc="left", size=SMALL_POINTS, color=MUTED, pad=3)
-    ax.set_xlabel(_query_text(result, query, label, scene), size=SMALL_POINTS, loc="left")
-    for y, row in enumerate(rows):
+    ax.text(0, top + 0.1, "query", size=SMALL_POINTS, color=MUTED, va="center")
+    _picture(ax, pictures[query], 0, top + 0.2, QUERY, FAINT, 0.8)
+    text = _query_text(result, query, label, scene)
+    ax.text(0, top + 0.2 + QUERY + 0.06, text, size=SMALL_POINTS, va="top", linespacing=1.2)
+    for y, row in enumerate(_rows(result, query)):
+        at = top + y * (TILE + LINES)
+        ax.text(
+            LEFT - 0.12,
+            at + TILE / 2,
+            row.name,
+            size=SMALL_POINTS,
+            color=MUTED,
+            rotation=90,
+            ha="center",
+            va="center",
+        )
         for x in range(across):
-            cell = bare(band.add_subplot(grid[y, x + 1]))
-            if x == 0:
-                cell.set_ylabel(row.name, size=SMALL_POINTS, color=MUTED)
-            _neighbour(cell, result, int(row.indices[x]), float(row.distances[x]), label)
+            place = (LEFT + x * (TILE + GAP), at)
+            _neighbour(ax, result, int(row.indices[x]), float(row.distances[x]), label, place)
 
 
 def _rows(result: Matches, query: int) -> list[Row]:
@@ -128,9 +134,9 @@ def _query_text(result: Matches, query: int, label: int, scene: Scene) -> str:
         name = scene.names[query] if query < len(scene.names) else ""
     else:
         name = result.names[query] if query < len(result.names) else ""
-    lines = [readable(_stem(name), 20)] if name else []
+    lines = [readable(_stem(name), 17)] if name else []
     if label >= 0:
-        lines.insert(0, readable(class_name(result.classes, label), 20))
+        lines.insert(0, readable(class_name(result.classes, label), 17))
     return "\n".join(lines)
 
 
@@ -140,21 +146,46 @@ def _stem(name: str) -> str:
     return short.rsplit(".", 1)[0] or short
 
 
-def _neighbour(ax: Axes, result: Matches, index: int, distance: float, label: int) -> None:
+def _neighbour(
+    ax: Axes,
+    result: Matches,
+    index: int,
+    distance: float,
+    label: int,
+    place: tuple[float, float],
+) -> None:
     """Draw a neighbour, framed and marked by whether its class is the query's."""
     if index < 0:
-        ax.set_axis_off()
         return
-    show_pixels(ax, result["thumbnails"].numpy()[index], interpolation="bicubic")
     other = int(result["labels"][index]) if "labels" in result.arrays else -1
-    colour, mark = INK, ""
+    colour, mark, line = INK, "", 0.8
     if label >= 0 and other >= 0:
         colour, mark = (RIGHT, "✓ ") if other == label else (WRONG, "✗ ")
-        for spine in ax.spines.values():
-            spine.set(color=colour, linewidth=2.0)
+        line = 2.0
+    edge = FAINT if line < 1 else colour
+    _picture(ax, result["thumbnails"].numpy()[index], *place, TILE, edge, line)
     name = readable(class_name(result.classes, other), 13) if other >= 0 else ""
     text = f"{mark}{name}\n{number(distance)}" if name else number(distance)
-    ax.set_xlabel(text, size=SMALL_POINTS - 0.5, color=colour, labelpad=2, linespacing=1.1)
+    middle, under = place[0] + TILE / 2, place[1] + TILE + 0.04
+    ax.text(
+        middle,
+        under,
+        text,
+        size=SMALL_POINTS - 0.5,
+        color=colour,
+        ha="center",
+        va="top",
+        linespacing=1.15,
+    )
+
+
+def _picture(
+    ax: Axes, pixels: np.ndarray, x: float, y: float, side: float, edge: str, line: float
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    ax.imshow(pixels, extent=(x, x + side, y + side, y), interpolation="bicubic")
+    ax.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=edge, linewidth=line))
 
 
 def _legend(result: Matches) -> list[str]:
