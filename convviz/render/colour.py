@@ -123,14 +123,19 @@ def class_colours(count: int) -> list[str]:
     The first ten are Okabe and Ito's eight, brown and grey; the next ten are these lightened,
     then darkened, and so on. Pair them with `class_markers`, which change every ten classes.
     """
+    return [_shade(_PALETTE[i % 10], (i // 10) % 3) for i in range(count)]
+
+
+def _shade(colour: str, turn: int) -> str:
+    """Return a colour as it is, lightened, or darkened (a dark one: lightened once more)."""
     from matplotlib.colors import to_hex, to_rgb
 
-    made = []
-    for i in range(count):
-        base, turn = np.array(to_rgb(_PALETTE[i % 10])), (i // 10) % 3
-        toward, share = (np.zeros(3), 0.0) if turn == 0 else (np.full(3, float(turn == 1)), 0.45)
-        made.append(to_hex(tuple(base * (1 - share) + toward * share)))
-    return made
+    base = np.array(to_rgb(colour))
+    if turn == 1 or (turn == 2 and base.max() < 0.3):
+        base += (1 - base) * 0.4 * turn
+    elif turn == 2:
+        base *= 0.55
+    return to_hex(tuple(base))
 
 
 def class_markers(count: int) -> list[str]:

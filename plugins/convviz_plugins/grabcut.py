@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -39,6 +39,9 @@ from convviz import (
 BACKGROUND, FOREGROUND, PROBABLY_FOREGROUND = 0, 1, 3
 """OpenCV's own labels of a pixel."""
 
+_FLAT = 1e-9
+"""Spread of a map, against its largest magnitude, that is rounding and nothing else."""
+
 T = TypeVar("T")
 
 
@@ -64,6 +67,8 @@ class GrabCut(Explainer):
     GrabCut (Rother et al. 2004) decides the rest by colour, and the largest connected part of
     the foreground is kept. No mask was ever shown to the model.
     """
+
+    layer: ClassVar[str] = ""  # it is about the image, whatever layers its source reads
 
     source: ExplainerField = Field(
         "saliency",
@@ -133,16 +138,17 @@ class GrabCut(Explainer):
     def _seeds(self, values: np.ndarray, index: int) -> np.ndarray:
         """Return what is known of each pixel before the cut, uint8 `[H, W]`."""
         finite = values[np.isfinite(values)]
-        low, high = (
-            np.quantile(finite, (self.background, self.foreground)) if len(finite) else (0, 0)
-        )
-        inside, outside = values > high, values < low  # both False for NaN
-        if not inside.any() or not outside.any():
+        if not len(finite) or np.ptp(finite) <= _FLAT * np.abs(finite).max():
             raise ConvvizError(
-                f"grabcut: the map of image {index} is flat: no pixel is "
-                f"{'above' if not inside.any() else 'below'} its quantile, so there is nothing to "
-                "seed; try another source, target or less smoothing"
+                f"grabcut: the map of image {index} is flat, so there is nothing to seed; try "
+                "another source or target, or less smoothing"
             )
+        low, high = np.quantile(finite, (self.background, self.foreground))
+        inside, outside = values > high, values < low  # both False for NaN
+        if not inside.any():  # the largest value fills more than its share
+            inside = values >= high
+        if not outside.any():
+            outside = values <= low
         seeds = np.full(values.shape, PROBABLY_FOREGROUND)
         seeds[inside], seeds[outside] = FOREGROUND, BACKGROUND
         return seeds.astype(np.uint8)

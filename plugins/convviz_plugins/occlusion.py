@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import BeforeValidator, Field, PositiveInt, WithJsonSchema, model_validator
@@ -99,6 +99,8 @@ class Occlusion(Explainer):
     pass. `grid` holds one number a position, `values` brings them to the pixels; pixels that
     no window covers are NaN. All sizes are pixels of the model's input.
     """
+
+    layer: ClassVar[str] = ""  # it is about the image, whatever layers its targets are in
 
     window: Pair = Field(
         32, description="Height and width of the covered window in pixels; one number or a pair."
