@@ -1,0 +1,313 @@
+"""neighbors, against brute force in float64, in analyze() and in explain() with a run."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import convviz
+from convviz import Features, ParameterError, Pixels, Table, UnknownNameError
+
+
+class Swept:
+    """Items as `finish` sees them."""
+
+    def __init__(self, count, labels=None, classes=()):
+        self.ids = tuple(f"item {i}" for i in range(count))
+        self.labels = tuple(labels) if labels is not None else (None,) * count
+        self.classes = tuple(classes)
+
+    def __len__(self):
+        return len(self.ids)
+
+
+def finish(vectors, labels=None, pictures=None, classes=("a", "b", "c"), **params):
+    """Run neighbors on given vectors `[n, d]`."""
+    vectors = torch.as_tensor(vectors)
+    if pictures is None:
+        pictures = noise(len(vectors))
+    shown = Table(convviz.pixel_vectors(pictures), arrays={"thumbnails": pictures})
+    explainer = convviz.explainer("neighbors", **params)
+    needs = ({"layer": Table(vectors)}, {"": shown})
+    items = Swept(len(vectors), labels, classes if labels is not None else ())
+    return explainer.finish(None, iter(()), items, needs)["layer"]
+
+
+def noise(count, side=8, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, side, side, 3), generator=generator, dtype=torch.uint8)
+
+
+def vectors(count, length=6, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, length)).astype(np.float32)
+
+
+def brute_force(x, k, metric="l2"):
+    """Return the k nearest others of each row, from the table of all pairs."""
+    x = np.asarray(x, dtype=np.float64)
+    if metric == "l2":
+        far = np.sqrt(((x[:, None] - x[None]) ** 2).sum(axis=2))
+    else:
+        length = np.sqrt((x * x).sum(axis=1))
+        far = 1 - (x @ x.T) / (length[:, None] * length[None])
+    np.fill_diagonal(far, np.inf)
+    order = np.argsort(far, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(far, order, axis=1), order
+
+
+@pytest.mark.parametrize("metric", ["l2", "cosine"])
+@pytest.mark.parametrize("count", [9, 70])
+def test_equals_brute_force(metric, count):
+    x = vectors(count)
+    found = finish(x, k=5, metric=metric)
+    distances, indices = brute_force(x, 5, metric)
+    assert np.array_equal(found["indices"].numpy(), indices)
+    assert np.abs(found.values.numpy() - distances).max() < 1e-6
+    assert found.values.dtype == torch.float32
+
+
+def test_pixel_neighbours_equal_brute_force():
+    pictures = noise(12)
+    found = finish(vectors(12), pictures=pictures, k=4)
+    distances, indices = brute_force(pictures.double().flatten(1).numpy() / 255, 4)
+    assert np.array_equal(found["pixel_indices"].numpy(), indices)
+    assert np.abs(found["pixel_distances"].numpy() - distances).max() < 1e-5
+    assert torch.equal(found["thumbnails"], pictures)
+
+
+def test_self_is_left_out_and_duplicates_stay():
+    x = vectors(6)
+    x[4] = x[1]
+    found = finish(x, k=2)
+    assert found["indices"][1, 0] == 4
+    assert found["indices"][4, 0] == 1
+    assert found.values[1, 0] == 0
+    assert (found["indices"] != torch.arange(6)[:, None]).all()
+
+
+def test_many_duplicates_are_neighbours_of_each_other():
+    found = finish(np.ones((30, 3), np.float32), k=3)
+    assert (found.values == 0).all()
+    assert (found["indices"] != torch.arange(30)[:, None]).all()
+    assert all(len(set(row)) == 3 for row in found["indices"].tolist())
+
+
+def test_close_vectors_far_from_the_origin_keep_their_order():
+    x = (1000 + np.arange(8, dtype=np.float32) ** 2 / 64)[:, None] * np.ones((1, 4), np.float32)
+    found = finish(x, k=3)
+    assert np.array_equal(found["indices"].numpy(), brute_force(x, 3)[1])
+
+
+def test_vectors_that_are_not_finite_are_left_out_and_named():
+    x = vectors(9)
+    x[2, 0], x[5, 3] = np.nan, np.inf
+    found = finish(x, k=3)
+    good = [0, 1, 3, 4, 6, 7, 8]
+    distances, indices = brute_force(x[good], 3)
+    assert np.array_equal(found["indices"][good].numpy(), np.array(good)[indices])
+    assert np.abs(found.values[good].numpy() - distances).max() < 1e-6
+    assert (found["indices"][[2, 5]] == -1).all()
+    assert torch.isnan(found.values[[2, 5]]).all()
+    assert found["rows"].tolist() == good
+    assert "2 of 9 images ('item 2', 'item 5')" in found.notes[0]
+
+
+def test_vectors_without_direction_are_left_out_for_cosine_only():
+    x = vectors(5)
+    x[3] = 0
+    assert (finish(x, k=2, metric="cosine")["indices"][3] == -1).all()
+    assert (finish(x, k=2)["indices"][3] >= 0).all()
+
+
+def test_fewer_images_than_k():
+    found = finish(vectors(4), k=8)
+    assert found.values.shape == (4, 3)
+    assert any("fewer than k=8" in note for note in found.notes)
+    with pytest.raises(ParameterError, match="two images"):
+        finish(vectors(1))
+    with pytest.raises(ParameterError, match="0 of them"):
+        finish(np.full((3, 2), np.nan, np.float32))
+
+
+def test_precision_counts_neighbours_of_the_same_class():
+    x = np.array([[0], [1], [3], [10], [11], [13]], np.float32)
+    found = finish(x, labels=[0, 0, 1, 1, 1, 2], k=2)
+    # neighbours: 0:(1,2) 1:(0,2) 2:(1,0) 3:(4,5) 4:(3,5) 5:(4,3)
+    assert found.figures["precision@2"] == pytest.approx((0.5 + 0.5 + 0 + 0.5 + 0.5 + 0) / 6)
+    # of 5 others: 1, 1, 2, 2, 2, 0 have the same label
+    assert found.figures["precision of chance"] == pytest.approx((1 + 1 + 2 + 2 + 2 + 0) / 30)
+    assert 0 <= found.figures["precision@2 of pixels"] <= 1
+    assert found["labels"].tolist() == [0, 0, 1, 1, 1, 2]
+    assert not any("precision" in name for name in finish(x, k=2).figures)
+
+
+def test_items_without_label_do_not_count():
+    x = np.array([[0], [1], [2], [10]], np.float32)
+    found = finish(x, labels=[0, None, 0, 1], k=2)
+    # 0:(1,2) -> 1 of 1; 1 has no label; 2:(1,0) -> 1 of 1; 3:(2,1) -> 0 of 1
+    assert found.figures["precision@2"] == pytest.approx(2 / 3)
+    assert found["labels"].tolist() == [0, -1, 0, 1]
+
+
+@pytest.mark.parametrize("kind", ["ivf", "hnsw"])
+@pytest.mark.parametrize("metric", ["l2", "cosine"])
+def test_approximate_indexes_report_their_recall(kind, metric):
+    x = vectors(600, 4)
+    found = finish(x, index=kind, metric=metric, k=5)
+    _, truth = brute_force(x, 5, metric)
+    pairs = zip(found["indices"].tolist(), truth.tolist(), strict=True)
+    share = np.mean([len(set(a) & set(b)) / 5 for a, b in pairs])
+    assert found.figures["recall@5"] == pytest.approx(share, abs=1e-3)
+    assert found.figures["recall@5"] > 0.7
+    assert found.figures["recall measured on"] == 600
+    again = finish(x, index=kind, metric=metric, k=5)
+    assert again.files == found.files
+    assert torch.equal(again["indices"], found["indices"])
+    kinds = {"ivf": faiss.IndexIVFFlat, "hnsw": faiss.IndexHNSWFlat}
+    stored = faiss.deserialize_index(np.frombuffer(found.files["index.faiss"], np.uint8))
+    assert isinstance(stored, kinds[kind])
+
+
+def test_the_index_file_holds_the_vectors_that_were_compared():
+    x = vectors(7)
+    x[3] = np.nan
+    found = finish(x, k=2)
+    index = faiss.deserialize_index(np.frombuffer(found.files["index.faiss"], np.uint8))
+    assert np.array_equal(index.reconstruct_n(0, 6), x[found["rows"].numpy()])
+
+
+def test_wrong_parameters():
+    for name, value in [("k", 0), ("metric", "l3"), ("pool", "sum"), ("thumbnail", 1)]:
+        with pytest.raises(ParameterError, match=name):
+            convviz.explainer("neighbors", **{name: value})
+    with pytest.raises(ParameterError, match="flat, ivf, hnsw"):
+        finish(vectors(5), index="some/run")
+
+
+def test_what_is_needed_is_shared_with_embedding():
+    needs = convviz.explainer("neighbors").needs()
+    assert needs == convviz.explainer("embedding").needs()
+    assert needs == (Features(), Pixels(size=64))
+
+
+# Features and Pixels
+
+
+@pytest.mark.parametrize(
+    ("pool", "by_hand"),
+    [
+        ("avg", lambda a: a.mean((2, 3))),
+        ("max", lambda a: a.amax((2, 3))),
+        ("flatten", lambda a: a.reshape(len(a), -1)),
+    ],
+)
+def test_features_pool_a_layer(pool, by_hand):
+    from convviz.features import pooled
+
+    maps = torch.randn(3, 5, 4, 2, dtype=torch.float64)
+    assert torch.allclose(pooled(maps, pool), by_hand(maps), rtol=0, atol=1e-12)
+    assert torch.equal(pooled(maps[:, :, 0, 0], pool), maps[:, :, 0, 0])
+    tokens = torch.randn(2, 7, 3)
+    expected = {"avg": tokens.mean(1), "max": tokens.amax(1), "flatten": tokens.flatten(1)}
+    assert torch.equal(pooled(tokens, pool), expected[pool])
+    assert pooled(maps.half(), pool).dtype == torch.float32
+
+
+def test_flattened_features_of_different_sizes_are_refused():
+    explainer = Features(pool="flatten")
+    with pytest.raises(ParameterError, match="pool='flatten'"):
+        explainer.merge({"a/vectors": torch.zeros(2, 8)}, {"a/vectors": torch.zeros(1, 6)})
+
+
+def test_pictures_are_means_of_areas():
+    from convviz.features import shrunk
+
+    photo = noise(2, side=16)
+    small = shrunk(photo, 8)
+    blocks = photo.double().view(2, 8, 2, 8, 2, 3).mean((2, 4))
+    assert (small.double() - blocks).abs().max() <= 0.5 + 1e-6
+    large = shrunk(photo, 32)
+    assert torch.equal(large, photo.repeat_interleave(2, 1).repeat_interleave(2, 2))
+
+
+# In a run
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 6, 5, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(6, 3),
+    )  # fmt: skip
+    return convviz.Model(net, preprocess=convviz.Preprocess(resize=16, crop=16), name="tiny")
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def run(model, photos, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return convviz.analyze(model, (photos, [0, 1, 2] * 4), "neighbors", out, k=3)
+
+
+def test_a_run_finds_the_neighbours_of_its_own_features(model, photos, run):
+    with torch.no_grad():
+        x = model.module[:-1](torch.stack([model.preprocess(p) for p in photos]))
+    distances, indices = brute_force(x.numpy(), 3)
+    assert np.array_equal(run["neighbors"].only["indices"].numpy(), indices)
+    assert np.abs(run["neighbors"].values.numpy() - distances).max() < 1e-5
+
+
+def test_an_image_is_looked_up_in_a_run(model, photos, run):
+    found = convviz.explain(model, photos[[5, 0]], "neighbors", index=run.folder, k=4)
+    assert found.values.shape == (2, 4)
+    assert found["indices"][:, 0].tolist() == [5, 0]
+    assert found["pixel_indices"][:, 0].tolist() == [5, 0]
+    assert found.values[:, 0].abs().max() < 1e-4
+    kept = run["neighbors"].only["indices"]
+    assert torch.equal(found["indices"][:, 1:], kept[[5, 0]])
+    assert torch.equal(
+        found["pixel_indices"][:, 1:], run["neighbors"].only["pixel_indices"][[5, 0]]
+    )
+    assert found.layer == run["neighbors"].layer
+    assert len(found.pictures()) == 1
+
+
+@pytest.mark.parametrize("kind", ["ivf", "hnsw"])
+def test_a_run_with_an_approximate_index_is_looked_up(model, photos, tmp_path, kind):
+    out = tmp_path / "run"
+    convviz.analyze(model, photos, "neighbors", out, index=kind, metric="cosine", k=2)
+    found = convviz.open_run(out, model).query(photos[7], k=1)
+    assert found["indices"].tolist() == [[7]]
+    assert float(found.values) < 1e-5
+
+
+def test_query_needs_the_same_model(model, photos, run):
+    assert run.query(photos[3], k=1)["indices"].tolist() == [[3]]
+    opened = convviz.open_run(run.folder)
+    with pytest.raises(ParameterError, match="needs the model"):
+        opened.query(photos[3])
+    assert opened.query(photos[3], k=1, model=model)["indices"].tolist() == [[3]]
+    other = convviz.Model(
+        nn.Sequential(*model.module[:-1], nn.Linear(6, 3)), preprocess=model.preprocess
+    )
+    with pytest.raises(ParameterError, match="other weights"):
+        opened.query(photos[3], model=other)
+
+
+def test_a_query_that_contradicts_the_run_is_refused(model, photos, run):
+    with pytest.raises(ParameterError, match="metric='cosine'"):
+        convviz.explain(model, photos[0], "neighbors", index=run.folder, metric="cosine")
+    with pytest.raises(ParameterError, match="layers that run"):
+        convviz.explain(model, photos[0], "neighbors", index=run.folder, layers=["0"])
+    with pytest.raises(UnknownNameError, match="0/nothing"):
+        convviz.explain(model, photos[0], "neighbors", index=run.folder, layers=["0/nothing"])
+    with pytest.raises(convviz.ConvvizError, match="not a run folder"):
+        convviz.explain(model, photos[0], "neighbors", index=str(run.folder / "results"))
