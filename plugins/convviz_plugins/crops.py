@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,8 +34,7 @@ class Spot:
         item: index of its photo.
         unit: the unit that fires there, with its position.
         value: what the unit answers.
-        inner: its box in model-input pixels (x0, y0, x1, y1).
-        outer: its box in the photo's pixels.
+        box: what the unit sees, in model-input pixels (x0, y0, x1, y1), unclipped.
     """
 
     row: int
@@ -43,8 +42,7 @@ class Spot:
     item: int
     unit: Unit
     value: float
-    inner: Box
-    outer: Box
+    box: Box
 
 
 @dataclass(eq=False)
@@ -66,15 +64,37 @@ class Loaded:
 
     Attributes:
         spot: the patch.
-        photo: the photo that its outer box is in, uint8 `[h, w, 3]`.
-        seen: the part of the photo that the model saw.
+        photo: uint8 `[h, w, 3]`.
         image: the model's input, `[C, H, W]`.
+        affine: maps pixels of the model's input to those of the photo.
     """
 
     spot: Spot
     photo: np.ndarray
-    seen: Box
     image: Tensor
+    affine: tuple[float, ...]
+
+    @property
+    def window(self) -> Box:
+        """What is drawn, in model-input pixels: the box, or all where it is larger than that."""
+        height, width = self.image.shape[1:]
+        x0, y0, x1, y1 = self.spot.box
+        left, right = (0, width) if x1 - x0 > width else (x0, x1)
+        top, bottom = (0, height) if y1 - y0 > height else (y0, y1)
+        return left, top, right, bottom
+
+    @property
+    def seen(self) -> Box:
+        """The part of the image that the unit sees, in model-input pixels."""
+        height, width = self.image.shape[1:]
+        x0, y0, x1, y1 = self.spot.box
+        return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+
+    def in_photo(self, box: Box) -> Box:
+        """Bring a box from model-input pixels to the photo's."""
+        a, b, c, d, e, f = self.affine
+        x0, y0, x1, y1 = box
+        return a * x0 + b * y0 + c, d * x0 + e * y0 + f, a * x1 + b * y1 + c, d * x1 + e * y1 + f
 
 
 def draw(
@@ -89,7 +109,7 @@ def draw(
         shape: rows and patches a row.
         guided: also draw the guided gradient of each unit.
     """
-    height, width = size_of(spots)
+    height, width = size_of(spots, model.input_size)
     blank = np.full((*shape, height, width, 3), BLANK, np.uint8)
     made = Pictures(blank, blank.copy() if guided else None)
     ordered = sorted(spots, key=lambda s: (s.item, s.row, s.rank))
@@ -98,7 +118,8 @@ def draw(
         loaded = list(load(model, items, chunk))
         for one in loaded:
             place = one.spot.row, one.spot.rank
-            made.photos[place] = crop(one.photo, one.spot.outer, height, width, one.seen)
+            window, seen = one.in_photo(one.window), one.in_photo(one.seen)
+            made.photos[place] = crop(one.photo, window, height, width, seen)
         if made.gradients is not None:
             try:
                 _draw_gradients(model, loaded, made.gradients)
@@ -107,12 +128,12 @@ def draw(
     return made
 
 
-def size_of(spots: Sequence[Spot]) -> tuple[int, int]:
-    """Return height and width of the pictures, in the shape of the model-input boxes."""
+def size_of(spots: Sequence[Spot], image: tuple[int, int]) -> tuple[int, int]:
+    """Return height and width of the pictures, in the shape of what is drawn."""
     if not spots:
         return SIDE, SIDE
-    wide = max(s.inner[2] - s.inner[0] for s in spots)
-    high = max(s.inner[3] - s.inner[1] for s in spots)
+    wide = min(image[1], max(s.box[2] - s.box[0] for s in spots))
+    high = min(image[0], max(s.box[3] - s.box[1] for s in spots))
     scale = SIDE / max(wide, high)
     return max(1, round(high * scale)), max(1, round(wide * scale))
 
@@ -122,22 +143,14 @@ def load(model: Model, items: Items, spots: Sequence[Spot]) -> Iterator[Loaded]:
     last: Loaded | None = None
     for spot in spots:
         if last is None or last.spot.item != spot.item:
-            last = _load(model, items, spot)
+            photo = items.load(spot.item)
+            batch = make_batch([photo], model)
+            if not in_photo_pixels(model):
+                photo = batch.pixels[0].numpy()
+            last = Loaded(spot, photo, batch.images[0], batch.items[0].affine)
         else:
-            last = Loaded(spot, last.photo, last.seen, last.image)
+            last = replace(last, spot=spot)
         yield last
-
-
-def _load(model: Model, items: Items, spot: Spot) -> Loaded:
-    photo = items.load(spot.item)
-    batch = make_batch([photo], model)
-    image = batch.images[0]
-    height, width = image.shape[1:]
-    if not in_photo_pixels(model):
-        return Loaded(spot, batch.pixels[0].numpy(), (0, 0, width, height), image)
-    a, b, c, d, e, f = items.affine(spot.item)
-    seen = (c, f, a * width + b * height + c, d * width + e * height + f)
-    return Loaded(spot, photo, seen, image)
 
 
 def in_photo_pixels(model: Model) -> bool:
@@ -152,7 +165,7 @@ def _draw_gradients(model: Model, loaded: Sequence[Loaded], pictures: np.ndarray
         targets = [Target(None, one.spot.unit, str(one.spot.unit), one.spot.value) for one in same]
         gradients = model.gradient(images, targets, rule="guided").cpu().double()
         for one, gradient in zip(same, gradients, strict=True):
-            cut = resized(boxed(gradient, one.spot.inner), height, width)
+            cut = resized(boxed(gradient, one.window), height, width)
             pictures[one.spot.row, one.spot.rank] = as_colours(cut)
 
 

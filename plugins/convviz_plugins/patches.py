@@ -122,7 +122,7 @@ class Patches(DatasetExplainer):
         inner = input_boxes(field, lists["items"], lists["positions"])
         outer = photo_boxes(model, items, lists["items"], inner)
         drawn = strongest(values[:, 0], self.units)
-        spots = spots_of(layer, drawn, lists, inner, outer)
+        spots = spots_of(layer, drawn, lists, inner)
         made = crops.draw(model, items, spots, (len(drawn), self.k), self.guided)
         arrays = {"items": lists["items"], "positions": lists["positions"], "boxes": outer}
         stacks = []
@@ -224,9 +224,7 @@ def strongest(best: Tensor, count: int) -> list[int]:
     return [c for c in order if not torch.isnan(best[c])][:count]
 
 
-def spots_of(
-    layer: str, drawn: list[int], lists: Partial, inner: Tensor, outer: Tensor
-) -> list[Spot]:
+def spots_of(layer: str, drawn: list[int], lists: Partial, boxes: Tensor) -> list[Spot]:
     """List the patches to draw."""
     spots = []
     for row, channel in enumerate(drawn):
@@ -241,8 +239,7 @@ def spots_of(
                     item,
                     Unit(layer, channel, None if y == NOWHERE else (y, x)),
                     float(lists["values"][channel, rank]),
-                    tuple(inner[channel, rank].tolist()),  # type: ignore[arg-type]
-                    tuple(outer[channel, rank].tolist()),  # type: ignore[arg-type]
+                    tuple(boxes[channel, rank].tolist()),  # type: ignore[arg-type]
                 )
             )
     return spots
@@ -267,6 +264,22 @@ def extent(field: ReceptiveField) -> str:
     return "the whole" if field.whole else f"{width} × {height} pixels"
 
 
+def say_field(field: ReceptiveField) -> str:
+    """Say what a patch shows."""
+    if field.whole:
+        return f"A unit of this layer sees the whole image, so each patch is one: {field.reason}."
+    high, wide = field.image
+    if field.size[0] > high or field.size[1] > wide:
+        return (
+            f"Each patch is all that the unit can see there: {extent(field)}, more than the "
+            f"{wide} × {high} of the model's input; grey where it sees nothing."
+        )
+    return (
+        f"Each patch is all that the unit can see there, {extent(field)} of the model's input; "
+        "grey where that overhangs the image."
+    )
+
+
 def notes_of(
     explainer: Patches,
     values: Tensor,
@@ -277,12 +290,7 @@ def notes_of(
     made: crops.Pictures,
 ) -> tuple[str, ...]:
     """Say what the pictures show, and what they leave out."""
-    said = [
-        f"A unit of this layer sees the whole image, so each patch is one: {field.reason}."
-        if field.whole
-        else f"Each patch is all that the unit can see there, {extent(field)} of the model's "
-        "input; grey where that overhangs the image."
-    ]
+    said = [say_field(field)]
     if made.gradients is not None:
         said.append(
             "Guided gradients: which pixels of the patch drive the unit; zero is mid-grey, each "
