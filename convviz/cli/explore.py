@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..parameters import parameters, shown
+from ..parameters import parameters
 from .main import app, command, shared
 from .tables import table
 
@@ -155,6 +155,16 @@ def _plugin_table(rows: Any) -> str:
 
 
 def _layer_table(rows: Sequence[Any]) -> str:
-    records = [asdict(row) for row in rows]
-    header = tuple(records[0]) if records else ("name",)
-    return table(header, [[shown(value) for value in record.values()] for record in records])
+    header = ("layer", "kind", "output", "receptive field", "parameters", "default for")
+    cells = [
+        (
+            row.name,
+            row.kind,
+            "×".join(map(str, row.shape)),
+            row.receptive_field,
+            f"{row.parameters:,}" if row.parameters else "",
+            ", ".join(row.default_for),
+        )
+        for row in rows
+    ]
+    return table(header, cells, right=[4])
