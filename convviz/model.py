@@ -94,7 +94,7 @@ class Model:
         self._device = torch.device("cpu" if device == "auto" else device)
         self._calls: dict[tuple[int, ...], tuple[Call, ...]] = {}
         self._seen: tuple[int, ...] | None = None
-        self._hash: tuple[object, str] | None = None
+        self._hash: str | None = None
         self._warned = False
         self._depth = 0
         self._lock = RLock()
@@ -103,7 +103,8 @@ class Model:
         return f"Model({self.name}, {self.device}, {str(self.dtype).removeprefix('torch.')})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_lock"} | {"_depth": 0}
+        kept = {k: v for k, v in self.__dict__.items() if k != "_lock"}
+        return kept | {"_depth": 0, "_hash": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=RLock())
@@ -145,6 +146,8 @@ class Model:
                 yield
             finally:
                 self._depth -= 1
+                if not self._depth:
+                    self._hash = None
 
     def forward(self, images: Tensor, layers: Sequence[str] = ()) -> Forward:
         """Run the network without gradients, keeping copies of the outputs of some layers.
@@ -365,7 +368,8 @@ class Model:
             for name, value in sorted(self.module.state_dict().items())
             if isinstance(value, Tensor)
         }
-        version = [(name, value.data_ptr(), value._version) for name, value in state.items()]
-        if self._hash is None or self._hash[0] != version:
-            self._hash = (version, digest(state))
-        return self._hash[1]
+        if self._depth == 0:
+            return digest(state)
+        if self._hash is None:  # in a session the weights stay as they are
+            self._hash = digest(state)
+        return self._hash
