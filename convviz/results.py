@@ -51,6 +51,7 @@ class Heatmap(Result):
 
     `values` is `[N, H, W]`, `[N, K, H, W]` for K targets (`panels` names them), or
     `[N, C, H, W]` with `colour=True` (C is the model's input channels, drawn as colours).
+    An array "baseline" `[N, K]`, where present, is named beside the K maps.
 
     Attributes:
         signed: zero is the neutral middle (diverging colours).
@@ -165,7 +166,8 @@ class Mask(Result):
     """A segmentation, bool `values [N, H, W]`.
 
     Arrays drawn where present: "boxes" `[N, 4]` (x0, y0, x1, y1, half-open), "seeds"
-    `[N, H, W]` (0 background, 1 foreground, 2 probably background, 3 probably foreground).
+    `[N, H, W]` (0 background, 1 foreground, 2 probably background, 3 probably foreground),
+    "reference" bool `[N, H, W]` (the true masks) and "iou" `[N]` (the overlap with them).
     """
 
     kind: ClassVar[str] = "mask"

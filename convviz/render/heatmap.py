@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 _OPACITY, _EVEN = 0.85, 0.6
+_HIDDEN = 0.15
+"""A panel whose range is a smaller share than this of the common one would look empty."""
+
 _CLASSES_SHOWN = 12
 _USUAL, _OTHER = "#d0d5dd", "#475467"
 
@@ -88,24 +91,30 @@ def _single(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
 
 
 def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) -> Drawn:
-    """Draw the photo and one panel a target, all on one scale."""
-    scale = scale_of(np.stack(maps), result.signed)
+    """Draw the photo and one panel a target: on one scale, unless that hides a panel."""
+    from matplotlib.cm import ScalarMappable
+
+    joint, own = scale_of(np.stack(maps), result.signed), [scale_of(m, result.signed) for m in maps]
+    apart = min(scale.high for scale in own) < _HIDDEN * joint.high
+    scales = own if apart else [joint] * len(maps)
     shape = maps[0].shape if photo is None else photo.shape
     figure, axes, bar = panel_row(len(maps) + (photo is not None), shape, bar=True)
     if photo is not None:
         _show_photo(axes[0], photo, result)
     panels = axes if photo is None else axes[1:]
-    for k, (ax, values) in enumerate(zip(panels, maps, strict=True)):
-        panel_title(ax, _panel_name(result, index, k), 44)
+    for k, (ax, values, scale) in enumerate(zip(panels, maps, scales, strict=True)):
+        name = _panel_name(result, index, k)
+        panel_title(ax, f"{name}, to {number(scale.high)}" if apart else name, 52)
         if photo is None:
             _show_map(ax, values, scale, shape)
         else:
             _show_over(ax, values, photo, scale, result)
-    from matplotlib.cm import ScalarMappable
-
-    key = ScalarMappable(scale.norm, scale.cmap)
-    colour_bar(figure, key, None, result.unit, scale.extend, into=bar)
-    return figure, [sentence(scale.note)]
+    key = Scale(-1.0 if result.signed else 0.0, 1.0, result.signed) if apart else joint
+    label = f"{result.unit}, share of the panel's range" if apart else result.unit
+    mappable = ScalarMappable(key.norm, key.cmap)
+    colour_bar(figure, mappable, None, label, key.extend, into=bar)
+    said = "Each panel has its own range, named above it." if apart else sentence(joint.note)
+    return figure, [said]
 
 
 def _colour(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:

@@ -68,19 +68,13 @@ def _parse_json_list(given: Any) -> Any:
 
 
 def _parse_targets(given: Any) -> Any:
-    """Bring one or several targets to a tuple; a saved unit comes back as a Unit."""
+    """Bring one target or several to a tuple; a text may hold a JSON list."""
     if isinstance(given, str) and given.strip().startswith("["):
         given = json.loads(given)
-    if given is None or isinstance(given, str | int | Unit):
-        given = (given,)
-    return tuple(_unit(t) if isinstance(t, Mapping) else t for t in given)
+    return (given,) if given is None or isinstance(given, str | int | Unit) else tuple(given)
 
 
-def _unit(saved: Mapping[str, Any]) -> Unit:
-    position = saved.get("position")
-    return Unit(saved["layer"], saved["channel"], tuple(position) if position else None)
-
-
+Spec = int | str | Unit | None
 Pair = Annotated[
     PositiveInt | tuple[PositiveInt, PositiveInt],
     BeforeValidator(_parse_json_list),
@@ -135,8 +129,12 @@ class Occlusion(Explainer):
     preset: Literal["captum", "xplique", "zeiler"] | None = Field(
         None, description="Settings of a peer; parameters that are given win over it."
     )
-    targets: Annotated[tuple[Any, ...], BeforeValidator(_parse_targets)] = Field(
-        (), description="Several targets for the same windows; the results get an axis for them."
+    targets: Annotated[tuple[Spec | tuple[Spec, ...], ...], BeforeValidator(_parse_targets)] = (
+        Field(
+            (),
+            description="Several targets for the same windows, as a list; the results get an axis "
+            "for them. Each is a class, a unit, or a list with one an image.",
+        )
     )
     batch_size: PositiveInt | None = Field(
         None, description="Covered copies a forward pass; chosen by the image's size if not given."
