@@ -155,7 +155,7 @@ def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
         "Look.",
         "tiny net 0123456789ab",
         "cat.png · dog (2.50)",
-        "How to read it. The brighter a place, the larger the value.",
+        "How to read it. The brighter, the more. What is shown: value.",
         "KL divergence 1.235",
         "Not a proof.",
         "channels max",
@@ -165,13 +165,22 @@ def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
         assert words in text
 
 
-def test_several_pictures_of_a_leaf_have_their_captions(leaf, tmp_path):
-    leaf("a/occlusion")
-    assert not Page(write_report(tmp_path)).all("figcaption")
+def test_captions_appear_where_they_tell_pictures_apart(leaf, tmp_path):
     leaf("a/occlusion", pictures=("one", "two"))
+    assert not Page(write_report(tmp_path)).all("figcaption")
+    document = tmp_path / "a/occlusion/explanation.json"
+    document.write_text(document.read_text().replace("Warm is good.", "Cold is bad.", 1))
     page = Page(write_report(tmp_path))
     assert len(page.all("figcaption")) == 2
-    assert page.text.count("Warm is good.") == 2
+    assert page.text.count("Warm is good.") == page.text.count("Cold is bad.") == 1
+
+
+def test_notes_that_all_leaves_share_are_said_once(leaf, tmp_path):
+    for folder, own in (("a", "Only here."), ("b", "Only there.")):
+        result = convviz.Heatmap(torch.zeros(1, 3, 4), notes=("For all.", own))
+        leaf(f"{folder}/occlusion", result=result)
+    text = Page(write_report(tmp_path)).text
+    assert [text.count(note) for note in ("For all.", "Only here.", "Only there.")] == [1, 1, 1]
 
 
 RESULTS = {

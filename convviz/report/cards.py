@@ -78,6 +78,11 @@ class Shown:
     undrawn: str
 
     @property
+    def captioned(self) -> bool:
+        """Whether its pictures need captions to be told apart."""
+        return len({shot.caption for shot in self.shots}) > 1
+
+    @property
     def heading(self) -> str:
         """What tells this leaf from the others of its card."""
         return " · ".join(part for part in (self.subject, self.layer, self.targets) if part)
@@ -104,6 +109,12 @@ class Card:
     reading: str
     shown: tuple[Shown, ...]
     versions: Mapping[str, str]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes that all its leaf folders share."""
+        first, *rest = (one.notes for one in self.shown)
+        return tuple(note for note in first if all(note in notes for notes in rest))
 
     @property
     def small(self) -> bool:

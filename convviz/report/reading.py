@@ -25,12 +25,12 @@ def _heatmap(result: Fields, arrays: Fields) -> str:
         return f"The colour at each place names the {unit}; the legend says which is which."
     if result["colour"]:
         return (
-            f"Every pixel has a {unit} for each colour channel: mid-grey is zero, "
-            "and a colour says which channels pull up and which pull down."
+            f"Every pixel has one value for each colour channel ({unit}): mid-grey is zero, and "
+            "a tint says which channels pull up and which pull down."
         )
     if result["signed"]:
-        return f"Red: the {unit} is above zero. Blue: it is below. White: nothing happens here."
-    return f"The brighter a place, the larger the {unit}."
+        return f"Red: the {unit} is above zero; blue: it is below; white: it is zero."
+    return f"The brighter, the more. What is shown: {unit}."
 
 
 def _mask(result: Fields, arrays: Fields) -> str:

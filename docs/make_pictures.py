@@ -1,0 +1,61 @@
+"""Renews the pictures of the documentation from the results of `convviz demo`.
+
+    python docs/make_pictures.py [DEMO]
+
+DEMO is a folder that the demo wrote; without it the demo is run in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from convviz_plugins.demo import run_demo
+
+HOME = Path(__file__).parent / "pictures"
+WIDTH = 1000
+SOURCES = {
+    "filters": "*digit*/filters/*/picture*.png",
+    "activations": "chelsea/activations/*/picture*.png",
+    "neighbors": "digits/results/neighbors/*/neighbors.png",
+    "embedding": "digits/results/embedding/*/scatter.png",
+    "embedding_grid": "digits/results/embedding/*/grid.png",
+    "patches": "digits/results/patches/*/picture*.png",
+    "occlusion": "coffee/occlusion/picture.png",
+    "saliency": "chelsea/saliency/picture.png",
+    "grabcut": "coffee/grabcut/picture.png",
+    "guided_backprop": "coffee/guided_backprop/picture.png",
+}
+"""Picture -> where it is in the demo's folder; the last match is taken."""
+
+
+def main(arguments: list[str]) -> None:
+    """Write all pictures, small enough to be kept with the sources."""
+    with tempfile.TemporaryDirectory() as temporary:
+        demo = Path(arguments[0]) if arguments else Path(temporary) / "demo"
+        if not arguments:
+            run_demo(demo)
+        HOME.mkdir(exist_ok=True)
+        for name, pattern in SOURCES.items():
+            found = sorted(demo.glob(pattern))
+            if not found:
+                raise SystemExit(f"{demo} has no {pattern}")
+            shrink(found[-1], HOME / f"{name}.png")
+
+
+def shrink(source: Path, out: Path) -> None:
+    """Write a picture in at most WIDTH pixels of width and 256 colours."""
+    with Image.open(source) as image:
+        picture = image.convert("RGB")
+    if picture.width > WIDTH:
+        height = round(picture.height * WIDTH / picture.width)
+        picture = picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
+    picture.quantize(256).save(out, optimize=True)
+    print(f"{out.name}: {picture.width} x {picture.height}, {out.stat().st_size // 1024} kB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
