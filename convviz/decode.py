@@ -16,7 +16,8 @@ from .errors import ImageError
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 89_000_000
+"""A quarter of a gigabyte as RGB; just below where Pillow begins to warn."""
 MAX_BYTES = 1 << 30
 
 Colour = tuple[int, int, int]
@@ -45,7 +46,9 @@ _BROKEN = (
     AttributeError,
     struct.error,
     zlib.error,
+    Warning,  # where the user made warnings errors
 )
+_BEYOND_PILLOW = "more pixels than PIL.Image.MAX_IMAGE_PIXELS allows"
 
 
 def load_image(
@@ -101,6 +104,8 @@ def to_rgb(
         raise
     except _BROKEN as error:
         raise ImageError(f"{name}: damaged or cut short ({_reason(error)})") from error
+    except _beyond_pillow() as error:
+        raise ImageError(f"{name}: {_BEYOND_PILLOW} ({_reason(error)})") from error
 
 
 def _open_file(path: str | os.PathLike[str], name: str, max_bytes: int) -> IO[bytes]:
@@ -139,14 +144,19 @@ def _open_image(file: IO[bytes], name: str) -> PILImage:
         try:
             module = importlib.import_module(f"PIL.{plugin}ImagePlugin")
             image: PILImage = getattr(module, f"{plugin}ImageFile")(file)
-        except (*_BROKEN, Warning) as error:
+        except _BROKEN as error:
             raise ImageError(f"{name}: not a readable {kind} file ({_reason(error)})") from error
-        except Exception as error:
-            if type(error).__name__ == "DecompressionBombError":
-                raise ImageError(f"{name}: too many pixels ({error})") from error
-            raise
+        except _beyond_pillow() as error:
+            raise ImageError(f"{name}: {_BEYOND_PILLOW} ({_reason(error)})") from error
         return image
     raise ImageError(f"{name}: not an image of a known format ({ALLOWED})")
+
+
+def _beyond_pillow() -> type[Exception]:
+    """Return what some of Pillow's decoders raise, on their own, for large images."""
+    from PIL.Image import DecompressionBombError
+
+    return DecompressionBombError
 
 
 def _pixels(image: PILImage, name: str, background: Colour) -> np.ndarray:
