@@ -442,6 +442,10 @@ def test_a_single_layer_is_had_directly(model, tmp_path):
     assert torch.equal(run["spy"].values, run["spy"]["1"].values)
     assert run["spy"].layer == "1"
     two = convviz.analyze(model, photos(2), Spy(), tmp_path / "two")
+    assert [(name, one.layer) for name, one in two["spy"].items()] == [("0", "0"), ("1", "1")]
+    assert list(two["spy"]) == list(two["spy"].keys()) == ["0", "1"]
+    assert "spy" in two
+    assert "2" not in two["spy"]
     with pytest.raises(ConvvizError, match="choose one: 0, 1"):
         _ = two["spy"].values
     with pytest.raises(AttributeError):

@@ -22,7 +22,7 @@ class Layers:
     """The results of one explainer: layer -> Explanation, loaded when asked for.
 
     Where there is a single layer, what an Explanation has (`values`, `show()`, …) is had
-    directly. Iterating gives the layers.
+    directly. Iterating gives the layers, `items()` the layers with their explanations.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,6 +45,14 @@ class Layers:
 
     def __contains__(self, layer: object) -> bool:
         return layer in self._names
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the layers."""
+        return self._names
+
+    def items(self) -> Iterator[tuple[str, Explanation]]:
+        """Yield each layer with its explanation, loading them one by one."""
+        return ((layer, self[layer]) for layer in self._names)
 
     @property
     def only(self) -> Explanation:
@@ -84,7 +92,7 @@ class Run:
     def explainers(self) -> tuple[str, ...]:
         """The explainers that have results."""
         results = self.folder / RESULTS
-        return tuple(sorted(p.name for p in results.iterdir() if p.is_dir()))
+        return tuple(sorted(layer_name(p.name) for p in results.iterdir() if p.is_dir()))
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
@@ -132,7 +140,7 @@ class Run:
         if name not in self.explainers:
             raise UnknownNameError("explainer of this run", name, self.explainers)
         if name not in self._results:
-            self._results[name] = Layers(self.folder / RESULTS / name)
+            self._results[name] = Layers(self.folder / RESULTS / folder_name(name))
         return self._results[name]
 
     def __iter__(self) -> Iterator[str]:

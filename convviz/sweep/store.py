@@ -68,7 +68,7 @@ def write_run(
     try:
         for name, layers in outcome.explanations.items():
             for layer, explanation in layers.items():
-                explanation.save(new / RESULTS / name / folder_name(layer))
+                explanation.save(new / RESULTS / folder_name(name) / folder_name(layer))
         (new / RESULTS).mkdir(exist_ok=True)
         write_items(new / ITEMS, items)
         write_skipped(new / SKIPPED, skipped)
