@@ -101,7 +101,7 @@ def notes(values: Tensor, facts: dict[str, Tensor]) -> tuple[str, ...]:
     if below := float((values < 0).double().mean()):
         said.append(f"{below:.0%} of the values are below zero; they are drawn black, like zero.")
     if bad := int((~torch.isfinite(values)).sum()):
-        said.append(f"{bad} values are NaN or infinite.")
+        said.append(f"Values that are NaN or infinite: {bad}.")
     return tuple(said)
 
 

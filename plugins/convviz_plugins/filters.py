@@ -119,7 +119,7 @@ class Filters(Explainer):
                 + ("" if self.fold_bn else " A batch norm can scale them up again: see fold_bn.")
             )
         if bad := int((~torch.isfinite(values)).flatten(1).any(1).sum()):
-            notes.append(f"{bad} filters hold NaN or infinite weights.")
+            notes.append(f"Filters with NaN or infinite weights: {bad}.")
         return tuple(notes)
 
 

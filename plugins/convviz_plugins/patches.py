@@ -306,7 +306,7 @@ def notes_of(
     if count * explainer.per_image < explainer.k:
         said.append(f"{count} images are too few for {explainer.k} patches a unit.")
     if bad:
-        said.append(f"{bad} NaN or infinite values were left out.")
+        said.append(f"NaN or infinite values, left out: {bad}.")
     return tuple(said)
 
 
