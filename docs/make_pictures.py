@@ -16,7 +16,7 @@ from PIL import Image
 from convviz_plugins.demo import run_demo
 
 HOME = Path(__file__).parent / "pictures"
-WIDTH = 1000
+WIDTH = 800
 SOURCES = {
     "filters": "*digit*/filters/*/picture*.png",
     "activations": "chelsea/activations/*/picture*.png",
