@@ -13,6 +13,7 @@ from torch import nn
 from convviz import Model, ModelError, ParameterError, Preprocess, UnknownNameError
 
 FIELDS = ("resize", "crop", "interpolation", "mean", "std", "channels")
+_NEUTRAL = {"resize": None, "crop": None, "mean": (0.0,), "std": (1.0,)}
 COMMON = ("labels", "device", "dtype", "output", "preprocess", *FIELDS)
 
 
@@ -111,7 +112,7 @@ def _preprocess(options: Mapping[str, Any], default: Any) -> Any:
     if not fields:
         return base
     if base is None:
-        return Preprocess.from_dict({"resize": None, "crop": None, **fields})
+        return Preprocess.from_dict({**_NEUTRAL, **fields})
     if not isinstance(base, Preprocess):
         raise ParameterError(f"{', '.join(fields)}: the preprocess has no such fields to set")
     if fields.get("channels", base.channels) != base.channels:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from convviz import Model, Preprocess, hookimpl
@@ -76,7 +77,8 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     if source:
         return None
     _options.check(options)
-    module = DigitNet()
+    with torch.random.fork_rng(devices=[]):
+        module = DigitNet()
     _checkpoint.load_into(module, _checkpoint.read(WEIGHTS), "demo-digits")
     return _options.make_model(
         module,
@@ -93,5 +95,5 @@ def metadata() -> dict[str, Any]:
     from safetensors import safe_open
 
     with safe_open(WEIGHTS, "pt") as file:
-        text: dict[str, str] = file.metadata()
-    return {name: json.loads(value) for name, value in text.items()}
+        facts: dict[str, Any] = json.loads(file.metadata()["convviz"])
+    return facts

@@ -57,7 +57,7 @@ def build(name: str, *, classes: int | None = None, seed: int = 0) -> nn.Module:
     import torch
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # not the GPUs'
         arguments = {} if classes is None else {"num_classes": classes}
         module: nn.Module = _timm(name).create_model(name, pretrained=False, **arguments)
     return module

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from convviz import Model, Preprocess, UnknownNameError, hookimpl
 
@@ -56,9 +56,14 @@ def check_name(name: str) -> str:
     return name
 
 
-def output_of(name: str) -> str | None:
-    """Return where the scores are in what the network returns."""
-    return "out" if name in _segmentation() else None
+def output_of(name: str) -> Callable[[Any], Tensor] | None:
+    """Return what picks the scores out of what the network returns."""
+    return mean_of_maps if name in _segmentation() else None
+
+
+def mean_of_maps(output: Mapping[str, Tensor]) -> Tensor:
+    """Score a class by the mean of its map, `{"out": [N, classes, H, W]}` -> `[N, classes]`."""
+    return output["out"].mean((2, 3))
 
 
 def find_weights(name: str, given: Any) -> Any:
@@ -97,7 +102,7 @@ def build(
     if name in _segmentation():
         arguments["weights_backbone"] = None
     with torch.random.fork_rng(devices=[]), _read_safely(name, weights):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # not the GPUs'
         module: nn.Module = get_model(name, weights=weights, **arguments)
     return module
 
