@@ -289,3 +289,14 @@ def test_full_and_empty_masks_are_drawn(fill):
     mask = convviz.Mask(torch.full((1, 20, 20), fill), arrays={"boxes": torch.zeros(1, 4)})
     for where in (scene((20, 20)), Scene()):
         assert pixels(mask, where).std() > 1
+
+
+def test_hatching_shows_through_the_photo_too():
+    heat = torch.zeros(1, 2, 100, 100)
+    heat[0, 0, 0, 0] = 1
+    whole = pixels(convviz.Heatmap(heat, signed=True), scene((100, 100)))
+    heat[0, 1, 50:] = float("nan")
+    half = pixels(convviz.Heatmap(heat, signed=True), scene((100, 100)))
+    panel = np.s_[250:400, -500:-200]  # inside the lower half of the last panel
+    assert whole[panel].std() < 1
+    assert half[panel].std() > 5

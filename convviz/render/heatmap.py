@@ -204,7 +204,10 @@ def _show_over(
     opacity = _OPACITY * scale.strength(values) ** 0.7
     if result.window is not None and not scale.signed:
         opacity = np.full(values.shape, _EVEN)
-    show_pixels(ax, laid_over(grey(photo), scale.colours(values), opacity))
+    _hatch(ax, values)
+    painted = laid_over(grey(photo), scale.colours(values), opacity)
+    seen = np.where(np.isnan(values), 0.6, 1.0)[..., None]  # the hatching shows through
+    show_pixels(ax, np.concatenate([painted, seen], axis=2))
 
 
 def _hatch(ax: Axes, values: np.ndarray) -> None:
