@@ -19,6 +19,7 @@ PHOTOS = {
 }
 """Photos inside the packages of the `demo` extra: name -> (package, file)."""
 
+DIGITS = "demo-digits"
 ONE_IMAGE = ("occlusion", "saliency", "guided_backprop", "grabcut", "activations")
 DATA_SET = ("patches", "neighbors", "embedding")
 ORDER = ("filters", "activations", "patches", "neighbors", "embedding", *ONE_IMAGE[:4])
@@ -127,4 +128,4 @@ def _explain_photo(out: Path, model: Any, name: str) -> None:
 def _analyze_digits(out: Path, model: Any) -> None:
     from convviz import analyze
 
-    analyze(model, "demo-digits", list(DATA_SET), out / "digits")
+    analyze(model, DIGITS, list(DATA_SET), out / "digits")

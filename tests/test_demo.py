@@ -1,0 +1,77 @@
+"""`convviz demo`, on fewer photos and digits."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import pytest
+
+import convviz
+from convviz.cli.main import run
+from convviz_plugins import demo
+
+NINE = {
+    *("filters", "activations", "patches", "neighbors", "embedding"),
+    *("occlusion", "saliency", "guided_backprop", "grabcut"),
+}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Make the demo short."""
+    monkeypatch.setattr(demo, "PHOTOS", {"coffee": demo.PHOTOS["coffee"]})
+    monkeypatch.setattr(demo, "DIGITS", "demo-digits:?limit=60")
+    quick = {"occlusion": {"stride": 96}, "activations": demo.PARAMETERS["activations"]}
+    monkeypatch.setattr(demo, "PARAMETERS", quick)
+
+
+def leaves(folder):
+    documents = [json.loads(p.read_text("utf-8")) for p in folder.rglob("explanation.json")]
+    return {d["explainer"]["name"]: d for d in documents}
+
+
+def test_the_demo_shows_all_nine_and_says_where(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["demo"]) == 0
+    out = tmp_path / "convviz-demo"
+    found = leaves(out)
+    assert set(found) == NINE == {*demo.ONE_IMAGE, *demo.DATA_SET, "filters"}
+    assert all(document["pictures"] for document in found.values())
+    assert found["saliency"]["target"][0]["label"] == "espresso"
+    page = (out / "index.html").read_text("utf-8")
+    ids = [f'id="{name.replace("_", "-")}"' for name in demo.ORDER]
+    assert [i for i in ids if i in page] == ids
+    assert str(out / "index.html") in capsys.readouterr().out
+    assert convviz.open_run(out / "digits")["neighbors"].values.shape == (60, 8)
+
+
+def test_an_interrupt_leaves_what_is_done_with_a_page(small, tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "_explain_photo", interrupted)
+    assert run(["demo", "--out", str(tmp_path / "out")]) == 130
+    assert set(leaves(tmp_path / "out")) == {"filters"}
+    assert 'id="filters"' in (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "what was done by then" in capsys.readouterr().err
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path):
+    new, empty, used = tmp_path / "new", tmp_path / "empty", tmp_path / "used"
+    empty.mkdir()
+    used.mkdir()
+    (used / "mine.txt").write_text("mine")
+    (tmp_path / "used-2").write_text("a file")
+    assert demo.free_folder(new) == new
+    assert demo.free_folder(empty) == empty
+    assert demo.free_folder(used) == tmp_path / "used-3"
+    assert (used / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", demo.PHOTOS)
+def test_the_photos_come_with_their_packages(name):
+    package, inside = demo.PHOTOS[name]
+    photo = files(package).joinpath(inside)
+    assert photo.is_file()
+    assert convviz.load_image(str(photo)).shape[2] == 3
