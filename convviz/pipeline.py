@@ -23,6 +23,7 @@ from .provenance import (
     read_layers,
     versions,
 )
+from .report import write_report
 from .results import Result
 from .sweep.engines import engine_of
 from .sweep.finish import Outcome, finish, swept
@@ -182,6 +183,9 @@ def _kept(folder: Path, model: Model, plan: Plan, shards: list[Shard], outcome: 
     items = [item for shard in shards for item in shard.items]
     skipped = [one for shard in shards for one in shard.skipped]
     write_run(folder, plan.record, items, skipped, outcome)
+    seen = f"{len(items)} images, seen by {model.name}"
+    left_out = f"; {len(skipped)} could not be used, see skipped.parquet" if skipped else ""
+    write_report(folder, title=plan.record["dataset"]["name"], intro=f"{seen}{left_out}.")
     if errors:
         errors[0].add_note(f"the results of the other explainers are in {folder}")
         raise errors[0]

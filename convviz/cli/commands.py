@@ -124,6 +124,7 @@ def analyze(
     explainers = _explainers(explainer, parameter)
     with show_progress():
         from ..pipeline import analyze as sweep
+        from ..report import page_path
         from ..sources import load_model, open_dataset
 
         items = open_dataset(dataset)
@@ -138,6 +139,7 @@ def analyze(
             print(f"  {name} {layer}".rstrip())
             if verbose:
                 print(explanation.describe())
+    print(f"overview: {page_path(out)}")
 
 
 def _explainers(names: Sequence[str] | None, assignments: Sequence[str] | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .cards import Card, Problem, Shown, collect
 
-__all__ = ["Card", "Problem", "Shown", "collect", "write_report"]
+__all__ = ["Card", "Problem", "Shown", "collect", "page_path", "write_report"]
 
 GENERATOR = "convviz report"
 PAGE_NAME = "index.html"
@@ -38,7 +38,7 @@ def write_report(
     root = Path(folder)
     cards, problems = collect(root, order)
     text = fill(title or root.resolve().name, intro, cards, problems)
-    page = _page_path(root)
+    page = page_path(root)
     pending = page.with_name(f".{page.name}.new")
     # A lone surrogate (of a file name that is not UTF-8) has no other way into a page.
     pending.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
@@ -46,7 +46,8 @@ def write_report(
     return page
 
 
-def _page_path(root: Path) -> Path:
+def page_path(root: Path) -> Path:
+    """Return where the page of a folder is, or would be written."""
     page = root / PAGE_NAME
     if page.exists() and GENERATOR not in page.read_text("utf-8", "replace")[:2000]:
         return root / OTHER_NAME
