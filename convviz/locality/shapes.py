@@ -16,7 +16,7 @@ from .rules import Axes, Call, Edge, Local, rule, same, shape
 def permute(call: Call) -> Local | None:
     """Axes in another order."""
     rank = len(call.shape)
-    order = [d % rank for d in call["dims"]]
+    order = _several(call["dims"], rank)
     return call.moved(order.index)
 
 
@@ -25,7 +25,22 @@ def transpose(call: Call) -> Local | None:
     """Two axes exchanged."""
     rank = len(call.shape)
     a, b = (d % rank for d in list(call.arguments.values())[1:3])
-    return call.moved({a: b, b: a}.get)
+    return call.moved(lambda axis: {a: b, b: a}.get(axis, axis))
+
+
+@rule("movedim", "moveaxis")
+def movedim(call: Call) -> Local | None:
+    """Some axes moved, the others staying in order."""
+    rank = len(call.shape)
+    moves = [_several(call[name], rank) for name in ("source", "destination")]
+    order = [d for d in range(rank) if d not in moves[0]]
+    for to, axis in sorted(zip(moves[1], moves[0], strict=True)):
+        order.insert(to, axis)
+    return call.moved(order.index)
+
+
+def _several(dims: Any, rank: int) -> list[int]:
+    return [d % rank for d in ([dims] if isinstance(dims, int) else dims)]
 
 
 @rule("unsqueeze")
@@ -43,8 +58,8 @@ def squeeze(call: Call) -> Local | None:
         return None
     sizes = shape(source)
     dims = call.get("dim")
-    asked = range(len(sizes)) if dims is None else [dims] if isinstance(dims, int) else dims
-    gone = [d % len(sizes) for d in asked if sizes[d] == 1]
+    asked = range(len(sizes)) if dims is None else _several(dims, len(sizes))
+    gone = [d for d in asked if sizes[d] == 1]
     return _without(call, gone)
 
 

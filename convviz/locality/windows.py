@@ -156,26 +156,28 @@ def _taps(call: Call, index: int, before: int, after: int) -> AxisMap:
     The operator is linear and separable, and the dtype is the graph's own, so that weights
     which round to zero there count as such.
     """
-    basis = torch.eye(before, dtype=call.node.meta["val"].dtype)[:, None, :, None]
+    dtype: torch.dtype = call.node.meta["val"].dtype
+    basis = torch.eye(before, dtype=dtype if dtype.itemsize > 2 else torch.float32)
+    # The other axis has two positions: with one, torch's antialiased kernels go wrong.
+    pictures = torch.stack([basis, basis], 2 - index)[:, None]
     arguments = {**call.arguments, **_one_axis(call, index, after)}
-    first = next(iter(arguments))
-    arguments[first] = basis if basis.dtype.itemsize > 2 else basis.float()
+    arguments[next(iter(arguments))] = pictures
     target: Any = call.node.target
-    reads = target(**arguments)[:, 0, :, 0] != 0
+    reads = target(**arguments)[:, 0].select(2 - index, 0) != 0
     spans = [torch.nonzero(reads[:, o])[:, 0].tolist() for o in range(after)]
     return Lookup(before, after, tuple(s[0] for s in spans), tuple(s[-1] + 1 for s in spans))
 
 
 def _one_axis(call: Call, index: int, after: int) -> dict[str, Any]:
-    """Return a resampling call's sizes and scales for an image one pixel wide."""
+    """Return a resampling call's sizes and scales for an image whose other axis stays."""
     found: dict[str, Any] = {}
     if call.get("output_size") is not None:
-        found["output_size"] = [after, 1]
+        found["output_size"] = [2, after] if index else [after, 2]
     if call.get("scale_factors") is not None:
-        found["scale_factors"] = [call["scale_factors"][index], 1.0]
+        scale = call["scale_factors"][index]
+        found["scale_factors"] = [1.0, scale] if index else [scale, 1.0]
     if "scales_h" in call.arguments:
-        found["scales_h"] = call["scales_w" if index else "scales_h"]
-        found["scales_w"] = None
+        found["scales_w" if not index else "scales_h"] = None
     return found
 
 
