@@ -40,24 +40,30 @@ class Mosaic:
 
 
 def lay_out(
-    tiles: np.ndarray, columns: int, gap: float = 0.08, headroom: float = 0.0, pixels: int = 72
+    tiles: np.ndarray,
+    columns: int,
+    gap: float = 0.08,
+    headroom: float = 0.0,
+    pixels: int = 72,
+    between: float = 1.0,
 ) -> Mosaic:
     """Lay tiles `[T, h, w, 3]` out in rows.
 
     Args:
         tiles: colours, floats 0 to 1.
         columns: tiles a row.
-        gap: white between tiles, as a share of a tile's width.
-        headroom: white above each tile for its caption, as a share of a tile's width.
+        gap: space between tiles, as a share of a tile's width.
+        headroom: space above each tile for its caption, as a share of a tile's width.
         pixels: about how many pixels a small tile is enlarged to, each staying a square.
+        between: the grey between tiles, 0 to 1.
     """
     times = max(1, round(pixels / max(tiles.shape[1:3])))
     tiles = tiles.repeat(times, axis=1).repeat(times, axis=2)
     count, high, wide = tiles.shape[:3]
-    between, above = max(1, round(gap * wide)), round(headroom * wide)
+    space, above = max(1, round(gap * wide)), round(headroom * wide)
     rows = math.ceil(count / columns)
-    step_x, step_y = wide + between, high + above + between
-    canvas = np.ones((rows * step_y - between, columns * step_x - between, 3))
+    step_x, step_y = wide + space, high + above + space
+    canvas = np.full((rows * step_y - space, columns * step_x - space, 3), between)
     corners = []
     for i, tile in enumerate(tiles):
         x, y = i % columns * step_x, i // columns * step_y + above

@@ -227,12 +227,16 @@ def colour_bar(
     label: str = "",
     extend: str = "neither",
     into: Axes | None = None,
+    aspect: float = 24,
 ) -> Colorbar:
-    """Draw a colour bar with the unit as its label: at the right of the axes, or `into` one."""
+    """Draw a colour bar with the unit as its label: at the right of the axes, or `into` one.
+
+    `aspect` is its height over its width at the right of axes; tall ones take a larger one.
+    """
     if into is not None:
         bar = figure.colorbar(image, cax=into, extend=extend)
     else:
-        bar = figure.colorbar(image, ax=axes, extend=extend, fraction=0.05, pad=0.02, aspect=24)
+        bar = figure.colorbar(image, ax=axes, extend=extend, fraction=0.05, pad=0.02, aspect=aspect)
     bar.set_label(readable(label, 60))
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, width=0.6)

@@ -147,5 +147,5 @@ def _overlay(photo: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _bar(figure: Any, axes: Any, scale: Scale, unit: str, inches: float) -> None:
     from matplotlib.cm import ScalarMappable
 
-    bar = colour_bar(figure, ScalarMappable(scale.norm, "gray"), axes, unit, scale.extend)
-    slim(bar, inches)
+    mapped = ScalarMappable(scale.norm, "gray")
+    colour_bar(figure, mapped, axes, unit, scale.extend, aspect=slim(inches))

@@ -73,7 +73,9 @@ def _block(stacks: Sequence[np.ndarray], place: int, tile: int, drawn: int) -> n
     for pictures in stacks:
         row = place if len(pictures) == drawn else tile
         shown = pictures[row] / 255
-        parts.append(lay_out(shown, square(len(shown), 12), gap=0.05, pixels=1).pixels)
+        parts.append(
+            lay_out(shown, square(len(shown), 12), gap=0.03, pixels=1, between=0.82).pixels
+        )
     tall = max(p.shape[0] for p in parts)
     space = np.ones((tall, max(2, parts[0].shape[1] // 24), 3))
     joined = []

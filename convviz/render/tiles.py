@@ -229,7 +229,7 @@ def _matrix_page(
         interpolation="nearest" if max(rows, columns) < 200 else "antialiased",
     )
     _label_matrix(result, axes, page)
-    colour_bar(figure, drawn, axes, result.unit + _per_tile(result))
+    colour_bar(figure, drawn, axes, result.unit + _per_tile(result), aspect=slim(height))
     part = part_of(page, len(values), "filters") if count > 1 else ""
     notes = page_notes(result.notes, index, count)
     title_block(figure, scene.title(), scene.subtitle(None, part), notes)
@@ -288,13 +288,13 @@ def _grey_bar(figure: Figure, axes: Any, result: Tiles, whole: Range) -> None:
     scale = whole if result.scale == "layer" else Range(-1.0 if result.signed else 0.0, 1.0)
     mapped = ScalarMappable(Normalize(scale.low, scale.high), "gray")
     each = ", each colour" if result.layout == "rgb" else ""
-    bar = colour_bar(figure, mapped, axes, result.unit + _per_tile(result) + each)
-    slim(bar, figure.get_size_inches()[1])
+    label = result.unit + _per_tile(result) + each
+    colour_bar(figure, mapped, axes, label, aspect=slim(figure.get_size_inches()[1]))
 
 
-def slim(bar: Any, inches: float) -> None:
-    """Keep the colour bar of tall axes from growing wide."""
-    bar.ax.set_box_aspect(max(20.0, inches / 0.17))
+def slim(inches: float) -> float:
+    """Return the aspect of a colour bar that stays slim beside axes of this height."""
+    return max(20.0, inches / 0.17)
 
 
 def _per_tile(result: Tiles) -> str:

@@ -74,7 +74,9 @@ def measure(values: Tensor) -> dict[str, Tensor]:
 
 def strongest(by: Tensor) -> list[list[int]]:
     """Return the channels of each image, strongest first; ties by index, NaN last."""
-    order = by.nan_to_num(-torch.inf, torch.inf, -torch.inf).sort(dim=1, descending=True, stable=True)
+    order = by.nan_to_num(-torch.inf, torch.inf, -torch.inf).sort(
+        dim=1, descending=True, stable=True
+    )
     ranked: list[list[int]] = order.indices.tolist()
     return ranked
 
@@ -92,17 +94,22 @@ def notes(values: Tensor, facts: dict[str, Tensor]) -> tuple[str, ...]:
     said = []
     silent = (facts["active"] == 0).sum(1).tolist()
     if any(silent):
-        counts = ", ".join(map(str, silent))
-        said.append(
-            f"{counts} of {values.shape[1]} channels are silent on "
-            + ("this input" if len(silent) == 1 else "these inputs, one number an image")
-            + ": nowhere above zero. Whether they are dead, only a whole data set can tell."
-        )
+        said.append(say_silent(silent, values.shape[1]))
     if below := float((values < 0).double().mean()):
         said.append(f"{below:.0%} of the values are below zero; they are drawn black, like zero.")
     if bad := int((~torch.isfinite(values)).sum()):
         said.append(f"Values that are NaN or infinite: {bad}.")
     return tuple(said)
+
+
+def say_silent(silent: list[int], channels: int) -> str:
+    """Say how many channels are silent, and that this does not make them dead."""
+    if len(silent) == 1:
+        counts = f"{silent[0]} of {channels} channels are silent on this input: nowhere above zero"
+    else:
+        each = ", ".join(f"{n} on image {i + 1}" for i, n in enumerate(silent))
+        counts = f"Silent channels, nowhere above zero, of {channels}: {each}"
+    return f"{counts}. Whether they are dead, only a whole data set can tell."
 
 
 def table_of(facts: dict[str, Tensor]) -> dict[str, tuple[float, ...]]:

@@ -20,6 +20,7 @@ SIDE = 64
 PAD, BLANK, NEUTRAL = 232, 255, 128
 """Grey of what the model did not see, of a missing patch, and of a gradient of zero."""
 
+SAME = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 BATCH = 16
 CRISP = 4
 """From this enlargement on, pixels are drawn as squares."""
@@ -145,9 +146,11 @@ def load(model: Model, items: Items, spots: Sequence[Spot]) -> Iterator[Loaded]:
         if last is None or last.spot.item != spot.item:
             photo = items.load(spot.item)
             batch = make_batch([photo], model)
-            if not in_photo_pixels(model):
-                photo = batch.pixels[0].numpy()
-            last = Loaded(spot, photo, batch.images[0], batch.items[0].affine)
+            affine = batch.items[0].affine
+            # A photo that was enlarged for the model is drawn as the model saw it.
+            if not in_photo_pixels(model) or min(affine[0], affine[4]) < 1:
+                photo, affine = batch.pixels[0].numpy(), SAME
+            last = Loaded(spot, photo, batch.images[0], affine)
         else:
             last = replace(last, spot=spot)
         yield last
