@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..affine import Affine
 from ..datasets import ArrayDataset, array_dataset
 from ..explainers import DatasetExplainer, Explainer, Partial
 from ..explanation import Explanation
-from ..images import make_batch
-from ..model import Model
+from ..images import Batch, make_batch
+from ..model import Forward, Model
 from ..pipeline import analyze, explain
 from ..preprocess import Preprocess
 from ..registry import identify
 from ..results import Result
+from ..targets import Target
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel")
 
@@ -87,15 +88,13 @@ class Bench:
         """The photos as `explain` takes them."""
         return list(self.photos) if self.explainer.needs_image else None
 
-    def direct(self) -> Result:
-        """Call the explainer's own `explain` on all photos."""
+    def call(self) -> Call:
+        """Prepare a call of the explainer's own `explain`, as `convviz.explain` does."""
         assert isinstance(self.explainer, Explainer)
-        with self.model.session():
-            batch = make_batch(list(self.photos), self.model)
-            layers = tuple(map(self.model.check_layer, self.explainer.layers(self.model)))
-            forward = self.model.forward(batch.images, layers)
-            target = self.model.resolve(None, forward)
-            return self.explainer.explain(self.model, batch, target, forward)
+        batch = make_batch(list(self.photos), self.model)
+        layers = tuple(map(self.model.check_layer, self.explainer.layers(self.model)))
+        forward = self.model.forward(batch.images, layers)
+        return Call(self, batch, self.model.resolve(None, forward), forward)
 
     def explain(self, images: Any, model: Model | None = None) -> Explanation:
         """Explain images as a user does."""
@@ -125,6 +124,29 @@ class Bench:
         """The photos as a data set, each with a label."""
         labels = [i % len(CLASSES) for i in range(len(self.photos))]
         return array_dataset(self.photos, labels, CLASSES, name="blobs")
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """The arguments of one call of an Explainer."""
+
+    bench: Bench
+    batch: Batch
+    target: tuple[Target, ...]
+    forward: Forward
+
+    def run(self) -> Result:
+        """Make the call."""
+        explainer, model = self.bench.explainer, self.bench.model
+        assert isinstance(explainer, Explainer)
+        with model.session():
+            return explainer.explain(model, self.batch, self.target, self.forward)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what all explainers of a user's call share, and none may write to."""
+        shared = {"batch.images": self.batch.images, "batch.pixels": self.batch.pixels}
+        shared["forward.output"] = self.forward.output
+        return shared | {f"the output of {k}": v for k, v in self.forward.activations.items()}
 
 
 class Sweep:

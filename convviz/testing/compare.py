@@ -52,9 +52,9 @@ def batch_differences(batched: Result, singles: list[Result]) -> Iterator[str]:
 def snapshot(module: nn.Module, inputs: Tensor) -> dict[str, Any]:
     """Write down everything that a call must leave as it is."""
     state: dict[str, Any] = {
-        "the inputs": _bytes(inputs),
+        "the inputs": raw(inputs),
         "the inputs' requires_grad": (inputs.requires_grad, inputs.grad),
-        "torch's random state": _bytes(torch.get_rng_state()),
+        "torch's random state": raw(torch.get_rng_state()),
         "numpy's random state": repr(np.random.get_state(legacy=False)),
         "Python's random state": random.getstate(),
         "the grad mode": torch.is_grad_enabled(),
@@ -67,11 +67,11 @@ def snapshot(module: nn.Module, inputs: Tensor) -> dict[str, Any]:
             if key.endswith(("_hooks", "_hooks_with_kwargs", "_hooks_always_called")):
                 state[f"{key} of {where}"] = list(hooks.items()) if hooks else []
     for name, parameter in module.named_parameters():
-        grad = None if parameter.grad is None else _bytes(parameter.grad)
-        state[f"parameter {name}"] = (id(parameter), _bytes(parameter))
+        grad = None if parameter.grad is None else raw(parameter.grad)
+        state[f"parameter {name}"] = (id(parameter), raw(parameter))
         state[f"gradient of {name}"] = (grad, parameter.requires_grad)
     for name, buffer in module.named_buffers():
-        state[f"buffer {name}"] = (id(buffer), _bytes(buffer))
+        state[f"buffer {name}"] = (id(buffer), raw(buffer))
     return state
 
 
@@ -92,7 +92,7 @@ def _unequal(name: str, a: Tensor, b: Tensor, exact: bool) -> Iterator[str]:
     if a.dtype != b.dtype:
         yield f"{name} is {a.dtype} once and {b.dtype} once"
     elif exact or not a.is_floating_point():
-        if _bytes(a) != _bytes(b):
+        if raw(a) != raw(b):
             count = int((a != b).sum())
             yield f"{count or 'some'} of {a.numel()} numbers of {name} differ"
     elif a.numel():
@@ -102,5 +102,6 @@ def _unequal(name: str, a: Tensor, b: Tensor, exact: bool) -> Iterator[str]:
             yield f"{name} differs by {gap:.2g}, its largest value is {scale:.2g}"
 
 
-def _bytes(tensor: Tensor) -> bytes:
+def raw(tensor: Tensor) -> bytes:
+    """Return the bits of a tensor, for which NaN equals itself."""
     return bytes(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())

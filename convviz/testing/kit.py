@@ -24,7 +24,7 @@ from ..registry import explainer as by_name
 from ..registry import identify
 from ..results import Heatmap, Mask, Result
 from .bench import Bench, Sweep, tiny_model, tiny_photos
-from .compare import batch_differences, changed, differences, snapshot
+from .compare import batch_differences, changed, differences, raw, snapshot
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def conformance(
     for name, check in checks.items():
         outcome = _run(name, check, bench)
         yield outcome
-        if not outcome.passed and name in ("runs", "result keeps its form"):
+        if not outcome.passed and name in _FIRST:
             return
 
 
@@ -172,7 +172,7 @@ def _with_traces(model: Model) -> Model:
 
 
 def _runs(bench: Bench) -> None:
-    result = bench.direct() if bench.explainer.needs_image else bench.explain(None).result
+    result = bench.call().run() if bench.explainer.needs_image else bench.explain(None).result
     if not isinstance(result, Result):
         raise _FailedError(f"explain returned {type(result).__name__}, not a Result")
 
@@ -181,7 +181,7 @@ def _form(bench: Bench) -> None:
     if not bench.explainer.needs_image:
         bench.explain(None)
         return
-    result = bench.direct()
+    result = bench.call().run()
     who = identify(bench.explainer)
     named = Named(bench.explainer, who.name, who.distribution, who.version)
     check_result(named, result, len(bench.photos))
@@ -226,11 +226,21 @@ def _batched(bench: Bench) -> None:
 
 
 def _no_trace(bench: Bench) -> None:
+    if bench.explainer.needs_image:
+        _nothing_written(bench)
     model = _with_traces(bench.model)
     inputs = make_batch(list(bench.photos), model).images
     before = snapshot(model.module, inputs)
     bench.explain(inputs if bench.explainer.needs_image else None, model)
     _none_of(changed(before, snapshot(model.module, inputs)), "changed: ")
+
+
+def _nothing_written(bench: Bench) -> None:
+    call = bench.call()
+    before = {name: raw(tensor) for name, tensor in call.tensors().items()}
+    call.run()
+    after = {name: raw(tensor) for name, tensor in call.tensors().items()}
+    _none_of(changed(before, after), "it writes to what other explainers read too: ")
 
 
 def _no_trace_of_errors(bench: Bench) -> None:
@@ -341,6 +351,9 @@ def _analysis_draws(bench: Bench) -> None:
         _no_blank(explanation)
 
 
+_FIRST = ("runs", "result keeps its form", "partials keep their form")
+"""Where one of these fails, the others have nothing to go by."""
+
 _IMAGE_CHECKS: dict[str, Callable[[Bench], None]] = {
     "runs": _runs,
     "result keeps its form": _form,
@@ -353,8 +366,8 @@ _IMAGE_CHECKS: dict[str, Callable[[Bench], None]] = {
 }
 
 _DATASET_CHECKS: dict[str, Callable[[Bench], None]] = {
-    "runs": _analyzes,
     "partials keep their form": _partial_form,
+    "runs": _analyzes,
     "merge is associative": _any_merging,
     "any batches": _any_batches,
     "any shards": _any_shards,

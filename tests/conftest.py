@@ -1,0 +1,80 @@
+"""Fixtures for all tests: fabricated distributions with plugins in them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from convviz import registry
+
+GOOD = """
+    import convviz
+
+    class Good(convviz.Explainer):
+        '''Explains well.'''
+
+    @convviz.hookimpl
+    def convviz_explainers():
+        return [Good]
+"""
+
+
+class House:
+    """A folder of fabricated distributions: a `.dist-info` and modules each, nothing to build."""
+
+    good = GOOD
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(
+        self,
+        distribution: str,
+        entry_points: str,
+        modules: dict[str, str] | None = None,
+        metadata: str | None = None,
+    ) -> None:
+        """Add a distribution; `entry_points` is the text of its entry_points.txt."""
+        info = self.folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        if metadata is None:
+            metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n"
+        (info / "METADATA").write_text(metadata)
+        (info / "entry_points.txt").write_text(dedent(entry_points))
+        for name, text in (modules or {}).items():
+            (self.folder / f"{name}.py").write_text(dedent(text))
+
+    def explainer(self, name: str, text: str = GOOD, distribution: str = "") -> None:
+        """Add a distribution with one explainer entry, in a module of its own."""
+        distribution = distribution or f"dist-{name}"
+        module = "house_" + distribution.replace("-", "_").replace(".", "_")
+        self.add(distribution, f"[convviz.explainers]\n{name} = {module}\n", {module: text})
+
+    def forget(self) -> None:
+        """Take the modules out of Python's memory."""
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", "")).startswith(str(self.folder)):
+                del sys.modules[name]
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """An empty House on Python's path, and a registry that has not looked for plugins yet."""
+    house = House(tmp_path / "site")
+    monkeypatch.syspath_prepend(str(house.folder))
+    registry.reset()
+    yield house
+    house.forget()
+    registry.reset()
+
+
+@pytest.fixture
+def fresh():
+    """A registry of this test's own."""
+    registry.reset()
+    yield
+    registry.reset()
