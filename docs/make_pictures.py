@@ -11,12 +11,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from convviz_plugins.demo import run_demo
 
 HOME = Path(__file__).parent / "pictures"
 WIDTH = 800
+LOSS = 24
+"""How far a colour may move (of 255) before a picture keeps all of its own."""
 SOURCES = {
     "filters": "*digit*/filters/*/picture*.png",
     "activations": "chelsea/activations/*/picture*.png",
@@ -47,13 +49,16 @@ def main(arguments: list[str]) -> None:
 
 
 def shrink(source: Path, out: Path) -> None:
-    """Write a picture in at most WIDTH pixels of width and 256 colours."""
+    """Write a picture at most WIDTH pixels wide, in 256 colours where that does not show."""
     with Image.open(source) as image:
         picture = image.convert("RGB")
     if picture.width > WIDTH:
         height = round(picture.height * WIDTH / picture.width)
         picture = picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
-    picture.quantize(256).save(out, optimize=True)
+    slim = picture.quantize(256)
+    lost = ImageChops.difference(picture, slim.convert("RGB")).getextrema()
+    shows = max(high for _, high in lost) > LOSS
+    (picture if shows else slim).save(out, optimize=True)
     print(f"{out.name}: {picture.width} x {picture.height}, {out.stat().st_size // 1024} kB")
 
 
