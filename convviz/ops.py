@@ -229,6 +229,94 @@ def _check_occlude(
     )
 
 
+@custom_op("convviz::gather_windows", mutates_args=())
+def gather_windows(
+    clean: Tensor,
+    changed: list[Tensor],
+    table: Tensor,
+    height: int,
+    width: int,
+    padding: float,
+) -> Tensor:
+    """Give every position the window that the next operator reads of a partly changed map.
+
+    Args:
+        clean: the map of the unchanged image, `[1, C, H, W]`.
+        changed: windows of it that have changed, each `[n, C, h, w]`.
+        table: int64 `[P, 6]`, on the CPU, one row a position: which tensor of `changed` holds
+            its changed part (-1: none), which window of that tensor, y and x of that window in
+            the map, y and x of the wanted window, which may overhang the map.
+        height, width: of the wanted windows.
+        padding: the value outside the map.
+
+    Returns:
+        `[P, C, height, width]`, channels_last.
+    """
+    _check_gather(clean, changed, table, height, width)
+    channels, h, w = clean.shape[1:]
+    out = clean.new_full((len(table), channels, height, width), padding)
+    for i, (source, index, source_y, source_x, y, x) in enumerate(table.tolist()):
+        _lay(out[i], clean[0], y, x, 0, 0)
+        if source >= 0:
+            part = changed[source][index]
+            inside = part[:, max(-source_y, 0) : h - source_y, max(-source_x, 0) : w - source_x]
+            _lay(out[i], inside, y, x, max(source_y, 0), max(source_x, 0))
+    return out.contiguous(memory_format=torch.channels_last)
+
+
+@gather_windows.register_fake
+def _(
+    clean: Tensor,
+    changed: list[Tensor],
+    table: Tensor,
+    height: int,
+    width: int,
+    padding: float,
+) -> Tensor:
+    shape = (table.shape[0], clean.shape[1], height, width)
+    return torch.empty(
+        shape, dtype=clean.dtype, device=clean.device, memory_format=torch.channels_last
+    )
+
+
+def _lay(window: Tensor, part: Tensor, y: int, x: int, part_y: int, part_x: int) -> None:
+    """Write the part of a map that lies in a window; both are given by their corner in the map."""
+    y0, y1 = max(y, part_y), min(y + window.shape[1], part_y + part.shape[1])
+    x0, x1 = max(x, part_x), min(x + window.shape[2], part_x + part.shape[2])
+    if y0 < y1 and x0 < x1:
+        window[:, y0 - y : y1 - y, x0 - x : x1 - x] = part[
+            :, y0 - part_y : y1 - part_y, x0 - part_x : x1 - part_x
+        ]
+
+
+def _check_gather(
+    clean: Tensor, changed: list[Tensor], table: Tensor, height: int, width: int
+) -> None:
+    """Raise where an argument of `gather_windows` does not fit, as the kernels do."""
+    op = "convviz::gather_windows"
+    if clean.dim() != 4 or clean.shape[0] != 1:
+        raise RuntimeError(f"{op}: clean must be [1, C, H, W], got {list(clean.shape)}")
+    if height < 1 or width < 1:
+        raise RuntimeError(f"{op}: the window must be 1 x 1 or more, got {height} x {width}")
+    if table.dtype != torch.int64 or table.dim() != 2 or table.shape[1] != 6:
+        raise RuntimeError(
+            f"{op}: table must be int64 [P, 6], got {table.dtype} {list(table.shape)}"
+        )
+    for part in changed:
+        if part.dim() != 4 or part.shape[1] != clean.shape[1] or part.dtype != clean.dtype:
+            raise RuntimeError(
+                f"{op}: changed must hold tensors [n, {clean.shape[1]}, h, w] of clean's dtype, "
+                f"got {list(part.shape)}"
+            )
+    for i, (source, index, *_rest) in enumerate(table.tolist()):
+        known = -1 <= source < len(changed)
+        if not known or (source >= 0 and not 0 <= index < len(changed[source])):
+            raise RuntimeError(
+                f"{op}: row {i} of table names window {index} of source {source}, and there are "
+                f"{len(changed)} sources"
+            )
+
+
 def _load_kernels() -> dict[str, str]:
     """Load the compiled kernels; return device -> why there are none ("" where there are)."""
     missing = {}
@@ -254,5 +342,5 @@ def paths() -> dict[str, dict[str, str]]:
             device: "kernel" if not why else f"Python reference: {why}"
             for device, why in _missing.items()
         }
-        for name in ("guided_relu", "guided_relu_backward", "occlude")
+        for name in ("guided_relu", "guided_relu_backward", "occlude", "gather_windows")
     }

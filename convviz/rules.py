@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from . import ops
 from .errors import ModelError
 
 Rule = Literal["plain", "guided", "deconv"]
@@ -41,31 +42,13 @@ _NODES = (
 
 def rectify(x: Tensor, rule: Rule) -> Tensor:
     """Return relu(x) whose gradient follows the guided or the deconvnet rule."""
-    y: Tensor = _ReLU.apply(x, rule == "guided")
+    y: Tensor = ops.guided_relu(x, rule)[0]
     return y
 
 
 def only_positive(gradient: Tensor) -> Tensor:
     """Return max(R, 0); NaN passes, as it does in autograd's own ReLU."""
     return gradient.masked_fill(gradient <= 0, 0)
-
-
-class _ReLU(torch.autograd.Function):
-    """ReLU under a rule; keeps one byte a value for the gate, closed where x <= 0."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, gated: bool) -> Tensor:
-        ctx.gated = gated
-        if gated:
-            ctx.save_for_backward(x <= 0)
-        return torch.relu(x)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        passed = only_positive(gradient)
-        if ctx.gated:
-            passed = passed.masked_fill(ctx.saved_tensors[0], 0)
-        return passed, None
 
 
 class _Ungated(torch.autograd.Function):

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace convviz {
 
@@ -123,6 +124,53 @@ inline Occlusion check_occlude(const Tensor& image, const Tensor& y, const Tenso
         o.width, "], [", o.copies, ", ", o.channels, ", 1, 1] or [", o.copies, ", ", o.channels,
         ", ", window_height, ", ", window_width, "], got ", shape(fill));
   return o;
+}
+
+// One row of the table of `gather_windows`. Places are in pixels of the map.
+struct WindowEntry {
+  int64_t source;              // which tensor of `changed` holds the changed part, -1: none
+  int64_t index;               // which of its windows
+  int64_t source_y, source_x;  // where that window lies
+  int64_t y, x;                // where the wanted window lies; it may overhang the map
+};
+
+inline void check_gather(const Tensor& clean, const std::vector<Tensor>& changed,
+                         const Tensor& table, int64_t height, int64_t width) {
+  constexpr const char* op = "gather_windows";
+  check(clean.dim() == 4 && clean.size(0) == 1, op, "clean must be [1, C, H, W], got ",
+        shape(clean));
+  check(height > 0 && width > 0, op, "the window must be 1 x 1 or more, got ", height, " x ",
+        width);
+  check(table.scalar_type() == ScalarType::Long && table.dim() == 2 && table.size(1) == 6, op,
+        "table must be int64 [P, 6], got ", shape(table));
+  for (const Tensor& part : changed) {
+    check(part.dim() == 4 && part.size(1) == clean.size(1) &&
+              part.scalar_type() == clean.scalar_type(),
+          op, "changed must hold tensors [n, ", clean.size(1),
+          ", h, w] of clean's dtype, got ", shape(part));
+  }
+}
+
+// A wrong table would read foreign memory, so it is checked whole: it is small.
+inline void check_table(const int64_t* table, int64_t count, const std::vector<Tensor>& changed) {
+  const auto* entries = reinterpret_cast<const WindowEntry*>(table);
+  for (int64_t i = 0; i < count; ++i) {
+    const WindowEntry& e = entries[i];
+    const bool known = e.source >= -1 && e.source < static_cast<int64_t>(changed.size());
+    check(known && (e.source < 0 || (e.index >= 0 && e.index < changed[e.source].size(0))),
+          "gather_windows", "row ", i, " of table names window ", e.index, " of source ",
+          e.source, ", and there are ", changed.size(), " sources");
+  }
+}
+
+// A Python float as an element; c10's 16-bit types convert from float only.
+template <typename T>
+inline T padding_value(double value) {
+  if constexpr (sizeof(T) == 2) {
+    return T(static_cast<float>(value));
+  } else {
+    return static_cast<T>(value);
+  }
 }
 
 // Call f with a value of the C++ type of a floating tensor.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -153,6 +154,61 @@ def test_occlude_equals_pixel_by_pixel(
                 assert torch.equal(got[i, :, row, col], want)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    c=st.sampled_from([1, 3, 8]),
+    map_size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    part_sizes=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), max_size=3),
+    window=st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    rows=st.lists(
+        st.tuples(st.integers(-1, 2), st.integers(0, 1), *[st.integers(-4, 9)] * 4), max_size=5
+    ),
+    dtype=st.sampled_from(DTYPES),
+    padding=st.sampled_from([0.0, -math.inf]),
+)
+@pytest.mark.parametrize("device", DEVICES)
+def test_gather_windows_equals_pixel_by_pixel(
+    device, c, map_size, part_sizes, window, rows, dtype, padding
+):
+    h, w = map_size
+    clean = torch.arange(c * h * w, dtype=torch.float32).view(1, c, h, w).to(dtype).to(device)
+    changed = [
+        -(torch.arange(2 * c * a * b, dtype=torch.float32) + 1)
+        .view(2, c, a, b)
+        .to(dtype)
+        .to(device)
+        for a, b in part_sizes
+    ]
+    rows = [r for r in rows if r[0] < len(changed)]
+    table = torch.tensor(rows, dtype=torch.int64).view(-1, 6)
+    got = ops.gather_windows(clean, changed, table, *window, padding)
+    assert got.shape == (len(rows), c, *window)
+    assert got.is_contiguous(memory_format=torch.channels_last)
+    for i, (source, index, part_y, part_x, top, left) in enumerate(rows):
+        for dy in range(window[0]):
+            for dx in range(window[1]):
+                y, x = top + dy, left + dx
+                want = torch.full((c,), padding, dtype=dtype, device=device)
+                if 0 <= y < h and 0 <= x < w:
+                    want = clean[0, :, y, x]
+                    if source >= 0:
+                        a, b = part_sizes[source]
+                        if 0 <= y - part_y < a and 0 <= x - part_x < b:
+                            want = changed[source][index, :, y - part_y, x - part_x]
+                assert torch.equal(got[i, :, dy, dx], want)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(
+    ("row", "words"), [([2, 0], "there are 1 sources"), ([0, 7], "row 0 of table names window 7")]
+)
+def test_gather_windows_refuses_a_table_that_points_outside(device, row, words):
+    table = torch.tensor([[*row, 0, 0, 0, 0]])
+    clean = torch.zeros(1, 2, 4, 4, device=device)
+    with pytest.raises(RuntimeError, match=words):
+        ops.gather_windows(clean, [torch.zeros(1, 2, 2, 2, device=device)], table, 2, 2, 0.0)
+
+
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # opcheck's own
 @pytest.mark.parametrize("device", DEVICES)
 def test_opcheck(device):
@@ -164,6 +220,7 @@ def test_opcheck(device):
         (ops.guided_relu, (x.clone().requires_grad_(), "guided")),
         (ops.guided_relu_backward, (torch.randn_like(x), bits, "deconv", False)),
         (ops.occlude, (image, corners, corners, 3, 4, fill, True)),
+        (ops.gather_windows, (x[:1], [x], torch.tensor([[0, 1, 1, 1, 0, 0]]), 3, 3, 0.0)),
     ]
     for operator, arguments in calls:
         assert set(opcheck(operator, arguments).values()) == {"SUCCESS"}
@@ -229,7 +286,7 @@ def test_bad_arguments_are_named(device, call, words):
 
 def test_paths_name_the_kernel_that_runs():
     paths = ops.paths()
-    assert set(paths) == {"guided_relu", "guided_relu_backward", "occlude"}
+    assert set(paths) == {"guided_relu", "guided_relu_backward", "occlude", "gather_windows"}
     for devices in paths.values():
         assert set(devices) == {"cpu", "cuda"}
 
@@ -246,7 +303,9 @@ y, bits = ops.guided_relu(x)
 back = ops.guided_relu_backward(torch.randn_like(x), bits, "guided", True)
 at = torch.tensor([0, -2, 7])
 batch = ops.occlude(x[0], at, at, 3, 4, torch.full((3, 1, 1), 9.0), True)
-torch.save([ops.paths()["guided_relu"]["cpu"], y, bits, back, batch], sys.argv[1])
+table = torch.tensor([[0, 1, 1, -1, -2, 0], [-1, 0, 0, 0, 4, 4], [0, 0, 2, 2, 0, 1]])
+windows = ops.gather_windows(x[:1], [x[:, :, :3, :3]], table, 4, 5, -1.0)
+torch.save([ops.paths()["guided_relu"]["cpu"], y, bits, back, batch, windows], sys.argv[1])
 """
 
 

@@ -1,0 +1,287 @@
+"""Runs a plan: windows gathered, computed in batches of one size, then whole maps to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from .. import ops
+from ..locality.maps import AxisMap, Window
+from .geometry import Ints
+from .plan import Frame, Plan
+from .program import Program, Step, Values
+
+BUDGET = 512 << 20
+"""Bytes that the windows of one chunk of positions may take at a step, roughly."""
+
+WHOLE_AT_ONCE = {"cpu": 16 << 20, "cuda": 1 << 30}
+"""Bytes of the largest whole map of one chunk: on a CPU what stays near its caches."""
+
+
+@dataclass(eq=False)
+class Windows:
+    """The computed windows of one value, for the positions of a chunk.
+
+    Attributes:
+        parts: tensors of windows of one size each.
+        part, index: where each position's window is, `[P]`.
+        y, x: where it lies in the map, `[P]`.
+        sizes: height and width of each, `[P, 2]`.
+    """
+
+    parts: list[Tensor]
+    part: Ints
+    index: Ints
+    y: Ints
+    x: Ints
+    sizes: Ints
+
+
+class Run:
+    """One image under the boxes of a plan.
+
+    Args:
+        program: the model's steps.
+        plan: what to compute.
+        image: `[1, C, H, W]`, in the network's dtype.
+        fill: `[1, C, H, W]`, what a covered pixel shows.
+    """
+
+    def __init__(self, program: Program, plan: Plan, image: Tensor, fill: Tensor) -> None:
+        self.program, self.plan = program, plan
+        self.image = image.contiguous(memory_format=torch.channels_last)
+        self.fill = fill.contiguous(memory_format=torch.channels_last)
+        self.clean = self._clean()
+
+    def _clean(self) -> Values:
+        """Run the image itself; keep what windows will be taken from."""
+        values: Values = {self.program.image: self.image}
+
+        def value(node: fx.Node) -> Any:
+            return values[node] if node in values else self.program.constants[node]
+
+        for step in self.program.steps[: self.plan.cut]:
+            if _is_batch(step):
+                values[step.node] = 1
+            else:
+                free, step.free = step.free, False
+                values[step.node] = step.run(value)
+                step.free = free
+        return values
+
+    def outputs(self, positions: Ints) -> Iterator[tuple[Ints, Values]]:
+        """Yield, for pieces of the positions, the values that the program keeps."""
+        windows = self._windows(positions)
+        whole = self._whole_at_once()
+        for start in range(0, len(positions), whole):
+            piece = np.arange(start, min(start + whole, len(positions)))
+            yield positions[piece], self._tail(windows, positions, piece)
+
+    def _windows(self, positions: Ints) -> dict[fx.Node, Windows]:
+        """Compute every step before the cut in windows; return those needed after it."""
+        image = self.program.image
+        held = {image: self._occluders(positions)}
+        for index, step in enumerate(self.program.steps[: self.plan.cut]):
+            if step.rule is None:
+                continue
+            held[step.node] = self._step(step, held, positions)
+            for node in step.inputs():
+                if node in held and self.program.last_use.get(node, -1) <= index:
+                    del held[node]
+        return held
+
+    def _occluders(self, positions: Ints) -> Windows:
+        """Return the boxes, filled."""
+        image = self.program.image
+        layout = self._layout(self.plan.frames[image], positions)
+        for group in _groups(layout.sizes):
+            corner = np.stack([layout.y[group], layout.x[group]], 1)
+            table = np.concatenate([np.full((len(group), 1), -1), np.zeros((len(group), 3))], 1)
+            table = np.concatenate([table, corner], 1).astype(np.int64)
+            height, width = layout.sizes[group[0]].tolist()
+            part = ops.gather_windows(self.fill, [], torch.from_numpy(table), height, width, 0.0)
+            _place(layout, group, part)
+        return layout
+
+    def _layout(self, frame: Frame, positions: Ints) -> Windows:
+        """Return where the windows of a value lie, with nothing computed yet."""
+        row, column = self.plan.row[positions], self.plan.column[positions]
+        sizes = np.stack([frame.tall.size[row], frame.wide.size[column]], 1)
+        empty = np.zeros(len(positions), np.int64)
+        return Windows(
+            [], empty.copy(), empty.copy(), frame.tall.start[row], frame.wide.start[column], sizes
+        )
+
+    def _step(self, step: Step, held: dict[fx.Node, Windows], positions: Ints) -> Windows:
+        assert step.rule is not None
+        frame = self.plan.frames[step.node]
+        sources = [self.plan.frames[edge.source] for edge in step.rule.edges]
+        if not step.slides and all(frame.same_as(source) for source in sources):
+            return self._in_place(step, held)
+        layout = self._layout(frame, positions)
+        for group in _groups(layout.sizes):
+            height, width = layout.sizes[group[0]].tolist()
+            corner = layout.y[group], layout.x[group]
+            if step.slides:
+                part = self._slide(step, held, group, corner, (height, width))
+            else:
+                inputs = {
+                    edge.source: self._gather(edge.source, held, group, corner, (height, width))
+                    for edge in step.rule.edges
+                }
+                part = step.run(self._reader(inputs))
+            _place(layout, group, part)
+        return layout
+
+    def _in_place(self, step: Step, held: dict[fx.Node, Windows]) -> Windows:
+        """Run a pointwise step on windows as they stand."""
+        assert step.rule is not None
+        sources = [edge.source for edge in step.rule.edges]
+        first = held[sources[0]]
+        parts = []
+        for i in range(len(first.parts)):
+            parts.append(step.run(self._reader({n: held[n].parts[i] for n in sources})))
+        return Windows(parts, first.part, first.index, first.y, first.x, first.sizes)
+
+    def _slide(
+        self,
+        step: Step,
+        held: dict[fx.Node, Windows],
+        group: Ints,
+        corner: tuple[Ints, Ints],
+        size: tuple[int, int],
+    ) -> Tensor:
+        """Run a convolution or pooling on gathered windows with their halo."""
+        assert step.rule is not None
+        assert step.rule.padding is not None
+        edge = step.rule.edges[0]
+        (y, high), (x, wide) = (
+            _halo(axis, start, length)
+            for axis, start, length in zip((edge.y, edge.x), corner, size, strict=True)
+        )
+        window = self._gather(edge.source, held, group, (y, x), (high, wide), step.rule.padding)
+        return step.run_sliding(window, self._reader({}))
+
+    def _gather(
+        self,
+        node: fx.Node,
+        held: dict[fx.Node, Windows],
+        group: Ints,
+        corner: tuple[Ints, Ints],
+        size: tuple[int, int],
+        padding: float = 0.0,
+    ) -> Tensor:
+        """Return the windows of a value at these corners, changed parts laid over clean ones."""
+        source = held[node]
+        columns = [source.part[group], source.index[group], source.y[group], source.x[group]]
+        table = torch.from_numpy(np.stack([*columns, *corner], 1))
+        order = self._order(node)
+        clean = self.clean[node].permute(order)
+        parts = [part.permute(order) for part in source.parts]
+        gathered: Tensor = ops.gather_windows(clean, parts, table, *size, padding)
+        back = [order.index(i) for i in range(4)]
+        return gathered.permute(back)
+
+    def _order(self, node: fx.Node) -> list[int]:
+        """Return the axes of a value in the order N, C, H, W."""
+        axes = self.program.axes[node]
+        (channel,) = {1, 2, 3} - set(axes)
+        return [0, channel, axes.y, axes.x]
+
+    def _reader(self, inputs: dict[fx.Node, Tensor]) -> Callable[[fx.Node], Any]:
+        constants = self.program.constants
+        return lambda node: inputs[node] if node in inputs else constants[node]
+
+    def _tail(self, windows: dict[fx.Node, Windows], positions: Ints, piece: Ints) -> Values:
+        """Run the steps from the cut on, on whole maps of a piece of the positions."""
+        values: Values = {}
+        constants, cut = self.program.constants, self.plan.cut
+
+        def value(node: fx.Node) -> Any:
+            if node in constants:
+                return constants[node]
+            if node not in values:
+                values[node] = self._materialise(node, windows, piece)
+            return values[node]
+
+        for index, step in enumerate(self.program.steps):
+            if index < cut:
+                if _is_batch(step):
+                    values[step.node] = len(piece)
+                continue
+            values[step.node] = len(piece) if _is_batch(step) else step.run(value)
+            for node in step.inputs():
+                if self.program.last_use.get(node, -1) <= index and not self._kept(node):
+                    values.pop(node, None)
+        wanted = [self.program.output, *self.program.layers.values()]
+        return {node: value(node) for node in wanted}
+
+    def _kept(self, node: fx.Node) -> bool:
+        return node is self.program.output or node in self.program.layers.values()
+
+    def _materialise(self, node: fx.Node, windows: dict[fx.Node, Windows], piece: Ints) -> Tensor:
+        """Return a windowed value as whole maps."""
+        axes = self.program.axes[node]
+        shape = self.clean[node].shape
+        zeros = np.zeros(len(piece), np.int64)
+        return self._gather(node, windows, piece, (zeros, zeros), (shape[axes.y], shape[axes.x]))
+
+    def _whole_at_once(self) -> int:
+        """Return how many whole maps are made at a time."""
+        device = self.image.device.type
+        limit = WHOLE_AT_ONCE.get(device, WHOLE_AT_ONCE["cpu"])
+        tail = self.program.steps[self.plan.cut :]
+        sizes = [int(np.prod([n for n in s.shape if isinstance(n, int)] or [1])) for s in tail]
+        largest = max([*sizes, 1]) * self.image.element_size()
+        return max(8, min(256, limit // largest))
+
+
+def chunk_size(program: Program, plan: Plan, image: Tensor) -> int:
+    """Return how many positions' windows fit the budget at the widest step."""
+    most = 1.0
+    for step in program.steps[: plan.cut]:
+        frame = plan.frames.get(step.node)
+        if frame is None or step.rule is None:
+            continue
+        y, x = step.rule.axes
+        rest = [n for i, n in enumerate(step.shape) if i not in (0, y, x)]
+        area = float(frame.tall.size.mean() * frame.wide.size.mean())
+        most = max(most, area * float(np.prod(rest)) * image.element_size())
+    return max(16, int(BUDGET / (4 * most)))
+
+
+def _halo(axis: AxisMap, start: Ints, length: int) -> tuple[Ints, int]:
+    """Return where the inputs of output windows begin, and how many there are."""
+    assert isinstance(axis, Window)  # what slides in windows has such maps
+    return axis.backward(start, start)[0], (length - 1) * axis.stride + axis.reach + 1
+
+
+def _groups(sizes: Ints) -> list[Ints]:
+    """Return the positions of each size of window."""
+    keys = sizes[:, 0] * (1 << 32) + sizes[:, 1]
+    order = np.argsort(keys, kind="stable")
+    cuts = np.flatnonzero(np.diff(keys[order])) + 1
+    return list(np.split(order, cuts))
+
+
+def _place(layout: Windows, group: Ints, part: Tensor) -> None:
+    layout.part[group] = len(layout.parts)
+    layout.index[group] = np.arange(len(group))
+    layout.parts.append(part)
+
+
+def _is_batch(step: Step) -> bool:
+    """Say whether a step reads the size of the batch."""
+    return step.call is torch.ops.aten.sym_size.int and step.args[1] == 0
+
+
+def in_order(plan: Plan) -> Ints:
+    """Return the positions so that those with windows of like sizes are neighbours."""
+    frames: Sequence[Frame] = list(plan.frames.values())
+    keys = [f.tall.size[plan.row] for f in frames] + [f.wide.size[plan.column] for f in frames]
+    return np.lexsort(keys) if keys else np.arange(len(plan.row))

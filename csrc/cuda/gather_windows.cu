@@ -1,0 +1,117 @@
+// gather_windows on CUDA: for every position the input window of the next operator, read from its
+// changed part where that lies and from the clean activation elsewhere.
+//
+// Memory traffic: every element of the result is written once; what is read is small or shared by
+// neighbouring positions, and comes from the L2 cache. The goal is the speed of a fill. A thread
+// moves 16 bytes of neighbouring channels of one pixel where the channels allow it.
+#include "launch.cuh"
+
+namespace convviz {
+namespace {
+
+// One tensor of `changed`: where it lies and the size of its windows.
+struct Source {
+  int64_t address, height, width;
+};
+
+struct Extent {
+  int64_t channels, map_height, map_width, height, width;
+};
+
+template <typename T, int kPerThread>
+__global__ void gather_kernel(Extent e, int64_t count, const T* __restrict__ clean,
+                              const Source* __restrict__ sources,
+                              const WindowEntry* __restrict__ table, T padding,
+                              T* __restrict__ out) {
+  struct alignas(sizeof(T) * kPerThread) Pack {
+    T at[kPerThread];
+  };
+  const int64_t packs = e.channels / kPerThread, total = count * e.height * e.width * packs;
+  const int64_t step = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < total;
+       i += step) {
+    const int64_t pixel = i / packs, channel = (i - pixel * packs) * kPerThread;
+    const int64_t row = pixel / e.width, p = row / e.height;
+    const WindowEntry entry = table[p];
+    const int64_t y = entry.y + row % e.height, x = entry.x + pixel % e.width;
+    Pack pack;
+    const T* from = nullptr;
+    if (y >= 0 && y < e.map_height && x >= 0 && x < e.map_width) {
+      from = clean + (y * e.map_width + x) * e.channels;
+      if (entry.source >= 0) {
+        const Source source = sources[entry.source];
+        const int64_t dy = y - entry.source_y, dx = x - entry.source_x;
+        if (dy >= 0 && dy < source.height && dx >= 0 && dx < source.width) {
+          from = reinterpret_cast<const T*>(source.address) +
+                 ((entry.index * source.height + dy) * source.width + dx) * e.channels;
+        }
+      }
+    }
+    if (from != nullptr) {
+      pack = *reinterpret_cast<const Pack*>(from + channel);
+    } else {
+#pragma unroll
+      for (int j = 0; j < kPerThread; ++j) pack.at[j] = padding;
+    }
+    *reinterpret_cast<Pack*>(out + i * kPerThread) = pack;
+  }
+}
+
+template <typename T>
+bool wide(const Tensor& x) {
+  return x.size(1) % (16 / sizeof(T)) == 0 &&
+         reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 == 0;
+}
+
+Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, const Tensor& table,
+                      int64_t height, int64_t width, double padding) {
+  check_gather(clean, changed, table, height, width);
+  const torch::stable::accelerator::DeviceGuard guard(clean.get_device_index());
+  const Extent e{clean.size(1), clean.size(2), clean.size(3), height, width};
+  const int64_t count = table.size(0), sizes[] = {count, e.channels, height, width};
+  Tensor out = torch::stable::empty({sizes, 4}, clean.scalar_type(), std::nullopt, clean.device(),
+                                    std::nullopt, MemoryFormat::ChannelsLast);
+  if (out.numel() == 0) return out;
+  check(table.is_cpu(), "gather_windows", "table must be on the CPU");
+  const Tensor rows = torch::stable::contiguous(table);
+  check_table(rows.const_data_ptr<int64_t>(), count, changed);
+  const Tensor base = torch::stable::contiguous(clean, MemoryFormat::ChannelsLast);
+  std::vector<Tensor> dense;
+  for (const Tensor& part : changed) {
+    check(part.is_cuda() && part.get_device_index() == clean.get_device_index(),
+          "gather_windows", "changed must be on clean's device");
+    dense.push_back(torch::stable::contiguous(part, MemoryFormat::ChannelsLast));
+  }
+  const int64_t listed[] = {static_cast<int64_t>(dense.size()), 3};
+  Tensor list = torch::stable::empty({listed, 2}, ScalarType::Long);
+  for (size_t i = 0; i < dense.size(); ++i) {
+    int64_t* row = list.mutable_data_ptr<int64_t>() + 3 * i;
+    row[0] = reinterpret_cast<int64_t>(dense[i].const_data_ptr());
+    row[1] = dense[i].size(2);
+    row[2] = dense[i].size(3);
+  }
+  const Tensor entries = torch::stable::to(rows, clean.device());
+  const Tensor sources = torch::stable::to(list, clean.device());
+  dispatch_floating("gather_windows", "clean", clean, [&](auto type) {
+    using T = decltype(type);
+    bool packed = wide<T>(base) && wide<T>(out);
+    for (const Tensor& part : dense) packed = packed && wide<T>(part);
+    constexpr int kWide = 16 / sizeof(T);
+    const auto kernel = packed ? &gather_kernel<T, kWide> : &gather_kernel<T, 1>;
+    kernel<<<blocks_for(out.numel() / (packed ? kWide : 1)), kThreads, 0, current_stream(clean)>>>(
+        e, count, base.const_data_ptr<T>(),
+        reinterpret_cast<const Source*>(sources.const_data_ptr<int64_t>()),
+        reinterpret_cast<const WindowEntry*>(entries.const_data_ptr<int64_t>()),
+        padding_value<T>(padding), out.mutable_data_ptr<T>());
+    check_launch("gather_windows");
+  });
+  return out;
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_IMPL(convviz, CUDA, m) {
+  m.impl("gather_windows", TORCH_BOX(&gather_windows));
+}
+
+}  // namespace convviz

@@ -1,0 +1,177 @@
+"""Incremental occlusion against full forward passes, and its work against an independent count."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from convviz import incremental
+from convviz.graph import graph_of
+from convviz.model import Model
+
+
+def randomised(module: nn.Module) -> nn.Module:
+    """Give batch norms statistics that folding must get right."""
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.running_mean.normal_(0, 0.1)
+            part.running_var.uniform_(0.5, 1.5)
+    return module.eval().double()
+
+
+def slid(height: int, width: int, window: tuple[int, int], stride: tuple[int, int]) -> Tensor:
+    """Boxes of a grid whose last row and column are cut off at the border."""
+    tops, lefts = range(0, height, stride[0]), range(0, width, stride[1])
+    return torch.tensor(
+        [(x, y, min(x + window[1], width), min(y + window[0], height)) for y in tops for x in lefts]
+    )
+
+
+def run(module: nn.Module, image: Tensor, boxes: Tensor, fill: Tensor):
+    model = Model(module)
+    graph = graph_of(model, tuple(image.shape[1:]))
+    with torch.no_grad():
+        program = incremental.compile_graph(graph)
+        plan = incremental.make_plan(program, boxes)
+        outputs = incremental.Run(program, plan, image, fill)
+        order = incremental.in_order(plan)
+        got = None
+        for start in range(0, len(order), 7):
+            for positions, values in outputs.outputs(order[start : start + 7]):
+                scores = values[program.output]
+                got = scores.new_zeros(len(order), *scores.shape[1:]) if got is None else got
+                got[torch.from_numpy(positions)] = scores
+    return got, plan
+
+
+def one_by_one(module: nn.Module, image: Tensor, boxes: Tensor, fill: Tensor) -> Tensor:
+    scores = []
+    for x0, y0, x1, y1 in boxes.tolist():
+        copy = image.clone()
+        copy[..., y0:y1, x0:x1] = fill[..., y0:y1, x0:x1]
+        with torch.no_grad():
+            scores.append(module(copy))
+    return torch.cat(scores)
+
+
+class Branches(nn.Module):
+    """Residual and concatenated branches of unlike reach, ceil_mode, dilation, odd strides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(2, 6, 5, stride=2, padding=1)
+        self.pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.a = nn.Sequential(nn.Conv2d(6, 6, 3, padding=2, dilation=2), nn.BatchNorm2d(6))
+        self.b = nn.Sequential(nn.Conv2d(6, 6, 1), nn.ReLU(inplace=True), nn.AvgPool2d(3, 1, 1))
+        self.c = nn.Conv2d(12, 8, (3, 2), stride=(1, 2), padding=(0, 1), groups=2)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(torch.relu(self.stem(x)))
+        y = nn.functional.silu(self.a(x) + x)
+        z = self.c(torch.cat([y, self.b(x)], 1)) * 0.5 + 1
+        return self.head(z.mean((2, 3)))
+
+
+@pytest.mark.parametrize("size", [(41, 37), (64, 50)])
+@pytest.mark.parametrize(("window", "stride"), [((9, 9), (8, 8)), ((3, 14), (13, 5))])
+def test_equals_full_inference(size, window, stride):
+    torch.manual_seed(0)
+    module = randomised(Branches())
+    image = torch.randn(1, 2, *size, dtype=torch.float64)
+    fill = torch.randn_like(image)
+    boxes = slid(*size, window, stride)
+    got, plan = run(module, image, boxes, fill)
+    want = one_by_one(module, image, boxes, fill)
+    assert plan.cut > 0
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-10 * float(want.abs().max()))
+
+
+def test_occluding_with_the_image_itself_changes_nothing():
+    torch.manual_seed(0)
+    module = randomised(Branches())
+    image = torch.randn(1, 2, 40, 40, dtype=torch.float64)
+    got, _ = run(module, image, slid(40, 40, (8, 8), (8, 8)), image)
+    with torch.no_grad():
+        want = module(image).expand_as(got)
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
+
+
+NETS = {
+    # network -> the layer it runs in windows up to at least
+    "alexnet": "features.3",
+    "resnet18": "layer2.1.conv2",
+    "squeezenet1_1": "features.6.expand3x3",
+    "mobilenet_v2": "features.6.conv.1.0",
+    "googlenet": "inception3b.branch2.1.conv",
+    "convnext_tiny": "features.1.2.block.0",
+    "mobilenet_v3_small": "features.0.0",
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_torchvision_nets_run_incrementally_and_exactly(name):
+    torch.manual_seed(0)
+    options = {"init_weights": False, "transform_input": True} if name == "googlenet" else {}
+    module = randomised(getattr(torchvision.models, name)(weights=None, **options))
+    image = torch.randn(1, 3, 97, 97, dtype=torch.float64)
+    fill = torch.zeros_like(image)
+    boxes = slid(97, 97, (12, 12), (32, 32))
+    got, plan = run(module, image, boxes, fill)
+    want = one_by_one(module, image, boxes, fill)
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-10 * float(want.abs().max()))
+    windowed = [line.layer for line in plan.lines if line.window is not None]
+    assert NETS[name] in windowed
+    full, exact, done = plan.macs
+    assert exact <= done < full
+
+
+def test_little_more_is_computed_than_changes():
+    """At the usual size the classes of windows and the early end cost under a tenth."""
+    module = torchvision.models.resnet18(weights=None).eval()
+    graph = graph_of(Model(module), (3, 224, 224))
+    with torch.no_grad():
+        plan = incremental.make_plan(
+            incremental.compile_graph(graph), slid(224, 224, (16, 16), (8, 8))
+        )
+    _, exact, done = plan.macs
+    assert done <= 1.1 * exact
+    assert plan.bound > 2.5
+
+
+def test_work_equals_a_count_from_gradients():
+    """Which outputs a box reaches, counted by perturbing it, layer by layer."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 3, 3, padding=1), nn.Conv2d(3, 4, 5, 2, 2), nn.Conv2d(4, 2, 3)]
+    module = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()).double().eval()
+    for layer in layers:
+        nn.init.uniform_(layer.weight, 0.5, 1.0)
+    image = torch.rand(1, 1, 60, 56, dtype=torch.float64)
+    boxes = slid(60, 56, (6, 6), (18, 10))
+    _, plan = run(module, image, boxes, image + 1)
+    want = [[], [], []]
+    for x0, y0, x1, y1 in boxes.tolist():
+        changed = image.clone()
+        changed[..., y0:y1, x0:x1] += 1
+        a, b = image, changed
+        for i, layer in enumerate(layers):
+            a, b = layer(a), layer(b)
+            differ = (a != b).any(1)[0]
+            height, width = differ.any(1).sum(), differ.any(0).sum()
+            want[i].append(int(height * width) * layer.weight.numel())
+    for line, counts in zip(plan.lines, want, strict=True):
+        assert line.exact == pytest.approx(np.mean(counts))
+
+
+def test_the_summary_names_layers_and_where_whole_maps_begin():
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    image = torch.rand(1, 1, 30, 30, dtype=torch.float64)
+    _, plan = run(module.double().eval(), image, slid(30, 30, (4, 4), (13, 13)), image * 0)
+    text = plan.summary()
+    assert "9 positions" in text
+    assert "whole maps from: 2" in text
+    assert plan.lines[0].layer == "0"
+    assert plan.saving > 2
