@@ -329,15 +329,26 @@ class TestTimm:
         assert model.labels == ()
         assert torch.equal(scores(model), scores(load_model("test_resnet", weights="none")))
 
-    def test_without_network_it_names_the_file_expected(self, monkeypatch):
-        timm = pytest.importorskip("timm")
-
-        def refuse(*args, **kwargs):
-            raise ConnectionError("no network\nmore")
-
-        monkeypatch.setattr(timm, "create_model", refuse)
-        with pytest.raises(ModelError, match=r"models--timm--.*model\.safetensors.*\(no network\)"):
+    def test_without_network_it_names_the_file_expected(self):
+        pytest.importorskip("timm")
+        with pytest.raises(ModelError, match=r"models--timm--.*model\.safetensors.*no network"):
             load_model("timm:test_resnet.r160_in1k")
+
+    def test_weights_in_the_cache_need_no_network(self, tmp_path, monkeypatch):
+        timm = pytest.importorskip("timm")
+        hub = pytest.importorskip("huggingface_hub")
+        net = timm.create_model("test_resnet").eval()
+        save_file(weights_of(net), tmp_path / "model.safetensors")
+
+        def find(repository, filename, revision=None):
+            assert repository == "timm/test_resnet.r160_in1k"
+            return str(tmp_path / filename)
+
+        monkeypatch.setattr(hub, "try_to_load_from_cache", find)
+        model = load_model("timm:test_resnet.r160_in1k")
+        assert torch.equal(scores(model), scores(Model(net)))
+        assert model.labels[281] == "tabby"
+        assert model.name == "timm test_resnet.r160_in1k"
 
     def test_unknown_names(self):
         pytest.importorskip("timm")

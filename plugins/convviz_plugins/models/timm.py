@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from convviz import Model, ModelError, ParameterError, Preprocess, UnknownNameEr
 
 from . import _options
 from ._fetch import cached
+
+_SAFE = "model.safetensors"
 
 
 @hookimpl(trylast=True)
@@ -85,22 +90,54 @@ def _timm(name: str) -> Any:
 
 
 def _pretrained(name: str) -> nn.Module:
+    import torch
+
     timm = _timm(name)
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.has_weights:
         raise ModelError(f"timm has no weights for {name}; take random ones: '{name}?weights=none'")
-    import torch
-
+    overlay = _overlay(config)
     try:
+        if not overlay:
+            _reach(config)
         with torch.random.fork_rng(devices=[]):
-            module: nn.Module = timm.create_model(name, pretrained=True)
+            module: nn.Module = timm.create_model(
+                name, pretrained=True, pretrained_cfg_overlay=overlay
+            )
     except Exception as error:  # what the hub's client raises depends on its version
         raise ModelError(
-            f"the weights of {name} are not at {_expected(config)}, and downloading them failed "
-            f"({_first_line(error)}); put the file there, or take random weights: "
+            f"the weights of {name}, expected at {_expected(config)}, can be neither read nor "
+            f"downloaded ({_first_line(error)}); put the file there, or take random weights: "
             f"'{name}?weights=none'"
         ) from error
     return module
+
+
+def _overlay(config: Any) -> dict[str, Any]:
+    """Point timm to the weights where the hub's cache has them.
+
+    The hub's client asks the network even then, and without one tries for half a minute.
+    """
+    if not config.hf_hub_id or config.custom_load:
+        return {}
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, _, revision = config.hf_hub_id.partition("@")
+    for filename in (config.hf_hub_filename or _SAFE, "pytorch_model.bin"):
+        path = try_to_load_from_cache(repository, filename, revision=revision or None)
+        if isinstance(path, str):
+            return {"file": path}
+    return {}
+
+
+def _reach(config: Any) -> None:
+    """Raise at once where the hub cannot be reached, which its client tries for a minute."""
+    if not config.hf_hub_id:
+        return
+    from huggingface_hub.constants import ENDPOINT
+
+    with suppress(urllib.error.HTTPError):  # an answer, whatever it says
+        urllib.request.urlopen(ENDPOINT, timeout=10).close()
 
 
 def _expected(config: Any) -> Path:
@@ -110,7 +147,8 @@ def _expected(config: Any) -> Path:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     repository = "models--" + config.hf_hub_id.partition("@")[0].replace("/", "--")
-    return Path(HF_HUB_CACHE) / repository / "snapshots" / "<revision>" / "model.safetensors"
+    filename = config.hf_hub_filename or _SAFE
+    return Path(HF_HUB_CACHE) / repository / "snapshots" / "<revision>" / filename
 
 
 def _labels(module: nn.Module) -> tuple[str, ...]:
