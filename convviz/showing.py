@@ -38,8 +38,10 @@ def describe(explanation: Explanation) -> str:
 def title(explanation: Explanation) -> str:
     """Name explainer, layer, images, targets and model in one line."""
     parts = [explanation.name + (f" of {explanation.layer}" if explanation.layer else "")]
-    if explanation.items:
-        parts.append(_some([item.source for item in explanation.items]))
+    if len(explanation.items) > _WIDE:
+        parts.append(f"{len(explanation.items)} images")
+    elif explanation.items:
+        parts.append(", ".join(item.source for item in explanation.items))
     if explanation.target:
         parts.append(_some(list(explanation.scene.targets)))
     if explanation.model.get("name"):
