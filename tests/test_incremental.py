@@ -8,7 +8,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from convviz import incremental
+from convviz import incremental, occluding
 from convviz.graph import graph_of
 from convviz.model import Model
 
@@ -175,3 +175,83 @@ def test_the_summary_names_layers_and_where_whole_maps_begin():
     assert "whole maps from: 2" in text
     assert plan.lines[0].layer == "0"
     assert plan.saving > 2
+
+
+class TestOccluded:
+    """The engine that explainers call: incremental where it can be, and it says how."""
+
+    boxes = slid(40, 40, (8, 8), (8, 8))
+
+    @pytest.fixture(autouse=True)
+    def however_small(self, monkeypatch):
+        monkeypatch.setattr(occluding, "_WORTH_EXPORTING", 0)
+
+    def call(self, model: Model, images: Tensor, layers=(), **options):
+        def read(forward, owner):
+            assert set(forward.activations) == set(layers)
+            parts = [forward.output, *(a.flatten(1) for a in forward.activations.values())]
+            return torch.cat(parts, 1) + owner[:, None]
+
+        fill = torch.full_like(images, 0.3)
+        return occluding.occluded(model, images, self.boxes, fill, read, layers, **options)
+
+    def test_equals_the_dense_engine_for_images_scores_and_layers(self):
+        torch.manual_seed(0)
+        model = Model(randomised(Branches()))
+        images = torch.randn(3, 2, 40, 40, dtype=torch.float64)
+        for layers in ((), ("stem", "c"), ("a.0", "b.1")):
+            found = self.call(model, images, layers, batch_size=11)
+            want = self.call(model, images, layers, engine="dense")
+            assert "only what each window changes" in found.how
+            assert found.plan is not None
+            assert want.plan is None
+            torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=1e-10)
+
+    def test_a_network_without_a_graph_runs_in_full_and_says_why(self):
+        class Odd(nn.Module):
+            def forward(self, x):
+                return x.mean((2, 3)) if float(x.sum()) > 0 else -x.mean((2, 3))
+
+        model = Model(Odd().double())
+        images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
+        found = self.call(model, images)
+        assert found.how.startswith("a full forward pass a window, because torch.export")
+        want = self.call(model, images, engine="dense")
+        assert torch.equal(found.scores, want.scores)
+
+    def test_a_graph_that_misses_something_is_not_believed(self, monkeypatch):
+        module = randomised(Branches())
+        model = Model(module)
+        images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
+        self.call(model, images)  # exports the graph
+        module.head.register_forward_hook(lambda m, i, out: out * 2)
+        found = self.call(model, images)
+        assert "does not give the model's scores" in found.how
+        want = self.call(model, images, engine="dense")
+        assert torch.equal(found.scores, want.scores)
+
+    def test_weights_changed_in_place_are_followed(self):
+        model = Model(randomised(Branches()))
+        images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
+        before = self.call(model, images).scores
+        with torch.no_grad():
+            model.module.stem.weight.mul_(1.5)
+        after = self.call(model, images)
+        assert "only what each window changes" in after.how
+        assert not torch.allclose(after.scores, before)
+        want = self.call(model, images, engine="dense")
+        torch.testing.assert_close(after.scores, want.scores, rtol=0, atol=1e-10)
+
+    def test_out_of_memory_halves_the_chunk(self, monkeypatch):
+        model = Model(randomised(Branches()))
+        images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
+        want = self.call(model, images).scores
+        outputs = incremental.Run.outputs
+
+        def scarce(run, positions):
+            if len(positions) > 5:
+                raise torch.OutOfMemoryError("not enough")
+            return outputs(run, positions)
+
+        monkeypatch.setattr(incremental.Run, "outputs", scarce)
+        torch.testing.assert_close(self.call(model, images).scores, want, rtol=0, atol=1e-12)

@@ -11,6 +11,18 @@ from __future__ import annotations
 
 from .engine import Run, chunk_size, in_order
 from .plan import Line, Plan, make_plan
+from .prepare import Prepared, prepare
 from .program import Program, compile_graph
 
-__all__ = ["Line", "Plan", "Program", "Run", "chunk_size", "compile_graph", "in_order", "make_plan"]
+__all__ = [
+    "Line",
+    "Plan",
+    "Prepared",
+    "Program",
+    "Run",
+    "chunk_size",
+    "compile_graph",
+    "in_order",
+    "make_plan",
+    "prepare",
+]

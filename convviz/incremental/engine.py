@@ -69,10 +69,23 @@ class Run:
             if _is_batch(step):
                 values[step.node] = 1
             else:
-                free, step.free = step.free, False
-                values[step.node] = step.run(value)
-                step.free = free
+                values[step.node] = step.run(value, in_place=False)
         return values
+
+    def unoccluded(self) -> Values:
+        """Return the values that the program keeps, of the image itself."""
+        values = dict(self.clean)
+        constants = self.program.constants
+
+        def value(node: fx.Node) -> Any:
+            return values[node] if node in values else constants[node]
+
+        for step in self.program.steps[self.plan.cut :]:
+            values[step.node] = 1 if _is_batch(step) else step.run(value, in_place=False)
+        return {node: value(node) for node in self._wanted()}
+
+    def _wanted(self) -> list[fx.Node]:
+        return [self.program.output, *self.program.layers.values()]
 
     def outputs(self, positions: Ints) -> Iterator[tuple[Ints, Values]]:
         """Yield, for pieces of the positions, the values that the program keeps."""
@@ -86,12 +99,14 @@ class Run:
         """Compute every step before the cut in windows; return those needed after it."""
         image = self.program.image
         held = {image: self._occluders(positions)}
+        kept = self._wanted()
         for index, step in enumerate(self.program.steps[: self.plan.cut]):
             if step.rule is None:
                 continue
             held[step.node] = self._step(step, held, positions)
             for node in step.inputs():
-                if node in held and self.program.last_use.get(node, -1) <= index:
+                done = self.program.last_use.get(node, -1) <= index
+                if node in held and done and node not in kept:
                     del held[node]
         return held
 
@@ -201,6 +216,7 @@ class Run:
         """Run the steps from the cut on, on whole maps of a piece of the positions."""
         values: Values = {}
         constants, cut = self.program.constants, self.plan.cut
+        kept = self._wanted()
 
         def value(node: fx.Node) -> Any:
             if node in constants:
@@ -216,13 +232,9 @@ class Run:
                 continue
             values[step.node] = len(piece) if _is_batch(step) else step.run(value)
             for node in step.inputs():
-                if self.program.last_use.get(node, -1) <= index and not self._kept(node):
+                if self.program.last_use.get(node, -1) <= index and node not in kept:
                     values.pop(node, None)
-        wanted = [self.program.output, *self.program.layers.values()]
-        return {node: value(node) for node in wanted}
-
-    def _kept(self, node: fx.Node) -> bool:
-        return node is self.program.output or node in self.program.layers.values()
+        return {node: value(node) for node in self._wanted()}
 
     def _materialise(self, node: fx.Node, windows: dict[fx.Node, Windows], piece: Ints) -> Tensor:
         """Return a windowed value as whole maps."""

@@ -77,9 +77,9 @@ class Step:
         fx.map_arg((self.args, self.kwargs), found.append)
         return found
 
-    def run(self, values: Callable[[fx.Node], Any]) -> Any:
-        """Run on whole maps."""
-        call = _IN_PLACE.get(self.call, self.call) if self.free else self.call
+    def run(self, values: Callable[[fx.Node], Any], in_place: bool = True) -> Any:
+        """Run as it stands: on whole maps, or element by element on windows."""
+        call = _IN_PLACE.get(self.call, self.call) if self.free and in_place else self.call
         return call(*fx.map_arg(self.args, values), **fx.map_arg(self.kwargs, values))
 
     def run_sliding(self, window: Tensor, values: Callable[[fx.Node], Any]) -> Tensor:

@@ -21,7 +21,7 @@ from convviz import (
     Target,
     Unit,
     hookimpl,
-    occluded_scores,
+    occluded,
 )
 
 from ._fills import Colour, fill_image, parse_fill
@@ -89,9 +89,10 @@ FillField = Annotated[
 class Occlusion(Explainer):
     """How the score changes while a window of the image is covered (Zeiler & Fergus 2013, §4.2).
 
-    A window slides over the image and is replaced by a fill; each position costs one forward
-    pass. `grid` holds one number a position, `values` brings them to the pixels; pixels that
-    no window covers are NaN. All sizes are pixels of the model's input.
+    A window slides over the image and is replaced by a fill; each position costs a forward
+    pass, of which only what the window changes is computed. `grid` holds one number a position,
+    `values` brings them to the pixels; pixels that no window covers are NaN. All sizes are
+    pixels of the model's input.
     """
 
     layer: ClassVar[str] = ""  # it is about the image, whatever layers its targets are in
@@ -139,6 +140,11 @@ class Occlusion(Explainer):
     batch_size: PositiveInt | None = Field(
         None, description="Covered copies a forward pass; chosen by the image's size if not given."
     )
+    engine: Literal["auto", "dense"] = Field(
+        "auto",
+        description="auto computes only what each window changes, where the network allows it; "
+        "dense runs a full forward pass a window. The numbers are the same but for rounding.",
+    )
     seed: int = Field(0, ge=0, description="Seed of the noise fill.")
 
     @model_validator(mode="before")
@@ -176,7 +182,7 @@ class Occlusion(Explainer):
             forward = model.forward(batch.images, layers)
         everyone = torch.arange(len(batch.images), device=batch.images.device)
         baseline = read(forward, everyone).cpu()  # [N, K]
-        scores = occluded_scores(
+        found = occluded(
             model,
             batch.images,
             windows.boxes,
@@ -184,13 +190,16 @@ class Occlusion(Explainer):
             read,
             layers,
             self.batch_size,
-        )  # [N, P, K]
+            self.engine,
+        )
+        scores = found.scores  # [N, P, K]
         if self.output == "drop":
             scores = baseline[:, None] - scores
         grid = scores.movedim(1, -1).unflatten(-1, (len(windows.rows), len(windows.columns)))
         if not self.targets:
             grid, baseline = grid[:, 0], baseline[:, 0]
-        return self._result(model, windows, grid, baseline, _panels(targets, bool(self.targets)))
+        panels = _panels(targets, bool(self.targets))
+        return self._result(model, windows, grid, baseline, panels, found.how)
 
     def _result(
         self,
@@ -199,6 +208,7 @@ class Occlusion(Explainer):
         grid: Tensor,
         baseline: Tensor,
         panels: tuple[str, ...],
+        how: str,
     ) -> Heatmap:
         classes = self.output == "argmax"
         dtype = torch.float64 if baseline.dtype == torch.float64 else torch.float32
@@ -218,7 +228,7 @@ class Occlusion(Explainer):
             panels=panels,
             classes=_names(model, arrays["grid"]) if classes else {},
             window=_pair(self.window),
-            figures={"positions": len(arrays["boxes"])},
+            figures={"positions": len(arrays["boxes"]), "computed": how},
             notes=self._notes(windows),
         )
 

@@ -1,0 +1,81 @@
+"""From a model and boxes to a plan that is known to give the model's own scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..graph import NoGraph, graph_of
+from .engine import Run, chunk_size, in_order
+from .geometry import Ints
+from .plan import Plan, make_plan
+from .program import Program, Values, compile_graph
+
+if TYPE_CHECKING:
+    from ..model import Forward, Model
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A model ready to be re-run where boxes change an image.
+
+    Attributes:
+        program: the model's steps.
+        plan: what is computed for each box.
+        order: positions so that those with windows of like sizes are neighbours, `[P]`.
+        chunk: how many of them to compute at a time.
+    """
+
+    program: Program
+    plan: Plan
+    order: Ints
+    chunk: int
+
+
+def prepare(model: Model, images: Tensor, boxes: Tensor, layers: Sequence[str]) -> Prepared | str:
+    """Plan the re-run of a model, or say why it must be run in full.
+
+    The compiled program is run once on the first image, and its scores are held against the
+    model's: whatever the graph may have missed (a hook that changes an output, say) shows.
+
+    Args:
+        model: inside its session.
+        images: `[N, C, H, W]`, on the model's device and in its dtype.
+        boxes: `[P, 4]`, x0, y0, x1, y1 inside the image.
+        layers: layers that will be asked for beside the scores.
+    """
+    channels, height, width = images.shape[1:]
+    graph = graph_of(model, (channels, height, width))
+    if isinstance(graph, NoGraph):
+        return graph.reason
+    if graph.output is None or graph.batch is not None:
+        return "the graph holds for one batch size only"
+    if missing := [name for name in layers if name not in graph.layers]:
+        return f"the graph has no layer {missing[0]!r}"
+    program = compile_graph(graph, layers)
+    plan = make_plan(program, boxes)
+    first = images[:1]
+    run = Run(program, plan, first, first)
+    if not _agree(program, run.unoccluded(), model.forward(first, layers), layers):
+        return "the exported graph does not give the model's scores"
+    return Prepared(program, plan, in_order(plan), chunk_size(program, plan, first))
+
+
+def _agree(program: Program, found: Values, want: Forward, layers: Sequence[str]) -> bool:
+    pairs = [(found[program.output], want.output)]
+    pairs += [(found[program.layers[name]], want.activations[name]) for name in layers]
+    return all(_close(a, b) for a, b in pairs)
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    """Say whether two results are equal up to rounding, by the scale of the second."""
+    if a.shape != b.shape:
+        return False
+    tolerance = {torch.float64: 1e-10, torch.float32: 1e-4}.get(a.dtype, 2e-2)
+    a, b = a.double(), b.double()
+    scale = float(b.nan_to_num(0, 0, 0).abs().max()) if b.numel() else 0.0
+    return torch.allclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True)
