@@ -12,7 +12,7 @@ import pytest
 
 import convviz
 from convviz import registry
-from convviz.cli.main import run
+from convviz.cli.app import run
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/**/*.md")])

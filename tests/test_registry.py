@@ -558,9 +558,9 @@ def modules_after(code: str) -> set[str]:
     [
         "import convviz",
         "import convviz; assert 'occlusion' in convviz.explainer_names()",
-        "from convviz.cli.main import run; assert run(['explainers']) == 0",
-        "from convviz.cli.main import run; assert run(['--help']) == 0",
-        "from convviz.cli.main import run; assert run(['explain', '--help']) == 0",
+        "from convviz.cli.app import run; assert run(['explainers']) == 0",
+        "from convviz.cli.app import run; assert run(['--help']) == 0",
+        "from convviz.cli.app import run; assert run(['explain', '--help']) == 0",
     ],
 )
 def test_listing_imports_neither_torch_nor_a_plugin(code):

@@ -12,7 +12,7 @@ import typer
 
 from ..errors import ConvvizError, ImageError, ParameterError
 from ..progress import show_progress
-from .main import USAGE_ERRORS, command
+from .app import USAGE_ERRORS, command
 
 if TYPE_CHECKING:
     from ..explanation import Explanation

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from ..parameters import parameters
-from .main import app, command, shared
+from .app import app, command, shared
 from .tables import table
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -131,8 +131,9 @@ def _describe(name: str, cls: type[Any]) -> str:
 
     who = registry.identify(cls)
     over = "a data set" if is_a(cls, "convviz.explainers.DatasetExplainer") else "images"
+    owner = f"{who.distribution} {who.version}".strip()
     lines = [
-        f"{name} (explains {over}; {who.distribution} {who.version})",
+        f"{name} (explains {over}; {owner})",
         "",
         inspect.getdoc(cls) or "",
     ]

@@ -34,7 +34,9 @@ def parse(cls: type[BaseModel], field: str, text: str) -> Any:
         if _takes(cls, field, candidate):
             return candidate
     parts = _parts(text)  # the explainer itself will say what is wrong with it
-    return parts if len(parts) > 1 else _scalar(text)
+    if len(parts) > 1:
+        return parts
+    return text if isinstance(_scalar(text), bool) else _scalar(text)
 
 
 def _trees(names: Sequence[str], assignments: Sequence[str]) -> dict[str, Tree]:

@@ -121,16 +121,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=arguments, prog_name="convviz", standalone_mode=False)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
-        print("interrupted", file=sys.stderr)
-        return 130
+        code = 130
     except BrokenPipeError:
         # Whoever read the output went away; keep the interpreter from flushing into the void.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
         return _report(error)
+    if code == 130:  # typer itself makes this of Ctrl-C
+        print("interrupted", file=sys.stderr)
+    return code if isinstance(code, int) else 0
 
 
 def _report(error: Exception) -> int:
