@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,11 +92,18 @@ def _tile_pages(result: Tiles, scene: Scene) -> list[Picture]:
     values = result.values.double().numpy()
     if result.layout == "grid":
         values = values[:, 0]
+    return _paged(result, scene, values, TILES_A_PAGE, _tile_page)
+
+
+def _paged(
+    result: Tiles, scene: Scene, values: np.ndarray, size: int, draw: Callable[..., Picture]
+) -> list[Picture]:
+    """Draw the rows of values in their order, so many a page."""
     order = [int(i) for i in result.order] or list(range(len(values)))
-    pages = cut(order, TILES_A_PAGE)
+    pages = cut(order, size)
     whole = range_of(values, result.signed)
     return [
-        _tile_page(result, scene, values, page, whole, i + 1, len(pages))
+        draw(result, scene, values, page, whole, i + 1, len(pages))
         for i, page in enumerate(pages[:PAGES])
     ]
 
@@ -194,13 +201,7 @@ def _label_grid(
 def _matrix_pages(result: Tiles, scene: Scene) -> list[Picture]:
     """Draw weights `[T, M]` (or `[T, M, 1, 1]`) as a coloured matrix."""
     values = result.values.double().flatten(1).numpy()
-    order = [int(i) for i in result.order] or list(range(len(values)))
-    pages = cut(order, ROWS_A_PAGE)
-    whole = range_of(values, result.signed)
-    return [
-        _matrix_page(result, scene, values, page, whole, i + 1, len(pages))
-        for i, page in enumerate(pages[:PAGES])
-    ]
+    return _paged(result, scene, values, ROWS_A_PAGE, _matrix_page)
 
 
 def _matrix_page(
