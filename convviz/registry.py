@@ -7,13 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
 
 from . import hookspecs
+from .addresses import ambiguous, is_called, matches, plain_name, prefixes, shared_parts
 from .contract import (
     BrokenPluginError,
     check_explainers,
@@ -22,7 +21,7 @@ from .contract import (
     is_explainer,
     snake_case,
 )
-from .discovery import GROUPS, Entry, Fault, discover, normal
+from .discovery import GROUPS, Entry, Fault, discover
 from .errors import ConvvizError, ParameterError, PluginError, UnknownNameError
 from .parameters import build
 
@@ -97,7 +96,7 @@ class Registry:
 
     def disable(self, pattern: str) -> None:
         """Leave out a name, a distribution or a `distribution:name`; `*` is a wildcard."""
-        if not any(_matches(entry, pattern) for entry in self._entries):
+        if not any(matches(entry, pattern) for entry in self._entries):
             known = {name for e in self._entries for name in (e.name, e.distribution)}
             raise UnknownNameError("plugin", pattern, sorted(known))
         self._disabled.add(pattern)
@@ -110,14 +109,14 @@ class Registry:
             UnknownNameError: none does.
         """
         self.verify()
-        for candidate in _prefixes(name) if group in _FAMILIES else (name,):
-            found = [e for e in self.entries(group) if _is_called(e, candidate)]
+        for candidate in prefixes(name) if group in _FAMILIES else (name,):
+            found = [e for e in self.entries(group) if is_called(e, candidate)]
             if len(found) > 1:
-                raise PluginError(_ambiguous(found))
+                raise PluginError(ambiguous(found))
             if found:
                 return found[0]
         kind = {"models": "model source", "datasets": "data-set source"}.get(group, group[:-1])
-        if any(e.group == group and _is_called(e, name) for e in self._entries):
+        if any(e.group == group and is_called(e, name) for e in self._entries):
             raise PluginError(f"the {kind} {name!r} is disabled (CONVVIZ_DISABLE_PLUGINS or -x)")
         raise UnknownNameError(kind, name, self.names(group))
 
@@ -151,7 +150,7 @@ class Registry:
         """Return the class of an explainer's name, or of its `distribution:name`."""
         entry = self.find("explainers", name)
         classes = self.explainer_classes(entry)
-        plain = _plain(name)
+        plain = plain_name(name)
         if plain not in classes:
             raise UnknownNameError("explainer", plain, classes)
         return classes[plain]
@@ -172,7 +171,7 @@ class Registry:
         """Return a quality metric by name, or by its `distribution:name`."""
         entry = self.find("metrics", name)
         metrics = self.metrics(entry)
-        plain = _plain(name)
+        plain = plain_name(name)
         if plain not in metrics:
             raise UnknownNameError("metric", plain, metrics)
         return metrics[plain]
@@ -260,7 +259,7 @@ class Registry:
             return Status(*where, hooks, "broken", getattr(error, "reason", str(error)))
         same = [e for e in self.entries(entry.group) if e.name == entry.name]
         if len(same) > 1:
-            return Status(*where, hooks, "broken", _ambiguous(same))
+            return Status(*where, hooks, "broken", ambiguous(same))
         return Status(*where, hooks, "ready")
 
     def _register(self, plugin: object, entry: Entry) -> None:
@@ -286,20 +285,25 @@ class Registry:
         return True
 
     def _is_disabled(self, entry: Entry) -> bool:
-        return any(_matches(entry, pattern) for pattern in self._disabled)
+        return any(matches(entry, pattern) for pattern in self._disabled)
 
     def _likely_entries(self, cls: type) -> list[Entry]:
         """Return the explainer entries of the class's package, those of its module first."""
         module = cls.__module__
         top = module.partition(".")[0]
         same = [e for e in self.entries("explainers") if e.module.partition(".")[0] == top]
-        return sorted(same, key=lambda e: -_shared_parts(e.module, module))
+        return sorted(same, key=lambda e: -shared_parts(e.module, module))
 
     def _make_room(self, new: Entry) -> None:
         for old in [e for e in self._entries if e.group == new.group and e.name == new.name]:
             if old.distribution != RUNTIME:
                 raise PluginError(f"{old.distribution} has a {new.name!r} already; pass name=")
             self._entries.remove(old)
+            self._identities = {
+                cls: who
+                for cls, who in self._identities.items()
+                if (who.distribution, who.name) != (RUNTIME, new.name)
+            }
             plugin = self._plugins.pop(old, None)
             if plugin is not None and plugin not in self._plugins.values():
                 self.manager.unregister(plugin)
@@ -408,41 +412,3 @@ def _blaming(entry: Entry, passing: type[Exception] = BrokenPluginError) -> Iter
         raise
     except BaseException as error:
         raise BrokenPluginError(entry, error) from error
-
-
-def _is_called(entry: Entry, name: str) -> bool:
-    distribution, _, plain = name.rpartition(":")
-    if distribution and normal(distribution) != normal(entry.distribution):
-        return False
-    return plain == entry.name
-
-
-def _plain(name: str) -> str:
-    return name.rpartition(":")[2]
-
-
-def _shared_parts(one: str, other: str) -> int:
-    """Count the leading parts that two module names share."""
-    pairs = zip(one.split("."), other.split("."), strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def _matches(entry: Entry, pattern: str) -> bool:
-    names = (entry.name, normal(entry.distribution), f"{normal(entry.distribution)}:{entry.name}")
-    distribution, colon, name = pattern.rpartition(":")
-    patterns = {pattern, normal(pattern), f"{normal(distribution)}{colon}{name}"}
-    return any(fnmatchcase(name, one) for name in names for one in patterns)
-
-
-def _prefixes(name: str) -> Iterator[str]:
-    """Yield the name, then the families it may belong to, the closest first."""
-    distribution, colon, plain = name.rpartition(":")
-    while plain:
-        yield f"{distribution}{colon}{plain}"
-        plain = plain.rpartition(".")[0]
-
-
-def _ambiguous(same: list[Entry]) -> str:
-    owners = " and ".join(f"{e.distribution} {e.version}".strip() for e in same)
-    ways = " or ".join(repr(e.address) for e in same)
-    return f"the name {same[0].name!r} is used by {owners}; say {ways}"
