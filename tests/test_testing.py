@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from pydantic import ConfigDict, Field
@@ -274,3 +276,12 @@ def test_the_builtins_keep_the_contract(name):
 )
 def test_the_builtins_over_data_keep_the_contract(name, params):
     check_explainer(convviz.explainer(name, **params), photos=tiny_photos(12))
+
+
+def test_the_ten_minutes_example_of_the_plugins_readme_keeps_the_contract():
+    readme = Path(__file__).parents[1] / "plugins" / "README.md"
+    example = readme.read_text("utf-8").partition("```python\n")[2].partition("```")[0]
+    module: dict[str, object] = {"__name__": "example"}
+    exec(example, module)
+    (cls,) = module["convviz_explainers"]()
+    check_explainer(cls(power=0.5))
