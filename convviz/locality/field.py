@@ -74,9 +74,10 @@ class ReceptiveField:
         """Rows and columns between the boxes of neighbours in the middle; None if whole."""
         if self.virtual is None:
             return None
-        y, x = self._middle()
-        x0, y0, _, _ = self.virtual.box(y, x)
-        x1, y1, _, _ = self.virtual.box(y + 1, x + 1)
+        # the neighbour before, or in a map of one position the virtual one after
+        y, x = (max(middle, 1) for middle in self._middle())
+        x0, y0, _, _ = self.virtual.box(y - 1, x - 1)
+        x1, y1, _, _ = self.virtual.box(y, x)
         return y1 - y0, x1 - x0
 
     @property
