@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor
 
+from . import ops
 from .errors import ParameterError
 from .incremental import Plan, Prepared, Run, prepare
 from .model import Forward
@@ -167,9 +168,13 @@ def occlude(images: Tensor, fill: Tensor, owner: Tensor, boxes: Sequence[Sequenc
 
     `fill` has the shape of `images`: a covered pixel takes the fill's value at its own place.
     """
-    copies = images[owner.to(images.device)]
-    for copy, source, (x0, y0, x1, y1) in zip(copies, owner.tolist(), boxes, strict=True):
-        copy[:, y0:y1, x0:x1] = fill[source, :, y0:y1, x0:x1]
+    x0, y0, x1, y1 = torch.as_tensor(boxes, dtype=torch.int64, device=images.device).unbind(1)
+    keys = torch.stack([owner.to(x0), y1 - y0, x1 - x0], 1)
+    groups, group = torch.unique(keys, dim=0, return_inverse=True)
+    copies = images.new_empty(len(owner), *images.shape[1:])
+    for index, (source, height, width) in enumerate(groups.tolist()):
+        at = group == index
+        copies[at] = ops.occlude(images[source], y0[at], x0[at], height, width, fill[source])
     return copies
 
 
