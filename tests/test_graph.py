@@ -138,7 +138,7 @@ def spots(graph, size):
     narrow = [f for f in local if max(f.size) < size]
     assert narrow
     found = []
-    for i, field in enumerate([*narrow[:: max(1, len(narrow) // 5)], narrow[-1]]):
+    for i, field in enumerate([*narrow[:: max(1, len(narrow) // 3)], narrow[-1]]):
         h, w = field.positions
         spot = (h // 2, w // 2) if i % 2 else (0, w - 1)
         found.append((field.layer, spot, field.support(*spot)))
