@@ -91,11 +91,12 @@ class _Snapshot:
             for p in module.parameters()
         ]
         self.buffers = [
-            (m, name, buffer, buffer.detach().clone())
+            (buffer, buffer.detach().clone())
             for m in modules
-            for name, buffer in m._buffers.items()
+            for buffer in m._buffers.values()
             if buffer is not None
         ]
+        self.named = [(m._buffers, dict(m._buffers)) for m in modules]
         self.random = random.getstate()
         self.numpy = np.random.get_state()
         self.torch = torch.get_rng_state()
@@ -112,8 +113,10 @@ class _Snapshot:
             p.requires_grad_(requires_grad)
             p.grad = grad
             _put_back(grad, value)
-        for m, name, buffer, value in self.buffers:
-            m._buffers[name] = buffer
+        for held, before in self.named:
+            held.clear()
+            held.update(before)
+        for buffer, value in self.buffers:
             _put_back(buffer, value)
         random.setstate(self.random)
         np.random.set_state(self.numpy)

@@ -20,6 +20,7 @@ from .network import digest, unwrapped
 from .outputs import (
     Pick,
     are_probabilities,
+    at_least_single,
     differentiate,
     layers_of,
     picked,
@@ -224,8 +225,7 @@ class Model:
         for name in keeper.misnamed():
             capture.check(name, self.layer_names(tuple(x.shape[1:])))
         output = scores_of(out, self.output, len(x))
-        wide = output.float() if output.dtype in (torch.float16, torch.bfloat16) else output
-        return wide, keeper.activations
+        return at_least_single(output), keeper.activations
 
     def pick(self, out: Any) -> Any:
         """Return the part of what the network returns that `output` names, unchecked."""

@@ -17,6 +17,7 @@ from . import ops
 from .errors import ParameterError
 from .incremental import Plan, Prepared, Run, prepare
 from .model import Forward
+from .outputs import at_least_single
 from .progress import track
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def _incremental(
             for piece, values in run.outputs(positions.numpy()):
                 kept = {name: values[node] for name, node in program.layers.items()}
                 owner = torch.full((len(piece),), image, device=images.device)
-                parts.append(read(Forward(values[program.output], kept), owner).cpu())
+                wide = at_least_single(values[program.output])
+                parts.append(read(Forward(wide, kept), owner).cpu())
             return torch.cat(parts)
 
         found = _Halving(score, len(chunk))(chunk)

@@ -20,6 +20,11 @@ _HELP = (
 )
 
 
+def at_least_single(scores: Tensor) -> Tensor:
+    """Bring half precision to float32, in which softmax and differences keep their digits."""
+    return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+
+
 def scores_of(out: Any, pick: Pick, count: int) -> Tensor:
     """Return the scores `[N, classes]`; raises ModelError where that is not what comes.
 

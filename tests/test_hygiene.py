@@ -266,3 +266,20 @@ def test_sessions_may_be_nested():
             raise FaultError
         assert not model.module[1].training
     assert snapshot(model.module) == before
+
+
+def test_buffers_that_a_forward_pass_makes_are_taken_away_again():
+    class Lazy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 2, 3)
+            self.register_buffer("grid", None)
+
+        def forward(self, x):
+            self.grid = torch.ones(1)
+            self.register_buffer("seen", x.detach().mean())
+            return self.conv(x).mean((2, 3))
+
+    module = Lazy()
+    convviz.explain(convviz.Model(module), torch.rand(1, 3, 8, 8), "saliency")
+    assert dict(module._buffers) == {"grid": None}

@@ -255,3 +255,62 @@ class TestOccluded:
 
         monkeypatch.setattr(incremental.Run, "outputs", scarce)
         torch.testing.assert_close(self.call(model, images).scores, want, rtol=0, atol=1e-12)
+
+    def test_half_precision_scores_are_read_in_single_precision(self):
+        torch.manual_seed(0)
+        model = Model(randomised(Branches()).to(torch.bfloat16))
+        images = torch.randn(1, 2, 40, 40)
+        fill = torch.zeros_like(images)
+        found, want = (
+            occluding.occluded(model, images, self.boxes, fill, lambda f, _: f.output, engine=e)
+            for e in ("auto", "dense")
+        )
+        assert found.plan is not None
+        assert found.scores.dtype == want.scores.dtype == torch.float32
+
+    @pytest.mark.parametrize(
+        "body", ["shuffled", "padded_by_word", "dynamic", "chunked", "dropped"]
+    )
+    def test_operators_that_have_no_plain_tensor_or_share_memory(self, body):
+        torch.manual_seed(0)
+        model = Model(Operators(body).double())
+        images = torch.randn(2, 2, 40, 40, dtype=torch.float64)
+        found = self.call(model, images, batch_size=9)
+        want = self.call(model, images, engine="dense")
+        assert found.plan is not None
+        assert found.plan.cut > 0
+        torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=1e-10)
+
+
+class Operators(nn.Module):
+    """A net around one operator whose value is no plain tensor, or whose memory is shared."""
+
+    def __init__(self, body: str) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(2, 4, 3)
+        self.even = nn.Conv2d(4, 4, (4, 3), padding="same", dilation=(1, 2))
+        self.norm = nn.BatchNorm2d(4)
+        self.drop = nn.Dropout(0.3)
+        self.head = nn.Linear(4, 3)
+        self.body = getattr(self, body)
+
+    def shuffled(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        return x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w).relu()
+
+    def padded_by_word(self, x: Tensor) -> Tensor:
+        return self.norm(self.even(x)).relu()
+
+    def dynamic(self, x: Tensor) -> Tensor:
+        kernel = x.mean((0, 2, 3)).repeat(4, 1)[:, :, None, None]
+        return x.max(1, keepdim=True)[0] + nn.functional.conv2d(x, kernel * 0)
+
+    def chunked(self, x: Tensor) -> Tensor:
+        first, second = x.chunk(2, 1)
+        return torch.cat([first.relu(), second], 1)
+
+    def dropped(self, x: Tensor) -> Tensor:
+        return self.drop(x).relu() + 2 * x
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.body(self.stem(x)).mean((2, 3)))

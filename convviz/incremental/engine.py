@@ -66,10 +66,7 @@ class Run:
             return values[node] if node in values else self.program.constants[node]
 
         for step in self.program.steps[: self.plan.cut]:
-            if _is_batch(step):
-                values[step.node] = 1
-            else:
-                values[step.node] = step.run(value, in_place=False)
+            values[step.node] = step.run(value, in_place=False)
         return values
 
     def unoccluded(self) -> Values:
@@ -81,7 +78,7 @@ class Run:
             return values[node] if node in values else constants[node]
 
         for step in self.program.steps[self.plan.cut :]:
-            values[step.node] = 1 if _is_batch(step) else step.run(value, in_place=False)
+            values[step.node] = step.run(value, in_place=False)
         return {node: value(node) for node in self._wanted()}
 
     def _wanted(self) -> list[fx.Node]:
@@ -226,11 +223,12 @@ class Run:
             return values[node]
 
         for index, step in enumerate(self.program.steps):
-            if index < cut:
-                if _is_batch(step):
-                    values[step.node] = len(piece)
+            if index < cut and not step.counts:
                 continue
-            values[step.node] = len(piece) if _is_batch(step) else step.run(value)
+            if _is_batch(step) and step.args[0] not in values:  # of the image or of windows
+                values[step.node] = len(piece)
+            else:
+                values[step.node] = step.run(value)
             for node in step.inputs():
                 if self.program.last_use.get(node, -1) <= index and node not in kept:
                     values.pop(node, None)

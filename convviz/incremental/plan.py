@@ -188,6 +188,9 @@ class _Tally:
 
     def add(self, step: Step, frame: Frame | None, program: Program) -> None:
         """Note the cost of a step a position: (in windows, on whole maps)."""
+        if step.counts:
+            self.costs.append((0.0, 0.0))
+            return
         size = int(np.prod([n for n in step.shape if isinstance(n, int)] or [1]))
         pixels = whole_pixels(step)
         whole = step.macs * pixels + ELEMENT * size

@@ -33,6 +33,19 @@ _CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
 _WEIGHTED = (*_CONVOLUTIONS, aten.linear.default, aten.layer_norm.default, aten.batch_norm.default)
 """Operators whose constants are weights, not maps."""
 
+_FRESH = (
+    *_WEIGHTED,
+    aten.conv1d.default,
+    aten.conv_transpose2d.input,
+    aten.add.Tensor,
+    aten.sub.Tensor,
+    aten.mul.Tensor,
+    aten.cat.default,
+    aten.max_pool2d.default,
+    aten.avg_pool2d.default,
+)
+"""Operators known never to return their input or a view of it, as dropout and others may."""
+
 _SIZED = ("view", "reshape", "expand", "_unsafe_view", "flatten", "unflatten", "repeat")
 """Operators that spell sizes out, and so do not run on a window as they stand."""
 
@@ -68,8 +81,14 @@ class Step:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the output, its batch size not filled in."""
-        return tuple(self.node.meta["val"].shape)
+        """Shape of the output, its batch size not filled in; () where it is no single tensor."""
+        value = self.node.meta.get("val")
+        return tuple(value.shape) if isinstance(value, Tensor) else ()
+
+    @property
+    def counts(self) -> bool:
+        """It gives a number that follows from the size of the batch, no tensor."""
+        return isinstance(self.node.meta.get("val"), int | torch.SymInt)
 
     def inputs(self) -> list[fx.Node]:
         """Return the nodes among the arguments."""
@@ -101,7 +120,9 @@ class Step:
         given["padding"] = [0, 0]
         if "ceil_mode" in given:
             given["ceil_mode"] = False
-        result: Tensor = self.call(window, **given)
+        # The other overload takes padding as a word.
+        call = aten.conv2d.default if self.call is aten.conv2d.padding else self.call
+        result: Tensor = call(window, **given)
         return result
 
 
@@ -204,7 +225,7 @@ def _fold_batch_norm(steps: list[Step], constants: Values, keep: set[fx.Node]) -
         conv = made.get(step.args[0])
         if conv is None or conv.node in keep or len(conv.node.users) != 1:
             continue
-        if conv.call not in _CONVOLUTIONS:
+        if conv.call not in _CONVOLUTIONS or conv.args[1] not in constants:
             continue
         _, gamma, beta, mean, var, training, _, eps, *_ = step.args
         if training:
@@ -239,16 +260,10 @@ def _lay_out(program: Program) -> None:
             uses[node] = uses.get(node, 0) + 1
             program.last_use[node] = index
     keep = {program.output, *program.layers.values(), program.image}
-    fresh = {s.node for s in program.steps if not _aliases(s.call)}
+    fresh = {s.node for s in program.steps if s.call in _FRESH}
     for step in program.steps:
         first = step.args[0] if step.args else None
         step.free = first in fresh and uses[first] == 1 and first not in keep
-
-
-def _aliases(call: Any) -> bool:
-    """Say whether an operator may return a view of its input."""
-    schema = getattr(call, "_schema", None)
-    return schema is None or any(r.alias_info is not None for r in schema.returns)
 
 
 def _windows(step: Step, rule: Local, constants: Values) -> bool:
@@ -256,6 +271,8 @@ def _windows(step: Step, rule: Local, constants: Values) -> bool:
     values = [step.node, *(edge.source for edge in rule.edges)]
     if not all(isinstance(node.meta.get("val"), Tensor) for node in values):
         return False
+    if any(n not in constants and n not in values for n in step.inputs()):
+        return False  # the size of the batch, say, which windows do not have
     if _pointwise(rule):
         return _name(step.call) not in _SIZED and all(
             step.call in _WEIGHTED or _spaceless(constants[n], rule.axes, step.shape)
@@ -288,6 +305,6 @@ def _name(call: Any) -> str:
 def _macs(step: Step, constants: Values) -> int:
     """Count the multiply-accumulates behind one pixel of a step's output."""
     if step.call in (*_CONVOLUTIONS, aten.linear.default):
-        weight = constants[step.args[1]]
-        return int(weight.numel())
+        weight = step.args[1]
+        return int((constants[weight] if weight in constants else weight.meta["val"]).numel())
     return 0
