@@ -54,6 +54,17 @@ def test_hand_computed_norms_dead_and_closest() -> None:
     assert "1 of 4 filters are dead" in " ".join(result.notes)
 
 
+def test_a_dead_filter_is_closest_to_none() -> None:
+    conv = nn.Conv2d(2, 3, 1, bias=False)
+    weights = torch.tensor([[3.0, 4.0], [0.003, 0.004], [4.0, 3.0]])
+    with torch.no_grad():
+        conv.weight.copy_(weights[:, :, None, None])
+    result = draw(conv)
+    assert result["dead"].tolist() == [False, True, False]
+    assert result["closest"].tolist() == [2, 0, 0]
+    assert result["cosine"][0] == pytest.approx(0.96)
+
+
 def test_a_filter_is_dead_below_a_share_of_the_largest() -> None:
     conv = nn.Conv2d(1, 3, 1, bias=False)
     with torch.no_grad():

@@ -134,7 +134,9 @@ def _query_text(result: Matches, query: int, label: int, scene: Scene) -> str:
         name = scene.names[query] if query < len(scene.names) else ""
     else:
         name = result.names[query] if query < len(result.names) else ""
-    lines = [readable(_stem(name), 17)] if name else []
+    stem = _stem(name)
+    # A bare number under a class that may be one too would not say what it counts.
+    lines = [readable(f"image {stem}" if stem.isdigit() else stem, 17)] if name else []
     if label >= 0:
         lines.insert(0, readable(class_name(result.classes, label), 17))
     return "\n".join(lines)

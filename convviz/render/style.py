@@ -267,9 +267,9 @@ def sentence(text: str) -> str:
 
 
 def figures_line(figures: Mapping[str, Any]) -> str:
-    """Write plain figures, name -> number or word, as one sentence."""
+    """Write plain figures, name -> number or word, as a sentence each."""
     words = {k: number(v) if isinstance(v, float) else str(v) for k, v in figures.items()}
-    return sentence(", ".join(f"{name}: {word}" for name, word in words.items()))
+    return " ".join(sentence(f"{name}: {word}") for name, word in words.items())
 
 
 def readable(text: str, limit: int = 80) -> str:

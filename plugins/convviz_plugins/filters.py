@@ -235,7 +235,7 @@ def layout_of(values: Tensor) -> Literal["rgb", "grid", "matrix"]:
 
 
 def measure(values: Tensor, dead_below: float) -> dict[str, Tensor]:
-    """Return norms, dead flags and the closest other filter of each, by cosine."""
+    """Return norms, dead flags and the closest other live filter of each, by cosine."""
     rows = values.flatten(1)
     norms = rows.norm(dim=1)
     finite = norms[torch.isfinite(norms)]
@@ -246,7 +246,8 @@ def measure(values: Tensor, dead_below: float) -> dict[str, Tensor]:
     likeness.fill_diagonal_(-2.0)
     usable = (norms > 0) & torch.isfinite(norms)
     likeness[~usable] = -2.0
-    likeness[:, ~usable] = -2.0
+    # Dead filters are noise: none of them is what a live one resembles.
+    likeness[:, ~usable | dead] = -2.0
     cosine, closest = likeness.max(1)
     none = cosine < -1.5
     return {

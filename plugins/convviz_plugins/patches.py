@@ -139,7 +139,7 @@ class Patches(DatasetExplainer):
             unit="activation",
             figures=figures_of(layer, values, count, bad, field),
             notes=notes_of(self, values, count, bad, field, drawn, made),
-            captions=tuple(f"unit {c} · max {v:.3g}" for c, v in enumerate(values[:, 0].tolist())),
+            captions=tuple(f"unit {c} · max {v:#.3g}" for c, v in enumerate(values[:, 0].tolist())),
             order=tuple(drawn),
             stacks=tuple(stacks),
             table=table_of(values, lists["items"]),
