@@ -273,8 +273,10 @@ def test_an_interrupt_exits_with_130(workplace, capsys):
 
 def test_ctrl_c_from_outside_exits_with_130(workplace):
     code = (
-        "import sys, time\n"
+        "import signal, time\n"
         "import convviz.cli.app as app\n"
+        # A shell lets what it runs in the background ignore Ctrl-C, and children inherit that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "@app.command\n"
         "def wait() -> None:\n"
         "    print('ready', flush=True)\n"
@@ -445,8 +447,8 @@ def test_info_says_when_a_folder_shadows_the_installed_package(tmp_path):
     (installed / "convviz-9.dist-info").mkdir()
     (installed / "convviz-9.dist-info" / "METADATA").write_text("Name: convviz\nVersion: 9\n")
     code = (
-        f"import sys; sys.path.append({str(installed)!r})\n"
-        "from convviz.cli.facts import shadowed; print(shadowed())"
+        "import sys; from convviz.cli.facts import shadowed\n"
+        f"sys.path.insert(0, {str(installed)!r}); print(shadowed())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
