@@ -207,6 +207,22 @@ class TestOccluded:
             assert want.plan is None
             torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=1e-10)
 
+    def test_where_nothing_is_saved_it_says_so(self):
+        class Squeezed(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.head = nn.Linear(2, 3)
+
+            def forward(self, x):
+                return self.head((x * x.mean((2, 3), keepdim=True)).mean((2, 3)))
+
+        model = Model(Squeezed().double())
+        images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
+        found = self.call(model, images)
+        assert found.how.startswith("nearly all in whole maps, from ")
+        want = self.call(model, images, engine="dense")
+        torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=1e-12)
+
     def test_a_network_without_a_graph_runs_in_full_and_says_why(self):
         class Odd(nn.Module):
             def forward(self, x):
