@@ -96,7 +96,10 @@ class _Snapshot:
             for buffer in m._buffers.values()
             if buffer is not None
         ]
-        self.named = [(m._buffers, dict(m._buffers)) for m in modules]
+        # A scripted part names its buffers for good, in something that is no dict.
+        self.named = [
+            (m._buffers, dict(m._buffers)) for m in modules if isinstance(m._buffers, dict)
+        ]
         self.random = random.getstate()
         self.numpy = np.random.get_state()
         self.torch = torch.get_rng_state()
