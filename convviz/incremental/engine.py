@@ -59,27 +59,21 @@ class Run:
         self.clean = self._clean()
 
     def _clean(self) -> Values:
-        """Run the image itself; keep what windows will be taken from."""
-        values: Values = {self.program.image: self.image}
-
-        def value(node: fx.Node) -> Any:
-            return values[node] if node in values else self.program.constants[node]
-
-        for step in self.program.steps[: self.plan.cut]:
-            values[step.node] = step.run(value, in_place=False)
-        return values
+        """Run the image itself up to the cut; keep what windows will be taken from."""
+        return self._on({self.program.image: self.image}, self.program.steps[: self.plan.cut])
 
     def unoccluded(self) -> Values:
         """Return the values that the program keeps, of the image itself."""
-        values = dict(self.clean)
-        constants = self.program.constants
+        values = self._on(dict(self.clean), self.program.steps[self.plan.cut :])
+        read = self._reader(values)
+        return {node: read(node) for node in self._wanted()}
 
-        def value(node: fx.Node) -> Any:
-            return values[node] if node in values else constants[node]
-
-        for step in self.program.steps[self.plan.cut :]:
-            values[step.node] = step.run(value, in_place=False)
-        return {node: value(node) for node in self._wanted()}
+    def _on(self, values: Values, steps: Sequence[Step]) -> Values:
+        """Run steps on whole maps of the image itself, adding to the values."""
+        read = self._reader(values)
+        for step in steps:
+            values[step.node] = step.run(read, in_place=False)
+        return values
 
     def _wanted(self) -> list[fx.Node]:
         return [self.program.output, *self.program.layers.values()]
@@ -205,7 +199,7 @@ class Run:
         (channel,) = {1, 2, 3} - set(axes)
         return [0, channel, axes.y, axes.x]
 
-    def _reader(self, inputs: dict[fx.Node, Tensor]) -> Callable[[fx.Node], Any]:
+    def _reader(self, inputs: Values) -> Callable[[fx.Node], Any]:
         constants = self.program.constants
         return lambda node: inputs[node] if node in inputs else constants[node]
 

@@ -142,8 +142,8 @@ def make_plan(program: Program, boxes: Tensor, whole: bool = False) -> Plan:
         frame = None if whole else _frame(program, step, frames, counts)
         if frame is not None:
             frames[step.node] = frame
-        tally.add(step, frame, program)
-    cut, reason = tally.cut(program, frames)
+        tally.add(step, frame)
+    cut, reason = tally.cut(program)
     lines = tally.lines(program, frames, cut)
     return Plan(row, column, frames, cut, lines, reason)
 
@@ -186,7 +186,7 @@ class _Tally:
         """Return the mean area of the positions' windows."""
         return float((tall.size[self.row] * wide.size[self.column]).mean())
 
-    def add(self, step: Step, frame: Frame | None, program: Program) -> None:
+    def add(self, step: Step, frame: Frame | None) -> None:
         """Note the cost of a step a position: (in windows, on whole maps)."""
         if step.counts:
             self.costs.append((0.0, 0.0))
@@ -201,7 +201,7 @@ class _Tally:
         moved = 3.0 if step.slides else 1.0
         self.costs.append((area * (step.macs + ELEMENT * moved * size / pixels), whole))
 
-    def cut(self, program: Program, frames: dict[fx.Node, Frame]) -> tuple[int, str]:
+    def cut(self, program: Program) -> tuple[int, str]:
         """Choose the step from which whole maps cost least."""
         windowed = np.cumsum([0.0, *(w for w, _ in self.costs)])
         whole = np.cumsum([0.0, *(d for _, d in self.costs)])
