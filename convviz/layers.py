@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TAKERS: dict[Kind, tuple[str, ...]] = {
     "filters": ("filters",),
     "activations": ("activations",),
-    "patches": ("patches",),
+    "patches": ("patches", "statistics"),
     "features": ("neighbors", "embedding"),
 }
 """Kind of default layers -> the explainers that take them."""

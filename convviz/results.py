@@ -177,15 +177,22 @@ class Mask(Result):
 class Table(Result):
     """Numbers in rows and columns, `values [rows, columns]`.
 
+    With an array "histogram" `[rows, bins]` (counts; "edges" `[bins + 1]` of the bins) the rows
+    are drawn as curves and their histograms instead of as numbers. Beside it are drawn where
+    present: the columns "mean", "variance", "fires" and "active" (shares), "dead" `[rows]`
+    (bool), and "class_mean" `[classes, rows]`.
+
     Attributes:
         columns: names of the columns.
         rows: names of the rows.
+        classes: names of the classes of "class_mean".
     """
 
     kind: ClassVar[str] = "table"
 
     columns: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 RESULT_TYPES: dict[str, type[Result]] = {

@@ -25,6 +25,8 @@ SOURCES = {
     "neighbors": "digits/results/neighbors/*/neighbors.png",
     "embedding": "digits/results/embedding/*/scatter.png",
     "embedding_grid": "digits/results/embedding/*/grid.png",
+    "statistics": "digits/results/statistics/*/profile.png",
+    "statistics_classes": "digits/results/statistics/*/classes.png",
     "patches": "digits/results/patches/*/picture*.png",
     "occlusion": "coffee/occlusion/picture.png",
     "saliency": "chelsea/saliency/picture.png",

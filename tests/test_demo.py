@@ -11,8 +11,8 @@ import convviz
 from convviz.cli.app import run
 from convviz_plugins import demo
 
-NINE = {
-    *("filters", "activations", "patches", "neighbors", "embedding"),
+TEN = {
+    *("filters", "activations", "patches", "neighbors", "embedding", "statistics"),
     *("occlusion", "saliency", "guided_backprop", "grabcut"),
 }
 
@@ -31,12 +31,12 @@ def leaves(folder):
     return {d["explainer"]["name"]: d for d in documents}
 
 
-def test_the_demo_shows_all_nine_and_says_where(small, tmp_path, monkeypatch, capsys):
+def test_the_demo_shows_all_ten_and_says_where(small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(["demo"]) == 0
     out = tmp_path / "convviz-demo"
     found = leaves(out)
-    assert set(found) == NINE == {*demo.ONE_IMAGE, *demo.DATA_SET, "filters"}
+    assert set(found) == TEN == {*demo.ONE_IMAGE, *demo.DATA_SET, "filters"}
     assert all(document["pictures"] for document in found.values())
     assert found["saliency"]["target"][0]["label"] == "espresso"
     page = (out / "index.html").read_text("utf-8")

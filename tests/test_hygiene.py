@@ -26,8 +26,9 @@ EXPLAINERS = {
     "patches": {"k": 2, "units": 2},
     "neighbors": {"k": 2},
     "embedding": {"method": "pca"},
+    "statistics": {},
 }
-OF_A_DATASET = ("patches", "neighbors", "embedding")
+OF_A_DATASET = ("patches", "neighbors", "embedding", "statistics")
 
 
 class Plain(nn.Sequential):

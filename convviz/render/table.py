@@ -10,7 +10,11 @@ ROWS, COLUMNS, PAGES = 40, 10, 12
 
 
 def draw(result: Table, scene: Scene) -> list[Picture]:
-    """Draw the table, 40 rows and 10 columns a page."""
+    """Draw the table, 40 rows and 10 columns a page, or the profile of rows with histograms."""
+    if "histogram" in result.arrays:
+        from .profile import draw_profile
+
+        return draw_profile(result, scene)
     rows, columns = result.values.shape
     spots = [(r, c) for r in range(0, max(rows, 1), ROWS) for c in range(0, columns, COLUMNS)]
     count = min(len(spots), PAGES)

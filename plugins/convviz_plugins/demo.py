@@ -21,8 +21,8 @@ PHOTOS = {
 
 DIGITS = "demo-digits"
 ONE_IMAGE = ("occlusion", "saliency", "guided_backprop", "grabcut", "activations")
-DATA_SET = ("patches", "neighbors", "embedding")
-ORDER = ("filters", "activations", "patches", "neighbors", "embedding", *ONE_IMAGE[:4])
+DATA_SET = ("patches", "neighbors", "embedding", "statistics")
+ORDER = ("filters", "activations", *DATA_SET, *ONE_IMAGE[:4])
 PARAMETERS: dict[str, dict[str, Any]] = {
     "occlusion": {"window": 32, "stride": 16},
     "saliency": {"samples": 16},
@@ -33,7 +33,7 @@ of the filters that are shown above them (activations; the last conv has 1280 ch
 
 TITLE = "What two ConvNets see"
 INTRO = (
-    "Nine explainers at work. EfficientNet-Lite0, trained on ImageNet, looks at three photos; "
+    "Ten explainers at work. EfficientNet-Lite0, trained on ImageNet, looks at three photos; "
     "a small network trained on handwritten digits, at a data set of 1797 of them. "
     "Click on a picture to see it in full size."
 )
@@ -57,7 +57,7 @@ def convviz_commands(cli: typer.Typer) -> None:
             Path, typer.Option(help="Folder to write; where it is in use, a numbered one is taken.")
         ] = Path("convviz-demo"),
     ) -> None:
-        """Run all nine explainers, offline, on models and images that come along."""
+        """Run all ten explainers, offline, on models and images that come along."""
         folder = free_folder(out)
         if folder != out:
             typer.echo(f"{out} is in use, writing to {folder}")

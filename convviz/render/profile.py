@@ -1,0 +1,281 @@
+"""Rows with histograms: how channels behave over a data set, and what they tell of classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..results import Table
+from .captions import figures_in_words
+from .colour import scale_of
+from .style import (
+    ACCENT,
+    FAINT,
+    INK,
+    MUTED,
+    Picture,
+    Scene,
+    colour_bar,
+    new_figure,
+    number,
+    readable,
+    title_block,
+    to_png,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SHARE, DEEP, MEAN = "#9dbbdb", "#2a5588", "#1f2430"
+MOST_CHANNELS, MOST_CLASSES = 32, 24
+FEWEST_IN_BIN = 1e-3
+
+
+def draw_profile(result: Table, scene: Scene) -> list[Picture]:
+    """Draw all rows side by side, and the rows that tell the classes apart best."""
+    pictures = [_overview(result, scene)]
+    if "class_mean" in result.arrays and len(result.values) > 1:
+        pictures += _by_class(result, scene)
+    return pictures
+
+
+def draw_row(result: Table, row: int, scene: Scene) -> Picture:
+    """Draw one row: its histogram and its mean by class."""
+    means = _class_means(result)
+    figure = new_figure(9.6 if means is not None else 6.0, 3.6)
+    left, right = (
+        figure.subplots(1, 2, width_ratios=(1.25, 1))
+        if means is not None
+        else (figure.add_subplot(), None)
+    )
+    _row_histogram(left, result, row)
+    if right is not None and means is not None:
+        _row_classes(right, result, row, means[:, row])
+    facts = {n: float(v) for n, v in zip(result.columns, result.values[row].tolist(), strict=True)}
+    state = "dead: it never rises above zero" if _dead(result)[row] else ""
+    name = result.rows[row] if row < len(result.rows) else f"row {row}"
+    title_block(
+        figure,
+        scene.title(what=name),
+        scene.subtitle(None, _images(result), state),
+        [figures_in_words(facts)],
+    )
+    return Picture(f"row-{row}", to_png(figure), f"{name}: {figures_in_words(facts)}")
+
+
+def _overview(result: Table, scene: Scene) -> Picture:
+    """Draw firing, means and histograms over the rows, all in one order: by firing, then mean."""
+    order = _order(result)
+    dead = _dead(result)[order]
+    figure = new_figure(9.6, 7.4)
+    grid = figure.add_gridspec(3, 2, height_ratios=(1.0, 1.0, 1.9), width_ratios=(6, 1))
+    top, middle = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
+    below, side = figure.add_subplot(grid[2, 0]), figure.add_subplot(grid[2, 1])
+    _firing(top, result, order, dead)
+    _means(middle, result, order, dead)
+    _histograms(figure, below, side, result, order)
+    for ax in (top, middle, below):
+        ax.set_xlim(-0.5, len(order) - 0.5)
+    for ax in (top, middle):
+        ax.tick_params(labelbottom=False)
+    below.set_xlabel(f"{len(order)} channels, the one that fires on most images first")
+    if dead.any():
+        from matplotlib.patches import Patch
+
+        figure.legend(
+            handles=[Patch(color=ACCENT, alpha=0.25)],
+            labels=[f"dead: {int(dead.sum())} channels"],
+            loc="outside right upper",
+        )
+    title_block(
+        figure,
+        scene.title(what="channels over the data set"),
+        scene.subtitle(None, _images(result)),
+        result.notes,
+    )
+    return Picture("profile", to_png(figure), figures_in_words(result.figures))
+
+
+def _firing(ax: Axes, result: Table, order: np.ndarray, dead: np.ndarray) -> None:
+    x = np.arange(len(order) + 1) - 0.5
+    for name, label, colour in (
+        ("fires", "images in which it fires", SHARE),
+        ("active", "positions at which it fires", DEEP),
+    ):
+        if name in result.columns:
+            ax.stairs(100 * _column(result, name)[order], x, fill=True, lw=0, color=colour)
+            ax.plot([], [], lw=5, label=label, color=colour)
+    ax.set_ylim(0, 104)
+    ax.set_ylabel("share (%)")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    _mark_dead(ax, dead)
+
+
+def _means(ax: Axes, result: Table, order: np.ndarray, dead: np.ndarray) -> None:
+    x, mean = np.arange(len(order) + 1) - 0.5, _column(result, "mean")[order]
+    spread = np.sqrt(_column(result, "variance")[order])
+    ax.stairs(mean + spread, x, baseline=mean - spread, fill=True, color=FAINT, lw=0)
+    ax.stairs(mean, x, baseline=None, color=MEAN, lw=0.9)
+    ax.plot([], [], color=MEAN, lw=0.9, label="mean")
+    ax.plot([], [], color=FAINT, lw=5, label="± standard deviation")
+    ax.axhline(0, color=MUTED, lw=0.6)
+    ax.set_ylabel(readable(result.unit or "value", 24))
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    _mark_dead(ax, dead)
+
+
+def _mark_dead(ax: Axes, dead: np.ndarray) -> None:
+    for x in np.flatnonzero(dead):
+        ax.axvspan(x - 0.5, x + 0.5, color=ACCENT, alpha=0.25, lw=0)
+
+
+def _histograms(figure: Figure, ax: Axes, side: Axes, result: Table, order: np.ndarray) -> None:
+    """Draw a column of bins a row of the table, and beside it the sum of all."""
+    from matplotlib.colors import LogNorm
+
+    counts, first, last = _used_bins(result)
+    shares = counts[order] / np.maximum(counts.sum(1)[order], 1)[:, None]
+    image = ax.imshow(
+        np.ma.masked_less_equal(shares[:, first:last].T, 0),
+        aspect="auto",
+        origin="lower",
+        interpolation="nearest",
+        norm=LogNorm(FEWEST_IN_BIN, 1),
+        cmap="viridis",
+    )
+    edges = result["edges"].double().numpy()[first : last + 1]
+    ticks, names = _bin_ticks(edges)
+    ax.set_yticks(ticks, names)
+    ax.set_ylabel(f"{readable(result.unit or 'value', 20)} (bins of equal ratio)")
+    total = counts.sum(0)[first:last] / max(counts.sum(), 1)
+    side.barh(np.arange(len(total)), 100 * total, height=1.0, color=DEEP, lw=0)
+    side.set_ylim(*ax.get_ylim())
+    side.set_yticks(ticks, [])
+    side.set_xlabel("all channels (%)")
+    bar = colour_bar(figure, image, [side], "share of a channel's values", "min", aspect=20)
+    bar.set_ticks([1e-3, 1e-2, 1e-1, 1], labels=["0.1 %", "1 %", "10 %", "100 %"])
+    bar.ax.minorticks_off()
+
+
+def _used_bins(result: Table) -> tuple[np.ndarray, int, int]:
+    """Return the counts, and the first and the end of the bins that are not empty."""
+    counts = result["histogram"].double().numpy()
+    used = np.flatnonzero(counts.sum(0))
+    return counts, int(used[0]) if len(used) else 0, int(used[-1]) + 1 if len(used) else 1
+
+
+def _bin_ticks(edges: np.ndarray) -> tuple[list[float], list[str]]:
+    """Choose about nine edges to name, zero always."""
+    inner = [i for i, e in enumerate(edges) if np.isfinite(e) and e != 0]
+    step = max(2, 2 * round(len(inner) / 16))
+    whole = [i for i in inner if np.log2(abs(edges[i])) % 1 == 0]
+    chosen = [i for i in whole if round(2 * np.log2(abs(edges[i]))) % step == 0]
+    ticks = [i - 0.5 for i in chosen]
+    names = [number(float(edges[i])) if abs(edges[i]) < 1 else f"{edges[i]:g}" for i in chosen]
+    zeros = np.flatnonzero((edges[:-1] == 0) & (edges[1:] == 0))
+    if len(zeros):
+        near = [k for k, t in enumerate(ticks) if abs(t - zeros[0]) > len(edges) / 40]
+        ticks, names = [ticks[k] for k in near], [names[k] for k in near]
+        ticks.append(float(zeros[0]))
+        names.append("exactly 0")
+    return ticks, names
+
+
+def _row_histogram(ax: Axes, result: Table, row: int) -> None:
+    counts, first, last = _used_bins(result)
+    shares = 100 * counts[row, first:last] / max(counts[row].sum(), 1)
+    ax.bar(np.arange(last - first), shares, width=1.0, color=DEEP, lw=0)
+    ax.set_yscale("symlog", linthresh=0.1)
+    ax.set_ylim(0, 130)
+    ax.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
+    ticks, names = _bin_ticks(result["edges"].double().numpy()[first : last + 1])
+    ax.set_xticks(ticks, names, rotation=60)
+    ax.set_xlabel(f"{readable(result.unit or 'value', 20)} (bins of equal ratio)")
+    ax.set_ylabel("share of values (%)")
+
+
+def _row_classes(ax: Axes, result: Table, row: int, means: np.ndarray) -> None:
+    order = np.argsort(-np.nan_to_num(means, nan=-np.inf), kind="stable")[:MOST_CLASSES]
+    ax.barh(np.arange(len(order))[::-1], means[order], color=DEEP, height=0.75)
+    ax.set_yticks(np.arange(len(order))[::-1], [readable(result.classes[i], 20) for i in order])
+    ax.axvline(_column(result, "mean")[row], color=ACCENT, lw=1, label="mean of all")
+    ax.set_xlabel(f"mean {readable(result.unit or 'value', 20)}")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
+
+
+def _by_class(result: Table, scene: Scene) -> list[Picture]:
+    """Draw the class means of the most selective rows, in standard deviations of each row."""
+    classes, channels, apart = _selective(result)
+    if not len(channels):
+        return []
+    scale = scale_of(apart[np.ix_(classes, channels)], signed=True)
+    figure = new_figure(max(5.2, 2.6 + 0.26 * len(channels)), 1.5 + 0.25 * len(classes))
+    ax = figure.add_subplot()
+    image = ax.imshow(
+        apart[np.ix_(classes, channels)], cmap=scale.cmap, norm=scale.norm, aspect="auto"
+    )
+    ax.set_yticks(np.arange(len(classes)), [readable(result.classes[c], 22) for c in classes])
+    ax.set_xticks(np.arange(len(channels)), [str(c) for c in channels], rotation=90)
+    ax.tick_params(length=0, colors=INK)
+    ax.set_xlabel("channel")
+    colour_bar(figure, image, [ax], "class mean − mean, in standard deviations", scale.extend)
+    notes = [
+        f"The {len(channels)} of {len(result.values)} channels whose mean differs most for one "
+        "class; red: it fires more for this class than on average."
+    ]
+    if len(classes) < len(result.classes):
+        notes.append(f"{len(classes)} of {len(result.classes)} classes are drawn.")
+    title_block(
+        figure,
+        scene.title(what="channels that tell classes apart"),
+        scene.subtitle(None, _images(result)),
+        notes,
+    )
+    return [Picture("classes", to_png(figure), notes[0])]
+
+
+def _selective(result: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the classes and rows to draw, and how far each class mean lies from the row's.
+
+    Distances are in standard deviations of the row over all positions, `[classes, rows]`.
+    """
+    means = result["class_mean"].double().numpy()
+    deviation = np.sqrt(_column(result, "variance"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = (means - _column(result, "mean")) / np.where(deviation > 0, deviation, np.nan)
+    peak = np.nan_to_num(apart, nan=-np.inf).max(0)
+    best = np.argsort(-peak, kind="stable")
+    channels = best[np.isfinite(peak[best])][:MOST_CHANNELS]
+    winners = np.nan_to_num(apart, nan=-np.inf)[:, channels].argmax(0)
+    known = np.flatnonzero(np.isfinite(means).any(1))
+    classes = known if len(known) <= MOST_CLASSES else np.unique(winners)[:MOST_CLASSES]
+    channels = channels[np.isin(winners, classes)]
+    winners = winners[np.isin(winners, classes)]
+    return classes, channels[np.lexsort((-peak[channels], winners))], apart
+
+
+def _class_means(result: Table) -> np.ndarray | None:
+    means = result.arrays.get("class_mean")
+    return None if means is None else means.double().numpy()
+
+
+def _order(result: Table) -> np.ndarray:
+    fires = _column(result, "fires") if "fires" in result.columns else _column(result, "mean")
+    return np.lexsort((-np.nan_to_num(_column(result, "mean"), nan=-np.inf), -fires))
+
+
+def _dead(result: Table) -> np.ndarray:
+    rows = len(result.values)
+    return result.arrays["dead"].numpy() if "dead" in result.arrays else np.zeros(rows, bool)
+
+
+def _column(result: Table, name: str) -> np.ndarray:
+    column: np.ndarray = result.values[:, result.columns.index(name)].double().numpy()
+    return column
+
+
+def _images(result: Table) -> str:
+    figures: Any = result.figures
+    return f"{figures['images']} images" if "images" in figures else ""
