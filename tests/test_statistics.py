@@ -136,9 +136,9 @@ def test_histograms_count_every_value_once_in_the_bin_between_its_edges(dtype):
                 if low == high:
                     inside = channel == 0
                 elif high > 0:
-                    inside = (channel >= low) & (channel < high) & (channel != 0)
+                    inside = (channel > low) & (channel <= high)
                 else:
-                    inside = (channel > low) & (channel <= high) & (channel != 0)
+                    inside = (channel >= low) & (channel < high)
                 assert inside.sum() == counts[i]
 
 
@@ -154,9 +154,9 @@ def test_bins_are_right_at_their_edges_and_for_extreme_values(dtype):
         if value == 0:
             assert low == high == 0
         elif value > 0:
-            assert low <= value < high
-        else:
             assert low < value <= high
+        else:
+            assert low <= value < high
     assert len(EDGES) == BINS + 1
 
 

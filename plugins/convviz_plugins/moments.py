@@ -15,6 +15,7 @@ class images                int64 [L]
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,10 +34,10 @@ _SIZES = [0.0, *_RISING[1:], float("inf")]
 EDGES: tuple[float, ...] = (*(-size for size in reversed(_SIZES)), *_SIZES)
 """Edges of the bins, `[BINS + 1]`; the middle bin holds exact zeros and has no width.
 
-Two bins an octave of size, for each sign. They are fixed, since the range is not known before the
-last image; a number's bin is read off its exponent and first bit of mantissa, so that it depends
-on nothing else, and histograms of any parts add up to that of the whole. The outermost bins and
-the two beside zero are open.
+Two bins an octave of size, for each sign; the edge farther from zero belongs to a bin. They are
+fixed, since the range is not known before the last image; a number's bin is read off its exponent
+and first bit of mantissa, so that it depends on nothing else, and histograms of any parts add up
+to that of the whole. The outermost bins and the two beside zero are open.
 """
 
 
@@ -130,19 +131,29 @@ def as_rows(activation: Tensor) -> Tensor:
 
 
 def binned(x: Tensor) -> Tensor:
-    """Count the finite values of each channel in each bin, `[N, C, P]` -> int64 `[C, BINS]`."""
-    whole, shift, bias = (torch.int32, 22, 127) if x.dtype == torch.float32 else (
-        torch.int64, 51, 1023,
-    )  # fmt: skip
-    bits = x.contiguous().view(whole)
-    largest = torch.iinfo(whole).max
-    # What is left of the exponent and the first bit of the mantissa: half octaves of the size.
-    size = bits.bitwise_and(largest).bitwise_right_shift_(shift)
-    size.sub_(2 * (bias + LOWEST) - 1).clamp_(1, HALVES).mul_(x != 0)
-    place = torch.where(bits < 0, HALVES - size, HALVES + size)
+    """Count the finite values of each channel in each bin, `[N, C, P]` -> int64 `[C, BINS]`.
+
+    A number's bits are its sign, its exponent and its mantissa. Rounded up to the first bit of
+    the mantissa they count half octaves, and zero alone stays zero.
+    """
+    whole, shift = (torch.int32, 22) if x.dtype == torch.float32 else (torch.int64, 51)
+    steps = 1 << (9 if whole == torch.int32 else 12)
+    place = x.contiguous().view(whole) + ((1 << shift) - 1)
+    place = place.bitwise_right_shift_(shift)  # from -steps on for negative numbers
     channels = x.shape[1]
-    place += (torch.arange(channels, device=x.device, dtype=whole) * BINS)[:, None]
-    return torch.bincount(place.flatten(), minlength=channels * BINS).view(channels, BINS)
+    place += (torch.arange(channels, device=x.device, dtype=whole) * (2 * steps) + steps)[:, None]
+    counts = torch.bincount(place.flatten(), minlength=channels * 2 * steps)
+    kept = torch.zeros(channels, BINS, dtype=torch.int64, device=x.device)
+    return kept.index_add_(1, _homes(steps).to(x.device), counts.view(channels, 2 * steps))
+
+
+@functools.cache
+def _homes(steps: int) -> Tensor:
+    """Return the bin of every half octave of a number format: negative ones, then positive."""
+    first = steps // 2 - 2 + 2 * LOWEST  # the half octave that ends at 2**LOWEST
+    size = torch.arange(steps)
+    bins = torch.where(size == 0, 0, (size - first).clamp(1, HALVES))
+    return torch.cat([HALVES - bins, HALVES + bins])
 
 
 def _moments(x: Tensor, sums: Tensor) -> PerImage:
