@@ -68,6 +68,9 @@ class Model:
         name: for a reader.
         tf32: allow the shortened float32 of NVIDIA's tensor cores.
 
+    Attributes:
+        source: what `load_model` was given, where that alone loads the model again; else "".
+
     Raises:
         ModelError: the module is scripted or traced: nothing inside it can be seen.
     """
@@ -90,6 +93,7 @@ class Model:
         self.output = output
         self.tf32 = tf32
         self.name = name or type(self.module).__name__
+        self.source = ""
         if device != "auto" or dtype is not None:
             self.module.to(device=None if device == "auto" else torch.device(device), dtype=dtype)
         self._device = torch.device("cpu" if device == "auto" else device)

@@ -74,7 +74,10 @@ def _named(one: Any, params: Mapping[str, Any]) -> Named:
 
 def describe_model(model: Model) -> dict[str, Any]:
     """Return what an explanation keeps of its model."""
-    return {"name": model.name, "weights_hash": model.weights_hash, "labels": list(model.labels)}
+    described = {"name": model.name, "weights_hash": model.weights_hash}
+    if model.source:
+        described["source"] = model.source
+    return {**described, "labels": list(model.labels)}
 
 
 def versions(who: tuple[Named, ...]) -> dict[str, str]:

@@ -93,7 +93,8 @@ class Tiles(Result):
     With `stacks` each tile shows the pictures of every stack side by side.
 
     Arrays drawn where present: "dead" `[T]` (bool), and for "images" "active" `[N, T]`, where
-    0 marks a tile that is silent on this input; both outlined, with a legend.
+    0 marks a tile that is silent on this input; both outlined, each in a colour of its own, with
+    a legend.
 
     Attributes:
         layout: "rgb" `[T, 3, h, w]`, "grey" `[T, h, w]`, "grid" `[T, M, h, w]` (a T x M matrix

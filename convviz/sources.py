@@ -44,8 +44,9 @@ def load_model(
         UnknownNameError: nothing knows the source; it names the schemes and the closest names.
         ModelError: the model cannot be loaded.
     """
-    options = {"device": device, "dtype": _dtype(dtype), **options}
-    model: Model = _open("models", source, options)
+    basic = {"device": device, "dtype": _dtype(dtype)}
+    model: Model = _open("models", source, {**basic, **options})
+    model.source = "" if options else os.fspath(source)
     return model
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -137,3 +138,48 @@ def test_saves_and_loads(tmp_path: Path) -> None:
     explanation = explain(net(1.0, -1.0, 2.0), RAMP, sort="max")
     explanation.save(tmp_path / "leaf")
     assert convviz.load(tmp_path / "leaf").equals(explanation)
+
+
+def swept_run(folder: Path, **params: object) -> tuple[Model, str]:
+    """A model that has a dead and a lazy channel, and a run with statistics of it."""
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 3, 1)
+    with torch.no_grad():
+        conv.weight.zero_()
+        conv.weight[0] = conv.weight[1] = 1.0
+        conv.bias.copy_(torch.tensor([0.0, -2.0, -1.0]))
+    net = nn.Sequential(conv, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    flat = convviz.Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)
+    model = Model(net, preprocess=flat, name="lazy")
+    photos = np.stack([np.full((6, 6, 3), level, np.uint8) for level in (60, 120, 250)])
+    convviz.analyze(model, photos, "statistics", folder, **params)
+    return model, str(folder)
+
+
+def test_statistics_of_a_run_tell_dead_channels_from_silent_ones(tmp_path: Path) -> None:
+    model, run = swept_run(tmp_path / "run", layers=("1",))
+    dark = np.full((6, 6, 3), 60, np.uint8)
+    found = convviz.explain(model, dark, "activations", layer="1", statistics=tmp_path / "run")
+    assert found["dead"].tolist() == [False, False, True]
+    assert (found["active"][0] == 0).tolist() == [False, True, True]
+    assert found.result.figures["silent channels"] == 2
+    assert found.result.figures["dead channels"] == 1
+    (note, *_) = found.result.notes
+    assert note.endswith("1 are dead: they fired on none of 3 images.")
+    assert found.pictures()[0].png[:4] == b"\x89PNG"
+    found.save(tmp_path / "leaf")
+    assert convviz.load(tmp_path / "leaf").explainer.statistics == run
+
+
+def test_statistics_of_another_layer_model_or_run_are_refused(tmp_path: Path) -> None:
+    model, run = swept_run(tmp_path / "run", layers=("1",))
+    dark = np.full((6, 6, 3), 60, np.uint8)
+    with pytest.raises(convviz.UnknownNameError, match="'0'"):
+        convviz.explain(model, dark, "activations", layer="0", statistics=run)
+    with torch.no_grad():
+        model.module[0].bias += 1
+    other = Model(model.module, preprocess=model.preprocess)
+    with pytest.raises(ParameterError, match="other weights"):
+        convviz.explain(other, dark, "activations", layer="1", statistics=run)
+    with pytest.raises(convviz.ConvvizError, match="not a run folder"):
+        convviz.explain(model, dark, "activations", layer="1", statistics=tmp_path)

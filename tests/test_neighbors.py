@@ -302,6 +302,33 @@ def test_query_needs_the_same_model(model, photos, run):
         opened.query(photos[3], model=other)
 
 
+def test_a_run_loads_its_model_again(tmp_path):
+    digits = convviz.open_dataset("demo-digits:?limit=20")
+    convviz.analyze("demo-digits", digits, "neighbors", tmp_path / "run")
+    run = convviz.open_run(tmp_path / "run")
+    assert run.plan["model"]["source"] == "demo-digits"
+    assert run.query(digits.load(7), k=2)["indices"][0, 0] == 7
+    run.plan["model"]["weights_hash"] = "other"
+    assert run.query(digits.load(3), k=1)["indices"].tolist() == [[3]]  # it is loaded once
+
+
+@pytest.mark.parametrize(
+    ("saved", "message"),
+    [
+        ({"weights_hash": "0" * 64}, "other weights now"),
+        ({"source": "python:os:system"}, "needs the model of the run"),
+        ({"source": ""}, "needs the model of the run"),
+    ],
+)
+def test_a_run_does_not_take_another_model_for_its_own(tmp_path, saved, message):
+    digits = convviz.open_dataset("demo-digits:?limit=12")
+    convviz.analyze("demo-digits", digits, "neighbors", tmp_path / "run")
+    run = convviz.open_run(tmp_path / "run")
+    run.plan["model"].update(saved)
+    with pytest.raises(ParameterError, match=message):
+        run.query(digits.load(3))
+
+
 def test_a_query_that_contradicts_the_run_is_refused(model, photos, run):
     with pytest.raises(ParameterError, match="metric='cosine'"):
         convviz.explain(model, photos[0], "neighbors", index=run.folder, metric="cosine")

@@ -14,6 +14,8 @@ from .style import ACCENT, FAINT, INK, bare, readable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+CROSS = "#7048e8"
+"""The colour of tiles that are crossed out."""
 
 FRAMED = 200
 """Up to this many tiles have a thin frame each; more would only be slow to draw."""
@@ -79,8 +81,9 @@ def show(
     outlined: Collection[int] = (),
     points: float = 7.0,
     colour: str = INK,
+    crossed: Collection[int] = (),
 ) -> None:
-    """Draw a mosaic with a caption above each tile, some tiles outlined.
+    """Draw a mosaic with a caption above each tile, some outlined, some outlined and crossed out.
 
     The layout takes no account of captions and frames: they lie inside the axes, and measuring
     hundreds of them takes seconds.
@@ -98,15 +101,23 @@ def show(
     if len(frames) <= FRAMED:
         _frame(ax, frames, FAINT, 0.5)
     _frame(ax, [frames[i] for i in sorted(outlined)], ACCENT, 1.6)
+    _frame(ax, [frames[i] for i in sorted(crossed)], CROSS, 1.6, crossed=True)
 
 
 def _frame(
-    ax: Axes, frames: Sequence[tuple[float, float, int, int]], colour: str, width: float
+    ax: Axes,
+    frames: Sequence[tuple[float, float, int, int]],
+    colour: str,
+    width: float,
+    crossed: bool = False,
 ) -> None:
     """Draw frames (x, y, width, height) as one artist, which is fast for hundreds of them."""
     from matplotlib.collections import LineCollection
 
     outlines = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)] for x, y, w, h in frames]
+    if crossed:
+        outlines += [[(x, y), (x + w, y + h)] for x, y, w, h in frames]
+        outlines += [[(x, y + h), (x + w, y)] for x, y, w, h in frames]
     lines = LineCollection(outlines, colors=colour, linewidths=width, capstyle="projecting")
     lines.set_clip_on(False)
     lines.set_in_layout(False)

@@ -22,7 +22,17 @@ from .style import (
     title_block,
     to_png,
 )
-from .tiles import Range, caption_of, cut, mark_legend, page_notes, part_of, range_of, slim
+from .tiles import (
+    Range,
+    caption_of,
+    cut,
+    is_marked,
+    mark_legend,
+    page_notes,
+    part_of,
+    range_of,
+    slim,
+)
 
 TILES_A_PAGE, PAGES = 144, 4
 WIDE = 9.4
@@ -75,10 +85,15 @@ def _page(
     else:
         axes = figure.add_subplot()
     silent = {i for i, t in enumerate(page) if _is_silent(result, image, t)}
-    mosaic.show(axes, laid, [caption_of(result, t) for t in page], silent, points=6.5)
+    dead = {i for i in silent if is_marked(result, page[i])}
+    silent -= dead
+    captions = [caption_of(result, t) for t in page]
+    mosaic.show(axes, laid, captions, silent, points=6.5, crossed=dead)
     _bar(figure, axes, scale, result.unit, width * laid.aspect)
     if silent:
         mark_legend(axes, "silent on this input")
+    if dead:
+        mark_legend(axes, "dead: fired on no image of the data set", mosaic.CROSS, right=True)
     part = part_of(page, len(values), "channels") if pages > 1 else f"{len(values)} channels"
     notes = page_notes([*(result.notes if index == 0 else ()), scale.note], index + 1, pages, PAGES)
     title_block(figure, scene.title(), scene.subtitle(image, part), notes)

@@ -313,16 +313,17 @@ def page_notes(notes: Sequence[str], index: int, pages: int, most: int = PAGES) 
     return list(notes)
 
 
-def mark_legend(axes: Any, text: str) -> None:
-    """Say under the axes what the outline means."""
+def mark_legend(axes: Any, text: str, colour: str = ACCENT, right: bool = False) -> None:
+    """Say under the axes, at the left or the right, what the outline means."""
     axes.annotate(
         f"■ {text}",
-        (0, 0),
+        (1 if right else 0, 0),
         xytext=(0, -6),
         xycoords="axes fraction",
         textcoords="offset points",
         va="top",
-        color=ACCENT,
+        ha="right" if right else "left",
+        color=colour,
         size=SMALL_POINTS,
     )
 

@@ -17,6 +17,8 @@ from .plan import SCHEMA
 from .shard import Skipped
 from .store import ITEMS, RESULTS, RUN, SKIPPED, is_run
 
+CODE = "python:"
+
 
 class Layers:
     """The results of one explainer: layer -> Explanation, loaded when asked for.
@@ -119,22 +121,39 @@ class Run:
         Args:
             image: whatever `explain` takes.
             k: how many neighbours.
-            model: the model that the run was made with; not needed on what `analyze` returned.
+            model: the model that the run was made with; not needed on what `analyze` returned,
+                nor where the run says how it was loaded (`load_model("resnet50")`).
         """
+        from ..pipeline import explain
         from ..registry import explainer
 
         model = model or self._model
         if model is None:
-            raise ParameterError(
-                f"query needs the model of the run ({self.plan['model']['name']}): "
-                "run.query(image, model=…)"
-            )
-        from ..pipeline import explain
+            model = self._model = self._reloaded()
 
         found: Explanation = explain(
             model, image, explainer("neighbors", index=str(self.folder), k=k)
         )
         return found
+
+    def _reloaded(self) -> Model:
+        """Load the model of the run again; raises where the run does not say how."""
+        from ..sources import load_model
+
+        saved = self.plan["model"]
+        source = saved.get("source", "")
+        # A run folder may be a stranger's, and this scheme runs any code.
+        if not source or source.startswith(CODE):
+            raise ParameterError(
+                f"query needs the model of the run ({saved['name']}): run.query(image, model=…)"
+            )
+        model = load_model(source, dtype=self.plan.get("dtype"))
+        if model.weights_hash != saved["weights_hash"]:
+            raise ParameterError(
+                f"{source!r} loads other weights now than those of the run; give its model: "
+                "run.query(image, model=…)"
+            )
+        return model
 
     def __getitem__(self, name: str) -> Layers:
         if name not in self.explainers:

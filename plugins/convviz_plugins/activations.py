@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import os
+from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 import convviz
-from convviz import Batch, Explainer, Forward, Model, ParameterError, Target, Tiles
+from convviz import (
+    Batch,
+    Explainer,
+    Explanation,
+    Forward,
+    Model,
+    ParameterError,
+    Target,
+    Tiles,
+)
 
 
 class Activations(Explainer):
@@ -20,6 +30,16 @@ class Activations(Explainer):
         "index", description="Order of the tiles: by channel, or strongest first by max or mean."
     )
     top: int = Field(9, ge=0, description="Strongest channels laid over the photo.")
+    statistics: str | None = Field(
+        None,
+        description="A run folder that holds statistics of the layer: tells channels that are "
+        "silent on this image from those that are dead on the whole data set.",
+    )
+
+    @field_validator("statistics", mode="before")
+    @classmethod
+    def _as_text(cls, folder: Any) -> Any:
+        return os.fspath(folder) if isinstance(folder, os.PathLike) else folder
 
     def layers(self, model: Model) -> tuple[str, ...]:
         """Return the one layer whose maps are drawn."""
@@ -33,21 +53,40 @@ class Activations(Explainer):
         (layer,) = self.layers(model)
         values = maps_of(forward, layer).cpu()
         facts = measure(values)
+        swept = self._swept(model, layer)
         by = "mean" if self.sort == "mean" else "max"
         ranked = strongest(facts[by])
         channels = values.shape[1]
+        figures = {"layer": layer, "channels": channels, **count_silent(facts)}
+        arrays = facts
+        if swept is not None:
+            figures["dead channels"] = int(swept["dead"].sum())
+            arrays = {**facts, "dead": swept["dead"]}
         return Tiles(
             values,
-            arrays=facts,
+            arrays=arrays,
             unit="activation",
-            figures={"layer": layer, "channels": channels, **count_silent(facts)},
-            notes=notes(values, facts),
+            figures=figures,
+            notes=notes(values, facts, swept),
             layout="images",
             order=tuple(map(tuple, ranked)) if self.sort != "index" else (),
             overlays=tuple(tuple(row[: self.top]) for row in ranked) if self.top else (),
             captions=tuple(str(c) for c in range(channels)),
             table=table_of(facts),
         )
+
+    def _swept(self, model: Model, layer: str) -> Explanation | None:
+        """Return the statistics of the layer; raises where they are missing or of another model."""
+        if self.statistics is None:
+            return None
+        run = convviz.open_run(self.statistics)
+        kept = run["statistics"][layer]
+        if kept.model["weights_hash"] != model.weights_hash:
+            raise ParameterError(
+                f"statistics={self.statistics!r} are those of other weights "
+                f"({kept.model['name']}); give a run of this model"
+            )
+        return kept
 
 
 def maps_of(forward: Forward, layer: str) -> Tensor:
@@ -89,12 +128,14 @@ def count_silent(facts: dict[str, Tensor]) -> dict[str, int]:
     return {f"silent channels · image {i + 1}": n for i, n in enumerate(silent)}
 
 
-def notes(values: Tensor, facts: dict[str, Tensor]) -> tuple[str, ...]:
+def notes(
+    values: Tensor, facts: dict[str, Tensor], swept: Explanation | None = None
+) -> tuple[str, ...]:
     """Say what black means, and what is not drawn."""
     said = []
     silent = (facts["active"] == 0).sum(1).tolist()
-    if any(silent):
-        said.append(say_silent(silent, values.shape[1]))
+    if any(silent) or swept is not None:
+        said.append(say_silent(silent, values.shape[1], swept))
     if below := float((values < 0).double().mean()):
         said.append(f"{below:.0%} of the values are below zero; they are drawn black, like zero.")
     if bad := int((~torch.isfinite(values)).sum()):
@@ -102,14 +143,17 @@ def notes(values: Tensor, facts: dict[str, Tensor]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def say_silent(silent: list[int], channels: int) -> str:
-    """Say how many channels are silent, and that this does not make them dead."""
+def say_silent(silent: list[int], channels: int, swept: Explanation | None = None) -> str:
+    """Say how many channels are silent, and how many of the layer are dead, where that is known."""
     if len(silent) == 1:
         counts = f"{silent[0]} of {channels} channels are silent on this input: nowhere above zero"
     else:
         each = ", ".join(f"{n} on image {i + 1}" for i, n in enumerate(silent))
         counts = f"Silent channels, nowhere above zero, of {channels}: {each}"
-    return f"{counts}. Whether they are dead, only a whole data set can tell."
+    if swept is None:
+        return f"{counts}. Whether they are dead, only a whole data set can tell."
+    images = swept.result.figures["images"]
+    return f"{counts}. {int(swept['dead'].sum())} are dead: they fired on none of {images} images."
 
 
 def table_of(facts: dict[str, Tensor]) -> dict[str, tuple[float, ...]]:
