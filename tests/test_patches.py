@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -406,3 +407,64 @@ def test_reduce_reads_only_its_forward() -> None:
     assert partial["0/values"][:, 0].tolist() == [0.0, 0.0, 7.0, 0.0]
     assert partial["0/items"][:, 0].tolist() == [0, 0, 1, 0]
     assert partial["0/positions"][2, 0].tolist() == [0, 2]
+
+
+LABELS = [0, 2, None, 0, 2, 2, 0, None, 0, 2, 4, 0, 2, 0, 0, 2, 0]
+
+
+def swept_by_class(model: Model, photos: np.ndarray, sizes: list[int]) -> dict[str, Tensor]:
+    patches = convviz.explainer("patches", layers=("3",), k=4, per_class=True)
+    parts, start = [], 0
+    for batch in batches(model, photos, sizes):
+        own = LABELS[start : start + len(batch)]
+        items = tuple(replace(i, label=n) for i, n in zip(batch.items, own, strict=True))
+        start += len(batch)
+        forward = model.forward(batch.images, ("3",))
+        parts.append(patches.reduce(model, replace(batch, items=items), forward))
+    return functools.reduce(patches.merge, parts)
+
+
+def test_patches_of_a_class_are_those_of_its_images_alone() -> None:
+    module, photos = network(), coarse(17)
+    model = Model(module, preprocess=AS_IT_IS)
+    for sizes in SPLITS:
+        got = swept_by_class(model, photos, sizes)
+        assert got["labels"].tolist() == [0, 2, 4]
+        for row, label in enumerate((0, 2, 4)):
+            mine = [i for i, own in enumerate(LABELS) if own == label]
+            expected = brute_force(module, 3, photos[mine], 4, 1)
+            items = got["3/class items"][row].tolist()
+            for channel, best in enumerate(expected):
+                found = [i for i in items[channel] if i != -1]
+                assert found == [mine[i] for _, i, *_ in best]
+        assert torch.equal(
+            got["3/items"], swept(model, photos, [17], layers=("3",), k=4)["3/items"]
+        )
+
+
+def test_a_run_holds_and_draws_the_patches_of_every_class(tmp_path: Path) -> None:
+    model = Model(network(dtype=torch.float32), preprocess=AS_IT_IS, name="tiny")
+    photos, names = coarse(16), [f"c{i % 5}" for i in range(16)]
+    run = convviz.analyze(
+        model, (photos, names), "patches", tmp_path / "run", layers=("3",), k=4, units=3,
+        per_class=True, batch_size=5,
+    )  # fmt: skip
+    found = convviz.open_run(tmp_path / "run")["patches"]["3"]
+    assert found["class_values"].shape == (5, 6, 4)
+    assert found["class_boxes"].shape == (5, 6, 4, 4)
+    for label in range(5):
+        items = found["class_items"][label]
+        assert {i % 5 for i in items.flatten().tolist() if i >= 0} == {label}
+        best = found["class_values"][label].nan_to_num(-torch.inf)
+        assert torch.equal(best, best.sort(1, descending=True).values)
+    first = found["class_values"][..., 0].nan_to_num(-torch.inf).amax(0)
+    assert torch.equal(first, found.values[:, 0].nan_to_num(-torch.inf))
+    assert [s.title for s in found.result.stacks][2:] == [f"class c{i}" for i in range(5)]
+    assert len(found.pictures()) == 1
+    assert run["patches"]["3"].equals(found)
+
+
+def test_patches_of_classes_need_labels(tmp_path: Path) -> None:
+    model = Model(network(dtype=torch.float32), preprocess=AS_IT_IS)
+    with pytest.raises(convviz.ParameterError, match="needs a data set with labels"):
+        convviz.analyze(model, coarse(3), "patches", tmp_path, layers=("3",), per_class=True)

@@ -25,6 +25,9 @@ from .style import (
 from .tiles import PAGES, caption_of, cut
 
 WIDE = 9.0
+MOST_BESIDE = 3
+"""More stacks a tile are drawn as a table: a row of them a tile."""
+
 BLOCK_ROWS = 4
 
 
@@ -34,6 +37,10 @@ def draw_stacks(result: Tiles, scene: Scene) -> list[Picture]:
     order = [int(t) for t in result.order] or list(range(len(stacks[0])))
     if not order:
         return []
+    if len(stacks) > MOST_BESIDE:
+        from .stack_table import draw_table_of_stacks
+
+        return draw_table_of_stacks(result, scene, stacks, order)
     across = max(1, 4 // len(stacks))
     pages = cut(list(range(len(order))), across * BLOCK_ROWS)
     count = min(len(pages), PAGES)

@@ -99,7 +99,12 @@ class Loaded:
 
 
 def draw(
-    model: Model, items: Items, spots: Sequence[Spot], shape: tuple[int, int], guided: bool
+    model: Model,
+    items: Items,
+    spots: Sequence[Spot],
+    shape: tuple[int, int],
+    guided: bool,
+    size: tuple[int, int] | None = None,
 ) -> Pictures:
     """Draw patches.
 
@@ -109,8 +114,9 @@ def draw(
         spots: the patches.
         shape: rows and patches a row.
         guided: also draw the guided gradient of each unit.
+        size: height and width of a picture; None fits them to the patches.
     """
-    height, width = size_of(spots, model.input_size)
+    height, width = size or size_of(spots, model.input_size)
     blank = np.full((*shape, height, width, 3), BLANK, np.uint8)
     made = Pictures(blank, blank.copy() if guided else None)
     ordered = sorted(spots, key=lambda s: (s.item, s.row, s.rank))

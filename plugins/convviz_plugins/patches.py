@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -27,10 +28,12 @@ from convviz import (
     Unit,
 )
 
-from . import crops
+from . import crops, ranking
 from .crops import Box, Spot
+from .ranking import NAMES, NOWHERE
 
-NOWHERE = -1
+CLASSES_DRAWN = 10
+"""Classes that have a column in the picture, those that fire the drawn units most."""
 
 
 class Patches(DatasetExplainer):
@@ -39,6 +42,11 @@ class Patches(DatasetExplainer):
     k: int = Field(9, ge=1, description="Patches a channel.")
     statistic: Literal["max"] = Field("max", description="What ranks an image: its maximum.")
     per_image: int = Field(1, ge=1, description="Patches that one image may give a channel.")
+    per_class: bool = Field(
+        False,
+        description="Also find the patches of each class, among its images; needs labels. Takes "
+        "about classes × channels × k × 60 bytes a layer.",
+    )
     guided: bool = Field(True, description="Draw the guided gradient of each patch beside it.")
     units: int = Field(
         16, ge=0, description="Channels drawn a layer, those of highest value; arrays hold all."
@@ -53,17 +61,28 @@ class Patches(DatasetExplainer):
 
         Of each layer `values`, `items` `[C, k']` and `positions` `[C, k', 2]`, best first, and
         the number of `nonfinite` values; items count from 0 in the batch. `count` is the
-        number of images.
+        number of images. With `per_class` also the `labels` `[L]` in the batch, and `class values`
+        and so on of the images of each, `[L, C, k]`.
         """
         partial: Partial = {"count": torch.tensor([len(batch)])}
+        labels = torch.tensor([NOWHERE if i.label is None else i.label for i in batch.items])
+        if self.per_class:
+            partial["labels"] = labels[labels >= 0].unique()
         for layer in self.resolve_layers(model):
-            best = self._best(maps_of(forward, layer))
+            lists, bad = self._candidates(maps_of(forward, layer))
             if forward.activations[layer].ndim == 2:  # units of a linear layer are nowhere
-                best["positions"].fill_(NOWHERE)
+                lists["positions"].fill_(NOWHERE)
+            best = {name: t.cpu() for name, t in ranking.first(lists, self.k).items()}
             partial |= {f"{layer}/{name}": t for name, t in best.items()}
+            partial[f"{layer}/nonfinite"] = bad
+            if self.per_class:
+                owners = labels.to(lists["items"].device)[lists["items"][0]]
+                mine = ranking.by_label(lists, owners, partial["labels"], self.k)
+                partial |= {f"{layer}/class {name}": t for name, t in mine.items()}
         return partial
 
-    def _best(self, maps: Tensor) -> Partial:
+    def _candidates(self, maps: Tensor) -> tuple[Partial, Tensor]:
+        """Return the best positions of every image, `[C, n]`, and the number of bad values."""
         images, channels, height, width = maps.shape
         finite = torch.isfinite(maps)
         flat = maps.masked_fill(~finite, -torch.inf).flatten(2)
@@ -82,21 +101,24 @@ class Patches(DatasetExplainer):
             "items": items.expand(channels, -1),
             "positions": torch.stack([places_ // width, places_ % width], 2),
         }
-        best = {name: t.cpu() for name, t in first(lists, self.k).items()}
-        return best | {"nonfinite": (~finite).sum().reshape(1).cpu()}
+        return lists, (~finite).sum().reshape(1).cpu()
 
     def merge(self, a: Partial, b: Partial) -> Partial:
         """Join two lists of patches; the items of `b` come after those of `a`."""
         merged: Partial = {"count": a["count"] + b["count"]}
+        if self.per_class:
+            merged["labels"] = torch.cat([a["labels"], b["labels"]]).unique()
         for layer in layers_in(a):
-            both = {}
-            for name in ("values", "items", "positions"):
-                left, right = a[f"{layer}/{name}"], b[f"{layer}/{name}"]
-                if name == "items":
-                    right = torch.where(right == NOWHERE, NOWHERE, right + a["count"])
-                both[name] = torch.cat([left, right], 1)
-            merged |= {f"{layer}/{name}": t for name, t in first(both, self.k).items()}
+            left, right = lists_of(a, layer), ranking.moved(lists_of(b, layer), a["count"])
+            best = ranking.joined(left, right, self.k)
+            merged |= {f"{layer}/{name}": t for name, t in best.items()}
             merged[f"{layer}/nonfinite"] = a[f"{layer}/nonfinite"] + b[f"{layer}/nonfinite"]
+            if self.per_class:
+                left = lists_of(a, layer, "class ")
+                right = ranking.moved(lists_of(b, layer, "class "), a["count"])
+                labels = (a["labels"], b["labels"])
+                mine = ranking.joined_labels((left, right), labels, self.k)
+                merged |= {f"{layer}/class {name}": t for name, t in mine.items()}
         return merged
 
     def finish(
@@ -114,17 +136,15 @@ class Patches(DatasetExplainer):
         return {layer: self._result(model, layer, merged, items) for layer in layers_in(merged)}
 
     def _result(self, model: Model, layer: str, merged: Partial, items: Items) -> Tiles:
-        lists = padded(
-            {n: merged[f"{layer}/{n}"] for n in ("values", "items", "positions")}, self.k
-        )
+        lists = ranking.shown(lists_of(merged, layer), self.k)
         values = lists["values"]
         field = model.receptive_field(layer)
         inner = input_boxes(field, lists["items"], lists["positions"])
-        outer = photo_boxes(model, items, lists["items"], inner)
         drawn = strongest(values[:, 0], self.units)
         spots = spots_of(layer, drawn, lists, inner)
         made = crops.draw(model, items, spots, (len(drawn), self.k), self.guided)
-        arrays = {"items": lists["items"], "positions": lists["positions"], "boxes": outer}
+        arrays = {name: lists[name] for name in ("items", "positions")}
+        arrays["boxes"] = photo_boxes(model, items, lists["items"], inner)
         stacks = []
         if drawn:
             arrays["photo patches"] = torch.from_numpy(made.photos)
@@ -132,18 +152,81 @@ class Patches(DatasetExplainer):
         if drawn and made.gradients is not None:
             arrays["guided gradients"] = torch.from_numpy(made.gradients)
             stacks.append(Stack(title="guided gradients", pictures="guided gradients"))
+        said: tuple[str, ...] = ()
+        if self.per_class:
+            of_classes = ByClass(self.k, model, items, layer, field)
+            own, more, said = of_classes.result(merged, drawn, made.photos.shape[2:4])
+            arrays, stacks = {**arrays, **own}, [*stacks, *more]
         count, bad = int(merged["count"]), int(merged[f"{layer}/nonfinite"])
         return Tiles(
             values,
             arrays=arrays,
             unit="activation",
             figures=figures_of(layer, values, count, bad, field),
-            notes=notes_of(self, values, count, bad, field, drawn, made),
+            notes=(*notes_of(self, values, count, bad, field, drawn, made), *said),
             captions=tuple(f"unit {c} · max {v:#.3g}" for c, v in enumerate(values[:, 0].tolist())),
             order=tuple(drawn),
             stacks=tuple(stacks),
             table=table_of(values, lists["items"]),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class ByClass:
+    """The patches of every class at a layer."""
+
+    k: int
+    model: Model
+    items: Items
+    layer: str
+    field: ReceptiveField
+
+    def result(
+        self, merged: Partial, drawn: list[int], size: tuple[int, int]
+    ) -> tuple[dict[str, Tensor], list[Stack], tuple[str, ...]]:
+        """Return arrays with an axis of classes first, the pictures to draw, and notes."""
+        names = self.items.classes
+        if not names:
+            raise ParameterError("per_class=True needs a data set with labels")
+        known = ranking.shown(lists_of(merged, self.layer, "class "), self.k)
+        lists = {
+            name: t.new_full((len(names), *t.shape[1:]), torch.nan if name == "values" else NOWHERE)
+            for name, t in known.items()
+        }
+        for name, t in known.items():
+            lists[name][merged["labels"]] = t
+        boxes = torch.stack(
+            [
+                input_boxes(self.field, i, p)
+                for i, p in zip(lists["items"], lists["positions"], strict=True)
+            ]
+        )
+        arrays = {f"class_{name}": t for name, t in lists.items()}
+        arrays["class_boxes"] = photo_boxes(self.model, self.items, lists["items"], boxes)
+        shown = self._shown(lists["values"], drawn) if drawn else []
+        stacks = []
+        for c in shown:
+            mine = {name: t[c] for name, t in lists.items()}
+            spots = spots_of(self.layer, drawn, mine, boxes[c])
+            made = crops.draw(self.model, self.items, spots, (len(drawn), self.k), False, size)
+            arrays[f"patches of {names[c]}"] = torch.from_numpy(made.photos)
+            stacks.append(Stack(title=f"class {names[c]}", pictures=f"patches of {names[c]}"))
+        left = len(merged["labels"]) - len(shown)
+        said = f"{left} more classes are in the arrays, not in the picture." if left else ""
+        return arrays, stacks, (said,) if said else ()
+
+    def _shown(self, values: Tensor, drawn: list[int]) -> list[int]:
+        """Choose the classes that fire one of the drawn units most, in their own order."""
+        best = values[:, drawn, 0].nan_to_num(-torch.inf)  # [K, units]
+        rank = best.argsort(dim=0, descending=True, stable=True).argsort(dim=0).amin(1)
+        present = ~values[..., 0].isnan().all(1)
+        order = [c for c in rank.argsort(stable=True).tolist() if present[c]]
+        return sorted(order[:CLASSES_DRAWN])
+
+
+def lists_of(partial: Partial, layer: str, head: str = "") -> Partial:
+    """Return the lists of a layer: overall, or with "class " by label."""
+    return {name: partial[f"{layer}/{head}{name}"] for name in NAMES}
 
 
 def maps_of(forward: Forward, layer: str) -> Tensor:
@@ -161,33 +244,6 @@ def maps_of(forward: Forward, layer: str) -> Tensor:
 def layers_in(partial: Partial) -> list[str]:
     """Return the layers of a partial, in their order."""
     return [key.removesuffix("/values") for key in partial if key.endswith("/values")]
-
-
-def first(lists: Mapping[str, Tensor], k: int) -> Partial:
-    """Keep the k best of each channel: by value, then in the order they come in.
-
-    The order they come in is that of item and position, so sorting stably gives the total
-    order, however a data set was cut into batches.
-    """
-    values, order = lists["values"].sort(dim=1, descending=True, stable=True)
-    values, order = values[:, :k], order[:, :k]
-    empty = values == -torch.inf
-    items = lists["items"].gather(1, order).masked_fill(empty, NOWHERE)
-    positions = lists["positions"].gather(1, order[..., None].expand(-1, -1, 2))
-    positions = positions.masked_fill(empty[..., None], NOWHERE)
-    return {"values": values.contiguous(), "items": items, "positions": positions}
-
-
-def padded(lists: Partial, k: int) -> Partial:
-    """Bring lists to k entries; a missing one has value NaN, item -1 and position -1."""
-    values, items, positions = lists["values"], lists["items"], lists["positions"]
-    missing = k - values.shape[1]
-    values = torch.nn.functional.pad(values, (0, missing), value=torch.nan)
-    return {
-        "values": values.masked_fill(values == -torch.inf, torch.nan),
-        "items": torch.nn.functional.pad(items, (0, missing), value=NOWHERE),
-        "positions": torch.nn.functional.pad(positions, (0, 0, 0, missing), value=NOWHERE),
-    }
 
 
 def input_boxes(field: ReceptiveField, items: Tensor, positions: Tensor) -> Tensor:

@@ -1,0 +1,89 @@
+"""Tiles with many stacks of pictures, as a table: a tile a row, a stack a column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..results import Tiles
+from .mosaic import lay_out, square
+from .style import (
+    INK,
+    MUTED,
+    SMALL_POINTS,
+    TEXT_POINTS,
+    Picture,
+    Scene,
+    bare,
+    new_figure,
+    picture_name,
+    readable,
+    title_block,
+    to_png,
+)
+from .tiles import PAGES, caption_of, cut
+
+COLUMNS, ROWS = 6, 6
+INCHES = 1.65
+
+
+def draw_table_of_stacks(
+    result: Tiles, scene: Scene, stacks: Sequence[np.ndarray], order: Sequence[int]
+) -> list[Picture]:
+    """Draw the tiles in their order, as many pages as it takes, at most six."""
+    lines = math.ceil(len(stacks) / COLUMNS)
+    pages = cut(list(range(len(order))), max(1, ROWS // lines))
+    count = min(len(pages), PAGES)
+    return [_page(result, scene, stacks, order, pages[i], (i + 1, count)) for i in range(count)]
+
+
+def _page(
+    result: Tiles,
+    scene: Scene,
+    stacks: Sequence[np.ndarray],
+    order: Sequence[int],
+    page: Sequence[int],
+    number: tuple[int, int],
+) -> Picture:
+    lines = math.ceil(len(stacks) / COLUMNS)
+    columns = math.ceil(len(stacks) / lines)
+    blocks: list[np.ndarray] = []
+    heads = []
+    for place in page:
+        for j in range(lines * columns):
+            if j < len(stacks):
+                row = place if len(stacks[j]) == len(order) else order[place]
+                block = _block(stacks[j][row])
+            else:
+                block = np.ones_like(blocks[-1])
+            blocks.append(block)
+            title = result.stacks[j].title if j < len(stacks) else ""
+            heads.append((caption_of(result, order[place]) if j == 0 else "", title))
+    laid = lay_out(np.stack(blocks), columns, gap=0.07, headroom=0.24, pixels=1)
+    width = INCHES * columns
+    figure = new_figure(width, width * laid.aspect)
+    axes = bare(figure.add_subplot())
+    axes.imshow(laid.pixels, interpolation="antialiased")
+    axes.set_frame_on(False)
+    wide = laid.size[0]
+    for (x, y), (caption, title) in zip(laid.corners, heads, strict=True):
+        text = readable(title, 24)
+        axes.text(x - 0.5, y - 0.03 * wide, text, size=SMALL_POINTS - 0.5, color=MUTED, va="bottom")
+        if caption:
+            at = y - 0.13 * wide
+            axes.text(
+                x - 0.5, at, readable(caption, 40), size=TEXT_POINTS, color=INK, weight="bold",
+                va="bottom",
+            )  # fmt: skip
+    part = f"{len(page)} of {len(order)} drawn units" if number[1] > 1 else ""
+    title_block(figure, scene.title(), scene.subtitle(None, part), result.notes)
+    titles = ", ".join(s.title for s in result.stacks)
+    return Picture(picture_name(*number), to_png(figure), f"{titles}; best first, a row a unit.")
+
+
+def _block(pictures: np.ndarray) -> np.ndarray:
+    """Join the pictures of a stack to about a square, floats `[h, w, 3]`."""
+    columns = square(len(pictures), 12)
+    return lay_out(pictures / 255, columns, gap=0.03, pixels=1, between=0.82).pixels
