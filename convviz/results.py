@@ -187,6 +187,7 @@ class Table(Result):
         columns: names of the columns.
         rows: names of the rows.
         classes: names of the classes of "class_mean".
+        show: rows to draw alone; with histograms only.
     """
 
     kind: ClassVar[str] = "table"
@@ -194,6 +195,7 @@ class Table(Result):
     columns: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    show: tuple[int, ...] = ()
 
 
 RESULT_TYPES: dict[str, type[Result]] = {

@@ -93,7 +93,7 @@ def show(explanation: Explanation) -> None:
         display(explanation)
         return
     page = _write_page(explanation)
-    if _has_screen() and webbrowser.open(page.as_uri()):
+    if has_screen() and webbrowser.open(page.as_uri()):
         print(f"opened {page}")
     else:
         print(f"open {page} in a browser to see it")
@@ -106,7 +106,8 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
-def _has_screen() -> bool:
+def has_screen() -> bool:
+    """Say whether there is a screen to show something on."""
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

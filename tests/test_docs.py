@@ -70,7 +70,7 @@ def workshop(tmp_path, monkeypatch):
     photo = files("skimage") / "data" / "chelsea.png"
     (tmp_path / "cat.jpg").write_bytes(photo.read_bytes())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("convviz.showing._has_screen", lambda: False)
+    monkeypatch.setattr("convviz.showing.has_screen", lambda: False)
     return tmp_path
 
 

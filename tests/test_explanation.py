@@ -417,7 +417,7 @@ def test_html_escapes_what_it_did_not_write(undrawn):
 
 
 def test_show_without_a_screen_writes_a_page_and_says_where(monkeypatch, capsys, undrawn):
-    monkeypatch.setattr("convviz.showing._has_screen", lambda: False)
+    monkeypatch.setattr("convviz.showing.has_screen", lambda: False)
     explanation().show()
     path = re.search(r"open (\S+\.html) in a browser", capsys.readouterr().out).group(1)
     with open(path, encoding="utf-8") as file:

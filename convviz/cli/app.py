@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    from . import commands, explore  # noqa: F401  (they add themselves to the application)
+    from . import commands, explore, show  # noqa: F401  (they add themselves to the application)
 
     try:
         code = app(args=arguments, prog_name="convviz", standalone_mode=False)

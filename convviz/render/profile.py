@@ -34,7 +34,9 @@ FEWEST_IN_BIN = 1e-3
 
 
 def draw_profile(result: Table, scene: Scene) -> list[Picture]:
-    """Draw all rows side by side, and the rows that tell the classes apart best."""
+    """Draw all rows side by side, and the rows that tell the classes apart best; or single rows."""
+    if result.show:
+        return [draw_row(result, row, scene) for row in result.show]
     pictures = [_overview(result, scene)]
     if "class_mean" in result.arrays and len(result.values) > 1:
         pictures += _by_class(result, scene)
@@ -62,7 +64,7 @@ def draw_row(result: Table, row: int, scene: Scene) -> Picture:
         scene.subtitle(None, _images(result), state),
         [figures_in_words(facts)],
     )
-    return Picture(f"row-{row}", to_png(figure), f"{name}: {figures_in_words(facts)}")
+    return Picture("profile", to_png(figure), f"{name}: {figures_in_words(facts)}")
 
 
 def _overview(result: Table, scene: Scene) -> Picture:

@@ -1,0 +1,118 @@
+"""`convviz show`: the pictures of a run, all of them or those of one unit."""
+
+from __future__ import annotations
+
+import shutil
+import webbrowser
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ImageError
+from .app import command
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..datasets import Dataset
+    from ..images import Item
+    from ..sweep.run import Run
+
+
+@command
+def show(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    explainer: Annotated[
+        list[str] | None,
+        typer.Option("-e", "--explainer", metavar="NAME", help="Whose results; default: all."),
+    ] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option("-l", "--layer", help="Of which layers; default: all.")
+    ] = None,
+    unit: Annotated[
+        int | None,
+        typer.Option(
+            "-u", "--unit", min=0, help="One channel, or for neighbors one image, by its number."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write the pictures there.")
+    ] = None,
+    photos: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATASET",
+            help="Where the photos are now, for patches that the run did not draw; default: the "
+            "data set's name.",
+        ),
+    ] = None,
+    open_them: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open them, where there is a screen.")
+    ] = True,
+) -> None:
+    """Show results of a run: prints the path of every picture, and opens them."""
+    from ..showing import has_screen
+    from ..sweep.run import open_run
+
+    opened = open_run(run)
+    pictures = list(_pictures(opened, explainer or (), layer or (), unit, out, photos))
+    for path in pictures:
+        print(path)
+        if open_them and has_screen():
+            webbrowser.open(path.resolve().as_uri())
+
+
+def _pictures(
+    run: Run,
+    explainers: list[str] | tuple[str, ...],
+    layers: list[str] | tuple[str, ...],
+    unit: int | None,
+    out: Path | None,
+    photos: str | None,
+) -> Iterator[Path]:
+    """Yield the pictures, written where they do not lie in the run already."""
+    from ..names import folder_name
+
+    for name in explainers or run.explainers:
+        for layer in layers or run[name].keys():
+            found = run[name][layer]
+            place = Path(folder_name(name), folder_name(layer))
+            if unit is not None:
+                from ..one_unit import draw_unit
+
+                folder = (out or Path("convviz-out")) / place
+                folder.mkdir(parents=True, exist_ok=True)
+                for picture in draw_unit(found, unit, loader(run, photos)):
+                    path = folder / f"{picture.name}.png"
+                    path.write_bytes(picture.png)
+                    yield path
+                continue
+            for path in sorted((run[name].folder / folder_name(layer)).glob("*.png")):
+                yield _copied(path, out / place) if out is not None else path
+
+
+def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
+    """Return what reads the photo of an item from the run's data set, opened when it is needed."""
+
+    @cache
+    def places() -> tuple[Dataset, dict[str, int]]:
+        from ..sources import open_dataset
+
+        dataset = open_dataset(photos or run.plan["dataset"]["name"])
+        return dataset, {name: i for i, name in enumerate(dataset.ids)}
+
+    def load(item: Item) -> np.ndarray:
+        dataset, place = places()
+        if item.id not in place:
+            raise ImageError(f"{dataset.name!r} has no item {item.id!r}; --photos names another")
+        return dataset.load(place[item.id])
+
+    return load
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copyfile(path, folder / path.name))
