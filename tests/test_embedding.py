@@ -10,6 +10,7 @@ import torch
 
 import convviz
 from convviz import ParameterError, Table
+from convviz_plugins import embedding
 from convviz_plugins.grid import to_cells
 from convviz_plugins.quality import knn_accuracy
 
@@ -296,3 +297,19 @@ def test_progress_is_reported():
         finish(clusters(each=5)[0])
     assert reporter.totals == {"t-SNE": 30}
     assert reporter.steps == {1: 30}
+
+
+@pytest.mark.parametrize(("count", "length"), [(5000, 60), (40, 60), (60, 4)])
+def test_components_are_those_of_the_singular_value_decomposition(count, length):
+    rng = np.random.default_rng(2)
+    x = (rng.normal(size=(count, length)) * np.linspace(5, 0.1, length) + 7).astype(np.float32)
+    scores, shares = embedding.principal(x, 0)
+    centred = x - x.mean(0, dtype=np.float64)
+    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    expected = centred @ axes[: scores.shape[1]].T
+    ratio = np.abs(expected).max() / np.abs(scores).max()
+    kept = sizes[: scores.shape[1]] > 1e-3
+    np.testing.assert_allclose(
+        np.abs(scores[:, kept]) * ratio, np.abs(expected[:, kept]), atol=1e-3 * ratio
+    )
+    np.testing.assert_allclose(shares, (sizes**2 / (sizes**2).sum())[: len(shares)], atol=1e-6)

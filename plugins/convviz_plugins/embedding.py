@@ -31,6 +31,12 @@ PCA_DIMENSIONS = 50
 FEWEST = 5
 """t-SNE of fewer images says nothing; they are laid out by PCA."""
 
+WIDEST = 4096
+"""Of vectors longer than this the covariance is not made: it would outweigh the vectors."""
+
+INTERPOLATED = 10_000
+"""From this many images on, the forces between all of them are interpolated on a grid."""
+
 EXAGGERATED, ITERATIONS, EVERY = 250, 500, 25
 
 
@@ -80,7 +86,7 @@ class Embedding(DatasetExplainer):
         rows = np.flatnonzero(space.usable(vectors))
         if not len(rows):
             raise ParameterError(f"none of the {len(vectors)} images has finite features")
-        good = vectors[rows].astype(np.float64)
+        good = space.prepared(vectors, "l2", rows)
         laid = lay_out(good, self.method, self.perplexity, self.seed)
         labels = as_tensor(items.labels)
         cells = to_cells(laid.points)
@@ -120,7 +126,7 @@ class Layout:
 
 
 def lay_out(vectors: np.ndarray, method: str, perplexity: float, seed: int) -> Layout:
-    """Lay out vectors `[n, d]`, float64 and finite, in the plane."""
+    """Lay out finite vectors `[n, d]` in the plane."""
     if (vectors == vectors[0]).all():
         zeros = np.zeros((len(vectors), 2))
         note = "All features are equal: there is nothing to lay out."
@@ -136,16 +142,31 @@ def lay_out(vectors: np.ndarray, method: str, perplexity: float, seed: int) -> L
 
 
 def principal(vectors: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the leading principal components `[n, p]` and their shares of the variance `[p]`."""
-    from sklearn.decomposition import PCA
+    """Return the leading principal components `[n, p]` and their shares of the variance `[p]`.
 
-    centred = vectors - vectors.mean(axis=0)
+    Where there are more vectors than dimensions, the components come from the covariance, which
+    is summed block by block in float64, so that memory does not grow with n.
+    """
+    n, d = vectors.shape
+    mean = sum(vectors[part].sum(axis=0, dtype=np.float64) for part in space.blocks(n)) / n
     # Only ratios matter for the map, and extreme scales would overflow when squared.
-    centred /= np.abs(centred).max()
-    count = min(PCA_DIMENSIONS, *centred.shape)
-    pca = PCA(n_components=count, random_state=seed)
-    scores = pca.fit_transform(centred)
-    return scores, pca.explained_variance_ratio_
+    scale = max(float(np.abs(vectors[part] - mean).max()) for part in space.blocks(n))
+    count = min(PCA_DIMENSIONS, n, d)
+    if n <= d or d > WIDEST:
+        from sklearn.decomposition import PCA
+
+        pca = PCA(n_components=count, random_state=seed)
+        return pca.fit_transform((vectors - mean) / scale), pca.explained_variance_ratio_
+    covariance = np.zeros((d, d))
+    for part in space.blocks(n):
+        centred = (vectors[part] - mean) / scale
+        covariance += centred.T @ centred
+    sizes, axes = np.linalg.eigh(covariance)
+    axes = axes[:, ::-1][:, :count]
+    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(count)] < 0, -1.0, 1.0)
+    scores = np.concatenate([(vectors[p] - mean) / scale @ axes for p in space.blocks(n)])
+    sizes = np.maximum(sizes[::-1], 0)
+    return scores, sizes[:count] / sizes.sum()
 
 
 def by_pca(scores: np.ndarray, shares: np.ndarray) -> Layout:
@@ -176,10 +197,13 @@ def by_tsne(scores: np.ndarray, kept: float, perplexity: float, seed: int) -> La
     )
     total = (EXAGGERATED + ITERATIONS) // EVERY
     steps = iter(convviz.track(range(total), "t-SNE", total=total))
+    # By interpolation (FIt-SNE), threads change no bit of the result; in Barnes-Hut trees they may.
+    many = n >= INTERPOLATED
     tsne = TSNE(
         early_exaggeration_iter=EXAGGERATED,
         n_iter=ITERATIONS,
-        n_jobs=1,
+        negative_gradient_method="fft" if many else "bh",
+        n_jobs=torch.get_num_threads() if many else 1,
         random_state=seed,
         callbacks=lambda *_: next(steps, None) is None and False,
         callbacks_every_iters=EVERY,

@@ -234,7 +234,7 @@ class Found:
                 f"images, {len(self.good)} of them with finite features"
             )
         self.metric = metric
-        self.vectors = space.prepared(vectors[self.good], metric)
+        self.vectors = space.prepared(vectors, metric, self.good)
         self.index = space.build_index(self.vectors, metric, kind)
         self.k = min(k, len(self.good) - 1)
         distances, places = space.neighbours(self.vectors, self.k, metric, self.index)

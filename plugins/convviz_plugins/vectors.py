@@ -23,20 +23,38 @@ BLOCK = 1024
 
 def usable(vectors: np.ndarray, metric: Metric = "l2") -> np.ndarray:
     """Say which vectors `[n, d]` can be compared: finite ones, and for cosine not zero."""
-    good = np.isfinite(vectors).all(axis=1)
-    # Squares are summed in float32, which ends at 3e38.
-    good &= np.abs(np.where(np.isfinite(vectors), vectors, 0)).max(axis=1, initial=0) < 1e15
-    if metric == "cosine":
-        good &= (vectors != 0).any(axis=1)
-    return np.asarray(good)
+    good = np.empty(len(vectors), dtype=bool)
+    for part in blocks(len(vectors)):
+        sizes = np.abs(np.asarray(vectors[part])).max(axis=1, initial=0)
+        # Squares are summed in float32, which ends at 3e38; NaN is not below anything.
+        good[part] = sizes < 1e15
+        if metric == "cosine":
+            good[part] &= sizes > 0
+    return good
 
 
-def prepared(vectors: np.ndarray, metric: Metric) -> np.ndarray:
-    """Return vectors as the index gets them: float32 and, for cosine, of length one."""
-    wide = vectors.astype(np.float64)
-    if metric == "cosine":
-        wide /= np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.ascontiguousarray(wide, dtype=np.float32)
+def prepared(vectors: np.ndarray, metric: Metric, rows: np.ndarray | None = None) -> np.ndarray:
+    """Return vectors as the index gets them: float32 and, for cosine, of length one.
+
+    Args:
+        vectors: `[n, d]`, in memory or mapped; read block by block.
+        metric: what is measured.
+        rows: take these alone, in this order.
+    """
+    count = len(vectors) if rows is None else len(rows)
+    made = np.empty((count, vectors.shape[1]), dtype=np.float32)
+    for part in blocks(count):
+        block = np.asarray(vectors[part if rows is None else rows[part]])
+        if metric == "cosine":
+            wide = block.astype(np.float64)
+            block = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+        made[part] = block
+    return made
+
+
+def blocks(count: int, size: int = 4096) -> Iterator[slice]:
+    """Cut a number of rows into pieces that fit into memory."""
+    return (slice(i, i + size) for i in range(0, count, size))
 
 
 def build_index(vectors: np.ndarray, metric: Metric, kind: Kind) -> Any:
@@ -113,9 +131,10 @@ def _distances(
 ) -> np.ndarray:
     """Measure in float64, candidate by candidate; infinite where there is no candidate."""
     exact = np.full(found.shape, np.inf)
+    wide = queries.astype(np.float64)
     for column in range(found.shape[1]):
-        other = vectors[found[:, column]].astype(np.float64)
-        difference = queries - other
+        # Differences in float64: where vectors lie close together they are all that counts.
+        difference = wide - vectors[found[:, column]]
         squared = np.einsum("ij,ij->i", difference, difference)
         # For unit vectors 1 - cosine is half the squared distance, and this way precise near 0.
         exact[:, column] = squared / 2 if metric == "cosine" else np.sqrt(squared)

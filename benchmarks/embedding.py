@@ -1,0 +1,239 @@
+"""t-SNE of convviz against scikit-learn's, and exact neighbours against FAISS alone.
+
+Every way runs in a process of its own, so that its peak memory is its own. Both maps are judged by
+the same code: the KL divergence from exact affinities of the given vectors, and trustworthiness on
+the same sample. The vectors are Gaussian mixtures of low inner dimension, as features are.
+
+    python benchmarks/embedding.py --case tsne-10k --out benchmarks/results/embedding.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from _common import Record, load, machine, medians, read, table, today, versions, write
+
+CASES = {
+    "tsne-small": (1_200, 64),
+    "tsne-10k": (10_000, 1_280),
+    "tsne-60k": (60_000, 64),
+    "neighbors-small": (2_000, 32),
+    "neighbors-50k": (50_000, 512),
+}
+PERPLEXITY, K = 30.0, 8
+CLASSES, INNER = 20, 12
+BLOCK = 2_000
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--case", action="append", choices=CASES, help="may be repeated")
+    parser.add_argument("--ways", default="", help="only these, by commas")
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    return parser.parse_args(given)
+
+
+def features(count: int, length: int) -> np.ndarray:
+    """Return vectors that lie in classes, each a cloud of few directions, float32."""
+    rng = np.random.default_rng(0)
+    middles = rng.normal(size=(CLASSES, length)) * 1.5
+    spreads = rng.normal(size=(CLASSES, INNER, length)) / INNER**0.5
+    of = rng.integers(0, CLASSES, count)
+    inner = rng.normal(size=(count, INNER))
+    x = np.empty((count, length), np.float32)
+    for c in range(CLASSES):
+        mine = of == c
+        x[mine] = middles[c] + inner[mine] @ spreads[c]
+    return x + rng.normal(size=x.shape).astype(np.float32) * 0.2
+
+
+def ours_tsne(x: np.ndarray) -> np.ndarray:
+    from convviz_plugins.embedding import lay_out
+
+    return lay_out(x, "tsne", PERPLEXITY, 0).points
+
+
+def sklearn_tsne(x: np.ndarray) -> np.ndarray:
+    from sklearn.manifold import TSNE
+
+    return TSNE(perplexity=PERPLEXITY, random_state=0).fit_transform(x)
+
+
+def ours_neighbors(x: np.ndarray) -> np.ndarray:
+    from convviz_plugins import vectors
+
+    return vectors.neighbours(vectors.prepared(x, "l2"), K)[1]
+
+
+def faiss_neighbors(x: np.ndarray) -> np.ndarray:
+    import faiss
+
+    index = faiss.IndexFlatL2(x.shape[1])
+    index.add(x)
+    return index.search(x, K + 1)[1][:, 1:]
+
+
+WAYS: dict[str, dict[str, Callable[[np.ndarray], np.ndarray]]] = {
+    "tsne": {"convviz": ours_tsne, "scikit-learn": sklearn_tsne},
+    "neighbors": {"convviz": ours_neighbors, "faiss": faiss_neighbors},
+}
+
+
+def child(case: str, way: str, out: str, threads: int) -> None:
+    """Run one way, and print seconds and peak memory."""
+    import faiss
+
+    torch.set_num_threads(threads)
+    faiss.omp_set_num_threads(threads)
+    kind = case.split("-")[0]
+    x = features(*CASES[case])
+    WAYS[kind][way](features(300, CASES[case][1]))  # imports and compiles what it needs
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.perf_counter()
+    found = WAYS[kind][way](x)
+    seconds = time.perf_counter() - began
+    np.save(out, found)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024, "before_mb": before / 1024}))
+
+
+def run_way(case: str, way: str, threads: int) -> tuple[Record, np.ndarray]:
+    with tempfile.TemporaryDirectory() as folder:
+        out = str(Path(folder) / "found.npy")
+        command = [sys.executable, __file__, "--out", out, "--threads", str(threads)]
+        done = subprocess.run(
+            [*command, "--child", case, way, out],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        return json.loads(done.stdout.splitlines()[-1]), np.load(out)
+
+
+def affinities(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return t-SNE's symmetric affinities P of vectors as rows, columns and values.
+
+    Computed here from FAISS's distances, for the same perplexity, with neither library's code.
+    """
+    import faiss
+    from scipy.sparse import coo_matrix
+
+    n, count = len(x), int(3 * PERPLEXITY)
+    index = faiss.IndexFlatL2(x.shape[1])
+    index.add(x)
+    far, near = index.search(x, count + 1)
+    far, near = np.maximum(far[:, 1:].astype(np.float64), 0), near[:, 1:]
+    far -= far[:, :1]
+    low, high = np.full((n, 1), -30.0), np.full((n, 1), 30.0)
+    for _ in range(60):  # the width of each point's kernel, by halving, in logarithms
+        middle = (low + high) / 2
+        weight = np.exp(-far * np.exp(middle))
+        p = weight / weight.sum(1, keepdims=True)
+        entropy = -(p * np.log(np.maximum(p, 1e-300))).sum(1, keepdims=True)
+        wide = entropy > np.log(PERPLEXITY)
+        low, high = np.where(wide, middle, low), np.where(wide, high, middle)
+    rows = np.repeat(np.arange(n), count)
+    half = coo_matrix((p.ravel(), (rows, near.ravel())), shape=(n, n)).tocsr()
+    both = ((half + half.T) / (2 * n)).tocoo()
+    return both.row, both.col, both.data
+
+
+def divergence(p: tuple[np.ndarray, np.ndarray, np.ndarray], points: np.ndarray) -> float:
+    """Return KL(P || Q) of a map, the sum over all pairs exact."""
+    y = torch.from_numpy(points.astype(np.float64))
+    total = 0.0
+    for start in range(0, len(y), BLOCK):
+        total += float((1 / (1 + torch.cdist(y[start : start + BLOCK], y).square())).sum())
+    total -= len(y)
+    rows, columns, values = p
+    q = 1 / (1 + ((points[rows].astype(np.float64) - points[columns]) ** 2).sum(1)) / total
+    return float((values * np.log(values / q)).sum())
+
+
+def judge(x: np.ndarray, points: np.ndarray, p: tuple[np.ndarray, ...]) -> Record:
+    from sklearn.manifold import trustworthiness
+
+    chosen = np.random.default_rng(1).permutation(len(x))[:2000]
+    trust = trustworthiness(x[chosen], points[chosen], n_neighbors=5)
+    return {"kl": divergence(p, points), "trustworthiness": float(trust)}  # type: ignore[arg-type]
+
+
+def run_case(case: str, ways: list[str], repeats: int, threads: int) -> Record:
+    kind = case.split("-")[0]
+    names = [way for way in WAYS[kind] if not ways or way in ways]
+    before = load()
+    runs: dict[str, list[Record]] = {way: [] for way in names}
+    found: dict[str, np.ndarray] = {}
+    for _ in range(repeats):
+        for way in names:
+            one, found[way] = run_way(case, way, threads)
+            runs[way].append(one)
+    x = features(*CASES[case])
+    record: Record = {
+        "vectors": list(x.shape),
+        "seconds": {way: [r["seconds"] for r in runs[way]] for way in names},
+        "peak_mb": {way: max(r["peak_mb"] for r in runs[way]) for way in names},
+        "load_before": before,
+        "threads": threads,
+        "when": today(),
+    }
+    record["median_s"] = medians(record["seconds"])
+    if kind == "tsne":
+        p = affinities(x)
+        record["quality"] = {way: judge(x, found[way], p) for way in names}
+    elif len(names) == 2:
+        same = np.sort(found[names[0]], 1) == np.sort(found[names[1]], 1)
+        record["equal_neighbours"] = float(same.mean())
+    return record
+
+
+def rows_of(records: Record) -> list[list[str]]:
+    rows = []
+    for case, record in records.items():
+        for way, seconds in record["median_s"].items():
+            quality = record.get("quality", {}).get(way, {})
+            rows.append(
+                [
+                    case,
+                    way,
+                    f"{seconds:.1f}",
+                    f"{record['peak_mb'][way]:.0f}",
+                    f"{quality['kl']:.3f}" if quality else "",
+                    f"{quality['trustworthiness']:.4f}" if quality else "",
+                ]
+            )
+    return rows
+
+
+def main() -> None:
+    given = arguments()
+    if given.child:
+        child(*given.child, given.threads)
+        return
+    torch.set_num_threads(given.threads)
+    records = read(given.out)
+    for case in given.case or ["tsne-10k", "neighbors-50k"]:
+        ways = [way for way in given.ways.split(",") if way]
+        record = run_case(case, ways, given.repeats, given.threads)
+        records[case] = {**record, "machine": machine(), "versions": versions()}
+        write(given.out, records)
+    print(table(["case", "way", "s", "peak MB", "KL", "trustworthiness"], rows_of(records)))
+
+
+if __name__ == "__main__":
+    main()
