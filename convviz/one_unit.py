@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def draw_unit(explanation: Explanation, unit: int, load: Load) -> list[Picture]:
     return [replace(picture, name=f"unit-{unit}-{picture.name}") for picture in drawn]
 
 
-def _alone(result: Result, unit: int, items: tuple[Item, ...], load: Load) -> Result:
+def _alone(result: Result, unit: int, items: Sequence[Item], load: Load) -> Result:
     if isinstance(result, Matches):
         return replace(result, show=(unit,))
     if isinstance(result, Tiles):
@@ -64,7 +64,7 @@ def _alone(result: Result, unit: int, items: tuple[Item, ...], load: Load) -> Re
     return Table(result.values[unit : unit + 1], columns=result.columns, rows=rows)
 
 
-def _tile(result: Tiles, unit: int, items: tuple[Item, ...], load: Load) -> Tiles:
+def _tile(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
     if not result.stacks:
         return replace(result, order=(unit,))
     if unit not in result.order:
@@ -74,7 +74,7 @@ def _tile(result: Tiles, unit: int, items: tuple[Item, ...], load: Load) -> Tile
     return replace(result, order=(unit,), arrays={**result.arrays, **pictures})
 
 
-def _cut_anew(result: Tiles, unit: int, items: tuple[Item, ...], load: Load) -> Tiles:
+def _cut_anew(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
     """Cut the patches of a unit that has no pictures out of the photos."""
     if "items" not in result.arrays or "boxes" not in result.arrays:
         drawn = ", ".join(map(str, result.order))

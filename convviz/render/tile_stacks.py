@@ -24,7 +24,7 @@ from .style import (
 )
 from .tiles import PAGES, caption_of, cut
 
-WIDE = 9.0
+WIDE, NARROW = 9.0, 3.6
 MOST_BESIDE = 3
 """More stacks a tile are drawn as a table: a row of them a tile."""
 
@@ -61,7 +61,7 @@ def _page(
     blocks = [_block(stacks, place, order[place], len(order)) for place in page]
     across = min(across, len(page))
     laid = lay_out(np.stack(blocks), across, gap=0.05, headroom=0.11, pixels=1)
-    width = WIDE * across / max(1, 4 // len(stacks))
+    width = max(NARROW, WIDE * across / max(1, 4 // len(stacks)))
     figure = new_figure(width, width * laid.aspect)
     axes = bare(figure.add_subplot())
     axes.imshow(laid.pixels, interpolation="antialiased")
