@@ -48,9 +48,20 @@ class Dataset(Protocol):
 class Items(Protocol):
     """The items that a sweep kept, as `finish` sees them (bad files are left out)."""
 
-    ids: tuple[str, ...]
-    labels: tuple[int | None, ...]
-    classes: tuple[str, ...]
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """One id an item."""
+        ...
+
+    @property
+    def labels(self) -> tuple[int | None, ...]:
+        """One class index an item, or None where it has none."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; empty without labels."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -60,6 +71,10 @@ class Items(Protocol):
 
     def affine(self, index: int) -> Affine:
         """Map model-input pixel corners back to those of the original photo."""
+        ...
+
+    def spool(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Return an array of zeros that lives in a file for as long as the sweep does."""
         ...
 
 

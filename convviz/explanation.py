@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +32,7 @@ class Explanation:
         layer: the layer it is about, or "".
         model: name, weights hash and labels of the model.
         target: resolved targets, one an image.
-        items: the images.
+        items: the images; an ItemTable where a run's table holds them.
         pixels: uint8 `[N, H, W, 3]`, what the model saw.
         versions: distribution -> version.
         saved: the explainer as `explanation.json` names it, for a loaded explanation.
@@ -45,7 +45,7 @@ class Explanation:
     layer: str = ""
     model: dict[str, Any] = field(default_factory=dict)
     target: tuple[Target, ...] = ()
-    items: tuple[Item, ...] = ()
+    items: Sequence[Item] = ()
     pixels: Tensor | None = None
     versions: dict[str, str] = field(default_factory=dict)
     saved: Mapping[str, Any] | None = None
@@ -176,7 +176,7 @@ def _build(path: Path, document: dict[str, Any], arrays: dict[str, Tensor]) -> E
         layer=document["layer"],
         model=decode(document["model"], arrays),
         target=tuple(leaf.target_from(t) for t in decode(document["target"], arrays)),
-        items=tuple(leaf.item_from(i) for i in decode(document["items"], arrays)),
+        items=leaf.items_from(document, arrays, path),
         pixels=arrays.get(leaf.PIXELS),
         versions=decode(document["versions"], arrays),
         saved=saved,

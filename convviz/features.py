@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -18,6 +19,7 @@ from .model import Forward, Model
 from .results import Result, Table
 
 VECTORS = "vectors"
+BLOCK = 4096
 PIXEL_SIDE = 32
 """Distances in pixel space are measured on pictures of this many pixels a side."""
 
@@ -52,7 +54,7 @@ class Features(DatasetExplainer):
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
         """Return one table a layer, values `[n, d]`."""
-        whole = concatenated(list(partials))
+        whole = spooled(partials, items)
         return {
             layer: Table(whole[f"{layer}/{VECTORS}"], unit="activation")
             for layer in self.resolve_layers(model)
@@ -84,10 +86,12 @@ class Pixels(DatasetExplainer):
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
         """Return one table under the layer "": pixel vectors and, beside them, the pictures."""
-        pictures = concatenated(list(partials))["thumbnails"]
-        return {
-            "": Table(pixel_vectors(pictures), unit="pixel value", arrays={"thumbnails": pictures})
-        }
+        pictures = spooled(partials, items)["thumbnails"]
+        vectors = pixel_vectors(pictures[:1]).shape[1]
+        whole = torch.from_numpy(items.spool("pixels", (len(pictures), vectors), np.float32))
+        for i in range(0, len(pictures), BLOCK):
+            whole[i : i + BLOCK] = pixel_vectors(pictures[i : i + BLOCK])
+        return {"": Table(whole, unit="pixel value", arrays={"thumbnails": pictures})}
 
 
 def pooled(activation: Tensor, pool: str) -> Tensor:
@@ -130,15 +134,39 @@ def pixel_vectors(pictures: Tensor) -> Tensor:
     return x.flatten(1).contiguous()
 
 
+def spooled(partials: Iterable[Partial], items: Items) -> Partial:
+    """Join partials of one row an item into arrays that live in files, not in memory.
+
+    Args:
+        partials: of all items, in order.
+        items: the items, which say how many rows there are and where the files go.
+    """
+    whole: Partial = {}
+    row = 0
+    for partial in partials:
+        for name, rows in partial.items():
+            if name not in whole:
+                shape, dtype = (len(items), *rows.shape[1:]), rows[:0].numpy().dtype
+                whole[name] = torch.from_numpy(items.spool(name, shape, dtype))
+            _check_lengths(name, [whole[name], rows])
+            whole[name][row : row + len(rows)] = rows
+        row += len(rows)
+    return whole
+
+
 def concatenated(partials: list[Partial]) -> Partial:
     """Join partials along their first axis; raises where vectors differ in length."""
     if len(partials) == 1:
         return partials[0]
     for name in partials[0]:
-        lengths = {tuple(p[name].shape[1:]) for p in partials}
-        if len(lengths) > 1:
-            raise ParameterError(
-                f"{name}: vectors of different length, {sorted(lengths)}; pool='flatten' needs "
-                "images of one size, pool='avg' does not"
-            )
+        _check_lengths(name, [p[name] for p in partials])
     return {name: torch.cat([p[name] for p in partials]) for name in partials[0]}
+
+
+def _check_lengths(name: str, parts: list[Tensor]) -> None:
+    lengths = {tuple(part.shape[1:]) for part in parts}
+    if len(lengths) > 1:
+        raise ParameterError(
+            f"{name}: vectors of different length, {sorted(lengths)}; pool='flatten' needs "
+            "images of one size, pool='avg' does not"
+        )

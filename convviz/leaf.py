@@ -8,8 +8,10 @@ arrays.safetensors   "values", the further arrays by name, "@pixels", "@paramete
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -20,6 +22,7 @@ from .atomic import current, plain, replacing
 from .codec import Arrays, decode, encode
 from .errors import ConvvizError
 from .images import Item
+from .itemtable import ItemTable
 from .results import RESULT_TYPES, Result
 from .targets import Target, Unit
 
@@ -31,6 +34,8 @@ SCHEMA = 1
 JSON_NAME = "explanation.json"
 ARRAYS_NAME = "arrays.safetensors"
 PIXELS = "@pixels"
+_IDS = "$ids"
+"""Stands for the ids of all items of a run, which its table holds."""
 
 
 def write(explanation: Explanation, folder: Path) -> None:
@@ -43,7 +48,7 @@ def write(explanation: Explanation, folder: Path) -> None:
         arrays[name] = array
     if explanation.pixels is not None:
         arrays[PIXELS] = explanation.pixels
-    document = to_json(explanation, arrays)
+    document = to_json(explanation, arrays, folder)
     pictures = _draw(explanation, document)
     for name in (*document["pictures"], *document["files"]):
         if plain(name) in (JSON_NAME, ARRAYS_NAME):
@@ -59,19 +64,26 @@ def write(explanation: Explanation, folder: Path) -> None:
         (new / JSON_NAME).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
-def to_json(explanation: Explanation, arrays: Arrays) -> dict[str, Any]:
-    """Return the content of `explanation.json`; arrays among the parameters go to `arrays`."""
+def to_json(explanation: Explanation, arrays: Arrays, folder: Path | None = None) -> dict[str, Any]:
+    """Return the content of `explanation.json`; arrays among the parameters go to `arrays`.
+
+    With the folder it is for, items that are in the table of a run are referred to.
+    """
     result = explanation.result
     record = dict(explanation.record)
     record["parameters"] = encode(record["parameters"], arrays, "@parameters")
+    scalars = _scalars(result)
+    if folder is not None and isinstance(explanation.items, ItemTable):
+        ids = explanation.items.ids
+        scalars = {k: {_IDS: True} if v and v == ids else v for k, v in scalars.items()}
     document = {
         "schema": SCHEMA,
         "explainer": record,
         "layer": explanation.layer,
         "model": encode(explanation.model, arrays, "@model"),
         "target": encode(explanation.target, arrays, "@target"),
-        "items": encode(explanation.items, arrays, "@items"),
-        "result": {"kind": result.kind, **encode(_scalars(result), arrays, "@result")},
+        "items": _items(explanation.items, arrays, folder),
+        "result": {"kind": result.kind, **encode(scalars, arrays, "@result")},
         "versions": encode(explanation.versions, arrays, "@versions"),
         "files": sorted(result.files),
         "pictures": {},
@@ -125,6 +137,9 @@ def result_from(document: Mapping[str, Any], arrays: Mapping[str, Tensor], folde
     from pydantic import TypeAdapter
 
     saved = dict(document["result"])
+    for name, value in saved.items():
+        if value == {"$items": [[_IDS, True]]}:
+            saved[name] = [item.id for item in items_from(document, arrays, folder)]
     cls = RESULT_TYPES[saved.pop("kind")]
     hints = get_type_hints(cls)
     known = {f.name for f in fields(cls)}
@@ -147,9 +162,32 @@ def target_from(saved: Mapping[str, Any]) -> Target:
     return Target(**{**saved, "unit": None if unit is None else Unit(**unit)})
 
 
-def item_from(saved: Mapping[str, Any]) -> Item:
-    """Rebuild an item."""
-    return Item(**saved)
+def items_from(
+    document: Mapping[str, Any], arrays: Mapping[str, Tensor], folder: Path
+) -> Sequence[Item]:
+    """Rebuild the items; those in the table of a run are read when they are looked at."""
+    saved = document["items"]
+    if isinstance(saved, dict):
+        return ItemTable(_table_of(folder, saved["table"]))
+    return tuple(Item(**item) for item in decode(saved, arrays))
+
+
+def _table_of(folder: Path, address: str) -> Path:
+    """Return the table a leaf refers to; raises ConvvizError for what is no table of its run."""
+    *up, name = address.split("/")
+    if not up or any(part != ".." for part in up):
+        raise ConvvizError(f"{folder}: {address!r} is not the table of the run around it")
+    return Path(os.path.normpath(folder.resolve().joinpath(*up, plain(name))))
+
+
+def _items(items: Sequence[Item], arrays: Arrays, folder: Path | None) -> Any:
+    if folder is None or not isinstance(items, ItemTable):
+        return encode(tuple(items), arrays, "@items")
+    address = Path(os.path.relpath(items.path.resolve(), folder.resolve())).as_posix()
+    with suppress(ConvvizError):
+        _table_of(folder, address)
+        return {"table": address, "count": len(items)}
+    return encode(tuple(items), arrays, "@items")  # saved outside of its run
 
 
 def pack(arrays: Mapping[str, Tensor]) -> bytes:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from .datasets import as_dataset
-from .errors import ImageError, ParameterError
+from .errors import ParameterError
 from .explanation import Explanation
 from .images import Batch, make_batch
 from .model import Forward, Model
@@ -23,14 +22,12 @@ from .provenance import (
     read_layers,
     versions,
 )
-from .report import write_report
 from .results import Result
+from .sweep.drive import sweep
 from .sweep.engines import engine_of
-from .sweep.finish import Outcome, finish, swept
-from .sweep.plan import Plan, make_plan
+from .sweep.plan import Settings
 from .sweep.run import Run, open_run
-from .sweep.shard import Shard, run_shard
-from .sweep.store import check_out, write_run
+from .sweep.store import check_out
 from .targets import Target, TargetSpec
 
 
@@ -138,55 +135,48 @@ def analyze(
     engine: str = "local",
     batch_size: int | None = None,
     overwrite: bool = False,
+    *,
+    shard_size: int | None = None,
+    threads: int | None = None,
+    deterministic: bool = False,
     **params: Any,
 ) -> Run:
     """Explain a data set: one sweep that all explainers share, kept in a run folder.
+
+    The same call into the same folder goes on where it was interrupted, and opens a run that
+    is finished.
 
     Args:
         model: a Model, or a source that `load_model` understands.
         dataset: a folder or source string, a list of paths, a Dataset, (images, labels) arrays
             with uint8 images `[n, h, w, 3]` or `[n, h, w]`, or a torch data set of PIL images.
         what: the name of a data-set explainer, an instance of one, or a list of these.
-        out: the run folder; it must be new or empty, or a run with `overwrite=True`.
+        out: the run folder; it must be new or empty, or hold the same run.
         engine: where the sweep runs; "local" is this process.
-        batch_size: images of a forward pass.
-        overwrite: replace a run that is in `out`; it stays until the new one is complete.
+        batch_size: images of a forward pass; chosen by memory and kept in the plan if not given.
+        overwrite: replace what is in `out`; a finished run stays until the new one is complete.
+        shard_size: images between two safe points.
+        threads: of PyTorch on the CPU; those it has, if not given. They are part of the plan,
+            because they decide the last bits of sums.
+        deterministic: let PyTorch use deterministic algorithms only, for a GPU.
         params: parameters of the explainer; only with a single name.
 
     Returns:
         The Run, as `open_run(out)` opens it. Files that could not be used are in `run.skipped`.
+
+    Raises:
+        ParameterError: `out` holds another run; the message says what differs.
     """
     folder = Path(out)
     check_out(folder, overwrite)
+    settings = Settings(batch_size, shard_size, threads, deterministic)
     run_shards = engine_of(engine)
     model = loaded(model)
     who = named(what, params)
     items = as_dataset(dataset)
     with model.session():
-        plan = make_plan(model, items, who, batch_size)
-        shards = list(run_shards(partial(run_shard, model, items, plan), plan.shards))
-        skipped = [one for shard in shards for one in shard.skipped]
-        if len(skipped) == plan.count:
-            raise ImageError(
-                f"none of the {plan.count} items of {items.name!r} could be used; the first, "
-                f"{skipped[0].id!r}: {skipped[0].reason}"
-            )
-        outcome = finish(model, plan, shards, swept(items, shards))
-    return _kept(folder, model, plan, shards, outcome)
-
-
-def _kept(folder: Path, model: Model, plan: Plan, shards: list[Shard], outcome: Outcome) -> Run:
-    """Write what was found, then raise for an explainer that failed."""
-    errors = list(outcome.failed.values())
-    if not outcome.explanations:
-        raise errors[0]
-    items = [item for shard in shards for item in shard.items]
-    skipped = [one for shard in shards for one in shard.skipped]
-    write_run(folder, plan.record, items, skipped, outcome)
-    seen = f"{len(items)} images, seen by {model.name}"
-    left_out = f"; {len(skipped)} could not be used, see skipped.parquet" if skipped else ""
-    write_report(folder, title=plan.record["dataset"]["name"], intro=f"{seen}{left_out}.")
-    if errors:
-        errors[0].add_note(f"the results of the other explainers are in {folder}")
-        raise errors[0]
+        outcome = sweep(model, items, who, folder, run_shards, settings, overwrite)
+    for error in outcome.failed.values():
+        error.add_note(f"the results of the other explainers are in {folder}")
+        raise error
     return open_run(folder, model)

@@ -28,10 +28,7 @@ from convviz import (
 from convviz.datasets import as_dataset
 from convviz.names import folder_name, layer_name
 from convviz.provenance import named
-from convviz.sweep import store
-from convviz.sweep.finish import Outcome, finish, swept
 from convviz.sweep.plan import make_plan
-from convviz.sweep.shard import run_shard
 
 
 class Counting(nn.Sequential):
@@ -102,12 +99,9 @@ class Other(Spy):
     """A second explainer with the same needs."""
 
 
-def sweep(model, data, who, batch_size, shard_size):
-    """Sweep without writing, with shards of any size."""
-    dataset = as_dataset(data)
-    plan = make_plan(model, dataset, named(who, {}), batch_size, shard_size)
-    shards = [run_shard(model, dataset, plan, items) for items in plan.shards]
-    return finish(model, plan, shards, swept(dataset, shards)).explanations
+def sweep(model, data, who, batch_size, shard_size, out):
+    """Sweep with shards of any size."""
+    return convviz.analyze(model, data, who, out, batch_size=batch_size, shard_size=shard_size)
 
 
 # The sweep
@@ -139,10 +133,10 @@ def test_one_forward_pass_a_batch_and_equal_needs_swept_once(model, tmp_path):
 
 
 @pytest.mark.parametrize(("batch_size", "shard_size"), [(1, 7), (3, 2), (4, 3), (7, 1)])
-def test_batches_and_shards_change_nothing(model, batch_size, shard_size):
+def test_batches_and_shards_change_nothing(model, batch_size, shard_size, tmp_path):
     data = (photos(7), [0, 1, 2, 0, 1, 2, 0])
-    whole = sweep(model, data, Spy(), 7, 7)["spy"]
-    parts = sweep(model, data, Spy(), batch_size, shard_size)["spy"]
+    whole = sweep(model, data, Spy(), 7, 7, tmp_path / "whole")["spy"]
+    parts = sweep(model, data, Spy(), batch_size, shard_size, tmp_path / "parts")["spy"]
     for layer in ("0", "1"):
         assert torch.allclose(parts[layer].values, whole[layer].values, rtol=0, atol=1e-10)
         assert torch.allclose(
@@ -264,7 +258,7 @@ def test_bad_files_become_rows_and_the_run_goes_on(model, tmp_path):
     assert torch.allclose(run["spy"]["0"].values, alone["spy"]["0"].values, rtol=0, atol=1e-10)
 
 
-def test_a_shard_of_bad_files_only_is_passed_over(model):
+def test_a_shard_of_bad_files_only_is_passed_over(model, tmp_path):
     class Half:
         name, classes = "half", ()
         ids, labels = tuple("abcdef"), (None,) * 6
@@ -274,7 +268,7 @@ def test_a_shard_of_bad_files_only_is_passed_over(model):
                 raise ImageError("bad")
             return photos(1, index)[0]
 
-    found = sweep(model, Half(), Spy(), 2, 3)["spy"]["0"]
+    found = sweep(model, Half(), Spy(), 2, 3, tmp_path / "run")["spy"]["0"]
     assert found.values.shape == (3, 4)
     assert [item.id for item in found.items] == ["d", "e", "f"]
 
@@ -492,23 +486,31 @@ def test_other_peoples_folders_are_left_alone(model, tmp_path):
         convviz.open_run(tmp_path)
 
 
-def test_a_failed_move_brings_the_former_run_back(model, tmp_path, monkeypatch):
+@pytest.mark.parametrize("move", [1, 2, 3, 4, 5])
+def test_a_failed_move_is_made_up_for(model, tmp_path, monkeypatch, move):
     out = tmp_path / "run"
-    kept = convviz.analyze(model, photos(2), Spy(), out)["spy"]["0"].values
+    former = convviz.analyze(model, photos(2), Spy(), out)["spy"]["0"].values
     rename, moves = Path.rename, []
 
     def stubborn(self, target):
-        moves.append(self)
-        if len(moves) == 7:
-            raise OSError("disk full")
+        if self.parent in (out / ".convviz-sweep", out / ".convviz-sweep" / "done"):
+            moves.append(self)
+            if len(moves) == move:
+                raise OSError("moved away")
         return rename(self, target)
 
-    monkeypatch.setattr("convviz.sweep.store.Path.rename", stubborn)
-    with pytest.raises(OSError, match="disk full"):
-        store.write_run(out, {"schema": 1}, [], [], Outcome())
+    monkeypatch.setattr(Path, "rename", stubborn)
+    with pytest.raises(OSError, match="moved away"):
+        convviz.analyze(model, photos(3), Spy(), out, overwrite=True)
     monkeypatch.undo()
-    assert torch.equal(convviz.open_run(out)["spy"]["0"].values, kept)
-    assert sorted(os.listdir(tmp_path)) == ["run"]
+    run = convviz.open_run(out)
+    assert len(run["spy"]["0"].values) == len(run.items) == (2 if move == 1 else 3)
+    if move == 1:
+        assert torch.equal(run["spy"]["0"].values, former)
+        convviz.analyze(model, photos(3), Spy(), out)
+    assert len(convviz.open_run(out).items) == 3
+    assert sorted(os.listdir(out)) == ["index.html", "items.parquet", "results", "run.json",
+                                       "skipped.parquet"]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,9 @@ def _png_size(path: Path) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def _subject(items: Sequence[Mapping[str, Any]]) -> str:
+def _subject(items: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:
+    if isinstance(items, Mapping):  # they are in a run's table
+        return f"{items['count']} images"
     if len(items) > 4:
         return f"{len(items)} images"
     return ", ".join(os.path.basename(str(item["source"])) for item in items)

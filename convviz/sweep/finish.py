@@ -2,58 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..datasets import Dataset
 from ..errors import ConvvizError, PluginError
+from ..explainers import Partial
 from ..explanation import Explanation
-from ..images import Affine, Item
+from ..images import Affine
+from ..itemtable import ItemTable
 from ..model import Model
+from ..names import folder_name
 from ..progress import track
 from ..provenance import blamed_on, check_result, versions
 from ..results import Result
 from .plan import Plan, Step
-from .shard import Shard
 
 Layers = Mapping[str, Result]
+Partials = Callable[[int], Iterator[Partial]]
 
 
 class SweptItems:
-    """The items that a sweep used, in order.
+    """The items that a sweep used, in order, read from their table when they are looked at.
 
     Args:
         dataset: where they come from.
-        indices: their places in it.
-        items: the items.
+        table: the items.
+        work: a folder for what does not fit memory; it goes when the sweep is done.
     """
 
-    def __init__(self, dataset: Dataset, indices: list[int], items: list[Item]) -> None:
-        self.all = tuple(items)
-        self.ids = tuple(item.id for item in items)
-        self.labels = tuple(item.label for item in items)
+    def __init__(self, dataset: Dataset, table: ItemTable, work: Path) -> None:
+        self.all = table
         self.classes = tuple(dataset.classes)
-        self._dataset, self._indices = dataset, indices
+        self._dataset, self._work = dataset, work
+        self._spools = 0
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.all)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids, in order."""
+        return self.all.ids
+
+    @cached_property
+    def labels(self) -> tuple[int | None, ...]:
+        """One class index an item, or None."""
+        return tuple(self.all.column("label"))
+
+    @cached_property
+    def _indices(self) -> np.ndarray:
+        return np.array(self.all.column("index"), dtype=np.int64)
 
     def load(self, index: int) -> np.ndarray:
         """Read the original photo, uint8 `[h, w, 3]`."""
-        return self._dataset.load(self._indices[index])
+        return self._dataset.load(int(self._indices[index]))
 
     def affine(self, index: int) -> Affine:
         """Map model-input pixel corners back to those of the original photo."""
         return self.all[index].affine
 
+    def spool(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Return an array of zeros that lives in a file, so that memory stays flat.
 
-def swept(dataset: Dataset, shards: list[Shard]) -> SweptItems:
-    """Return the items that the shards used."""
-    indices = [index for shard in shards for index in shard.indices]
-    return SweptItems(dataset, indices, [item for shard in shards for item in shard.items])
+        Args:
+            name: for a reader of the folder.
+            shape, dtype: of the array; dtype is one of numpy's.
+        """
+        if 0 in shape:  # a file of no bytes cannot be mapped
+            return np.zeros(shape, dtype)
+        self._work.mkdir(parents=True, exist_ok=True)
+        path = self._work / f"{self._spools:03d}-{folder_name(name)}.npy"
+        self._spools += 1
+        return np.lib.format.open_memmap(path, "w+", dtype, shape)
 
 
 @dataclass
@@ -69,13 +95,18 @@ class Outcome:
     failed: dict[str, ConvvizError] = field(default_factory=dict)
 
 
-def finish(model: Model, plan: Plan, shards: list[Shard], items: SweptItems) -> Outcome:
-    """Finish every explainer; one that fails keeps back only itself and what builds on it."""
+def finish(model: Model, plan: Plan, partials: Partials, items: SweptItems) -> Outcome:
+    """Finish every explainer; one that fails keeps back only itself and what builds on it.
+
+    Args:
+        model, plan: what was swept.
+        partials: gives those of a step, in item order, loaded one by one.
+        items: the items that were used.
+    """
     outcome = Outcome()
     results: list[Layers | ConvvizError] = []
-    used = [shard for shard in shards if shard.items]
     for i, step in enumerate(track(plan.steps, "finishing", total=len(plan.steps))):
-        found = _finish_one(model, step, i, used, items, results)
+        found = _finish_one(model, step, partials(i), items, results)
         results.append(found)
         if not step.wanted:
             continue
@@ -89,8 +120,7 @@ def finish(model: Model, plan: Plan, shards: list[Shard], items: SweptItems) -> 
 def _finish_one(
     model: Model,
     step: Step,
-    position: int,
-    shards: list[Shard],
+    partials: Iterator[Partial],
     items: SweptItems,
     results: list[Layers | ConvvizError],
 ) -> Layers | ConvvizError:
@@ -102,7 +132,6 @@ def _finish_one(
         needs.append(found)
     try:
         with blamed_on(step.who):
-            partials = (shard.partials[position] for shard in shards)
             made = step.explainer.finish(model, partials, items, tuple(needs))
         return _checked(step, made)
     except ConvvizError as error:

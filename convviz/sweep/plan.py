@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import torch
@@ -14,10 +15,20 @@ from ..datasets import Dataset
 from ..errors import ModelError, ParameterError, PluginError
 from ..explainers import DatasetExplainer
 from ..model import Model
+from ..preprocess import Preprocess
 from ..provenance import Named, blamed_on, describe_model, named, read_layers, versions
 
 SHARD_SIZE = 1024
 BATCH_SIZE = 32
+"""On the CPU larger batches are no faster."""
+
+CUDA_BATCH_SIZE = 256
+CPU_ROOM = 2 << 30
+"""Bytes that the outputs of all layers may take together; they do not all live at once."""
+
+SAYS_NOTHING = frozenset({"model.source", "dataset.name", "schema"})
+"""What may change without changing any number."""
+
 SCHEMA = 1
 DEEPEST = 8
 """More levels of `needs` than any sensible explainer has; a circle is caught by it."""
@@ -72,32 +83,62 @@ class Plan:
         return tuple(range(i, min(i + self.shard_size, self.count)) for i in starts)
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How a sweep is run; None leaves the choice to the plan.
+
+    Attributes:
+        batch_size: items of a forward pass.
+        shard_size: items of a shard.
+        threads: of PyTorch on the CPU.
+        deterministic: use PyTorch's deterministic algorithms only.
+    """
+
+    batch_size: int | None = None
+    shard_size: int | None = None
+    threads: int | None = None
+    deterministic: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "shard_size", "threads"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ParameterError(f"{name} is a positive number, not {value!r}")
+
+    def after(self, kept: Mapping[str, Any]) -> Settings:
+        """Take what is not given from the plan of the sweep that goes on."""
+        return replace(
+            self,
+            batch_size=self.batch_size or kept.get("batch_size"),
+            shard_size=self.shard_size or kept.get("shard_size"),
+            threads=self.threads or kept.get("threads"),
+        )
+
+
 def make_plan(
-    model: Model,
-    dataset: Dataset,
-    who: Sequence[Named],
-    batch_size: int | None = None,
-    shard_size: int = SHARD_SIZE,
+    model: Model, dataset: Dataset, who: Sequence[Named], settings: Settings | None = None
 ) -> Plan:
     """Decide on a sweep; raises where a layer or a parameter does not fit."""
-    batch_size = BATCH_SIZE if batch_size is None else batch_size
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ParameterError(f"batch_size is a positive number, not {batch_size!r}")
+    settings = settings or Settings()
     if model.preprocess is None:
         raise ModelError(
             f"{model.name} has no preprocess, which a data set of photos needs: give "
             "Model(…, preprocess=convviz.Preprocess(…))"
         )
     steps = make_steps(model, who)
+    batch_size = settings.batch_size or fitting_batch(model)
+    shard_size = settings.shard_size or SHARD_SIZE
     record = {
         "schema": SCHEMA,
-        "model": describe_model(model),
+        "model": {**describe_model(model), "preprocess": describe_preprocess(model)},
         "dataset": describe_dataset(dataset),
         "explainers": {s.who.name: _describe_step(s) for s in steps if s.wanted},
         "batch_size": batch_size,
         "shard_size": shard_size,
         "dtype": str(model.dtype).removeprefix("torch."),
-        "threads": torch.get_num_threads(),
+        "device": model.device.type,
+        "threads": settings.threads or torch.get_num_threads(),
+        "deterministic": settings.deterministic,
         "versions": versions(tuple(who)),
     }
     return Plan(steps, len(dataset.ids), batch_size, shard_size, record)
@@ -139,6 +180,56 @@ def _add(model: Model, who: Named, steps: list[Step], wanted: bool, depth: int) 
 
 def _named(need: DatasetExplainer) -> Named:
     return named(need, {})[0]
+
+
+def fitting_batch(model: Model) -> int:
+    """Choose a batch from the memory that the outputs of all layers take, a power of two."""
+    try:
+        values = sum(prod(call.shape) for call in model.calls())
+    except ModelError:  # it runs on no images that we could think of; the data set may know
+        return BATCH_SIZE
+    room, most = CPU_ROOM, BATCH_SIZE
+    if model.device.type == "cuda":
+        room, most = torch.cuda.mem_get_info(model.device)[0] // 4, CUDA_BATCH_SIZE
+    fits = room // max(1, values * model.dtype.itemsize)
+    return max(1, min(most, 1 << max(0, int(fits).bit_length() - 1)))
+
+
+def describe_preprocess(model: Model) -> str:
+    """Return what a run keeps of how photos become the model's input."""
+    if isinstance(model.preprocess, Preprocess):
+        return repr(model.preprocess)
+    cls = model.preprocess if callable(model.preprocess) else type(model.preprocess)
+    return str(getattr(cls, "__qualname__", type(cls).__qualname__))
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Say what two plans differ in, old value → new value; empty where they do the same."""
+    before, after = _flat(old), _flat(_plain(new))
+    names = (*after, *(n for n in before if n not in after))
+    return [
+        f"{name}: {_short(before.get(name, 'none'))} → {_short(after.get(name, 'none'))}"
+        for name in names
+        if before.get(name) != after.get(name) and name.split(".")[0] in new
+    ]
+
+
+def _plain(record: Mapping[str, Any]) -> Any:
+    """Return a plan as it comes back from its file."""
+    return json.loads(json.dumps(record))
+
+
+def _flat(record: Any, name: str = "") -> dict[str, Any]:
+    """Return the values of nested mappings under dotted names, without what decides nothing."""
+    if not isinstance(record, Mapping):
+        return {} if name in SAYS_NOTHING else {name: record}
+    inner = [_flat(v, f"{name}.{k}" if name else k) for k, v in record.items()]
+    return {k: v for part in inner for k, v in part.items()}
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def describe_dataset(dataset: Dataset) -> dict[str, Any]:

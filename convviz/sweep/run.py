@@ -10,12 +10,14 @@ from typing import Any
 
 from ..errors import ConvvizError, ParameterError, UnknownNameError
 from ..explanation import Explanation, load
-from ..images import Item
+from ..itemtable import ItemTable
 from ..model import Model
 from ..names import folder_name, layer_name
+from .lock import locked
 from .plan import SCHEMA
 from .shard import Skipped
-from .store import ITEMS, RESULTS, RUN, SKIPPED, is_run
+from .store import ITEMS, RESULTS, RUN, SKIPPED, SWEEP, Store, is_run
+from .tables import rows
 
 CODE = "python:"
 
@@ -97,18 +99,19 @@ class Run:
         return tuple(sorted(layer_name(p.name) for p in results.iterdir() if p.is_dir()))
 
     @cached_property
-    def items(self) -> tuple[Item, ...]:
+    def items(self) -> ItemTable:
         """The items that were used; results count them in this order."""
-        rows = _rows(self.folder / ITEMS)
-        return tuple(
-            Item(r["id"], r["source"], tuple(r["affine"]), (r["height"], r["width"]), r["label"])
-            for r in rows
-        )
+        return ItemTable(self.folder / ITEMS)
 
     @cached_property
     def skipped(self) -> tuple[Skipped, ...]:
         """The items that could not be used, with the reason."""
-        return tuple(Skipped(**row) for row in _rows(self.folder / SKIPPED))
+        return tuple(Skipped(**row) for row in rows(self.folder / SKIPPED))
+
+    @property
+    def nonfinite(self) -> dict[str, int]:
+        """How many values of a layer were NaN or infinite; layers without any are left out."""
+        return dict(self.plan.get("nonfinite", {}))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -189,6 +192,11 @@ def open_run(folder: str | Path, model: Model | None = None) -> Run:
 
 
 def _read_plan(folder: Path) -> dict[str, Any]:
+    if (folder / SWEEP / "done").is_dir():  # complete, and killed before all was in its place
+        with locked(folder):
+            Store(folder).settle()
+    if not is_run(folder) and (folder / SWEEP).is_dir():
+        raise ConvvizError(f"the run in {str(folder)!r} is not finished: the same analyze goes on")
     if not is_run(folder):
         raise ConvvizError(f"{str(folder)!r} is not a run folder: it has no {RUN} and {ITEMS}")
     try:
@@ -202,10 +210,3 @@ def _read_plan(folder: Path) -> dict[str, Any]:
             "newer one"
         )
     return dict(plan)
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    from pyarrow import parquet
-
-    rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
-    return rows

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 import torch
+from torch import Tensor
 
 from ..datasets import Dataset
 from ..errors import ConvvizError, PluginError
@@ -16,6 +18,9 @@ from ..model import Model
 from ..progress import track
 from ..provenance import Named, blamed_on
 from .plan import Plan, Step
+
+Content = tuple[int | None, str | None]
+"""Size and SHA-256 of an item's bytes."""
 
 Waiting = tuple[int, Prepared]
 """An item's place in the data set, and the item made ready for the model."""
@@ -42,18 +47,24 @@ class Shard:
 
     Attributes:
         partials: one a step of the plan; empty where no item of the shard could be used.
+        nonfinite: layer -> how many of its values were NaN or infinite, where any was.
+        contents: size and SHA-256 of each item's bytes, where the loader knows them.
         indices: the items that were used, as places in the data set.
         items: the same items, as explanations know them.
         skipped: the items that could not be used.
     """
 
     partials: tuple[Partial, ...] = ()
+    nonfinite: Counter[str] = field(default_factory=Counter)
+    contents: list[Content] = field(default_factory=list)
     indices: list[int] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def run_shard(model: Model, dataset: Dataset, plan: Plan, items: Sequence[int]) -> Shard:
+def run_shard(
+    model: Model, dataset: Dataset, plan: Plan, items: Sequence[int], batch_size: int
+) -> Shard:
     """Sweep some items of a data set, in their order.
 
     Partials are merged from left to right, so the batch size decides nothing but speed and
@@ -61,9 +72,9 @@ def run_shard(model: Model, dataset: Dataset, plan: Plan, items: Sequence[int]) 
     """
     done = Shard()
     partials: tuple[Partial, ...] = ()
-    for waiting in _batches(_load(model, dataset, items, done), plan.batch_size):
+    for waiting in _batches(_load(model, dataset, items, done), batch_size):
         batch = _collated(model, dataset, waiting, done)
-        new = _reduce(model, plan, batch)
+        new = _reduce(model, plan, batch, done)
         partials = _merge(plan.steps, partials, new) if partials else new
     return replace(done, partials=partials)
 
@@ -111,17 +122,29 @@ def _collated(model: Model, dataset: Dataset, waiting: list[Waiting], done: Shar
         [dataset.labels[i] for i in indices],
     )
     done.indices.extend(indices)
+    done.contents.extend([(None, None)] * len(indices))
     done.items.extend(batch.items)
     return batch
 
 
-def _reduce(model: Model, plan: Plan, batch: Batch) -> tuple[Partial, ...]:
+def _reduce(model: Model, plan: Plan, batch: Batch, shard: Shard) -> tuple[Partial, ...]:
     forward = model.forward(batch.images, plan.layers)
+    for layer, activation in forward.activations.items():
+        if bad := _nonfinite(activation):
+            shard.nonfinite[layer] += bad
     done = []
     for step in plan.steps:
         with blamed_on(step.who):
             done.append(_checked(step.who, step.explainer.reduce(model, batch, forward)))
     return tuple(done)
+
+
+def _nonfinite(activation: Tensor) -> int:
+    """Count the values that are NaN or infinite."""
+    # A sum is one pass without a mask; it is not finite where any value is not.
+    if bool(activation.sum().isfinite()):
+        return 0
+    return int(activation.numel() - activation.isfinite().sum())
 
 
 def _merge(

@@ -1,49 +1,60 @@
-"""The run folder, written: plan, items, bad files, and one leaf folder a result.
+"""The run folder, written.
 
 RUN/run.json                       the plan: model, data set, explainers, versions
 RUN/items.parquet                  one row an item that was used
 RUN/skipped.parquet                one row an item that could not be used, with the reason
 RUN/results/<explainer>/<layer>/   explanations; `convviz.names` turns layers into folder names
+RUN/index.html                     the overview
+
+While a sweep is under way, and only then:
+
+RUN/.convviz-sweep/plan.json       the plan it goes by, and where memory made it smaller
+RUN/.convviz-sweep/shards/         the finished shards, see `manifest`
+RUN/.convviz-sweep/spool/          arrays that `finish` keeps out of memory
+RUN/.convviz-sweep/new/            the results in the making; renamed to `done`, they are valid
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import ParameterError
-from ..images import Item
+from ..explainers import Partial
 from ..names import folder_name
+from ..report import write_report
+from . import durable
 from .finish import Outcome
-from .shard import Skipped
+from .lock import LOCK
+from .manifest import Entry, Manifest
+from .tables import joined
+from .worker import ITEMS as SHARD_ITEMS
+from .worker import PARTIALS
+from .worker import SKIPPED as SHARD_SKIPPED
 
 RUN, ITEMS, SKIPPED, RESULTS = "run.json", "items.parquet", "skipped.parquet", "results"
-OURS = (RUN, ITEMS, SKIPPED, RESULTS)
+MOVED = (RESULTS, ITEMS, SKIPPED, RUN)
+"""What a finished sweep brings; the plan comes last, because it makes the folder a run."""
+
+SWEEP, PLAN = ".convviz-sweep", "plan.json"
 
 
 def check_out(out: Path, overwrite: bool) -> None:
-    """Refuse a folder that holds anything else than a run that may be replaced."""
+    """Refuse a folder that holds anything else than a run or a sweep under way."""
     if not out.exists():
         return
     if not out.is_dir():
         raise ParameterError(f"out={str(out)!r} is a file")
-    if not any(out.iterdir()):
+    if is_run(out) or (out / SWEEP).is_dir() or set(os.listdir(out)) <= {LOCK}:
         return
-    if not is_run(out):
-        raise ParameterError(
-            f"out={str(out)!r} holds other files; give a new or empty folder, or a run folder "
-            "with overwrite=True"
-        )
-    if not overwrite:
-        raise ParameterError(
-            f"out={str(out)!r} holds a run already; overwrite=True replaces it, "
-            "convviz.open_run() opens it"
-        )
+    raise ParameterError(
+        f"out={str(out)!r} holds other files; give a new or empty folder, or a run folder "
+        "with overwrite=True"
+    )
 
 
 def is_run(folder: Path) -> bool:
@@ -51,52 +62,116 @@ def is_run(folder: Path) -> bool:
     return (folder / RUN).is_file() and (folder / ITEMS).is_file()
 
 
-def write_run(
-    out: Path,
-    record: dict[str, Any],
-    items: Sequence[Item],
-    skipped: Sequence[Skipped],
-    outcome: Outcome,
-) -> None:
-    """Write a run folder.
+class Store:
+    """A run folder while a sweep works on it; the caller holds its lock."""
 
-    Everything is written beside `out` first and moved in at the end, so that a failure leaves
-    a former run as it was. Files in `out` that are not a run's own stay.
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{out.name}-new-", dir=out.parent))
-    try:
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.work = out / SWEEP
+        self.spool = self.work / "spool"
+        self.manifest = Manifest(self.work / "shards")
+
+    def plan(self) -> dict[str, Any] | None:
+        """Return the plan of the sweep under way; None where there is none."""
+        return _read(self.work / PLAN)
+
+    def finished(self) -> dict[str, Any] | None:
+        """Return the plan of the finished run in the folder; None where there is none."""
+        return _read(self.out / RUN) if is_run(self.out) else None
+
+    def begin(self, record: Mapping[str, Any]) -> None:
+        """Start or go on with a sweep by this plan."""
+        self.manifest.begin()
+        for left in (self.spool, self.work / "new"):
+            shutil.rmtree(left, ignore_errors=True)
+        durable.clean(self.work)
+        self.amend(record)
+
+    def amend(self, record: Mapping[str, Any]) -> None:
+        """Write the plan."""
+        durable.write(self.work / PLAN, _text(record).encode("utf-8"))
+
+    def discard(self) -> None:
+        """Give up the sweep under way."""
+        # The plan goes first: shards without a plan belong to nobody.
+        (self.work / PLAN).unlink(missing_ok=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def partials(self, entries: list[Entry], step: int) -> Iterator[Partial]:
+        """Yield a step's partial of each shard, mapped from its file when it is asked for."""
+        from safetensors import safe_open
+
+        prefix = f"{step}/"
+        for entry in entries:
+            if not entry["items"]:
+                continue
+            path = self.manifest.path(entry["shard"], PARTIALS)
+            with safe_open(path, framework="pt") as file:
+                names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+                yield {name.removeprefix(prefix): file.get_tensor(name) for name in sorted(names)}
+
+    def tables(self, entries: list[Entry]) -> Path:
+        """Write the tables of the run, and return that of the items."""
+        new = self.work / "new"
+        new.mkdir(parents=True, exist_ok=True)
+        for kind, name in ((SHARD_ITEMS, ITEMS), (SHARD_SKIPPED, SKIPPED)):
+            joined([self.manifest.path(e["shard"], kind) for e in entries], new / name)
+        return new / ITEMS
+
+    def complete(self, record: Mapping[str, Any], outcome: Outcome) -> None:
+        """Write the results; those of a former run stay until these are whole."""
+        new = self.work / "new"
         for name, layers in outcome.explanations.items():
             for layer, explanation in layers.items():
                 explanation.save(new / RESULTS / folder_name(name) / folder_name(layer))
         (new / RESULTS).mkdir(exist_ok=True)
-        write_items(new / ITEMS, items)
-        write_skipped(new / SKIPPED, skipped)
         failed = {name: str(error) for name, error in outcome.failed.items()}
-        text = json.dumps({**record, "failed": failed}, indent=2, ensure_ascii=False)
-        (new / RUN).write_text(text + "\n", encoding="utf-8")
-        _move_in(new, out)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+        (new / RUN).write_text(_text({**record, "failed": failed}), encoding="utf-8")
+        for path in (new / ITEMS, new / SKIPPED, new / RUN):
+            _sync(path)
+        durable.sync_folder(new)
+        new.rename(self.work / "done")
+        durable.sync_folder(self.work)
+        self.settle()
+
+    def settle(self) -> None:
+        """Move complete results to their places, also those of a sweep killed while it did so."""
+        done = self.work / "done"
+        if not done.is_dir():
+            return
+        for name in MOVED:
+            if (done / name).exists():
+                _remove(self.out / name)
+                (done / name).rename(self.out / name)
+        record = self.finished() or {}
+        write_report(self.out, title=record["dataset"]["name"], intro=_intro(record))
+        durable.sync_folder(self.out)
+        self.discard()
 
 
-def _move_in(new: Path, out: Path) -> None:
-    """Put the new files in their places; on a failure the former ones come back."""
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
-    out.mkdir(exist_ok=True)
+def _intro(record: Mapping[str, Any]) -> str:
+    seen = f"{record['items']} images, seen by {record['model']['name']}"
+    skipped = record["skipped"]
+    left_out = f"; {skipped} could not be used, see skipped.parquet" if skipped else ""
+    return f"{seen}{left_out}."
+
+
+def _read(path: Path) -> dict[str, Any] | None:
     try:
-        for name in OURS:
-            with suppress(FileNotFoundError):
-                (out / name).rename(old / name)
-        for name in OURS:
-            (new / name).rename(out / name)
-    except BaseException:
-        for kept in old.iterdir():
-            _remove(out / kept.name)
-            kept.rename(out / kept.name)
-        old.rmdir()
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, TypeError) as error:
+        raise ParameterError(f"{path} is damaged: {error}; overwrite=True starts anew") from error
+
+
+def _text(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+
+
+def _sync(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
 
 
 def _remove(path: Path) -> None:
@@ -104,36 +179,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def write_items(path: Path, items: Sequence[Item]) -> None:
-    """Write the items that were used as a Parquet table."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    table = pa.table(
-        {
-            "id": pa.array([item.id for item in items], pa.string()),
-            "source": pa.array([item.source for item in items], pa.string()),
-            "label": pa.array([item.label for item in items], pa.int64()),
-            "height": pa.array([item.size[0] for item in items], pa.int32()),
-            "width": pa.array([item.size[1] for item in items], pa.int32()),
-            "affine": pa.array([list(item.affine) for item in items], pa.list_(pa.float64(), 6)),
-        }
-    )
-    parquet.write_table(table, path, compression="zstd")
-
-
-def write_skipped(path: Path, skipped: Sequence[Skipped]) -> None:
-    """Write the items that could not be used as a Parquet table."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    table = pa.table(
-        {
-            "index": pa.array([one.index for one in skipped], pa.int64()),
-            "id": pa.array([one.id for one in skipped], pa.string()),
-            "reason": pa.array([one.reason for one in skipped], pa.string()),
-        }
-    )
-    parquet.write_table(table, path, compression="zstd")

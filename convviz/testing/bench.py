@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,9 @@ class Bench:
             out = Path(folder, "run")
             used = model or self.model
             run = analyze(used, self.dataset, self.explainer, out, batch_size=batch_size)
-            return dict(run[self.name])
+            # The items are in the run's table, which goes with the folder.
+            found = run[self.name].items()
+            return {layer: replace(one, items=tuple(one.items)) for layer, one in found}
 
     @cached_property
     def explanation(self) -> Explanation:
@@ -203,3 +205,6 @@ class _Items:
 
     def affine(self, index: int) -> Affine:
         return make_batch([self.load(index)], self._model).items[0].affine
+
+    def spool(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        return np.zeros(shape, dtype)

@@ -1,0 +1,249 @@
+"""A sweep from its plan to its results: begun, gone on with, interrupted, finished."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..datasets import Dataset
+from ..errors import ConvvizError, ConvvizWarning, ImageError, ParameterError
+from ..itemtable import ItemTable
+from ..model import Model
+from ..provenance import Named
+from . import durable
+from .engines import Engine
+from .finish import Outcome, SweptItems, finish
+from .interrupt import Interrupts
+from .lock import locked
+from .manifest import Entry
+from .plan import Plan, Settings, differences, make_plan
+from .store import Store
+from .tables import rows
+from .worker import SKIPPED, Task, Worker
+
+logger = logging.getLogger(__name__)
+
+AMENDED = "amended"
+"""In the plan: from which shard on memory allowed only smaller batches."""
+
+
+def sweep(
+    model: Model,
+    dataset: Dataset,
+    who: Sequence[Named],
+    out: Path,
+    engine: Engine,
+    settings: Settings,
+    overwrite: bool = False,
+) -> Outcome:
+    """Sweep a data set into a run folder, going on where an earlier call stopped.
+
+    Returns:
+        What was found; without explanations where the folder held the finished run already.
+
+    Raises:
+        ParameterError: the folder holds a run, or a sweep under way, of something else.
+        ConvvizError: another process is at work there, or the disk is full.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, saying how to go on.
+    """
+    store = Store(out)
+    kept = None if overwrite else store.plan() or store.finished()
+    plan = make_plan(model, dataset, who, settings.after(kept or {}))
+    interrupts = Interrupts()
+    with locked(out), interrupts.watched(), _told(out, len(plan.shards)) as progress:
+        store.settle()
+        if overwrite:
+            store.discard()
+        if _is_finished(store, plan, overwrite):
+            logger.info("%s holds this run already, finished", out)
+            return Outcome()
+        job = _Job(model, dataset, plan, store, interrupts, progress)
+        try:
+            with _computing(plan):
+                return job.run(engine)
+        except Exception:
+            if not progress.done:  # nothing was found that would be worth a folder
+                store.discard()
+            raise
+
+
+def _is_finished(store: Store, plan: Plan, overwrite: bool) -> bool:
+    """Refuse a folder of another run; say whether this one is finished there."""
+    under_way, finished = store.plan(), None if overwrite else store.finished()
+    found = under_way or finished
+    if found is None:
+        return False
+    if changed := differences(found, plan.record):
+        what = "a sweep under way" if under_way else "a run"
+        raise ParameterError(
+            f"out={str(store.out)!r} holds {what} already, and this differs from it: "
+            f"{'; '.join(changed)}. Nothing was touched: overwrite=True (--overwrite) starts "
+            "anew, another folder keeps both"
+        )
+    return under_way is None
+
+
+@dataclass
+class _Progress:
+    """How far a sweep is."""
+
+    done: int = 0
+
+
+@dataclass
+class _Job:
+    """A sweep under way."""
+
+    model: Model
+    dataset: Dataset
+    plan: Plan
+    store: Store
+    interrupts: Interrupts
+    progress: _Progress
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, engine: Engine) -> Outcome:
+        """Sweep what is outstanding, then finish."""
+        former = self.store.plan() or {}
+        self.record = {**self.plan.record, AMENDED: former.get(AMENDED, [])}
+        self.store.begin(self.record)
+        entries = self._kept()
+        self.progress.done = len(entries)
+        worker = Worker(
+            self.model, self.dataset, self.plan, self.store.manifest.folder, self.interrupts.writing
+        )
+        made = engine(worker, self._outstanding(entries))
+        with _closed(made):
+            for entry in made:
+                self._enter(entry)
+                entries[entry["shard"]] = entry
+        return self._finish([entries[shard] for shard in sorted(entries)])
+
+    def _kept(self) -> dict[int, Entry]:
+        """Return the entries of the shards that are whole."""
+        kept: dict[int, Entry] = {}
+        for shard in range(len(self.plan.shards)):
+            entry = self.store.manifest.entry(shard)
+            if entry is None:
+                continue
+            if damage := self.store.manifest.damage(entry):
+                warnings.warn(
+                    f"{damage}: shard {shard} is computed again", ConvvizWarning, stacklevel=6
+                )
+                continue
+            kept[shard] = entry
+        return kept
+
+    def _outstanding(self, entries: Mapping[int, Entry]) -> Iterator[Task]:
+        """Yield what is left to do, with the batch that memory allows by then."""
+        for shard, items in enumerate(self.plan.shards):
+            if shard not in entries:
+                yield Task(shard, items, self._batch(shard))
+
+    def _batch(self, shard: int) -> int:
+        found: int = self.plan.batch_size
+        for amendment in self.record[AMENDED]:
+            if amendment["from_shard"] <= shard:
+                found = min(found, amendment["batch_size"])
+        return found
+
+    def _enter(self, entry: Entry) -> None:
+        """Make a shard valid; where it needed smaller batches, first say so in the plan."""
+        shard, batch_size = entry["shard"], entry["batch_size"]
+        with self.interrupts.writing():
+            if batch_size < self._batch(shard):
+                self.record[AMENDED].append({"from_shard": shard, "batch_size": batch_size})
+                self.record[AMENDED].sort(key=lambda a: (a["from_shard"], -a["batch_size"]))
+                self.store.amend(self.record)
+                logger.warning("memory ran out: batches of %d from shard %d on", batch_size, shard)
+            self.store.manifest.enter(entry)
+        self.progress.done += 1
+
+    def _finish(self, entries: list[Entry]) -> Outcome:
+        used = sum(entry["items"] for entry in entries)
+        if not used:
+            raise self._all_bad(entries)
+        table = self.store.tables(entries)
+        items = SweptItems(self.dataset, ItemTable(table), self.store.spool)
+        outcome = finish(
+            self.model, self.plan, lambda step: self.store.partials(entries, step), items
+        )
+        if not outcome.explanations:
+            raise next(iter(outcome.failed.values()))
+        record = {
+            **self.record,
+            "shards": len(entries),
+            "items": used,
+            "skipped": sum(entry["skipped"] for entry in entries),
+            "nonfinite": _summed(entry["nonfinite"] for entry in entries),
+        }
+        self.store.complete(record, outcome)
+        return outcome
+
+    def _all_bad(self, entries: list[Entry]) -> ImageError:
+        paths = [self.store.manifest.path(entry["shard"], SKIPPED) for entry in entries]
+        first = next(chain.from_iterable(rows(path) for path in paths))
+        self.store.discard()
+        return ImageError(
+            f"none of the {self.plan.count} items of {self.dataset.name!r} could be used; the "
+            f"first, {first['id']!r}: {first['reason']}"
+        )
+
+
+def _summed(counts: Iterator[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for one in counts:
+        for layer, count in one.items():
+            total[layer] = total.get(layer, 0) + count
+    return dict(sorted(total.items()))
+
+
+@contextmanager
+def _closed(made: Iterator[Entry]) -> Iterator[None]:
+    """Close an engine's generator, also after an exception."""
+    try:
+        yield
+    finally:
+        if isinstance(made, Generator):
+            made.close()
+
+
+@contextmanager
+def _told(out: Path, shards: int) -> Iterator[_Progress]:
+    """Say how to go on where a sweep is interrupted, or finds the disk full."""
+    progress = _Progress()
+    safe = "{} of {} shards are safe in {!r}: the same command goes on from there"
+    try:
+        yield progress
+    except KeyboardInterrupt as error:
+        said = safe.format(progress.done, shards, str(out))
+        raise KeyboardInterrupt(f"interrupted; {said}") from error
+    except OSError as error:
+        if error.errno not in durable.FULL:
+            raise
+        said = safe.format(progress.done, shards, str(out))
+        full = f"there is no room left for {str(out)!r} ({error.strerror})"
+        raise ConvvizError(f"{full}; {said}") from error
+
+
+@contextmanager
+def _computing(plan: Plan) -> Iterator[None]:
+    """Compute with the threads and the algorithms of the plan."""
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.set_num_threads(plan.record["threads"])
+    try:
+        if plan.record["deterministic"]:
+            torch.use_deterministic_algorithms(True)
+        yield
+    finally:
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        torch.set_num_threads(threads)

@@ -1,0 +1,66 @@
+"""Files that survive a kill or a power cut at any moment: whole under their name, or absent.
+
+Needs nothing but the standard library, so that a test can kill it at every step.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where a file finds no room: full disk, used-up quota, limit of a process."""
+
+_TEMPORARY = ".writing-"
+_BLOCK = 1 << 20
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file so that a reader finds the former version or all of the new one.
+
+    The bytes go to a temporary file in the same folder and to the disk, the file takes its
+    name, and the folder goes to the disk.
+    """
+    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[os.write(handle, left) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder written to the disk."""
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def clean(folder: Path) -> None:
+    """Remove what killed processes left half written; nobody may be writing meanwhile."""
+    for path in folder.glob(f"{_TEMPORARY}*"):
+        path.unlink(missing_ok=True)
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            found.update(block)
+    return found.hexdigest()

@@ -1,0 +1,41 @@
+"""Where the shards of a sweep run.
+
+An engine is a function `engine(worker, tasks)` that yields one `Entry` for every task, in any
+order.
+
+- `tasks` is an iterator of `Task(shard, items, batch_size)` over the outstanding shards. Draw
+  from it only when there is somebody free to work: the driver hands out smaller batches once
+  memory has run out.
+- `worker` is a `convviz.sweep.worker.Worker`. `worker(task)` sweeps a shard, writes its files
+  into the run folder and returns the small entry; it can be pickled, so that another process
+  on the same file system does just that. Only entries travel.
+- What the engine yields is entered into the manifest by the driver, in its own process; an
+  entry never yielded is a shard that never was. So a worker that died may simply be given its
+  task again.
+- On an exception, and on `close()` of a generator, an engine stops its processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from ...errors import UnknownNameError
+from ..manifest import Entry
+from ..worker import Task, Worker
+
+Engine = Callable[[Worker, Iterable[Task]], Iterator[Entry]]
+
+
+def local(worker: Worker, tasks: Iterable[Task]) -> Iterator[Entry]:
+    """Run the shards one after the other in this process."""
+    return map(worker, tasks)
+
+
+ENGINES: dict[str, Engine] = {"local": local}
+
+
+def engine_of(name: str) -> Engine:
+    """Return an engine by name; raises UnknownNameError."""
+    if name not in ENGINES:
+        raise UnknownNameError("engine", name, ENGINES)
+    return ENGINES[name]

@@ -1,0 +1,63 @@
+"""One run at a time in a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import ConvvizError
+
+try:
+    import fcntl
+except ImportError:  # Windows has none; there two runs on one folder are not told apart
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = ".convviz-lock"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from working on a run folder; raises where one does.
+
+    The system drops the lock of a process that dies, so a lock file left over is no obstacle.
+    """
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = _taken(folder)
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)
+        os.close(handle)
+        if made:
+            with suppress(OSError):  # something was written
+                folder.rmdir()
+
+
+def _taken(folder: Path) -> int:
+    path = folder / LOCK
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(handle)
+            raise ConvvizError(
+                f"another run is at work in {str(folder)!r}: process {owner}; wait for it, or "
+                "give another folder"
+            ) from error
+        if _is_still(path, handle):
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
+            return handle
+        os.close(handle)  # its owner removed it between our opening and locking it
+
+
+def _is_still(path: Path, handle: int) -> bool:
+    with suppress(OSError):
+        return os.path.samestat(os.stat(path), os.fstat(handle))
+    return False

@@ -1,0 +1,76 @@
+"""The tables of a run as Parquet: items that were used, and items that could not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .shard import Shard, Skipped
+
+
+def items_table(shard: Shard) -> bytes:
+    """Return the items that a shard used as a Parquet file."""
+    import pyarrow as pa
+
+    items = shard.items
+    return _packed(
+        {
+            "id": pa.array([item.id for item in items], pa.string()),
+            "source": pa.array([item.source for item in items], pa.string()),
+            "label": pa.array([item.label for item in items], pa.int64()),
+            "height": pa.array([item.size[0] for item in items], pa.int32()),
+            "width": pa.array([item.size[1] for item in items], pa.int32()),
+            "affine": pa.array([list(item.affine) for item in items], pa.list_(pa.float64(), 6)),
+            "index": pa.array(shard.indices, pa.int64()),
+            "bytes": pa.array([c[0] for c in shard.contents], pa.int64()),
+            "sha256": pa.array([c[1] for c in shard.contents], pa.string()),
+        }
+    )
+
+
+def skipped_table(skipped: Sequence[Skipped]) -> bytes:
+    """Return the items that could not be used as a Parquet file."""
+    import pyarrow as pa
+
+    return _packed(
+        {
+            "index": pa.array([one.index for one in skipped], pa.int64()),
+            "id": pa.array([one.id for one in skipped], pa.string()),
+            "reason": pa.array([one.reason for one in skipped], pa.string()),
+        }
+    )
+
+
+def joined(parts: Sequence[Path], path: Path) -> int:
+    """Put the tables of all shards into one file, one at a time; returns the rows."""
+    from pyarrow import parquet
+
+    rows = 0
+    with parquet.ParquetWriter(path, parquet.read_schema(parts[0]), compression="zstd") as writer:
+        for part in parts:
+            table = parquet.read_table(part)
+            rows += len(table)
+            if len(table) or (part == parts[-1] and not rows):
+                writer.write_table(table)
+    return rows
+
+
+def rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches():
+            yield from batch.to_pylist()
+
+
+def _packed(columns: dict[str, Any]) -> bytes:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    out = BytesIO()
+    parquet.write_table(pa.table(columns), out, compression="zstd")
+    return out.getvalue()

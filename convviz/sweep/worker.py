@@ -1,0 +1,89 @@
+"""What an engine maps over the shards: sweep one, write it, return its entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from ..datasets import Dataset
+from ..leaf import pack
+from ..model import Model
+from .manifest import Entry, Manifest
+from .plan import Plan
+from .shard import Shard, run_shard
+from .tables import items_table, skipped_table
+
+PARTIALS, ITEMS, SKIPPED = "safetensors", "items.parquet", "skipped.parquet"
+Writing = Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One outstanding shard.
+
+    Attributes:
+        shard: its number.
+        items: places in the data set.
+        batch_size: items of a forward pass.
+    """
+
+    shard: int
+    items: range
+    batch_size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """Sweeps shards and writes them.
+
+    Attributes:
+        model, dataset, plan: what is done.
+        folder: where the files of the shards go.
+        writing: a block that a signal does not break.
+    """
+
+    model: Model
+    dataset: Dataset
+    plan: Plan
+    folder: Path
+    writing: Writing = field(default=nullcontext)
+
+    def __call__(self, task: Task) -> Entry:
+        """Sweep a shard and write its files; the entry tells the batch that fitted memory."""
+        batch_size = task.batch_size
+        while True:
+            try:
+                shard = run_shard(self.model, self.dataset, self.plan, task.items, batch_size)
+                break
+            except (torch.OutOfMemoryError, MemoryError):
+                if batch_size == 1:
+                    raise
+            # Outside of the except block, whose traceback keeps the tensors alive.
+            batch_size //= 2
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        with self.writing():
+            return self._stored(task.shard, shard, batch_size)
+
+    def _stored(self, number: int, shard: Shard, batch_size: int) -> Entry:
+        arrays = {
+            f"{step}/{name}": array
+            for step, partial in enumerate(shard.partials)
+            for name, array in partial.items()
+        }
+        files = {
+            PARTIALS: pack(arrays),
+            ITEMS: items_table(shard),
+            SKIPPED: skipped_table(shard.skipped),
+        }
+        facts = {
+            "batch_size": batch_size,
+            "items": len(shard.items),
+            "skipped": len(shard.skipped),
+            "nonfinite": dict(sorted(shard.nonfinite.items())),
+        }
+        return Manifest(self.folder).store(number, files, facts)
