@@ -10,6 +10,7 @@ from torch import nn
 
 import convviz
 from convviz import Features, ParameterError, Pixels, Table, UnknownNameError
+from convviz_plugins import vectors as space
 
 
 class Swept:
@@ -338,3 +339,11 @@ def test_a_query_that_contradicts_the_run_is_refused(model, photos, run):
         convviz.explain(model, photos[0], "neighbors", index=run.folder, layers=["0/nothing"])
     with pytest.raises(convviz.ConvvizError, match="not a run folder"):
         convviz.explain(model, photos[0], "neighbors", index=str(run.folder / "results"))
+
+
+def test_rough_neighbours_are_the_nearest_others():
+    x = np.concatenate([vectors(60), np.zeros((30, 6), np.float32)])
+    distances, rows = space.rough_neighbours(x, 7)
+    assert (rows != np.arange(90)[:, None]).all()
+    expected, _ = brute_force(x, 7)
+    np.testing.assert_allclose(np.sort(distances, axis=1), expected, atol=1e-3)

@@ -138,7 +138,7 @@ def lay_out(vectors: np.ndarray, method: str, perplexity: float, seed: int) -> L
         note = f"t-SNE needs at least {FEWEST} images, these {len(vectors)} are laid out by PCA."
         few = by_pca(scores, shares)
         return Layout(few.points, few.axes, few.figures, (note,))
-    return by_tsne(scores, float(shares.sum()), perplexity, seed)
+    return by_tsne(vectors, scores, perplexity, seed)
 
 
 def principal(vectors: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -178,8 +178,8 @@ def by_pca(scores: np.ndarray, shares: np.ndarray) -> Layout:
     return Layout(points, axes, {"explained variance": sum(parts)})
 
 
-def by_tsne(scores: np.ndarray, kept: float, perplexity: float, seed: int) -> Layout:
-    """Run t-SNE on principal components, its affinities from FAISS's exact neighbours."""
+def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: int) -> Layout:
+    """Run t-SNE: affinities from FAISS's exact neighbours, started from principal components."""
     from openTSNE import TSNE
     from openTSNE.affinity import PerplexityBasedNN
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
@@ -187,7 +187,7 @@ def by_tsne(scores: np.ndarray, kept: float, perplexity: float, seed: int) -> La
     n = len(scores)
     used = min(perplexity, (n - 1) / 3)
     count = min(n - 1, int(3 * used))
-    distances, rows = space.neighbours(space.prepared(scores, "l2"), count)
+    distances, rows = space.rough_neighbours(_scaled(vectors), count)
     affinities = PerplexityBasedNN(
         perplexity=used,
         knn_index=PrecomputedNeighbors(rows, distances),
@@ -212,11 +212,20 @@ def by_tsne(scores: np.ndarray, kept: float, perplexity: float, seed: int) -> La
     for _ in steps:
         pass
     figures = {"KL divergence": float(points.kl_divergence), "perplexity": used}
-    figures["variance kept by PCA"] = kept
     note = f"Perplexity {perplexity:g} is too large for {n} images: {used:.3g} was taken."
     return Layout(
         np.asarray(points), ("t-SNE 1", "t-SNE 2"), figures, (note,) if used < perplexity else ()
     )
+
+
+def _scaled(vectors: np.ndarray) -> np.ndarray:
+    """Return vectors about their mean, the largest value 1, so that no square overflows."""
+    middle = vectors.mean(axis=0, dtype=np.float64)
+    made = np.empty(vectors.shape, np.float32)
+    for part in space.blocks(len(vectors)):
+        made[part] = vectors[part] - middle
+    made /= max(float(np.abs(made[part]).max()) for part in space.blocks(len(made)))
+    return made
 
 
 def _start(scores: np.ndarray, seed: int) -> np.ndarray:
