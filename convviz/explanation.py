@@ -212,7 +212,11 @@ def _content(explanation: Explanation) -> tuple[dict[str, Any], bytes, Mapping[s
     if explanation.pixels is not None:
         arrays[leaf.PIXELS] = explanation.pixels
     document = leaf.to_json(explanation, arrays)
-    return document, leaf.pack(arrays), dict(explanation.result.files)
+    files = explanation.result.files.items()
+    packed = {
+        n: f if isinstance(f, bytes) else repr(f.dtype).encode() + f.tobytes() for n, f in files
+    }
+    return document, leaf.pack(arrays), packed
 
 
 def _summary(cls: type) -> str:

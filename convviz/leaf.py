@@ -16,6 +16,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+import numpy as np
 from torch import Tensor
 
 from .atomic import current, plain, replacing
@@ -57,7 +58,7 @@ def write(explanation: Explanation, folder: Path) -> None:
     with replacing(folder, _former(folder)) as new:
         (new / ARRAYS_NAME).write_bytes(pack(arrays))
         for name, content in result.files.items():
-            (new / name).write_bytes(content)
+            _write_file(new / name, content)
         for picture in pictures:
             (new / f"{picture.name}.png").write_bytes(picture.png)
         # A lone surrogate (of a file name that is not UTF-8) becomes its JSON escape.
@@ -151,9 +152,28 @@ def result_from(document: Mapping[str, Any], arrays: Mapping[str, Tensor], folde
     return cls(
         values=arrays["values"],
         arrays={k: arrays[k] for k in document["arrays"] if k != "values" and k[0] != "@"},
-        files={name: current(folder, plain(name)).read_bytes() for name in document["files"]},
+        files={name: _read_file(current(folder, plain(name))) for name in document["files"]},
         **scalars,
     )
+
+
+def _write_file(path: Path, content: bytes | np.ndarray) -> None:
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+        return
+    if path.suffix != ".npy":
+        raise ConvvizError(
+            f"a file of a result that is an array is called *.npy, not {path.name!r}"
+        )
+    np.save(path, content, allow_pickle=False)
+
+
+def _read_file(path: Path) -> bytes | np.ndarray:
+    """Read a file; an array is mapped, not read."""
+    if path.suffix == ".npy":
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
+    return path.read_bytes()
 
 
 def target_from(saved: Mapping[str, Any]) -> Target:

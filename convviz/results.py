@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from torch import Tensor
 
 from .errors import UnknownNameError
@@ -24,7 +25,8 @@ class Result:
         unit: what one value measures, for axes and colour bars ("score drop").
         figures: plain numbers or words that belong to the result ("KL divergence": 1.2).
         notes: sentences a reader must know, printed under the picture.
-        files: binary files saved beside the arrays (a FAISS index), by file name.
+        files: binary files saved beside the arrays (a FAISS index), by file name. An array is
+            saved as .npy, and comes back mapped: for what may not fit into memory.
     """
 
     kind: ClassVar[str]
@@ -34,7 +36,7 @@ class Result:
     unit: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes | np.ndarray] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Tensor:
         """Return an array by name; "values" is the main one."""

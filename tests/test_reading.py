@@ -19,11 +19,15 @@ def test_the_example_in_the_docs_reads_a_run(tmp_path, monkeypatch, capsys):
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     (layer,) = run["neighbors"].keys()
     assert "convviz" not in code
-    exec(code.replace("avgpool", layer.replace("/", "%2F")), {})
+    scope: dict[str, object] = {}
+    exec(code.replace("avgpool", layer.replace("/", "%2F")), scope)
     first, *_ = run.items
-    expected = [run.items[i].id for i in run["neighbors"].only["indices"][0].tolist()]
-    assert capsys.readouterr().out.strip() == f"{first.id} → {expected}"
-    vectors = np.load("vectors.npy")
-    assert vectors.shape == (30, 64)
-    far = np.linalg.norm(vectors - vectors[0], axis=1)
-    np.testing.assert_allclose(np.sort(far)[1:9], run["neighbors"].only.values[0], rtol=1e-5)
+    found = run["neighbors"].only
+    expected = [run.items[i].id for i in found["indices"][0].tolist()]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{first.id} → {expected}", str([first.id, *expected])]
+    assert scope["vectors"].shape == (30, 64)
+    far = np.linalg.norm(scope["vectors"] - scope["vectors"][0], axis=1)
+    np.testing.assert_allclose(np.sort(far)[1:9], found.values[0], rtol=1e-5)
+    assert np.array_equal(found.result.files["vectors.npy"], scope["vectors"])
+    assert found.equals(convviz.load(f"run/results/neighbors/{layer.replace('/', '%2F')}"))

@@ -105,6 +105,7 @@ class Embedding(DatasetExplainer):
                 "thumbnails": pictures,
             },
             unit="",
+            files={space.FILE: vectors},
             figures=figures,
             notes=tuple(note for note in notes if note),
             classes=items.classes,

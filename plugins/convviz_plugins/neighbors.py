@@ -128,7 +128,7 @@ class Neighbors(DatasetExplainer):
             unit="L2 distance" if self.metric == "l2" else "1 - cosine",
             figures=figures,
             notes=tuple(_notes(found, self.k, items.ids, self.metric)),
-            files={INDEX_FILE: found.serialized()},
+            files={INDEX_FILE: found.serialized(), space.FILE: vectors},
             classes=items.classes,
             names=items.ids,
         )

@@ -12,6 +12,9 @@ import torch
 Metric = Literal["l2", "cosine"]
 Kind = Literal["flat", "ivf", "hnsw"]
 
+FILE = "vectors.npy"
+"""The features of all items, as they were collected, beside the results made from them."""
+
 SPARE = 8
 """Candidates looked at beyond k, so that FAISS's rounding cannot leave out a neighbour."""
 
