@@ -114,23 +114,53 @@ def analyze(
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="RUN", help="The run folder to write.")
     ] = Path("convviz-run"),
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images in a forward pass.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in RUN.")] = False,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images in a forward pass; chosen by memory if not given."),
+    ] = None,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, help="Images between two safe points; 1024 if not given.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of PyTorch on the CPU.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Where the sweep runs: local.")] = "local",
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Deterministic algorithms only, for a GPU.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start anew; a run in RUN is replaced at the end.")
+    ] = False,
     device: Device = "auto",
     dtype: Dtype = None,
     verbose: Verbose = False,
 ) -> None:
-    """Explain a data set: one sweep over all its photos, kept in a run folder."""
+    """Explain a data set: one sweep over all its photos, kept in a run folder.
+
+    The same command goes on where it was interrupted, and opens a run that is finished.
+    """
     explainers = _explainers(explainer, parameter)
     with show_progress():
         from ..pipeline import analyze as sweep
         from ..report import page_path
         from ..sources import load_model, open_dataset
+        from ..sweep.store import is_finished
 
+        finished = not overwrite and is_finished(out)
         items = open_dataset(dataset)
         loaded = load_model(model, device=device, dtype=dtype)
         wanted = list(explainers.values())
-        run = sweep(loaded, items, wanted, out, batch_size=batch_size, overwrite=overwrite)
+        how = {"batch_size": batch_size, "shard_size": shard_size, "threads": threads}
+        try:
+            run = sweep(
+                loaded, items, wanted, out, engine, overwrite=overwrite,
+                deterministic=deterministic, **how,
+            )  # fmt: skip
+        except KeyboardInterrupt as stop:
+            print(stop, file=sys.stderr)
+            raise
+    if finished:
+        print(f"{out} holds this run already, finished: nothing was computed")
     for skipped in run.skipped:
         print(f"left out {skipped.id}: {skipped.reason}", file=sys.stderr)
     print(f"{len(run.items)} items in {out}")

@@ -225,7 +225,7 @@ def _told(out: Path, shards: int) -> Iterator[_Progress]:
         yield progress
     except KeyboardInterrupt as error:
         said = safe.format(progress.done, shards, str(out))
-        raise KeyboardInterrupt(f"interrupted; {said}") from error
+        raise KeyboardInterrupt(said) from error
     except OSError as error:
         if error.errno not in durable.FULL:
             raise

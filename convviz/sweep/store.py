@@ -62,6 +62,11 @@ def is_run(folder: Path) -> bool:
     return (folder / RUN).is_file() and (folder / ITEMS).is_file()
 
 
+def is_finished(folder: Path) -> bool:
+    """Say whether a folder holds a finished run, and no sweep that would replace it."""
+    return is_run(folder) and not (folder / SWEEP).is_dir()
+
+
 class Store:
     """A run folder while a sweep works on it; the caller holds its lock."""
 

@@ -1,0 +1,372 @@
+"""Sweeps killed, interrupted, changed, locked, damaged: what they say and how they go on."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import convviz
+from convviz import ConvvizError, ConvvizWarning, ParameterError
+from convviz.sweep import durable
+from convviz.sweep.interrupt import Interrupts
+from convviz.sweep.lock import LOCK, locked
+from convviz.sweep.store import SWEEP
+from convviz.sweep.worker import Worker
+
+SHARD = 60
+SWEEP_ARGUMENTS = [
+    *("analyze", "demo-digits?limit=300", "-m", "demo-digits", "-e", "patches"),
+    *("-e", "statistics", "-p", "patches.k=3", "-p", "patches.guided=no", "--batch-size", "16"),
+    *("--shard-size", str(SHARD), "--threads", "1"),
+]
+
+
+def command(out: Path) -> list[str]:
+    return [sys.executable, "-m", "convviz", *SWEEP_ARGUMENTS, "--out", str(out)]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file())
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def at_work(out: Path) -> subprocess.Popen[bytes]:
+    """Start the command, and return it once it has the folder for itself (or has ended)."""
+    process = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    lock = out / LOCK
+    while process.poll() is None:
+        if lock.exists() and lock.read_text() == f"{process.pid}\n":
+            break
+        time.sleep(0.002)
+    return process
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], float]:
+    """The folder of an uninterrupted run, and the seconds of work on it."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    process = at_work(out)
+    start = time.monotonic()
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    return content(out), time.monotonic() - start
+
+
+def killed(out: Path, expected: dict[str, bytes], delays: list[float]) -> list[str]:
+    """Kill the same command at these moments, then let it finish; says what each kill left."""
+    states = []
+    for delay in delays:
+        process = at_work(out)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=delay)
+        process.kill()
+        process.communicate()
+        shards = len(list((out / SWEEP / "shards").glob("*.json")))
+        states.append("finished" if process.returncode == 0 else f"{shards} shards")
+    done = subprocess.run(command(out), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    same(content(out), expected)
+    return states
+
+
+def test_a_sweep_killed_five_times_ends_the_same(whole, tmp_path) -> None:
+    expected, seconds = whole
+    chance = random.Random(0)
+    delays = [chance.random() ** 3 * seconds for _ in range(5)]
+    print("\nkilled five times, left:", killed(tmp_path / "run", expected, delays))
+
+
+@pytest.mark.slow
+def test_fifty_kills_at_any_moment_end_the_same(whole, tmp_path) -> None:
+    expected, seconds = whole
+    chance = random.Random(1)
+    found = []
+    for i in range(10):
+        delays = [chance.random() ** 3 * seconds for _ in range(5)]
+        found += killed(tmp_path / str(i), expected, delays)
+    real = [state for state in found if state != "finished"]
+    print(f"\nkills: {len(found)}, of them before the end: {len(real)}; all 10 folders identical")
+    print("left by the kill:", {s: found.count(s) for s in sorted(set(found))})
+    assert len(real) >= 25
+
+
+# In this process
+
+
+@pytest.fixture(scope="module")
+def model() -> convviz.Model:
+    return convviz.load_model("demo-digits")
+
+
+def photos(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+
+
+def run_into(out: Path, model: convviz.Model, count: int = 12, **given) -> convviz.Run:
+    what = given.pop("what", [convviz.explainer("neighbors", k=2)])
+    how = {"batch_size": 2, "shard_size": 4, **given}
+    return convviz.analyze(model, photos(count), what, out, **how)
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, shards: int, error: BaseException) -> list[int]:
+    """Let sweeps fail after some shards; returns the list of shards computed."""
+    seen: list[int] = []
+    work = Worker.__call__
+
+    def limited(self, task):
+        if len(seen) == shards:
+            raise error
+        seen.append(task.shard)
+        return work(self, task)
+
+    monkeypatch.setattr(Worker, "__call__", limited)
+    return seen
+
+
+def test_a_finished_run_is_opened(model, tmp_path, monkeypatch) -> None:
+    first = run_into(tmp_path / "run", model)
+    before = content(tmp_path / "run")
+    seen = stop_after(monkeypatch, 0, AssertionError("computed again"))
+    again = run_into(tmp_path / "run", model, batch_size=None, shard_size=None)
+    assert again["neighbors"].only.equals(first["neighbors"].only)
+    assert seen == []
+    same(content(tmp_path / "run"), before)
+
+
+def test_only_what_is_missing_is_computed(model, tmp_path, monkeypatch) -> None:
+    expected = content(run_into(tmp_path / "whole", model).folder)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2, RuntimeError("power cut"))
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_into(tmp_path / "run", model)
+    with pytest.raises(ConvvizError, match="not finished"):
+        convviz.open_run(tmp_path / "run")
+    seen = stop_after(monkeypatch, 9, AssertionError())
+    run_into(tmp_path / "run", model, batch_size=None, shard_size=None)
+    assert seen == [2]
+    same(content(tmp_path / "run"), expected)
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "gone", "entry"])
+def test_a_damaged_shard_is_computed_again(model, tmp_path, monkeypatch, damage) -> None:
+    out = tmp_path / "run"
+    expected = content(run_into(tmp_path / "whole", model).folder)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2, RuntimeError("power cut"))
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_into(out, model)
+    path = out / SWEEP / "shards" / "000001.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    if damage == "gone":
+        path.unlink()
+    elif damage == "entry":
+        path.with_name("000001.json").write_text("{")
+    else:
+        path.write_bytes(data if damage == "bit" else data[:-5])
+    seen = stop_after(monkeypatch, 9, AssertionError())
+    if damage == "entry":
+        run_into(out, model)
+    else:
+        with pytest.warns(ConvvizWarning, match="000001.safetensors .* shard 1 is computed again"):
+            run_into(out, model)
+    assert seen == [1, 2]
+    same(content(out), expected)
+
+
+def other_weights() -> convviz.Model:
+    other = convviz.load_model("demo-digits")
+    with torch.no_grad():
+        next(other.module.parameters()).add_(1)
+    return other
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"model": other_weights}, r"model.weights_hash: \w+… → \w+…"),
+        ({"what": "neighbors", "k": 3}, "neighbors.parameters.k: 2 → 3"),
+        ({"what": ["neighbors", "statistics"]}, "explainers.statistics.distribution: none → conv"),
+        ({"count": 13}, "dataset.count: 12 → 13"),
+        ({"batch_size": 3}, "batch_size: 2 → 3"),
+        ({"threads": 7}, r"threads: \d+ → 7"),
+    ],
+)
+def test_another_run_is_refused_with_what_differs(
+    model, tmp_path, monkeypatch, finished, given, says
+) -> None:
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 9 if finished else 2, RuntimeError("power cut"))
+        try:
+            run_into(out, model)
+        except RuntimeError:
+            assert not finished
+    before = content(out)
+    given = dict(given)
+    used = given.pop("model", lambda: model)()
+    with pytest.raises(ParameterError, match=says) as caught:
+        run_into(out, used, **given)
+    assert "overwrite=True" in str(caught.value)
+    assert "another folder" in str(caught.value)
+    same(content(out), before)
+    run_into(out, model)
+    assert len(convviz.open_run(out).items) == 12
+
+
+def test_another_version_of_a_plugin_is_refused(model, tmp_path) -> None:
+    out = tmp_path / "run"
+    run_into(out, model)
+    record = json.loads((out / "run.json").read_text("utf-8"))
+    record["versions"]["convviz"] = "0.0.1"
+    record["explainers"]["neighbors"]["version"] = "0.0.1"
+    (out / "run.json").write_text(json.dumps(record), "utf-8")
+    with pytest.raises(ParameterError, match=r"neighbors\.version: 0\.0\.1 → .*convviz: 0\.0\.1"):
+        run_into(out, model)
+
+
+def test_a_full_disk_is_named_and_costs_no_shard(model, tmp_path, monkeypatch) -> None:
+    out = tmp_path / "run"
+    expected = content(run_into(tmp_path / "whole", model).folder)
+    write = durable.write
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name.startswith("000002"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, data)
+
+    monkeypatch.setattr(durable, "write", full)
+    with pytest.raises(ConvvizError, match=r"no room left for .*run.*2 of 3 shards are safe.*same"):
+        run_into(out, model)
+    monkeypatch.undo()
+    seen = stop_after(monkeypatch, 9, AssertionError())
+    run_into(out, model)
+    assert seen == [2]
+    same(content(out), expected)
+
+
+def test_lack_of_memory_halves_the_batch_and_is_kept(model, tmp_path, monkeypatch) -> None:
+    out = tmp_path / "run"
+    sizes: list[int] = []
+    forward = convviz.Model.forward
+
+    def small(self, images, layers=()):
+        sizes.append(len(images))
+        if len(images) > 2 and len(sizes) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, images, layers)
+
+    monkeypatch.setattr(convviz.Model, "forward", small)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2, RuntimeError("power cut"))
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_into(out, model, batch_size=4)
+    assert sizes == [4, 4, 2, 2]
+    run = run_into(out, model, batch_size=4)
+    assert sizes == [4, 4, 2, 2, 2, 2]
+    assert run.plan["amended"] == [{"from_shard": 1, "batch_size": 2}]
+    assert run.plan["batch_size"] == 4
+
+
+def test_values_that_are_not_finite_are_counted(tmp_path) -> None:
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 1), torch.nn.Flatten(), torch.nn.Linear(128, 3))
+    with torch.no_grad():
+        net[0].bias[1] = float("nan")
+    broken = convviz.Model(net, preprocess=convviz.Preprocess(resize=8, crop=8))
+    run = convviz.analyze(broken, photos(5), "statistics", tmp_path / "run", layers=("0",))
+    assert run.nonfinite == {"0": 5 * 64}
+
+
+def test_one_run_at_a_time(model, tmp_path) -> None:
+    out = tmp_path / "run"
+    program = (
+        "import sys, time; from pathlib import Path; from convviz.sweep.lock import locked\n"
+        "with locked(Path(sys.argv[1])):\n    print('locked', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", program, str(out)], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"locked\n"
+        with pytest.raises(ConvvizError, match=rf"process {holder.pid}\b"):
+            run_into(out, model)
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    assert (out / LOCK).exists()  # left by the killed process, and no obstacle
+    run_into(out, model)
+    assert not (out / LOCK).exists()
+
+
+def test_a_lock_leaves_no_folder_behind(tmp_path) -> None:
+    with locked(tmp_path / "new"):
+        assert (tmp_path / "new" / LOCK).read_text() == f"{os.getpid()}\n"
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_says_how_to_go_on(tmp_path, number) -> None:
+    out = tmp_path / "run"
+    process = at_work(out)
+    while process.poll() is None and not list(out.glob(f"{SWEEP}/shards/*.json")):
+        time.sleep(0.002)
+    process.send_signal(number)
+    _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert b"of 5 shards are safe" in said
+    assert b"the same command goes on" in said
+    assert not (out / LOCK).exists()
+    assert (out / SWEEP / "plan.json").exists()
+
+
+@pytest.mark.parametrize(("signals", "finished"), [(1, True), (2, False)])
+def test_a_signal_waits_for_the_write_in_hand_and_a_second_one_does_not(signals, finished) -> None:
+    written = []
+
+    def write() -> None:
+        interrupts = Interrupts()
+        with interrupts.watched(), interrupts.writing():
+            for _ in range(signals):
+                os.kill(os.getpid(), signal.SIGINT)
+            written.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert bool(written) is finished
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_leaf_refers_to_the_table_of_the_run(model, tmp_path) -> None:
+    run = run_into(tmp_path / "run", model)
+    [leaf] = run["neighbors"].folder.iterdir()
+    text = (leaf / "explanation.json").read_text("utf-8")
+    document = json.loads(text)
+    assert document["items"] == {"table": "../../../items.parquet", "count": 12}
+    assert run.items[11].id not in json.dumps(document["result"]["names"])
+    moved = tmp_path / "moved"
+    run.folder.rename(moved)
+    again = convviz.load(moved / leaf.relative_to(run.folder))
+    assert [item.id for item in again.items] == [f"{i:02d}" for i in range(12)]
+    assert again.result.names == tuple(f"{i:02d}" for i in range(12))
+    document["items"]["table"] = "../../../../secret/items.parquet"
+    (moved / leaf.relative_to(run.folder) / "explanation.json").write_text(json.dumps(document))
+    with pytest.raises(ConvvizError, match="not the table of the run"):
+        convviz.load(moved / leaf.relative_to(run.folder))
