@@ -236,6 +236,8 @@ def test_an_explainer_that_cannot_finish_costs_only_itself(model, tmp_path):
     run = convviz.open_run(tmp_path / "run")
     assert run.explainers == ("spy",)
     assert "nothing to see" in run.plan["failed"]["broken"]
+    with pytest.raises(ConvvizError, match=r"finished but for broken.*nothing to see"):
+        convviz.analyze(model, photos(2), [Broken(), Spy()], tmp_path / "run")
 
 
 # Bad files

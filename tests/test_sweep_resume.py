@@ -263,6 +263,25 @@ def test_a_full_disk_is_named_and_costs_no_shard(model, tmp_path, monkeypatch) -
     same(content(out), expected)
 
 
+def test_a_disk_that_fills_up_at_the_end_is_no_fault_of_an_explainer(
+    model, tmp_path, monkeypatch
+) -> None:
+    out = tmp_path / "run"
+    expected = content(run_into(tmp_path / "whole", model).folder)
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(ConvvizError, match=r"no room left for .*3 of 3 shards are safe"):
+        run_into(out, model)
+    monkeypatch.undo()
+    seen = stop_after(monkeypatch, 9, AssertionError())
+    run_into(out, model)
+    assert seen == []
+    same(content(out), expected)
+
+
 def test_lack_of_memory_halves_the_batch_and_is_kept(model, tmp_path, monkeypatch) -> None:
     out = tmp_path / "run"
     sizes: list[int] = []

@@ -88,6 +88,12 @@ def _is_finished(store: Store, plan: Plan, overwrite: bool) -> bool:
             f"{'; '.join(changed)}. Nothing was touched: overwrite=True (--overwrite) starts "
             "anew, another folder keeps both"
         )
+    if under_way is None and (failed := found.get("failed")):
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise ConvvizError(
+            f"{str(store.out)!r} holds this run, finished but for {reasons}. overwrite=True "
+            "(--overwrite) computes it anew"
+        )
     return under_way is None
 
 

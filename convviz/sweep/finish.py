@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,7 @@ from ..names import folder_name
 from ..progress import track
 from ..provenance import blamed_on, check_result, versions
 from ..results import Result
+from .durable import FULL
 from .plan import Plan, Step
 
 Layers = Mapping[str, Result]
@@ -79,7 +81,11 @@ class SweptItems:
         self._work.mkdir(parents=True, exist_ok=True)
         path = self._work / f"{self._spools:03d}-{folder_name(name)}.npy"
         self._spools += 1
-        return np.lib.format.open_memmap(path, "w+", dtype, shape)
+        array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+        if hasattr(os, "posix_fallocate"):  # a full disk met through a map would kill the process
+            with open(path, "rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        return array
 
 
 @dataclass
@@ -135,6 +141,9 @@ def _finish_one(
             made = step.explainer.finish(model, partials, items, tuple(needs))
         return _checked(step, made)
     except ConvvizError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            raise cause from None  # no fault of the explainer, and the shards must stay
         return error
 
 
