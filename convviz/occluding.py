@@ -6,6 +6,7 @@ one full forward pass a window, for whatever network there is.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -30,6 +31,8 @@ Read = Callable[["Forward", Tensor], Tensor]
 """
 
 Engine = Literal["auto", "dense"]
+
+_log = logging.getLogger(__name__)
 
 _WORTH_EXPORTING = 2e6
 """Pixels in all copies from which making the model's graph, which takes seconds, pays."""
@@ -71,15 +74,19 @@ def occluded(
     """
     pixels = len(images) * len(boxes) * images[0, 0].numel() if len(images) else 0
     if engine == "dense" or pixels < _WORTH_EXPORTING:
+        why = 'engine="dense"' if engine == "dense" else "the work is too small to plan"
+        _log.info("occlusion: a full forward pass a window (%s)", why)
         scores = occluded_scores(model, images, boxes, fill, read, layers, batch_size)
         return Occluded(scores, "a full forward pass a window", None)
     with model.session(), torch.no_grad():
         inputs = images.to(model.device, model.dtype)
         prepared = prepare(model, inputs, boxes, layers)
         if isinstance(prepared, Prepared):
+            _log.info("occlusion, layer by layer:\n%s", prepared.plan.summary())
             covering = fill.to(inputs).expand(inputs.shape)
             scores = _incremental(prepared, inputs, covering, read, batch_size)
             return Occluded(scores, _how(prepared.plan), prepared.plan)
+    _log.info("occlusion: a full forward pass a window, because %s", prepared)
     scores = occluded_scores(model, images, boxes, fill, read, layers, batch_size)
     return Occluded(scores, f"a full forward pass a window, because {prepared}", None)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,7 +95,8 @@ def explain(
         job = _job(explainers, model, device, dtype, target)
         failures = 0
         for image, folder in _folders(images or (), out, job.model):
-            done, failed = _explain_image(job, image)
+            with _plans_shown(verbose):
+                done, failed = _explain_image(job, image)
             failures += len(failed)
             _tell(image, done, failed, _write(done, folder), verbose)
             for explanation in done.values() if show else ():
@@ -247,6 +250,23 @@ def _write(done: Mapping[str, Explanation], folder: Path) -> dict[str, Path]:
         name: explanation.save(folder.joinpath(folder_name(name), *explanation.place.parts[1:]))
         for name, explanation in done.items()
     }
+
+
+@contextmanager
+def _plans_shown(verbose: bool) -> Iterator[None]:
+    """Print how occlusion is computed, layer by layer; it is kept in no result."""
+    if not verbose:
+        yield
+        return
+    log, handler = logging.getLogger("convviz.occluding"), logging.StreamHandler(sys.stdout)
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def _tell(
