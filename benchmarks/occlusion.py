@@ -1,44 +1,39 @@
 """Occlusion: Captum, full forward passes of convviz, and its incremental engine, side by side.
 
-Random weights, float32, one image. The rival gets the batch size and the memory format that are
-fastest for it on 64 positions, eval mode and inference mode. Results are written after every
-network; a network that is in the file with the same settings is not run again.
+One photo, float32, all threads, the windows slid as Captum slides them. Both rivals get the
+settings that are fastest for them on 64 positions. Every number is written as soon as it is
+there: started again with the same settings, the script goes on where it stopped.
 
-    python benchmarks/occlusion.py --nets resnet18,vgg16 --out benchmarks/results/FILE.json
+    python benchmarks/occlusion.py --out benchmarks/results/occlusion.json
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import copy
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torchvision
-from _common import (
-    Record,
-    interleaved,
-    load,
-    machine,
-    medians,
-    read,
-    table,
-    timed,
-    today,
-    versions,
-    write,
-)
+from _common import Record, load, machine, medians, read, timed, today, versions, write
+from _nets import network, photo
+from _occlusion_table import report
 from captum.attr import Occlusion
 from torch import Tensor, nn
 
 from convviz.incremental import Plan, Prepared, Run, make_plan, prepare
 from convviz.model import Model
 
-TARGET = 0
-TRIAL_BATCHES = (8, 16, 32, 64)
-TRIAL_SIDE = 8  # 8 x 8 positions to choose the rival's settings on
+NETS = "vgg16,resnet18,resnet50,alexnet,mobilenet_v2,densenet121,inception_v3,convnext_tiny"
+BATCHES = (8, 16, 32, 64)
+TRIAL_SIDE = 8  # 8 x 8 positions to choose settings on
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+SMOKE = {"nets": "squeezenet1_1,resnet18", "size": 32, "window": 8, "repeats": 1, "threads": 1}
+TOLERANCE = 1e-4  # of float32, as a share of the largest score
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,27 +41,61 @@ class Work:
     """One network and the windows to cover: what all ways compute.
 
     Attributes:
-        module: the network, in eval mode, contiguous.
+        module: the network, in eval mode.
         image: `[1, 3, S, S]`.
         boxes: `[P, 4]`, x0, y0, x1, y1.
+        target: the class whose score is followed: the top one of the image itself.
+        clean: the scores of the image itself, `[classes]`.
     """
 
     module: nn.Module
     image: Tensor
     boxes: Tensor
+    target: int
+    clean: Tensor
+
+
+class Dense(Run):
+    """A run with as many whole maps at a time as it is told."""
+
+    batch = BATCHES[0]
+
+    def _whole_at_once(self) -> int:
+        return self.batch
+
+
+class Clock:
+    """Says when the time given to this start of the script is spent."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit, self.began = limit, time.monotonic()
+
+    def check(self, about: float = 0.0) -> None:
+        """Raise Spent where what comes next, of about so many seconds, would end too late."""
+        if self.limit and time.monotonic() - self.began + about > self.limit:
+            raise Spent
+
+
+class Spent(Exception):  # noqa: N818
+    """The time given is spent; what is done is written."""
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--nets", default="alexnet,resnet18,resnet50,vgg16,mobilenet_v2")
+    parser.add_argument("--nets", default=NETS)
     parser.add_argument("--size", type=int, default=224, help="height and width of the image")
     parser.add_argument("--window", type=int, default=16)
     parser.add_argument("--stride", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the records")
     parser.add_argument("--skip-captum", action="store_true")
     parser.add_argument("--again", action="store_true", help="run what is in the file already")
+    parser.add_argument("--limit", type=float, default=0, help="seconds after which to stop")
+    parser.add_argument("--check", action="store_true", help="small and quick: does it work?")
+    if parser.parse_known_args(given)[0].check:
+        parser.set_defaults(**SMOKE)
     args = parser.parse_args(given)
     args.nets = args.nets.split(",")
     known = torchvision.models.list_models(module=torchvision.models)
@@ -76,13 +105,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         parser.error(f"--window {args.window} is larger than the image, {args.size}")
     if not 0 < args.stride <= args.window:
         parser.error(f"--stride {args.stride} must be 1 to --window {args.window}, as in Captum")
+    if args.repeats < 1:
+        parser.error(f"--repeats {args.repeats} must be 1 or more")
     return args
-
-
-def network(name: str) -> nn.Module:
-    torch.manual_seed(0)
-    quick = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
-    return torchvision.models.get_model(name, weights=None, **quick).eval()
 
 
 def slid(size: int, window: int, stride: int) -> Tensor:
@@ -93,161 +118,261 @@ def slid(size: int, window: int, stride: int) -> Tensor:
     )
 
 
-def captum_way(
-    work: Work, batch: int, layout: str, window: int, stride: int
-) -> Callable[[], Tensor]:
-    """Return a call of Captum; the module must have the layout's memory format already."""
-    image = work.image.contiguous(memory_format=FORMATS[layout])
-
-    def run() -> Tensor:
-        return Occlusion(work.module).attribute(
-            image,
-            sliding_window_shapes=(3, window, window),
-            strides=(3, stride, stride),
-            baselines=0,
-            target=TARGET,
-            perturbations_per_eval=batch,
-        )
-
-    return run
-
-
-def own_way(work: Work, prepared: Prepared, plan: Plan) -> Callable[[], Tensor]:
-    """Return a call that gives the scores `[P]` of the target by a plan, clean pass included."""
-    program, order = prepared.program, torch.from_numpy(prepared.order)
-    fill = torch.zeros_like(work.image)
-
-    def run() -> Tensor:
-        scores = torch.zeros(len(order))
-        outputs = Run(program, plan, work.image, fill)
-        for chunk in torch.split(order, prepared.chunk):
-            for piece, values in outputs.outputs(chunk.numpy()):
-                scores[torch.from_numpy(piece)] = values[program.output][:, TARGET]
-        return scores
-
-    return run
-
-
-def best_captum(work: Work) -> tuple[Record, dict[str, float]]:
-    """Choose the rival's batch size and memory format; leave the module in that format."""
-    size = work.image.shape[-1]
-    side = -(-size // TRIAL_SIDE)  # edge to edge; Captum's time does not depend on the size
-    seconds = {}
-    for layout in FORMATS:
-        work.module.to(memory_format=FORMATS[layout])
-        captum_way(work, TRIAL_BATCHES[0], layout, side, side)()  # warm up
-        for batch in TRIAL_BATCHES:
-            way = captum_way(work, batch, layout, side, side)
-            seconds[f"{layout} {batch}"] = timed(way)[0]
-    layout, batch = min(seconds, key=seconds.__getitem__).split()
+@torch.inference_mode()
+def captum_way(work: Work, batch: int, layout: str, window: int, stride: int) -> Tensor:
+    """Return Captum's map `[S, S]`; leaves the module in the layout's memory format."""
     work.module.to(memory_format=FORMATS[layout])
-    return {"memory_format": layout, "perturbations_per_eval": int(batch)}, seconds
+    heat: Tensor = Occlusion(work.module).attribute(
+        work.image.contiguous(memory_format=FORMATS[layout]),
+        sliding_window_shapes=(3, window, window),
+        strides=(3, stride, stride),
+        baselines=0,
+        target=work.target,
+        perturbations_per_eval=batch,
+    )
+    return heat[0, 0]
 
 
-def attributed(work: Work, scores: Tensor, clean: float) -> Tensor:
+@torch.inference_mode()
+def incremental_way(work: Work, prepared: Prepared) -> Tensor:
+    """Return the scores `[P]` of the target, the clean pass included."""
+    dtype = prepared.program.image.meta["val"].dtype
+    image = work.image.to(dtype)
+    run = Run(prepared.program, prepared.plan, image, torch.zeros_like(image))
+    return _scores(work, run, prepared.order, prepared.chunk)
+
+
+@torch.inference_mode()
+def dense_way(work: Work, prepared: Prepared, whole: Plan, batch: int) -> Tensor:
+    """Return the scores `[P]` from full forward passes, batch norm folded, channels_last."""
+    run = Dense(prepared.program, whole, work.image, torch.zeros_like(work.image))
+    run.batch = batch
+    return _scores(work, run, np.arange(len(whole.row)), batch)
+
+
+def _scores(work: Work, run: Run, order: np.ndarray, chunk: int) -> Tensor:
+    scores = torch.zeros(len(order))
+    for some in torch.split(torch.from_numpy(order), chunk):
+        for positions, values in run.outputs(some.numpy()):
+            if isinstance(run, Dense) and len(positions) != len(some):
+                raise RuntimeError(f"{len(positions)} positions at a time, {len(some)} were given")
+            scores[torch.from_numpy(positions)] = values[run.program.output][:, work.target].float()
+    return scores
+
+
+def attributed(work: Work, scores: Tensor) -> Tensor:
     """Return what Captum gives for these scores: a pixel's mean drop under its windows."""
     total, count = torch.zeros(work.image.shape[2:]), torch.zeros(work.image.shape[2:])
+    clean = float(work.clean[work.target])
     for (x0, y0, x1, y1), score in zip(work.boxes.tolist(), scores.tolist(), strict=True):
         total[y0:y1, x0:x1] += clean - score
         count[y0:y1, x0:x1] += 1
     return total / count.clamp(min=1)
 
 
-def check(work: Work, results: dict[str, Tensor]) -> Record:
-    """Return the largest deviations, each as a share of the largest score."""
-    dense, found = results["dense"], results["incremental"]
-    scale = float(dense.abs().max())
-    record = {"from_dense": float((found - dense).abs().max()) / scale}
-    if "captum" in results:
-        clean = float(work.module(work.image)[0, TARGET])
-        ours = attributed(work, found, clean)
-        record["from_captum"] = float((ours - results["captum"][0, 0]).abs().max()) / scale
-    return record
+def fast_bf16() -> bool:
+    """Say whether this processor multiplies in bfloat16."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def measure(name: str, args: argparse.Namespace) -> Record:
-    """Run one network every way."""
-    image = torch.randn(1, 3, args.size, args.size, generator=torch.manual_seed(1))
-    boxes = slid(args.size, args.window, args.stride)
-    work = Work(network(name), image, boxes)
-    record: Record = {"settings": settings(args), "machine": machine(), "versions": versions()}
-    record |= {"date": today(), "positions": len(boxes)}
-    with torch.inference_mode():
-        seconds, prepared = timed(lambda: prepare(Model(work.module), image, boxes, ()))
+class Net:
+    """Measures one network, step by step, into its record.
+
+    Args:
+        name: of the network.
+        record: what an earlier start left, or nothing.
+        args: of the command line.
+        save: writes all records.
+        clock: says when to stop.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        record: Record,
+        args: argparse.Namespace,
+        save: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self.record, self.args, self.save, self.clock = record, args, save, clock
+        module, weights = network(name, args.size)
+        image = photo(args.size)
+        boxes = slid(args.size, args.window, args.stride)
+        with torch.inference_mode():
+            clean = module(image)[0]
+        self.work = Work(module, image, boxes, int(clean.argmax()), clean)
+        record |= {"settings": settings(args), "weights": weights, "positions": len(boxes)}
+        record.setdefault("machine", machine())
+        record |= {"versions": versions(), "date": today()}
+        self.ways: dict[str, Callable[[], Tensor]] = {}
+
+    def measure(self) -> None:
+        """Do what the record still lacks."""
+        record, work = self.record, self.work
+        seconds, prepared = timed(lambda: prepare(Model(work.module), work.image, work.boxes, ()))
         if isinstance(prepared, str):
-            return record | {"not_incremental": prepared}
-        whole = make_plan(prepared.program, boxes, whole=True)
-        ways = {
-            "dense": own_way(work, prepared, whole),
-            "incremental": own_way(work, prepared, prepared.plan),
+            record["not_incremental"] = prepared
+            self.save()
+            return
+        record.setdefault("prepare_s", seconds)
+        plan = prepared.plan
+        record |= {"mac_bound": plan.bound, "mac_saving": plan.saving, "dense_from": plan.reason}
+        self._dense(prepared)
+        self.ways["incremental"] = lambda: incremental_way(work, prepared)
+        if self.args.precision == "bf16":
+            self._bf16()
+        if not self.args.skip_captum:
+            self._captum()
+        self._repeat()
+        record["machine"]["load_after"] = load()
+        record.pop("scores", None)
+        self.save()
+
+    def _dense(self, prepared: Prepared) -> None:
+        """Choose how many whole maps the own dense path takes at a time."""
+        work = self.work
+        side = -(-self.args.size // TRIAL_SIDE)
+        some = slid(self.args.size, side, side)
+        whole = make_plan(prepared.program, some, whole=True)
+        trials = {
+            str(batch): (lambda batch=batch: dense_way(work, prepared, whole, batch))
+            for batch in BATCHES
         }
-        if not args.skip_captum:
-            best, trials = best_captum(work)
-            record |= {"captum": best, "captum_trials_s": trials}
-            layout, batch = best["memory_format"], best["perturbations_per_eval"]
-            ways["captum"] = captum_way(work, batch, layout, args.window, args.stride)
-        record["deviation"] = check(work, {way: call() for way, call in ways.items()})
-        times = interleaved(ways, args.repeats)
-    plan = prepared.plan
-    record["machine"]["load_after"] = load()
-    record |= {"prepare_s": seconds, "seconds": times, "median_s": medians(times)}
-    return record | {"mac_bound": plan.bound, "mac_saving": plan.saving, "dense_from": plan.reason}
+        best = int(self._best("dense", trials))
+        self.record["dense"] = {"batch": best}
+        everywhere = make_plan(prepared.program, work.boxes, whole=True)
+        self.ways["dense"] = lambda: dense_way(work, prepared, everywhere, best)
+
+    def _captum(self) -> None:
+        """Choose the rival's batch size and memory format."""
+        work, args = self.work, self.args
+        side = -(-args.size // TRIAL_SIDE)  # edge to edge; its time does not depend on the size
+        trials = {
+            f"{layout} {batch}": (
+                lambda layout=layout, batch=batch: captum_way(work, batch, layout, side, side)
+            )
+            for layout in FORMATS
+            for batch in BATCHES
+        }
+        layout, given = self._best("captum", trials).split()
+        batch = int(given)
+        self.record["captum"] = {"memory_format": layout, "perturbations_per_eval": batch}
+        self.ways["captum"] = lambda: captum_way(work, batch, layout, args.window, args.stride)
+
+    def _bf16(self) -> None:
+        """Add the way in bfloat16 where the processor has it; say so where it has not."""
+        if not fast_bf16():
+            self.record["bf16"] = "this processor does not multiply in bfloat16"
+            return
+        work = self.work
+        module = copy.deepcopy(work.module).to(torch.bfloat16)
+        image = work.image.to(torch.bfloat16)
+        prepared = prepare(Model(module), image, work.boxes, ())
+        if isinstance(prepared, str):
+            self.record["bf16"] = prepared
+            return
+        self.record["bf16"] = "incremental, all of it in bfloat16"
+        self.ways["bf16"] = lambda: incremental_way(work, prepared)
+
+    def _best(self, way: str, trials: Mapping[str, Callable[[], Tensor]]) -> str:
+        """Return the fastest of some settings, from the record where they are in it."""
+        seconds = self.record.setdefault(f"{way}_trials_s", {})
+        lacking = [name for name in trials if name not in seconds]
+        if lacking:
+            self.clock.check()
+            trials[lacking[0]]()  # warm up
+        for name in lacking:
+            self.clock.check()
+            seconds[name] = timed(trials[name])[0]
+            self.save()
+        return min(seconds, key=seconds.__getitem__)
+
+    def _repeat(self) -> None:
+        """Run all ways in turn, another one first in every round."""
+        names = list(self.ways)
+        seconds = self.record.setdefault("seconds", {})
+        for name in names:
+            seconds.setdefault(name, [])
+        for turn in range(self.args.repeats):
+            first = turn % len(names)
+            for name in names[first:] + names[:first]:
+                if len(seconds[name]) > turn:
+                    continue
+                self.clock.check(max(seconds[name], default=0.0))
+                took, result = timed(self.ways[name])
+                self._compare(name, result)
+                seconds[name].append(took)
+                self.record["median_s"] = medians({k: v for k, v in seconds.items() if v})
+                self.save()
+
+    def _compare(self, name: str, result: Tensor) -> None:
+        """Note the largest deviation from the other ways, as a share of the largest score."""
+        kept = self.record.setdefault("scores", {})
+        deviation = self.record.setdefault("deviation", {})
+        scale = float(self.work.clean.abs().max())
+        if name != "captum":
+            kept[name] = result.tolist()
+            if name != "dense" and "dense" in kept:
+                far = (result - torch.tensor(kept["dense"])).abs().max()
+                deviation[f"{name}_from_dense"] = float(far) / scale
+        elif "incremental" in kept:
+            heat = attributed(self.work, torch.tensor(kept["incremental"]))
+            deviation["incremental_from_captum"] = float((heat - result).abs().max()) / scale
 
 
 def settings(args: argparse.Namespace) -> Record:
     """Return what must be equal for a record to answer the same question."""
-    names = ("size", "window", "stride", "repeats", "threads", "skip_captum")
-    return {name: getattr(args, name) for name in names} | {"dtype": "float32"}
+    names = ("size", "window", "stride", "threads", "precision", "skip_captum")
+    return {name: getattr(args, name) for name in names}
 
 
-def ratios(record: Record) -> Record:
-    """Return how many times faster the incremental engine is, by the medians."""
-    median = record["median_s"]
-    dense = median["dense"] / median["incremental"]
-    found = {"dense": dense, "share_of_bound": dense / record["mac_bound"]}
-    if "captum" in median:
-        found["captum"] = median["captum"] / median["incremental"]
-    return found
-
-
-def report(nets: Record) -> str:
-    """Lay out the records as a table."""
-    head = ["net", "windows", "Captum s", "dense s", "incremental s", "vs Captum", "vs dense"]
-    head += ["MAC bound", "share", "deviation"]
-    return table(head, [_row(name, record) for name, record in nets.items()])
-
-
-def _row(name: str, record: Record) -> list[str]:
+def finished(record: Record, args: argparse.Namespace) -> bool:
+    """Say whether a record of these settings lacks nothing."""
     if "not_incremental" in record:
-        return [name, str(record["positions"]), *["-"] * 7, record["not_incremental"]]
-    found, median = ratios(record), record["median_s"]
-    captum = "captum" in median
-    return [
-        name,
-        str(record["positions"]),
-        f"{median['captum']:.2f}" if captum else "-",
-        f"{median['dense']:.2f}",
-        f"{median['incremental']:.2f}",
-        f"{found['captum']:.2f}x" if captum else "-",
-        f"{found['dense']:.2f}x",
-        f"{record['mac_bound']:.2f}x",
-        f"{found['share_of_bound']:.0%}",
-        f"{record['deviation']['from_dense']:.1e}",
-    ]
+        return True
+    return "seconds" in record and "scores" not in record and _repeats(record) >= args.repeats
+
+
+def _repeats(record: Record) -> int:
+    return min(len(values) for values in record["seconds"].values())
 
 
 def main(given: list[str] | None = None) -> None:
     args = arguments(given)
     torch.set_num_threads(args.threads)
-    nets = read(args.out)
-    for name in args.nets:
-        if not args.again and nets.get(name, {}).get("settings") == settings(args):
-            print(f"{name}: in {args.out} already")
-            continue
-        print(f"{name}: running", flush=True)
-        nets[name] = measure(name, args)
-        write(args.out, nets)
-    print(report({name: nets[name] for name in args.nets}))
+    nets, clock = read(args.out), Clock(args.limit)
+    try:
+        for name in args.nets:
+            _one(name, nets, args, clock)
+    except Spent:
+        print(f"{args.limit:.0f} s are spent; the same command goes on from here")
+    done = {n: nets[n] for n in args.nets if n in nets and finished(nets[n], args)}
+    print(report(done))
+    if args.check:
+        _judge(done)
+
+
+def _judge(nets: Record) -> None:
+    """End with an error where a network did not run every way, or the ways differ."""
+    for name, record in nets.items():
+        if "deviation" not in record:
+            raise SystemExit(f"{name} does not run incrementally: {record['not_incremental']}")
+        exact = [far for way, far in record["deviation"].items() if not way.startswith("bf16")]
+        if max(exact) > TOLERANCE:
+            raise SystemExit(f"{name}: the ways differ by {max(exact):.1e} of the largest score")
+
+
+def _one(name: str, nets: Record, args: argparse.Namespace, clock: Clock) -> None:
+    """Measure one network, or what an earlier start left of it."""
+    if args.again or nets.get(name, {}).get("settings") != settings(args):
+        nets[name] = {}
+    if nets[name] and finished(nets[name], args):
+        print(f"{name}: in {args.out} already")
+        return
+    print(f"{name}: running", flush=True)
+    net = Net(name, nets[name], args, lambda: write(args.out, nets), clock)
+    with torch.no_grad():
+        net.measure()
 
 
 if __name__ == "__main__":

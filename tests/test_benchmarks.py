@@ -17,22 +17,36 @@ pytest.importorskip("captum")
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
-def run(script: str, *given: str) -> str:
-    done = subprocess.run(
-        [sys.executable, FOLDER / script, *given], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def script(monkeypatch):
+    """Load a benchmark by name, as a module."""
+
+    def load(name: str):
+        monkeypatch.syspath_prepend(FOLDER)
+        spec = importlib.util.spec_from_file_location(f"{name}_benchmark", FOLDER / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
-def occlusion(out: Path, *given: str) -> str:
-    small = ("--size", "64", "--window", "16", "--stride", "16", "--repeats", "2", "--threads", "1")
-    return run("occlusion.py", "--out", str(out), *small, *given)
+@pytest.fixture
+def occlusion(script, capsys):
+    """Run the occlusion benchmark, small and quick; returns what it prints."""
+
+    def run(out: Path, *given: str) -> str:
+        threads = str(torch.get_num_threads())
+        script("occlusion").main(["--check", "--threads", threads, "--out", str(out), *given])
+        return capsys.readouterr().out
+
+    return run
 
 
-def test_occlusion_compares_three_ways_that_agree(tmp_path):
+def test_occlusion_compares_three_ways_that_agree(tmp_path, occlusion):
     out = tmp_path / "records" / "occlusion.json"
-    printed = occlusion(out, "--nets", "squeezenet1_1")
+    printed = occlusion(out, "--nets", "resnet18", "--repeats", "2")
     (record,) = json.loads(out.read_text()).values()
     assert record["positions"] == 16
     assert set(record["seconds"]) == {"captum", "dense", "incremental"}
@@ -40,47 +54,116 @@ def test_occlusion_compares_three_ways_that_agree(tmp_path):
         assert len(seconds) == 2
         assert record["median_s"][way] == statistics.median(seconds) > 0
     assert 1 <= record["mac_saving"] <= record["mac_bound"]
+    assert set(record["deviation"]) == {"incremental_from_dense", "incremental_from_captum"}
     assert max(record["deviation"].values()) < 1e-4
-    trials = record["captum_trials_s"]
-    best = record["captum"]
-    assert f"{best['memory_format']} {best['perturbations_per_eval']}" == min(
-        trials, key=trials.get
-    )
-    assert record["machine"]["threads"] == 1
+    trials, best = record["captum_trials_s"], record["captum"]
+    assert len(trials) == 8
+    chosen = f"{best['memory_format']} {best['perturbations_per_eval']}"
+    assert chosen == min(trials, key=trials.get)
+    trials = record["dense_trials_s"]
+    assert str(record["dense"]["batch"]) == min(trials, key=trials.get)
+    assert record["machine"]["threads"] == torch.get_num_threads()
     assert len(record["machine"]["load_before"]) == len(record["machine"]["load_after"]) == 3
+    assert "random" in record["weights"]
     row = printed.splitlines()[-1]
     median = record["median_s"]
     assert f"{median['captum'] / median['incremental']:.2f}x" in row
     assert f"{median['dense'] / median['incremental']:.2f}x" in row
 
 
-def test_occlusion_goes_on_where_it_stopped(tmp_path):
+def test_occlusion_goes_on_where_it_stopped(tmp_path, occlusion):
     out = tmp_path / "occlusion.json"
-    occlusion(out, "--nets", "squeezenet1_1", "--skip-captum")
-    first = json.loads(out.read_text())
-    assert set(first["squeezenet1_1"]["seconds"]) == {"dense", "incremental"}
-    printed = occlusion(out, "--nets", "squeezenet1_1,alexnet", "--skip-captum")
-    both = json.loads(out.read_text())
-    assert "squeezenet1_1: in" in printed
-    assert both["squeezenet1_1"] == first["squeezenet1_1"]
-    assert set(both) == {"squeezenet1_1", "alexnet"}
+    given = ("--nets", "squeezenet1_1", "--skip-captum")
+    occlusion(out, *given)
+    first = json.loads(out.read_text())["squeezenet1_1"]
+    assert {way: len(s) for way, s in first["seconds"].items()} == {"dense": 1, "incremental": 1}
+    assert "squeezenet1_1: in" in occlusion(out, *given)
+    assert json.loads(out.read_text())["squeezenet1_1"] == first
+    occlusion(out, *given, "--repeats", "2")
+    second = json.loads(out.read_text())["squeezenet1_1"]
+    assert second["dense_trials_s"] == first["dense_trials_s"]
+    for way, seconds in first["seconds"].items():
+        assert second["seconds"][way][:1] == seconds
+        assert len(second["seconds"][way]) == 2
+
+
+def test_occlusion_is_done_in_pieces_where_time_is_short(tmp_path, script, monkeypatch, capsys):
+    occlusion = script("occlusion")
+    out, calls = tmp_path / "occlusion.json", []
+
+    def check(clock, about=0.0):
+        calls.append(about)
+        if len(calls) % 4 == 0:
+            raise occlusion.Spent
+
+    given = ["--check", "--nets", "squeezenet1_1", "--skip-captum", "--repeats", "2"]
+    given += ["--threads", str(torch.get_num_threads()), "--out", str(out)]
+    monkeypatch.setattr(occlusion.Clock, "check", check)
+    for _ in range(9):
+        occlusion.main(given)
+        if "squeezenet1_1: in" in capsys.readouterr().out:
+            break
+    record = json.loads(out.read_text())["squeezenet1_1"]
+    assert len(calls) > 4
+    assert len(record["dense_trials_s"]) == 4
+    assert {way: len(s) for way, s in record["seconds"].items()} == {"dense": 2, "incremental": 2}
+    assert record["deviation"]["incremental_from_dense"] < 1e-4
+
+
+def test_the_time_given_is_kept(script):
+    occlusion = script("occlusion")
+    occlusion.Clock(0).check(1e9)
+    occlusion.Clock(10).check(5)
+    with pytest.raises(occlusion.Spent):
+        occlusion.Clock(10).check(11)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_occlusion_in_bf16_runs_where_it_is_fast(tmp_path, script, monkeypatch, capsys, fast):
+    occlusion = script("occlusion")
+    monkeypatch.setattr(occlusion, "fast_bf16", lambda: fast)
+    out = tmp_path / "occlusion.json"
+    given = ["--check", "--nets", "squeezenet1_1", "--skip-captum", "--precision", "bf16"]
+    occlusion.main([*given, "--threads", str(torch.get_num_threads()), "--out", str(out)])
+    record = json.loads(out.read_text())["squeezenet1_1"]
+    assert ("bf16" in record["seconds"]) == fast
+    printed = capsys.readouterr().out
+    if fast:
+        assert 1e-6 < record["deviation"]["bf16_from_dense"] < 0.1
+        assert f"{record['median_s']['bf16']:.2f}" in printed
+    else:
+        assert "does not multiply in bfloat16" in printed
+
+
+def test_calibrated_networks_give_scores_of_a_sensible_size(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    nets = importlib.import_module("_nets")
+    module, weights = nets.network("mobilenet_v3_small", 64)
+    assert weights.startswith(("random", "trained"))
+    assert not any(part.training for part in module.modules())
+    with torch.no_grad():
+        scores = module(nets.photo(64))
+    assert 1e-2 < float(scores.abs().max()) < 1e3
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [(("--nets", "resnet19"), "no network 'resnet19'"), (("--stride", "17"), "--stride 17")],
 )
-def test_occlusion_refuses_what_it_cannot_compare(tmp_path, given, words):
-    command = [sys.executable, FOLDER / "occlusion.py", "--out", tmp_path / "x.json", *given]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert words in done.stderr
+def test_occlusion_refuses_what_it_cannot_compare(tmp_path, script, capsys, given, words):
+    with pytest.raises(SystemExit):
+        script("occlusion").main(["--out", str(tmp_path / "x.json"), *given])
+    assert words in capsys.readouterr().err
 
 
 def test_guided_counts_what_is_kept_and_moved(tmp_path):
+    """As a command of its own, as people run it."""
     out = tmp_path / "guided.json"
     small = ("--shape", "2,3,8,8", "--size", "32", "--batch", "2", "--repeats", "3")
-    printed = run("guided.py", "--out", str(out), *small)
+    command = [sys.executable, FOLDER / "guided.py", "--out", str(out), *small]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout
     cpu = json.loads(out.read_text())["cpu"]
     one, net = cpu["operator"], cpu["network"]
     assert one["kept_bytes_an_element"] == {"guided_relu": 1 / 8, "relu": 4}
@@ -94,11 +177,8 @@ def test_guided_counts_what_is_kept_and_moved(tmp_path):
     assert "guided_relu_backward" in printed
 
 
-def test_what_autograd_keeps_is_counted_once(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    spec = importlib.util.spec_from_file_location("guided_benchmark", FOLDER / "guided.py")
-    guided = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(guided)
+def test_what_autograd_keeps_is_counted_once(script):
+    guided = script("guided")
     net = torch.nn.Sequential(torch.nn.Linear(4, 4, bias=False), torch.nn.ReLU())
 
     class Model:

@@ -1,0 +1,53 @@
+"""The records of the occlusion benchmark as a table."""
+
+from __future__ import annotations
+
+from _common import Record, table
+
+
+def ratios(record: Record) -> Record:
+    """Return how many times faster the incremental engine is, by the medians."""
+    median = record["median_s"]
+    dense = median["dense"] / median["incremental"]
+    found = {"dense": dense, "share_of_bound": dense / record["mac_bound"]}
+    if "captum" in median:
+        found["captum"] = median["captum"] / median["incremental"]
+        if "bf16" in median:
+            found["bf16"] = median["captum"] / median["bf16"]
+    return found
+
+
+def report(nets: Record) -> str:
+    """Lay out the records as a table."""
+    head = ["net", "windows", "Captum s", "dense s", "incremental s", "vs Captum", "vs dense"]
+    head += ["MAC bound", "share", "deviation"]
+    bf16 = any("bf16" in record for record in nets.values())
+    if bf16:
+        head += ["bf16 s", "bf16 vs Captum", "bf16 deviation"]
+    return table(head, [_row(name, record, len(head)) for name, record in nets.items()])
+
+
+def _row(name: str, record: Record, width: int) -> list[str]:
+    if "not_incremental" in record:
+        cells = [name, str(record["positions"]), *["-"] * 7, record["not_incremental"]]
+        return cells + ["-"] * (width - len(cells))
+    found, median = ratios(record), record["median_s"]
+    cells = [
+        name,
+        str(record["positions"]),
+        f"{median['captum']:.2f}" if "captum" in median else "-",
+        f"{median['dense']:.2f}",
+        f"{median['incremental']:.2f}",
+        f"{found['captum']:.2f}x" if "captum" in found else "-",
+        f"{found['dense']:.2f}x",
+        f"{record['mac_bound']:.2f}x",
+        f"{found['share_of_bound']:.0%}",
+        f"{record['deviation']['incremental_from_dense']:.1e}",
+    ]
+    if "bf16" in median:
+        against = f"{found['bf16']:.2f}x" if "bf16" in found else "-"
+        cells += [f"{median['bf16']:.2f}", against]
+        cells.append(f"{record['deviation']['bf16_from_dense']:.1e}")
+    elif "bf16" in record:
+        cells += [record["bf16"]]
+    return cells + ["-"] * (width - len(cells))
