@@ -129,6 +129,31 @@ def test_torchvision_nets_run_incrementally_and_exactly(name):
     assert exact <= done < full
 
 
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2"])
+def test_batch_norms_are_folded_into_the_convolutions_before_them(name):
+    module = randomised(getattr(torchvision.models, name)(weights=None))
+    program = incremental.compile_graph(graph_of(Model(module), (3, 64, 64)))
+    calls = [step.call for step in program.steps]
+    assert torch.ops.aten.batch_norm.default not in calls
+    convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
+    assert calls.count(torch.ops.aten.conv2d.default) == len(convolutions)
+
+
+def test_a_sum_that_broadcasts_or_promotes_is_not_written_over_its_input():
+    class Sums(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.wide, self.one = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 1, 3)
+
+        def forward(self, x):
+            return (self.one(x) + self.wide(x)).flatten(1)
+
+    module, image = Sums().double(), torch.rand(1, 3, 12, 13, dtype=torch.float64)
+    boxes, fill = slid(12, 13, (4, 4), (3, 3)), torch.zeros_like(image)
+    got, _ = run(module, image, boxes, fill)
+    torch.testing.assert_close(got, one_by_one(module, image, boxes, fill), rtol=0, atol=1e-12)
+
+
 def test_little_more_is_computed_than_changes():
     """At the usual size the classes of windows and the early end cost under a tenth."""
     module = torchvision.models.resnet18(weights=None).eval()

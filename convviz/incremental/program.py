@@ -6,6 +6,7 @@ a step that is local can also run on windows of its inputs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ _IN_PLACE: dict[Any, Any] = {
     aten.leaky_relu.default: aten.leaky_relu_.default,
     aten.elu.default: aten.elu_.default,
     aten.sigmoid.default: aten.sigmoid_.default,
+    aten.add.Tensor: aten.add_.Tensor,
 }
 
 _CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
@@ -219,11 +221,14 @@ def _needed(steps: list[Step], keep: set[fx.Node]) -> list[Step]:
 def _fold_batch_norm(steps: list[Step], constants: Values, keep: set[fx.Node]) -> None:
     """Fold every batch norm that alone reads a convolution into that convolution."""
     made = {step.node: step for step in steps}
+    folded = fx.Graph()  # holds the nodes of the new weights
+    # Not `node.users`: the graph returns every layer, whether it is asked for or not.
+    readers = Counter(node for step in steps for node in step.inputs())
     for step in list(steps):
         if step.call is not aten.batch_norm.default:
             continue
         conv = made.get(step.args[0])
-        if conv is None or conv.node in keep or len(conv.node.users) != 1:
+        if conv is None or conv.node in keep or readers[conv.node] != 1:
             continue
         if conv.call not in _CONVOLUTIONS or conv.args[1] not in constants:
             continue
@@ -239,10 +244,11 @@ def _fold_batch_norm(steps: list[Step], constants: Values, keep: set[fx.Node]) -
         shift = -constants[mean] * scale if bias is None else (bias - constants[mean]) * scale
         if beta is not None:
             shift = shift + constants[beta]
-        # The batch norm's node takes the convolution's place, with weights of its own.
-        constants[conv.node], constants[step.node] = weight * scale[:, None, None, None], shift
+        # The batch norm's step becomes the convolution, with weights of its own.
+        weights, biases = (folded.placeholder(f"{step.node}_{part}") for part in ("weight", "bias"))
+        constants[weights], constants[biases] = weight * scale[:, None, None, None], shift
         step.call, step.kwargs = conv.call, dict(conv.kwargs)
-        step.args = (conv.args[0], conv.node, step.node, *conv.args[3:])
+        step.args = (conv.args[0], weights, biases, *conv.args[3:])
         step.rule, step.layer = conv.rule, conv.layer
         steps.remove(conv)
 
@@ -263,7 +269,17 @@ def _lay_out(program: Program) -> None:
     fresh = {s.node for s in program.steps if s.call in _FRESH}
     for step in program.steps:
         first = step.args[0] if step.args else None
-        step.free = first in fresh and uses[first] == 1 and first not in keep
+        step.free = (
+            first in fresh and uses[first] == 1 and first not in keep and _fills(first, step.node)
+        )
+
+
+def _fills(first: fx.Node, result: fx.Node) -> bool:
+    """Say whether a result fits into its first input: no broadcasting, no other dtype."""
+    into, made = first.meta.get("val"), result.meta.get("val")
+    if not isinstance(into, Tensor) or not isinstance(made, Tensor):
+        return False
+    return into.dtype == made.dtype and into.shape == made.shape
 
 
 def _windows(step: Step, rule: Local, constants: Values) -> bool:
