@@ -18,10 +18,11 @@ CALIBRATION_CROPS = 16
 def network(name: str, size: int) -> tuple[nn.Module, str]:
     """Return a torchvision network in eval mode, and a sentence about its weights.
 
-    Trained weights where they lie in torch's cache. Otherwise random ones, the batch norms with
-    the statistics of photos: with the initial ones scores shrink or grow by orders of magnitude
-    from layer to layer, and a deviation between two ways means nothing. Neither changes how much
-    there is to compute.
+    Trained weights where they lie in torch's cache. Otherwise random ones that carry the image
+    through: the batch norms have the statistics of photos, and networks without any norm have
+    weights of the scale that ReLUs need. With torchvision's own, scores shrink or grow by orders
+    of magnitude from layer to layer, and a deviation between two ways means nothing. Neither
+    changes how much there is to compute.
 
     Args:
         name: as `torchvision.models.list_models` has it.
@@ -38,7 +39,13 @@ def network(name: str, size: int) -> tuple[nn.Module, str]:
     for parameter_name, parameter in module.named_parameters():
         if parameter_name.endswith("layer_scale"):  # 1e-6 would leave the blocks without effect
             nn.init.constant_(parameter, 0.1)
-    return calibrated(module, size), "random, seed 0; batch norm calibrated on photos"
+    if any(isinstance(m, nn.BatchNorm2d | nn.LayerNorm) for m in module.modules()):
+        return calibrated(module, size), "random, seed 0; batch norm calibrated on photos"
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+            nn.init.zeros_(part.bias)
+    return module.eval(), "random, seed 0, scaled after He et al. 2015"
 
 
 def calibrated(module: nn.Module, size: int) -> nn.Module:

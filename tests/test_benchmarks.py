@@ -135,15 +135,17 @@ def test_occlusion_in_bf16_runs_where_it_is_fast(tmp_path, script, monkeypatch, 
         assert "does not multiply in bfloat16" in printed
 
 
-def test_calibrated_networks_give_scores_of_a_sensible_size(monkeypatch):
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "alexnet"])
+def test_scores_follow_the_image_and_are_of_a_sensible_size(monkeypatch, name):
     monkeypatch.syspath_prepend(FOLDER)
     nets = importlib.import_module("_nets")
-    module, weights = nets.network("mobilenet_v3_small", 64)
+    module, weights = nets.network(name, 64)
     assert weights.startswith(("random", "trained"))
     assert not any(part.training for part in module.modules())
     with torch.no_grad():
-        scores = module(nets.photo(64))
+        scores, flat = module(nets.photo(64)), module(torch.zeros(1, 3, 64, 64))
     assert 1e-2 < float(scores.abs().max()) < 1e3
+    assert float((scores - flat).abs().max()) > 0.1 * float(scores.abs().max())
 
 
 @pytest.mark.parametrize(
