@@ -16,7 +16,7 @@ from torch import Tensor
 
 from . import ops
 from .errors import ParameterError
-from .incremental import Plan, Prepared, Run, prepare
+from .incremental import MEMORY, Plan, Prepared, Run, prepare
 from .model import Forward
 from .outputs import at_least_single
 from .progress import track
@@ -65,13 +65,24 @@ def occluded(
     layers: Sequence[str] = (),
     batch_size: int | None = None,
     engine: Engine = "auto",
+    memory: int | None = None,
 ) -> Occluded:
     """Cover each box of each image in turn, and read the model's answer.
 
     "auto" computes only what each box changes where the model's graph allows it; "dense", and
     "auto" where the graph does not or the work is small, runs a full forward pass a box. The
-    numbers are the same but for rounding. Arguments as of `occluded_scores`.
+    numbers are the same but for rounding. Arguments as of `occluded_scores`, and:
+
+    Args:
+        engine: "auto" or "dense".
+        memory: bytes for the windows and whole maps that are computed at a time, whatever the
+            number of boxes; 512 MiB if None. On top come the maps of the image itself and the
+            operators' own workspace. `batch_size`, where given, wins; full forward passes go
+            by `batch_size` alone.
     """
+    if memory is not None and memory < 1:
+        raise ParameterError(f"memory must be at least 1 byte, got {memory}")
+    memory = memory or MEMORY
     pixels = len(images) * len(boxes) * images[0, 0].numel() if len(images) else 0
     if engine == "dense" or pixels < _WORTH_EXPORTING:
         why = 'engine="dense"' if engine == "dense" else "the work is too small to plan"
@@ -80,11 +91,11 @@ def occluded(
         return Occluded(scores, "a full forward pass a window", None)
     with model.session(), torch.no_grad():
         inputs = images.to(model.device, model.dtype)
-        prepared = prepare(model, inputs, boxes, layers)
+        prepared = prepare(model, inputs, boxes, layers, memory)
         if isinstance(prepared, Prepared):
             _log.info("occlusion, layer by layer:\n%s", prepared.plan.summary())
             covering = fill.to(inputs).expand(inputs.shape)
-            scores = _incremental(prepared, inputs, covering, read, batch_size)
+            scores = _incremental(prepared, inputs, covering, read, batch_size, memory)
             return Occluded(scores, _how(prepared.plan), prepared.plan)
     _log.info("occlusion: a full forward pass a window, because %s", prepared)
     scores = occluded_scores(model, images, boxes, fill, read, layers, batch_size)
@@ -99,7 +110,12 @@ def _how(plan: Plan) -> str:
 
 
 def _incremental(
-    prepared: Prepared, images: Tensor, fill: Tensor, read: Read, batch_size: int | None
+    prepared: Prepared,
+    images: Tensor,
+    fill: Tensor,
+    read: Read,
+    batch_size: int | None,
+    memory: int,
 ) -> Tensor:
     """Compute `[N, P, ...]` with a prepared model, the positions in its order."""
     program, order = prepared.program, torch.from_numpy(prepared.order)
@@ -109,7 +125,8 @@ def _incremental(
     scores, run, current = None, None, -1
     for image, chunk in track(jobs, "occluding", len(jobs)):
         if image != current:
-            run = Run(program, prepared.plan, images[image : image + 1], fill[image : image + 1])
+            one = slice(image, image + 1)
+            run = Run(program, prepared.plan, images[one], fill[one], memory)
             current = image
 
         def score(positions: Tensor, run: Run | None = run, image: int = image) -> Tensor:

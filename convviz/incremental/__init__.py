@@ -9,12 +9,14 @@ graph of any network that exports, with the exact window of every position.
 
 from __future__ import annotations
 
-from .engine import Run, chunk_size, in_order
+from .engine import Run, in_order
+from .memory import MEMORY, chunk_size
 from .plan import Line, Plan, make_plan
 from .prepare import Prepared, prepare
 from .program import Program, compile_graph
 
 __all__ = [
+    "MEMORY",
     "Line",
     "Plan",
     "Prepared",

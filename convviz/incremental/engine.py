@@ -13,14 +13,9 @@ from torch import Tensor, fx
 from .. import ops
 from ..locality.maps import AxisMap, Window
 from .geometry import Ints
+from .memory import MEMORY, whole_at_once
 from .plan import Frame, Plan
 from .program import Program, Step, Values
-
-BUDGET = 512 << 20
-"""Bytes that the windows of one chunk of positions may take at a step, roughly."""
-
-WHOLE_AT_ONCE = {"cpu": 16 << 20, "cuda": 1 << 30}
-"""Bytes of the largest whole map of one chunk: on a CPU what stays near its caches."""
 
 
 @dataclass(eq=False)
@@ -50,10 +45,13 @@ class Run:
         plan: what to compute.
         image: `[1, C, H, W]`, in the network's dtype.
         fill: `[1, C, H, W]`, what a covered pixel shows.
+        memory: bytes that whole maps are computed within.
     """
 
-    def __init__(self, program: Program, plan: Plan, image: Tensor, fill: Tensor) -> None:
-        self.program, self.plan = program, plan
+    def __init__(
+        self, program: Program, plan: Plan, image: Tensor, fill: Tensor, memory: int = MEMORY
+    ) -> None:
+        self.program, self.plan, self.memory = program, plan, memory
         self.image = image.contiguous(memory_format=torch.channels_last)
         self.fill = fill.contiguous(memory_format=torch.channels_last)
         self.clean = self._clean()
@@ -237,26 +235,7 @@ class Run:
 
     def _whole_at_once(self) -> int:
         """Return how many whole maps are made at a time."""
-        device = self.image.device.type
-        limit = WHOLE_AT_ONCE.get(device, WHOLE_AT_ONCE["cpu"])
-        tail = self.program.steps[self.plan.cut :]
-        sizes = [int(np.prod([n for n in s.shape if isinstance(n, int)] or [1])) for s in tail]
-        largest = max([*sizes, 1]) * self.image.element_size()
-        return max(8, min(256, limit // largest))
-
-
-def chunk_size(program: Program, plan: Plan, image: Tensor) -> int:
-    """Return how many positions' windows fit the budget at the widest step."""
-    most = 1.0
-    for step in program.steps[: plan.cut]:
-        frame = plan.frames.get(step.node)
-        if frame is None or step.rule is None:
-            continue
-        y, x = step.rule.axes
-        rest = [n for i, n in enumerate(step.shape) if i not in (0, y, x)]
-        area = float(frame.tall.size.mean() * frame.wide.size.mean())
-        most = max(most, area * float(np.prod(rest)) * image.element_size())
-    return max(16, int(BUDGET / (4 * most)))
+        return whole_at_once(self.program, self.plan, self.image, self.memory)
 
 
 def _halo(axis: AxisMap, start: Ints, length: int) -> tuple[Ints, int]:

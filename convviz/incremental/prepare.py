@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ..graph import NoGraph, graph_of
-from .engine import Run, chunk_size, in_order
+from .engine import Run, in_order
 from .geometry import Ints
+from .memory import MEMORY, chunk_size
 from .plan import Plan, make_plan
 from .program import Program, Values, compile_graph
 
@@ -36,7 +37,9 @@ class Prepared:
     chunk: int
 
 
-def prepare(model: Model, images: Tensor, boxes: Tensor, layers: Sequence[str]) -> Prepared | str:
+def prepare(
+    model: Model, images: Tensor, boxes: Tensor, layers: Sequence[str], memory: int = MEMORY
+) -> Prepared | str:
     """Plan the re-run of a model, or say why it must be run in full.
 
     The compiled program is run once on the first image, and its scores are held against the
@@ -47,6 +50,7 @@ def prepare(model: Model, images: Tensor, boxes: Tensor, layers: Sequence[str]) 
         images: `[N, C, H, W]`, on the model's device and in its dtype.
         boxes: `[P, 4]`, x0, y0, x1, y1 inside the image.
         layers: layers that will be asked for beside the scores.
+        memory: bytes that the windows of one chunk are computed within.
     """
     channels, height, width = images.shape[1:]
     graph = graph_of(model, (channels, height, width))
@@ -62,7 +66,8 @@ def prepare(model: Model, images: Tensor, boxes: Tensor, layers: Sequence[str]) 
     run = Run(program, plan, first, first)
     if not _agree(program, run.unoccluded(), model.forward(first, layers), layers):
         return "the exported graph does not give the model's scores"
-    return Prepared(program, plan, in_order(plan), chunk_size(program, plan, first))
+    chunk = chunk_size(program, plan, first.element_size(), memory)
+    return Prepared(program, plan, in_order(plan), chunk)
 
 
 def _agree(program: Program, found: Values, want: Forward, layers: Sequence[str]) -> bool:

@@ -145,6 +145,11 @@ class Occlusion(Explainer):
         description="auto computes only what each window changes, where the network allows it; "
         "dense runs a full forward pass a window. The numbers are the same but for rounding.",
     )
+    memory: PositiveInt = Field(
+        512,
+        description="MiB for what is computed at a time, whatever the number of windows; "
+        "batch_size, where given, wins.",
+    )
     seed: int = Field(0, ge=0, description="Seed of the noise fill.")
 
     @model_validator(mode="before")
@@ -191,6 +196,7 @@ class Occlusion(Explainer):
             layers,
             self.batch_size,
             self.engine,
+            self.memory << 20,
         )
         scores = found.scores  # [N, P, K]
         if self.output == "drop":
