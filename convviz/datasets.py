@@ -9,8 +9,12 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from .decode import load_image, read_image_file
 from .errors import ImageError, ParameterError
-from .images import Affine, load_image
+from .images import Affine
+
+MAX_CLASSES = 1_000_000
+"""More than any data set has; a larger label is something else, such as an id."""
 
 
 @runtime_checkable
@@ -18,6 +22,10 @@ class Dataset(Protocol):
     """What `convviz_open_dataset` returns: an ordered list of photos.
 
     Plain attributes will do for `name`, `ids`, `labels` and `classes`.
+
+    A data set whose photos are stored encoded may also have `read(index) -> bytes`, the bytes
+    of a photo's file. A sweep then decodes these itself (instead of calling `load`) and keeps
+    their size and hash; without `read` those of the pixels.
     """
 
     @property
@@ -99,6 +107,10 @@ class PathDataset:
     def load(self, index: int) -> np.ndarray:
         """Read one photo, uint8 `[h, w, 3]`."""
         return load_image(self.paths[index])
+
+    def read(self, index: int) -> bytes:
+        """Read the bytes of one file."""
+        return read_image_file(self.paths[index])
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,23 +256,37 @@ def as_labels(
     """Return labels as class indices (or None) and the names of the classes.
 
     Args:
-        labels: class indices (negative: no label), class names, or None.
+        labels: class indices (None or negative: no label), class names (None or "": no
+            label), or None for no labels at all.
         count: how many items there are.
         classes: names of the classes; the sorted label names, or the numbers, when empty.
     """
     if labels is None:
         return (None,) * count, ()
-    given = np.asarray(labels)
-    if given.shape != (count,):
-        raise ParameterError(f"{count} images need {count} labels, not {list(given.shape)}")
-    if given.dtype.kind in "US":
-        names = tuple(classes) or tuple(sorted({str(v) for v in given}))
-        return tuple(names.index(str(v)) for v in given), names
-    if given.dtype.kind not in "iub":
-        raise ParameterError(f"labels are class indices or names, not {given.dtype}")
-    known = tuple(int(v) if v >= 0 else None for v in given.tolist())
+    given = labels.tolist() if hasattr(labels, "tolist") else [_plain(v) for v in labels]
+    if len(given) != count:
+        raise ParameterError(f"{count} images need {count} labels, not {len(given)}")
+    present = [v for v in given if v is not None]
+    if all(isinstance(v, str) for v in present):
+        return _named_labels(given, classes)
+    if not all(isinstance(v, int) for v in present):
+        kinds = sorted({type(v).__name__ for v in present})
+        raise ParameterError(f"labels are class indices or names, not {', '.join(kinds)}")
+    known = tuple(None if v is None or v < 0 else int(v) for v in given)
     last = max((v for v in known if v is not None), default=-1)
+    if last >= MAX_CLASSES and not classes:
+        raise ParameterError(f"label {last} is no class index: below {MAX_CLASSES:,} is allowed")
     return known, tuple(classes) or tuple(str(i) for i in range(last + 1))
+
+
+def _named_labels(
+    given: Sequence[str | None], classes: Sequence[str]
+) -> tuple[tuple[int | None, ...], tuple[str, ...]]:
+    names = tuple(classes) or tuple(sorted({v for v in given if v}))
+    places = {name: i for i, name in enumerate(names)}
+    if unknown := next((v for v in given if v and v not in places), None):
+        raise ParameterError(f"label {unknown!r} is none of the {len(names)} classes")
+    return tuple(places[v] if v else None for v in given), names
 
 
 def as_photo(image: Any) -> np.ndarray:
@@ -281,6 +307,11 @@ def as_photo(image: Any) -> np.ndarray:
 def readable(name: str) -> str:
     """Return a file name as valid Unicode: bytes that are none are written as escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _plain(value: Any) -> Any:
+    """Return an array of a single value as that value."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def _is_array(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import struct
@@ -76,10 +77,37 @@ def load_image(
     """
     name = f"image {os.fspath(path)!r}"
     with _open_file(path, name, max_bytes) as file:
-        image = _open_image(file, name)
-        pixels = to_rgb(image, name, background=background, max_pixels=max_pixels)
-        if image.format == "PNG":
-            _check_png_end(file, name)
+        return _decoded(file, name, background, max_pixels)
+
+
+def decode_image(
+    data: bytes,
+    name: str = "image",
+    *,
+    background: Colour = WHITE,
+    max_pixels: int = MAX_PIXELS,
+) -> np.ndarray:
+    """Read a photo from the bytes of its file, as `load_image` does; `name` is for errors."""
+    if not data:
+        raise ImageError(f"{name}: there are no bytes")
+    return _decoded(io.BytesIO(data), name, background, max_pixels)
+
+
+def read_image_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the bytes of a file, refused for the same reasons as by `load_image`."""
+    name = f"image {os.fspath(path)!r}"
+    with _open_file(path, name, max_bytes) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise ImageError(f"{name}: it cannot be read ({_reason(error)})") from error
+
+
+def _decoded(file: IO[bytes], name: str, background: Colour, max_pixels: int) -> np.ndarray:
+    image = _open_image(file, name)
+    pixels = to_rgb(image, name, background=background, max_pixels=max_pixels)
+    if image.format == "PNG":
+        _check_png_end(file, name)
     return pixels
 
 

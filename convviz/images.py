@@ -12,14 +12,24 @@ import torch
 from torch import Tensor
 
 from .affine import IDENTITY, Affine
-from .decode import load_image, to_rgb
+from .decode import decode_image, load_image, to_rgb
 from .errors import ImageError, ModelError, ParameterError
 from .preprocess import Preprocess
 
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["Affine", "Batch", "Item", "Prepared", "collate", "load_image", "make_batch", "prepare"]
+__all__ = [
+    "Affine",
+    "Batch",
+    "Item",
+    "Prepared",
+    "collate",
+    "decode_image",
+    "load_image",
+    "make_batch",
+    "prepare",
+]
 
 
 @dataclass(frozen=True)

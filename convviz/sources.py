@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .datasets import Dataset
     from .model import Model
 
-_PATHS = {"models": "file", "datasets": "folder"}
-"""Group -> the scheme that takes paths."""
+_PATHS = {"models": "file"}
+"""Group -> the scheme that takes paths; without one, each plugin looks whether it knows them."""
 _KINDS = {"models": "model", "datasets": "data set"}
 
 
@@ -51,10 +51,11 @@ def load_model(
 
 
 def open_dataset(source: str | os.PathLike[str], **options: Any) -> Dataset:
-    """Open a data set: a folder's path, "demo-digits", or `scheme:…` of a plugin.
+    """Open a data set: a path, "demo-digits", or `scheme:…` of a plugin.
 
     Args:
-        source: the folder, name or `scheme:rest?query`.
+        source: a folder, list, Parquet file or other path that a plugin knows, a name, or
+            `scheme:rest?query`.
         **options: for the plugin that opens it, as in the query.
     """
     dataset: Dataset = _open("datasets", source, options)
@@ -66,22 +67,26 @@ def _open(group: str, source: str | os.PathLike[str], options: Mapping[str, Any]
     registry.verify()
     text = os.fspath(source)
     if not isinstance(source, str):
-        return _one(registry, registry.find(group, _PATHS[group]), text, options)
+        return _path(registry, group, text, options)
     entry, rest = _scheme(registry, group, text)
     if entry is None and Path(text).exists():  # a "?" in a file's own name begins no query
-        return _one(registry, registry.find(group, _PATHS[group]), text, options)
+        return _path(registry, group, text, options)
     rest, query = _query(rest)
     options = {**query, **options}
     if entry is None and Path(rest).exists():
-        entry = registry.find(group, _PATHS[group])
-    if entry is None and ":" in rest:  # an unknown scheme; no plugin may take it for its own
-        raise _nothing(registry, group, rest, [])
+        return _path(registry, group, rest, options)
     if entry is None and ":" in rest:
         # Never guess behind what looks like a scheme: some ("python:") run code when asked to.
         raise _nothing(registry, group, rest, [])
     if entry is None:
         return _any(registry, group, rest, options)
     return _one(registry, entry, rest, options)
+
+
+def _path(registry: Registry, group: str, path: str, options: Mapping[str, Any]) -> Any:
+    if group in _PATHS:
+        return _one(registry, registry.find(group, _PATHS[group]), path, options)
+    return _any(registry, group, path, options)
 
 
 def _scheme(registry: Registry, group: str, source: str) -> tuple[Entry | None, str]:
@@ -118,7 +123,11 @@ def _one(registry: Registry, entry: Entry, source: str, options: Mapping[str, An
     found = _ask(registry, entry, source, options)
     if found is None:
         kind = f"{entry.name} {_KINDS[entry.group]}"
-        raise UnknownNameError(kind, source, ())
+        error = UnknownNameError(kind, source, ())
+        if entry.group == "datasets":
+            why = "it is of another kind" if Path(source).exists() else "there is no such path"
+            error.args = (f"{source!r} is no {kind}: {why}",)
+        raise error
     return found
 
 
@@ -156,10 +165,10 @@ def _nothing(registry: Registry, group: str, source: str, known: list[str]) -> U
     head, colon, _ = source.partition(":")
     near = closest(head, schemes) if colon else closest(source, (*schemes, *known))
     error = UnknownNameError(_KINDS[group], source, (*schemes, *known))
-    error.args = (
-        f"no {_KINDS[group]} is called {source!r}, and there is no such path; {near}; "
-        f"schemes: {', '.join(schemes) or 'none'}",
-    )
+    said = f"no {_KINDS[group]} is called {source!r}, and there is no such path"
+    if Path(source).exists():
+        said = f"{source!r} is no {_KINDS[group]} that a plugin knows"
+    error.args = (f"{said}; {near}; schemes: {', '.join(schemes) or 'none'}",)
     return error
 
 

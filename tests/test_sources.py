@@ -99,12 +99,23 @@ def test_a_path_that_exists_goes_to_the_plugin_of_paths(monkeypatch, tmp_path, n
     path = tmp_path / name
     path.write_bytes(b"")
     file, zoo = Zoo(str(path)), Zoo()
-    installed(monkeypatch, ("a", "file", file), ("a", "folder", Zoo(str(path))), ("a", "zoo", zoo))
+    installed(monkeypatch, ("a", "file", file), ("a", "zoo", zoo))
     convviz.load_model(str(path))
     convviz.load_model(path)
-    convviz.open_dataset(path)
     assert [source for source, _ in file.asked] == [str(path)] * 2
     assert zoo.asked == []
+
+
+def test_a_path_of_a_data_set_is_offered_in_order(monkeypatch, tmp_path):
+    path = tmp_path / "a:b.set"
+    path.write_bytes(b"")
+    first, second, third = Zoo(), Zoo(str(path)), Zoo(str(path))
+    installed(monkeypatch, ("a", "c", third), ("a", "b", second), ("a", "a", first))
+    convviz.open_dataset(path)
+    convviz.open_dataset(str(path))
+    convviz.open_dataset(f"{path}?limit=3")
+    assert [len(zoo.asked) for zoo in (first, second, third)] == [3, 3, 0]
+    assert second.asked[2] == (str(path), {"limit": "3"})
 
 
 def test_a_path_may_have_a_query(monkeypatch, tmp_path):

@@ -10,6 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from ..contents import Content, photo_of
 from ..datasets import Dataset
 from ..errors import ConvvizError, PluginError
 from ..explainers import Partial
@@ -19,11 +20,8 @@ from ..progress import track
 from ..provenance import Named, blamed_on
 from .plan import Plan, Step
 
-Content = tuple[int | None, str | None]
-"""Size and SHA-256 of an item's bytes."""
-
-Waiting = tuple[int, Prepared]
-"""An item's place in the data set, and the item made ready for the model."""
+Waiting = tuple[int, Prepared, Content]
+"""An item's place in the data set, the item made ready for the model, and its content."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Shard:
     Attributes:
         partials: one a step of the plan; empty where no item of the shard could be used.
         nonfinite: layer -> how many of its values were NaN or infinite, where any was.
-        contents: size and SHA-256 of each item's bytes, where the loader knows them.
+        contents: size and hash of each item that was used.
         indices: the items that were used, as places in the data set.
         items: the same items, as explanations know them.
         skipped: the items that could not be used.
@@ -79,20 +77,19 @@ def run_shard(
     return replace(done, partials=partials)
 
 
-def _load(
-    model: Model, dataset: Dataset, indices: Sequence[int], done: Shard
-) -> Iterator[tuple[int, Prepared]]:
+def _load(model: Model, dataset: Dataset, indices: Sequence[int], done: Shard) -> Iterator[Waiting]:
     """Yield the items one by one, made ready; note those that cannot be used."""
     for index in track(indices, f"images of {dataset.name}", total=len(indices)):
         name = dataset.ids[index]
         try:
-            ready = prepare(dataset.load(index), model, name)
+            photo, content = photo_of(dataset, index)
+            ready = prepare(photo, model, name)
         except (MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # a bad file must not end the run; it is listed instead
             done.skipped.append(Skipped(index, name, _reason(error)))
             continue
-        yield index, ready
+        yield index, ready, content
 
 
 def _reason(error: Exception) -> str:
@@ -100,7 +97,7 @@ def _reason(error: Exception) -> str:
     return text if isinstance(error, ConvvizError) else f"{type(error).__name__}: {text}"
 
 
-def _batches(singles: Iterator[tuple[int, Prepared]], size: int) -> Iterator[list[Waiting]]:
+def _batches(singles: Iterator[Waiting], size: int) -> Iterator[list[Waiting]]:
     """Join neighbours into batches; one ends early where the size of the images changes."""
     waiting: list[Waiting] = []
     for one in singles:
@@ -114,15 +111,15 @@ def _batches(singles: Iterator[tuple[int, Prepared]], size: int) -> Iterator[lis
 
 def _collated(model: Model, dataset: Dataset, waiting: list[Waiting], done: Shard) -> Batch:
     """Make a batch, its items named and labelled as in the data set, and note the items."""
-    indices = [index for index, _ in waiting]
+    indices = [index for index, _, _ in waiting]
     batch = collate(
-        [ready for _, ready in waiting],
+        [ready for _, ready, _ in waiting],
         [dataset.ids[i] for i in indices],
         model,
         [dataset.labels[i] for i in indices],
     )
     done.indices.extend(indices)
-    done.contents.extend([(None, None)] * len(indices))
+    done.contents.extend(content for _, _, content in waiting)
     done.items.extend(batch.items)
     return batch
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from convviz import Dataset, ParameterError, PathDataset, hookimpl
+from convviz import Dataset, ParameterError, PathDataset, hookimpl, readable
 
 SUFFIXES = (
     *(".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg"),
@@ -18,7 +18,7 @@ SUFFIXES = (
 RUN_MARK = ("run.json", "items.parquet")
 
 
-@hookimpl
+@hookimpl(trylast=True)  # others know folders of a certain kind
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
     """Open a folder; None where there is no such folder."""
     folder = Path(source).expanduser()
@@ -43,11 +43,11 @@ def open_folder(folder: Path) -> PathDataset:
     classes = sorted({p[0] for p in parts}) if labelled else []
     index = {name: i for i, name in enumerate(classes)}
     return PathDataset(
-        name=_readable(folder.resolve().name),
+        name=readable(folder.resolve().name),
         paths=tuple(found),
-        ids=tuple(_readable("/".join(p)) for p in parts),
+        ids=tuple(readable("/".join(p)) for p in parts),
         labels=tuple(index[p[0]] if labelled else None for p in parts),
-        classes=tuple(_readable(name) for name in classes),
+        classes=tuple(readable(name) for name in classes),
     )
 
 
@@ -67,8 +67,3 @@ def _open(folder: Path, seen: set[Path]) -> bool:
         return False
     seen.add(real)  # links can lead in a circle
     return True
-
-
-def _readable(name: str) -> str:
-    """Write bytes that are not valid Unicode as escapes, so that every table can hold the id."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
