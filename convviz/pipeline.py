@@ -139,6 +139,7 @@ def analyze(
     shard_size: int | None = None,
     threads: int | None = None,
     deterministic: bool = False,
+    address: str | None = None,
     **params: Any,
 ) -> Run:
     """Explain a data set: one sweep that all explainers share, kept in a run folder.
@@ -152,13 +153,15 @@ def analyze(
             with uint8 images `[n, h, w, 3]` or `[n, h, w]`, or a torch data set of PIL images.
         what: the name of a data-set explainer, an instance of one, or a list of these.
         out: the run folder; it must be new or empty, or hold the same run.
-        engine: where the sweep runs; "local" is this process.
+        engine: where the sweep runs: "local" is this process, "ray" a Ray cluster.
         batch_size: images of a forward pass; chosen by memory and kept in the plan if not given.
         overwrite: replace what is in `out`; a finished run stays until the new one is complete.
         shard_size: images between two safe points.
         threads: of PyTorch on the CPU; those it has, if not given. They are part of the plan,
             because they decide the last bits of sums.
         deterministic: let PyTorch use deterministic algorithms only, for a GPU.
+        address: of the Ray cluster, as `ray.init` takes it; None finds one, or starts one on
+            this machine for as long as the sweep takes.
         params: parameters of the explainer; only with a single name.
 
     Returns:
@@ -170,7 +173,7 @@ def analyze(
     folder = Path(out)
     check_out(folder, overwrite)
     settings = Settings(batch_size, shard_size, threads, deterministic)
-    run_shards = engine_of(engine)
+    run_shards = engine_of(engine, address)
     model = loaded(model)
     who = named(what, params)
     items = as_dataset(dataset)

@@ -127,7 +127,13 @@ def analyze(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of PyTorch on the CPU.")
     ] = None,
-    engine: Annotated[str, typer.Option(help="Where the sweep runs: local.")] = "local",
+    engine: Annotated[
+        str, typer.Option(help="Where the sweep runs: local, or ray for a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of the Ray cluster; one on this machine if not given."),
+    ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Deterministic algorithms only, for a GPU.")
     ] = False,
@@ -157,7 +163,7 @@ def analyze(
         try:
             run = sweep(
                 loaded, items, wanted, out, engine, overwrite=overwrite,
-                deterministic=deterministic, **how,
+                deterministic=deterministic, address=address, **how,
             )  # fmt: skip
         except KeyboardInterrupt as stop:
             print(stop, file=sys.stderr)

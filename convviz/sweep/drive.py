@@ -11,8 +11,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..datasets import Dataset
 from ..errors import ConvvizError, ConvvizWarning, ImageError, ParameterError
 from ..itemtable import ItemTable
@@ -27,7 +25,7 @@ from .manifest import Entry
 from .plan import Plan, Settings, differences, make_plan
 from .store import Store
 from .tables import rows
-from .worker import SKIPPED, Task, Worker
+from .worker import SKIPPED, Task, Worker, computing
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +65,7 @@ def sweep(
             return Outcome()
         job = _Job(model, dataset, plan, store, interrupts, progress)
         try:
-            with _computing(plan):
+            with computing(plan):
                 return job.run(engine)
         except Exception:
             if not progress.done:  # nothing was found that would be worth a folder
@@ -238,18 +236,3 @@ def _told(out: Path, shards: int) -> Iterator[_Progress]:
         said = safe.format(progress.done, shards, str(out))
         full = f"there is no room left for {str(out)!r} ({error.strerror})"
         raise ConvvizError(f"{full}; {said}") from error
-
-
-@contextmanager
-def _computing(plan: Plan) -> Iterator[None]:
-    """Compute with the threads and the algorithms of the plan."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.set_num_threads(plan.record["threads"])
-    try:
-        if plan.record["deterministic"]:
-            torch.use_deterministic_algorithms(True)
-        yield
-    finally:
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-        torch.set_num_threads(threads)

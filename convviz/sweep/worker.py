@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,3 +87,18 @@ class Worker:
             "nonfinite": dict(sorted(shard.nonfinite.items())),
         }
         return Manifest(self.folder).store(number, files, facts)
+
+
+@contextmanager
+def computing(plan: Plan) -> Iterator[None]:
+    """Compute with the threads and the algorithms of the plan."""
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.set_num_threads(plan.record["threads"])
+    try:
+        if plan.record["deterministic"]:
+            torch.use_deterministic_algorithms(True)
+        yield
+    finally:
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        torch.set_num_threads(threads)

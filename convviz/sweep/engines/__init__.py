@@ -18,8 +18,9 @@ order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
-from ...errors import UnknownNameError
+from ...errors import ParameterError, UnknownNameError
 from ..manifest import Entry
 from ..worker import Task, Worker
 
@@ -31,11 +32,31 @@ def local(worker: Worker, tasks: Iterable[Task]) -> Iterator[Entry]:
     return map(worker, tasks)
 
 
-ENGINES: dict[str, Engine] = {"local": local}
+def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> Iterator[Entry]:
+    """Spread the shards over a Ray cluster, see `cluster`."""
+    from . import cluster
+
+    return cluster.ray(worker, tasks, address)
 
 
-def engine_of(name: str) -> Engine:
-    """Return an engine by name; raises UnknownNameError."""
+ENGINES: dict[str, Engine] = {"local": local, "ray": ray}
+
+
+def engine_of(name: str, address: str | None = None) -> Engine:
+    """Return an engine by name.
+
+    Args:
+        name: "local" or "ray".
+        address: of the Ray cluster; None finds one, or starts one on this machine.
+
+    Raises:
+        UnknownNameError: there is no such engine.
+        ParameterError: an address for an engine that has none.
+    """
     if name not in ENGINES:
         raise UnknownNameError("engine", name, ENGINES)
-    return ENGINES[name]
+    if address is None:
+        return ENGINES[name]
+    if name != "ray":
+        raise ParameterError(f"address={address!r} goes with engine='ray', not {name!r}")
+    return partial(ray, address=address)

@@ -1,0 +1,154 @@
+"""The engine "ray": a cluster of two workers on this machine gives what one process gives."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import convviz
+from convviz.errors import ConvvizError, ParameterError, UnknownNameError
+from convviz.sweep.engines import cluster, engine_of
+from convviz.sweep.plan import make_plan
+from convviz.sweep.worker import Task, Worker
+
+ray = pytest.importorskip("ray")
+
+
+class Net(nn.Module):
+    """Leaves a file named by the process it runs in, and kills the first ones if asked to."""
+
+    def __init__(self, folder: Path, deaths: int = 0, fails: bool = False) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3))
+        self.folder, self.deaths, self.fails, self.home = folder, deaths, fails, os.getpid()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if os.getpid() != self.home:
+            if self.fails:
+                raise ConvvizError("said in another process")
+            (self.folder / str(os.getpid())).touch()
+            if len(list(self.folder.glob("died-*"))) < self.deaths:
+                (self.folder / f"died-{os.getpid()}").touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        return self.body(x)
+
+
+def model_of(folder: Path, **given) -> convviz.Model:
+    folder.mkdir()
+    torch.manual_seed(0)
+    return convviz.Model(Net(folder, **given), preprocess=convviz.Preprocess(resize=8, crop=8))
+
+
+def swept(model: convviz.Model, out: Path, engine: str, **given) -> dict[str, bytes]:
+    """Sweep 20 images in 5 shards; returns the files of the run."""
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    what = [
+        convviz.explainer("patches", layers=("body.0",), k=2),
+        convviz.explainer("neighbors", layers=("body.2",), k=2),
+    ]
+    convviz.analyze(
+        model, images, what, out, engine, shard_size=4, batch_size=2, threads=1, **given
+    )
+    return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _classes_travel():
+    """The processes cannot import this file."""
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    yield
+    ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture(scope="module")
+def two_workers():
+    handler = signal.getsignal(signal.SIGTERM)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+    signal.signal(signal.SIGTERM, handler)
+
+
+def test_a_cluster_is_started_and_ended_and_gives_the_same_bytes(tmp_path) -> None:
+    model = model_of(tmp_path / "net")
+    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    assert not ray.is_initialized()
+    found = swept(model, tmp_path / "ray", "ray", address="local")
+    assert not ray.is_initialized()
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
+    for pid in os.listdir(tmp_path / "net"):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
+    assert found == swept(model, tmp_path / "local", "local")
+    assert len(found) > 8
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_the_shard_of_a_killed_process_is_swept_again(tmp_path, caplog) -> None:
+    model = model_of(tmp_path / "net", deaths=1)
+    with caplog.at_level(logging.WARNING):
+        found = swept(model, tmp_path / "ray", "ray")
+    assert found == swept(model, tmp_path / "local", "local")
+    assert len(list((tmp_path / "net").glob("died-*"))) == 1
+    assert "a process died, shard" in caplog.text
+    at_work = [name for name in os.listdir(tmp_path / "net") if name.isdigit()]
+    assert len(at_work) == 3  # two, and the one in place of the dead one
+    assert ray.is_initialized()  # it belongs to the caller
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_a_shard_that_kills_every_process_ends_the_sweep(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(cluster, "TRIES", 1)
+    model = model_of(tmp_path / "net", deaths=9)
+    with pytest.raises(ConvvizError, match=r"1 processes died over shard [01]: "):
+        swept(model, tmp_path / "ray", "ray")
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_an_error_comes_back_as_it_was(tmp_path) -> None:
+    model = model_of(tmp_path / "net", fails=True)
+    with pytest.raises(ConvvizError, match=r"^said in another process$") as caught:
+        swept(model, tmp_path / "ray", "ray")
+    assert type(caught.value) is ConvvizError
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_a_cluster_without_room_is_refused(tmp_path) -> None:
+    model = model_of(tmp_path / "net")
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    with pytest.raises(ConvvizError, match="no node of the Ray cluster has the 3 CPUs"):
+        convviz.analyze(
+            model, images, "statistics", tmp_path / "run", "ray", threads=3, layers=("body.0",)
+        )
+
+
+def test_a_folder_that_is_not_shared_is_named(tmp_path) -> None:
+    model = model_of(tmp_path / "net")
+    dataset = convviz.datasets.as_dataset(np.zeros((2, 8, 8, 3), np.uint8))
+    plan = make_plan(model, dataset, ())
+    actor = cluster._Actor(Worker(model, dataset, plan, tmp_path / "elsewhere"))
+    with pytest.raises(ConvvizError, match=r"elsewhere does not exist on .* nodes .* share"):
+        actor.sweep(Task(0, range(2), 2))
+
+
+def test_ray_is_asked_for_where_it_is_missing(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConvvizError, match=r'pip install "convviz\[ray\]"'):
+        swept(model_of(tmp_path / "net"), tmp_path / "run", "ray")
+
+
+def test_engines_are_named() -> None:
+    with pytest.raises(UnknownNameError, match="ray"):
+        engine_of("rai")
+    with pytest.raises(ParameterError, match="address='here' goes with engine='ray'"):
+        engine_of("local", "here")
