@@ -27,6 +27,7 @@ _HOME = {
     "Matches": "results",
     "Model": "model",
     "ModelError": "errors",
+    "Occluded": "occluding",
     "ParameterError": "errors",
     "Partial": "explainers",
     "PathDataset": "datasets",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -19,6 +19,7 @@ from .errors import ParameterError
 from .incremental import MEMORY, Plan, Prepared, Run, prepare
 from .model import Forward
 from .outputs import at_least_single
+from .precision import no_bf16
 from .progress import track
 
 if TYPE_CHECKING:
@@ -31,11 +32,15 @@ Read = Callable[["Forward", Tensor], Tensor]
 """
 
 Engine = Literal["auto", "dense"]
+Precision = Literal["model", "bf16"]
 
 _log = logging.getLogger(__name__)
 
 _WORTH_EXPORTING = 2e6
 """Pixels in all copies from which making the model's graph, which takes seconds, pays."""
+
+_CHECKED = 16
+"""Boxes computed exactly beside a run that is not exact."""
 
 _PIXELS_AT_ONCE = {"cpu": 32 * 224 * 224, "cuda": 128 * 224 * 224}
 _COPIES_AT_ONCE = 512
@@ -49,11 +54,53 @@ class Occluded:
         scores: `[N, P, ...]` on the CPU, the trailing axes as `read` gives them.
         how: the way they were computed, for a reader.
         plan: the windows that were computed at each layer, None after full forward passes.
+        sample: positions that were computed exactly too, `[S]`; None where all are exact.
+        exact: the exact scores of the sample, `[N, S, ...]`.
     """
 
     scores: Tensor
     how: str
     plan: Plan | None
+    sample: Tensor | None = None
+    exact: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What is to be computed; attributes as the arguments of `occluded`."""
+
+    model: Model
+    images: Tensor
+    boxes: Tensor
+    fill: Tensor
+    read: Read
+    layers: Sequence[str]
+    batch_size: int | None
+    memory: int
+
+    @property
+    def small(self) -> bool:
+        """Say whether full forward passes take less time than an export."""
+        count = len(self.images) * len(self.boxes)
+        return count == 0 or count * self.images[0, 0].numel() < _WORTH_EXPORTING
+
+    def dense(self, dtype: torch.dtype | None = None) -> Tensor:
+        """Run a full forward pass a window."""
+        more = self.layers, self.batch_size, dtype
+        return _dense(self.model, self.images, self.boxes, self.fill, self.read, *more)
+
+    def plan(
+        self, dtype: torch.dtype | None = None, approximate: float | None = None
+    ) -> Prepared | str:
+        """Plan to compute only what changes, or say why that cannot be."""
+        inputs = self.images.to(self.model.device, self.model.dtype)
+        return prepare(self.model, inputs, self.boxes, self.layers, self.memory, dtype, approximate)
+
+    def windows(self, prepared: Prepared) -> Tensor:
+        """Compute only what changes."""
+        inputs = self.images.to(self.model.device, self.model.dtype)
+        covering = self.fill.to(inputs).expand(inputs.shape)
+        return _incremental(prepared, inputs, covering, self.read, self.batch_size, self.memory)
 
 
 def occluded(
@@ -66,12 +113,17 @@ def occluded(
     batch_size: int | None = None,
     engine: Engine = "auto",
     memory: int | None = None,
+    precision: Precision = "model",
+    approximate: float | None = None,
 ) -> Occluded:
     """Cover each box of each image in turn, and read the model's answer.
 
     "auto" computes only what each box changes where the model's graph allows it; "dense", and
     "auto" where the graph does not or the work is small, runs a full forward pass a box. The
-    numbers are the same but for rounding. Arguments as of `occluded_scores`, and:
+    numbers are the same but for rounding. Where `precision` or `approximate` trade exactness
+    for speed, up to 16 boxes, evenly chosen, are computed exactly as well.
+
+    Arguments as of `occluded_scores`, and:
 
     Args:
         engine: "auto" or "dense".
@@ -79,27 +131,66 @@ def occluded(
             number of boxes; 512 MiB if None. On top come the maps of the image itself and the
             operators' own workspace. `batch_size`, where given, wins; full forward passes go
             by `batch_size` alone.
+        precision: "bf16" runs the covered passes of a float32 model in bfloat16, where the
+            processor is fast at it; elsewhere in the model's own, and `how` says so.
+        approximate: above 0, at most 1: cut what a box changes to the middle of it, at most
+            this share of a map's height and width, and take the rest for unchanged (Nakandala,
+            Kumar, Papakonstantinou, SIGMOD 2019, §4). None is exact, and so is 1.
     """
+    _check(engine, memory, precision, approximate)
+    job = _Job(model, images, boxes, fill, read, layers, batch_size, memory or MEMORY)
+    refused = no_bf16(model.device, model.dtype) if precision == "bf16" else ""
+    dtype = torch.bfloat16 if precision == "bf16" and not refused else None
+    with model.session(), torch.no_grad():
+        found = _compute(job, engine, dtype, approximate)
+        if refused:
+            found = replace(found, how=f"{found.how}; {refused}")
+        if dtype is None and (approximate is None or found.plan is None):
+            return found
+        sample = torch.linspace(0, len(boxes) - 1, min(_CHECKED, len(boxes))).round().long()
+        some = replace(job, boxes=boxes[sample])
+        prepared = some.plan() if found.plan is not None else ""
+        exact = some.windows(prepared) if isinstance(prepared, Prepared) else some.dense()
+        return replace(found, sample=sample, exact=exact)
+
+
+def _check(
+    engine: Engine, memory: int | None, precision: Precision, approximate: float | None
+) -> None:
     if memory is not None and memory < 1:
         raise ParameterError(f"memory must be at least 1 byte, got {memory}")
-    memory = memory or MEMORY
-    pixels = len(images) * len(boxes) * images[0, 0].numel() if len(images) else 0
-    if engine == "dense" or pixels < _WORTH_EXPORTING:
+    if precision not in ("model", "bf16"):
+        raise ParameterError(f"precision={precision!r}: allowed are 'model' and 'bf16'")
+    if approximate is None:
+        return
+    if not 0 < approximate <= 1:
+        raise ParameterError(f"approximate must be above 0 and at most 1, got {approximate}")
+    if engine == "dense":
+        raise ParameterError(
+            f'approximate={approximate} leaves out what engine="dense" computes; take engine="auto"'
+        )
+
+
+def _compute(
+    job: _Job, engine: Engine, dtype: torch.dtype | None, approximate: float | None
+) -> Occluded:
+    """Choose a way and go it."""
+    said = "" if dtype is None else ", in bf16"
+    if engine == "dense" or job.small:
         why = 'engine="dense"' if engine == "dense" else "the work is too small to plan"
         _log.info("occlusion: a full forward pass a window (%s)", why)
-        scores = occluded_scores(model, images, boxes, fill, read, layers, batch_size)
-        return Occluded(scores, "a full forward pass a window", None)
-    with model.session(), torch.no_grad():
-        inputs = images.to(model.device, model.dtype)
-        prepared = prepare(model, inputs, boxes, layers, memory)
-        if isinstance(prepared, Prepared):
-            _log.info("occlusion, layer by layer:\n%s", prepared.plan.summary())
-            covering = fill.to(inputs).expand(inputs.shape)
-            scores = _incremental(prepared, inputs, covering, read, batch_size, memory)
-            return Occluded(scores, _how(prepared.plan), prepared.plan)
-    _log.info("occlusion: a full forward pass a window, because %s", prepared)
-    scores = occluded_scores(model, images, boxes, fill, read, layers, batch_size)
-    return Occluded(scores, f"a full forward pass a window, because {prepared}", None)
+        return Occluded(job.dense(dtype), f"a full forward pass a window{said}", None)
+    prepared = job.plan(dtype, approximate)
+    if isinstance(prepared, str):
+        _log.info("occlusion: a full forward pass a window, because %s", prepared)
+        how = f"a full forward pass a window{said}, because {prepared}"
+        return Occluded(job.dense(dtype), how, None)
+    _log.info("occlusion, layer by layer:\n%s", prepared.plan.summary())
+    if dtype not in (None, prepared.dtype):
+        said = f", in {str(prepared.dtype)[6:]} because an operator refuses bf16"
+    if approximate is not None:
+        said += f", each window cut to {approximate:.0%} of the map"
+    return Occluded(job.windows(prepared), _how(prepared.plan) + said, prepared.plan)
 
 
 def _how(plan: Plan) -> str:
@@ -126,7 +217,8 @@ def _incremental(
     for image, chunk in track(jobs, "occluding", len(jobs)):
         if image != current:
             one = slice(image, image + 1)
-            run = Run(program, prepared.plan, images[one], fill[one], memory)
+            covered = images[one].to(prepared.dtype), fill[one].to(prepared.dtype)
+            run = Run(program, prepared.plan, *covered, memory)
             current = image
 
         def score(positions: Tensor, run: Run | None = run, image: int = image) -> Tensor:
@@ -135,8 +227,10 @@ def _incremental(
             for piece, values in run.outputs(positions.numpy()):
                 kept = {name: values[node] for name, node in program.layers.items()}
                 owner = torch.full((len(piece),), image, device=images.device)
-                wide = at_least_single(values[program.output])
-                parts.append(read(Forward(wide, kept), owner).cpu())
+                forward = Forward(at_least_single(values[program.output]), kept)
+                if prepared.dtype != images.dtype:
+                    forward = _raised(forward, images.dtype)
+                parts.append(read(forward, owner).cpu())
             return torch.cat(parts)
 
         found = _Halving(score, len(chunk))(chunk)
@@ -173,6 +267,20 @@ def occluded_scores(
     Returns:
         `[N, P, ...]` on the CPU, the trailing axes as `read` gives them.
     """
+    return _dense(model, images, boxes, fill, read, layers, batch_size, None)
+
+
+def _dense(
+    model: Model,
+    images: Tensor,
+    boxes: Tensor,
+    fill: Tensor,
+    read: Read,
+    layers: Sequence[str],
+    batch_size: int | None,
+    dtype: torch.dtype | None,
+) -> Tensor:
+    """Do what `occluded_scores` says, the network's operators in a dtype of their own if given."""
     if batch_size is not None and batch_size < 1:
         raise ParameterError(f"batch_size must be at least 1, got {batch_size}")
     count, positions = len(images), len(boxes)
@@ -184,7 +292,10 @@ def occluded_scores(
     def score(jobs: Tensor) -> Tensor:
         owner, position = jobs // positions, jobs % positions
         copies = occlude(images, filled, owner, [corners[p] for p in position.tolist()])
-        forward = model.forward(copies, layers)
+        with torch.autocast(model.device.type, dtype, enabled=dtype is not None):
+            forward = model.forward(copies, layers)
+        if dtype is not None:
+            forward = _raised(forward, model.dtype)
         return read(forward, owner.to(images.device)).cpu()
 
     attempt = _Halving(score, batch_size or automatic_batch(images))
@@ -193,6 +304,12 @@ def occluded_scores(
         parts = [attempt(chunk) for chunk in track(chunks, "occluding", len(chunks))]
     scores = torch.cat(parts)
     return scores.reshape(count, positions, *scores.shape[1:])
+
+
+def _raised(forward: Forward, dtype: torch.dtype) -> Forward:
+    """Return a forward pass with its numbers in the model's dtype."""
+    activations = {name: value.to(dtype) for name, value in forward.activations.items()}
+    return replace(forward, output=forward.output.to(dtype), activations=activations)
 
 
 def occlude(images: Tensor, fill: Tensor, owner: Tensor, boxes: Sequence[Sequence[int]]) -> Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from convviz import occluding
+import convviz
+from convviz import occluding, precision
 from convviz.cli.app import run
 from convviz.errors import ParameterError
 from convviz.incremental import Prepared, Run, prepare
-from convviz.model import Model
+from convviz.model import Forward, Model
 from convviz.occluding import Occluded
 
 
@@ -114,3 +118,231 @@ def test_a_budget_of_memory_is_kept_and_changes_no_score(net: nn.Module, images:
 def test_no_budget_of_nothing(net: nn.Module, images: Tensor) -> None:
     with pytest.raises(ParameterError, match="memory must be at least 1 byte, got 0"):
         scores(net, images, memory=0)
+
+
+def reference(net: nn.Module, images: Tensor) -> Tensor:
+    """Scores `[N, P, K]` in float64, one forward pass a window."""
+    net = copy.deepcopy(net).double()
+    found = []
+    with torch.no_grad():
+        for x0, y0, x1, y1 in BOXES.tolist():
+            covered = images.double()
+            covered[..., y0:y1, x0:x1] = 0
+            found.append(net(covered))
+    return torch.stack(found, 1)
+
+
+@pytest.fixture
+def bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "fast_bf16", lambda device: True)
+
+
+@pytest.fixture
+def no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "fast_bf16", lambda device: False)
+
+
+@pytest.mark.usefixtures("bf16")
+@pytest.mark.parametrize("engine", ["auto", "dense"])
+def test_bf16_is_near_and_its_deviation_is_told(
+    net: nn.Module, images: Tensor, engine: occluding.Engine
+) -> None:
+    want = reference(net, images)
+    found = scores(net, images, engine=engine, precision="bf16")
+    assert "in bf16" in found.how
+    assert (found.plan is not None) == (engine == "auto")
+    assert found.scores.dtype == torch.float32
+    largest = float(want.abs().max())
+    assert 1e-4 < float((found.scores - want).abs().max()) / largest < 2e-2
+    assert found.sample is not None
+    assert found.exact is not None
+    assert len(found.sample.unique()) == 16
+    exact = want[:, found.sample].float()
+    torch.testing.assert_close(found.exact, exact, rtol=0, atol=1e-5 * largest)
+
+
+@pytest.mark.usefixtures("bf16")
+def test_bf16_runs_the_covered_passes_in_bf16(net: nn.Module, images: Tensor) -> None:
+    seen = []
+    original = Run.outputs
+
+    def outputs(run: Run, positions: Any) -> Any:
+        seen.append((run.image.dtype, {v.dtype for v in run.clean.values()}, len(positions)))
+        return original(run, positions)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "outputs", outputs)
+        scores(net, images, precision="bf16", batch_size=len(BOXES))
+    low, full = torch.bfloat16, torch.float32
+    assert seen == [*[(low, {low}, len(BOXES))] * 2, *[(full, {full}, 16)] * 2]
+
+
+@pytest.mark.usefixtures("bf16")
+def test_bf16_reads_layers_in_the_models_precision(net: nn.Module, images: Tensor) -> None:
+    def read(forward: Forward, _: Tensor) -> Tensor:
+        assert forward.activations["b"].dtype == torch.float32
+        return forward.activations["b"].mean((2, 3))
+
+    options = (BOXES, torch.zeros_like(images), read, ("b",))
+    want = occluding.occluded(Model(net), images, *options)
+    for engine in ("auto", "dense"):
+        found = occluding.occluded(Model(net), images, *options, engine=engine, precision="bf16")
+        torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=2e-2)
+
+
+@pytest.mark.usefixtures("no_bf16")
+@pytest.mark.parametrize("engine", ["auto", "dense"])
+def test_without_fast_bf16_the_model_keeps_its_own(
+    net: nn.Module, images: Tensor, engine: occluding.Engine
+) -> None:
+    found = scores(net, images, engine=engine, precision="bf16")
+    assert found.how.endswith("no fast bf16 on this processor: computed in float32")
+    assert found.sample is None
+    assert torch.equal(found.scores, scores(net, images, engine=engine).scores)
+
+
+@pytest.mark.usefixtures("bf16")
+def test_bf16_is_for_single_precision(net: nn.Module, images: Tensor) -> None:
+    found = scores(net.double(), images.double(), precision="bf16")
+    assert found.how.endswith("the model is in float64: bf16 is for float32 only")
+    assert found.scores.dtype == torch.float64
+
+
+@pytest.mark.usefixtures("bf16")
+def test_a_network_that_refuses_bf16_keeps_its_own(images: Tensor) -> None:
+    class Stubborn(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.b(self.a(x).to(torch.float64).to(torch.float32)).mean((2, 3))
+
+    net = Stubborn().eval()
+    found = scores(net, images, precision="bf16")
+    assert "in float32 because an operator refuses bf16" in found.how
+    torch.testing.assert_close(found.scores, scores(net, images).scores, rtol=0, atol=0)
+
+
+def masked(net: Deep, image: Tensor, box: Tensor, share: float) -> Tensor:
+    """Scores with each map changed only in the middle of what a box reaches, by hand."""
+
+    def middle(start: int, stop: int, length: int) -> tuple[int, int]:
+        size = min(stop - start, math.ceil(share * length))
+        start += (stop - start - size) // 2
+        return start, start + size
+
+    def cut(clean: Tensor, changed: Tensor, spans: list[tuple[int, int]]) -> Tensor:
+        (y0, y1), (x0, x1) = spans
+        laid = clean.clone()
+        laid[..., y0:y1, x0:x1] = changed[..., y0:y1, x0:x1]
+        return laid
+
+    x0, y0, x1, y1 = box.tolist()
+    a, b = image.clone(), image.clone()
+    b[..., y0:y1, x0:x1] = 0
+    spans = [(y0, y1), (x0, x1)]
+
+    def through(layer: Callable[[Tensor], Tensor], grown: Callable[[int, int], tuple[int, int]]):
+        nonlocal a, b, spans
+        a, b = layer(a), layer(b)
+        spans = [middle(*grown(*span), a.shape[-1]) for span in spans]
+        b = cut(a, b, spans)
+
+    side = image.shape[-1]
+    through(lambda x: torch.relu(net.stem[0](x)), lambda p, q: (max(p - 1, 0), min(q + 1, side)))
+    through(net.stem[2], lambda p, q: (p // 2, (q + 1) // 2))
+    c, d, before = a, b, spans
+    half = side // 2
+    through(lambda x: torch.relu(net.a(x)), lambda p, q: (max(p - 1, 0), min(q + 1, half)))
+    through(net.b, lambda p, q: (max(p - 1, 0), min(q + 1, half)))
+    both = [(min(p, r), max(q, s)) for (p, q), (r, s) in zip(spans, before, strict=True)]
+    spans = [middle(*span, half) for span in both]
+    b = cut(a + c, b + d, spans)
+    return net.head(torch.relu(b).mean((2, 3)))
+
+
+@pytest.mark.parametrize("share", [0.2, 0.3])
+def test_approximate_cuts_windows_to_their_middle(share: float) -> None:
+    torch.manual_seed(0)
+    net = Deep().double().eval()
+    image = torch.randn(1, 3, 64, 64, dtype=torch.float64)
+    for box in BOXES[[16, 108, 149]]:  # one box a run: no window is computed larger
+        found = scores(net, image, box[None], approximate=share)
+        assert found.plan is not None
+        assert found.plan.cut > 5
+        with torch.no_grad():
+            want = masked(net, image, box, share)
+        torch.testing.assert_close(found.scores[0], want, rtol=0, atol=1e-12)
+
+
+def test_approximate_saves_more_and_tells_its_deviation(net: nn.Module, images: Tensor) -> None:
+    want = reference(net, images)
+    exact, found = scores(net, images), scores(net, images, approximate=0.25)
+    assert exact.plan is not None
+    assert found.plan is not None
+    assert found.plan.saving > exact.plan.saving
+    assert "each window cut to 25% of the map" in found.how
+    assert found.sample is not None
+    assert found.exact is not None
+    assert exact.sample is None
+    torch.testing.assert_close(found.exact, want[:, found.sample].float(), rtol=0, atol=1e-5)
+    assert float((found.scores - exact.scores).abs().max()) > 1e-4
+
+
+def test_approximate_1_is_exact(net: nn.Module, images: Tensor) -> None:
+    assert torch.equal(scores(net, images, approximate=1.0).scores, scores(net, images).scores)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"approximate": 0.0}, "approximate must be above 0 and at most 1, got 0"),
+        ({"approximate": 1.1}, "at most 1, got 1.1"),
+        ({"approximate": 0.5, "engine": "dense"}, 'take engine="auto"'),
+        ({"precision": "fp8"}, "precision='fp8': allowed are 'model' and 'bf16'"),
+    ],
+)
+def test_options_that_are_not_allowed(
+    net: nn.Module, images: Tensor, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ParameterError, match=re.escape(words)):
+        scores(net, images, **options)
+
+
+@pytest.mark.usefixtures("bf16")
+@pytest.mark.parametrize("output", ["drop", "value", "argmax"])
+@pytest.mark.parametrize("option", [{"approximate": 0.25}, {"precision": "bf16"}])
+def test_the_result_tells_the_deviation(
+    net: nn.Module, images: Tensor, output: str, option: dict[str, Any]
+) -> None:
+    given = {"window": 8, "stride": 4, "edge": "drop", "fill": 0.0, "output": output}
+    target = None if output == "argmax" else 3
+    found = convviz.explain(Model(net), images, "occlusion", target, **given, **option)
+    figures, grid = found.result.figures, found.result.arrays["grid"].flatten(1)
+    want = reference(net, images)
+    sample = torch.linspace(0, len(BOXES) - 1, 16).round().long()
+    got = grid[:, sample]
+    if output == "argmax":
+        deviation = float((got != want.argmax(2)[:, sample]).double().mean())
+    else:
+        exact = want[:, sample, 3]
+        if output == "drop":
+            with torch.no_grad():
+                exact = copy.deepcopy(net).double()(images.double())[:, 3, None] - exact
+        deviation = float((got - exact).abs().max() / exact.abs().max())
+        assert deviation > 1e-4
+    assert figures["deviation from exact"] == pytest.approx(deviation, rel=1e-2)
+    assert figures["windows checked"] == 16
+    assert ("MACs saved" in figures) == ("approximate" in option)
+    assert 0 < figures.get("MACs saved", 0.5) < 1
+
+
+def test_exact_results_have_no_deviation(net: nn.Module, images: Tensor) -> None:
+    found = convviz.explain(Model(net), images, "occlusion", 3, window=8)
+    assert set(found.result.figures) == {"positions", "computed"}
+
+
+def test_the_explainer_refuses_approximate_dense() -> None:
+    with pytest.raises(convviz.ParameterError, match='take engine="auto"'):
+        convviz.explainer("occlusion", approximate=0.5, engine="dense")

@@ -52,6 +52,12 @@ class Extent:
         start = np.clip(self.start, 0, self.length - size)
         return Extent(start, start + size, self.length)
 
+    def cut(self, share: float) -> Extent:
+        """Return the middle of each interval, of at most this share of the axis."""
+        size = np.minimum(self.size, max(1, int(np.ceil(share * self.length - 1e-9))))
+        start = self.start + (self.size - size) // 2
+        return Extent(start, start + size, self.length)
+
 
 def hull(extents: list[Extent]) -> Extent:
     """Return the smallest intervals that hold those of all extents."""

@@ -121,13 +121,18 @@ def _row(line: Line) -> str:
     return f"{line.layer[-34:]:<34} {window:>13} {size:>9} {line.share:>6.0%} {saved:>10.0%}"
 
 
-def make_plan(program: Program, boxes: Tensor, whole: bool = False) -> Plan:
+def make_plan(
+    program: Program, boxes: Tensor, whole: bool = False, approximate: float | None = None
+) -> Plan:
     """Plan a run.
 
     Args:
         program: the model's steps.
         boxes: `[P, 4]`, x0, y0, x1, y1, inside the image.
         whole: compute whole maps everywhere.
+        approximate: share of a map's height and width to which a change is cut, around its
+            middle; None follows all of it. What lies outside is taken for unchanged (Nakandala
+            et al. 2019, §4).
     """
     height, width = program.image.meta["val"].shape[2:]
     ys, row = np.unique(boxes[:, [1, 3]].numpy(), axis=0, return_inverse=True)
@@ -139,7 +144,7 @@ def make_plan(program: Program, boxes: Tensor, whole: bool = False) -> Plan:
     frames = {program.image: Frame(rows, columns, rows, columns)}
     tally = _Tally(row, column)
     for step in program.steps:
-        frame = None if whole else _frame(program, step, frames, counts)
+        frame = None if whole else _frame(program, step, frames, counts, approximate)
         if frame is not None:
             frames[step.node] = frame
         tally.add(step, frame)
@@ -149,7 +154,11 @@ def make_plan(program: Program, boxes: Tensor, whole: bool = False) -> Plan:
 
 
 def _frame(
-    program: Program, step: Step, frames: dict[fx.Node, Frame], counts: tuple[Ints, Ints]
+    program: Program,
+    step: Step,
+    frames: dict[fx.Node, Frame],
+    counts: tuple[Ints, Ints],
+    approximate: float | None,
 ) -> Frame | None:
     """Return the windows of a step's output; None where it is not computed in windows."""
     rule = step.rule
@@ -158,6 +167,8 @@ def _frame(
     sources = [frames[edge.source] for edge in rule.edges]
     rows = hull([f.rows.through(e.y) for f, e in zip(sources, rule.edges, strict=True)])
     columns = hull([f.columns.through(e.x) for f, e in zip(sources, rule.edges, strict=True)])
+    if approximate is not None:
+        rows, columns = rows.cut(approximate), columns.cut(approximate)
     if not step.slides and all(f.same_as(sources[0]) for f in sources):
         return Frame(rows, columns, sources[0].tall, sources[0].wide)
     if any(edge.source.meta["val"].dim() != 4 for edge in rule.edges):

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..graph import NoGraph, graph_of
 from .engine import Run, in_order
 from .geometry import Ints
+from .lower import lowered
 from .memory import MEMORY, chunk_size
 from .plan import Plan, make_plan
 from .program import Program, Values, compile_graph
@@ -29,16 +30,24 @@ class Prepared:
         plan: what is computed for each box.
         order: positions so that those with windows of like sizes are neighbours, `[P]`.
         chunk: how many of them to compute at a time.
+        dtype: what the program computes in.
     """
 
     program: Program
     plan: Plan
     order: Ints
     chunk: int
+    dtype: torch.dtype
 
 
 def prepare(
-    model: Model, images: Tensor, boxes: Tensor, layers: Sequence[str], memory: int = MEMORY
+    model: Model,
+    images: Tensor,
+    boxes: Tensor,
+    layers: Sequence[str],
+    memory: int = MEMORY,
+    dtype: torch.dtype | None = None,
+    approximate: float | None = None,
 ) -> Prepared | str:
     """Plan the re-run of a model, or say why it must be run in full.
 
@@ -51,6 +60,8 @@ def prepare(
         boxes: `[P, 4]`, x0, y0, x1, y1 inside the image.
         layers: layers that will be asked for beside the scores.
         memory: bytes that the windows of one chunk are computed within.
+        dtype: what to compute in; the model's own is kept where the network does not run in it.
+        approximate: as of `make_plan`.
     """
     channels, height, width = images.shape[1:]
     graph = graph_of(model, (channels, height, width))
@@ -61,13 +72,27 @@ def prepare(
     if missing := [name for name in layers if name not in graph.layers]:
         return f"the graph has no layer {missing[0]!r}"
     program = compile_graph(graph, layers)
-    plan = make_plan(program, boxes)
+    plan = make_plan(program, boxes, approximate=approximate)
     first = images[:1]
     run = Run(program, plan, first, first)
     if not _agree(program, run.unoccluded(), model.forward(first, layers), layers):
         return "the exported graph does not give the model's scores"
+    if dtype is not None and (low := _low(program, plan, first.to(dtype))) is not None:
+        program, first = low, first.to(dtype)
     chunk = chunk_size(program, plan, first.element_size(), memory)
-    return Prepared(program, plan, in_order(plan), chunk)
+    return Prepared(program, plan, in_order(plan), chunk, first.dtype)
+
+
+def _low(program: Program, plan: Plan, image: Tensor) -> Program | None:
+    """Return the program in the image's dtype; None where an operator refuses it."""
+    try:
+        low = lowered(program, image.dtype)
+        Run(low, plan, image, image).unoccluded()
+    except (RuntimeError, TypeError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        return None
+    return low
 
 
 def _agree(program: Program, found: Values, want: Forward, layers: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
@@ -17,6 +18,7 @@ from convviz import (
     Forward,
     Heatmap,
     Model,
+    Occluded,
     ParameterError,
     Target,
     Unit,
@@ -145,6 +147,18 @@ class Occlusion(Explainer):
         description="auto computes only what each window changes, where the network allows it; "
         "dense runs a full forward pass a window. The numbers are the same but for rounding.",
     )
+    precision: Literal["model", "bf16"] = Field(
+        "model",
+        description="bf16 runs the covered passes in bfloat16, where the processor is fast at "
+        "it; the result says how far that is from exact.",
+    )
+    approximate: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Cut what a window changes to at most this share of each map's height and "
+        "width; the result says how far that is from exact. None follows all of it.",
+    )
     memory: PositiveInt = Field(
         512,
         description="MiB for what is computed at a time, whatever the number of windows; "
@@ -165,6 +179,15 @@ class Occlusion(Explainer):
         if self.output == "argmax" and self.targets:
             raise ValueError(
                 'output="argmax" tells the most probable class and has no target; leave out targets'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_approximate(self) -> Occlusion:
+        if self.approximate is not None and self.engine == "dense":
+            raise ValueError(
+                f'approximate={self.approximate} leaves out what engine="dense" computes; '
+                'take engine="auto"'
             )
         return self
 
@@ -197,15 +220,35 @@ class Occlusion(Explainer):
             self.batch_size,
             self.engine,
             self.memory << 20,
+            self.precision,
+            self.approximate,
         )
-        scores = found.scores  # [N, P, K]
-        if self.output == "drop":
-            scores = baseline[:, None] - scores
+        scores = self._wanted(found.scores, baseline)  # [N, P, K]
+        figures = self._figures(found, baseline)
         grid = scores.movedim(1, -1).unflatten(-1, (len(windows.rows), len(windows.columns)))
         if not self.targets:
             grid, baseline = grid[:, 0], baseline[:, 0]
         panels = _panels(targets, bool(self.targets))
-        return self._result(model, windows, grid, baseline, panels, found.how)
+        return self._result(model, windows, grid, baseline, panels, figures)
+
+    def _wanted(self, scores: Tensor, baseline: Tensor) -> Tensor:
+        """Turn scores `[N, P, K]` into drops from the baseline `[N, K]`, where those are wanted."""
+        return baseline[:, None] - scores if self.output == "drop" else scores
+
+    def _figures(self, found: Occluded, baseline: Tensor) -> dict[str, Any]:
+        """Say how the scores were computed, and how far they are from exact ones."""
+        figures: dict[str, Any] = {"positions": found.scores.shape[1], "computed": found.how}
+        if self.approximate is not None and found.plan is not None:
+            figures["MACs saved"] = 1 - 1 / found.plan.saving
+        if found.sample is None or found.exact is None:
+            return figures
+        got, exact = found.scores[:, found.sample], found.exact
+        if self.output == "argmax":
+            deviation: float | str = float((got != exact).double().mean())
+        else:
+            got, exact = self._wanted(got, baseline), self._wanted(exact, baseline)
+            deviation = _deviation(got.double(), exact.double())
+        return figures | {"deviation from exact": deviation, "windows checked": len(found.sample)}
 
     def _result(
         self,
@@ -214,7 +257,7 @@ class Occlusion(Explainer):
         grid: Tensor,
         baseline: Tensor,
         panels: tuple[str, ...],
-        how: str,
+        figures: dict[str, Any],
     ) -> Heatmap:
         classes = self.output == "argmax"
         dtype = torch.float64 if baseline.dtype == torch.float64 else torch.float32
@@ -234,7 +277,7 @@ class Occlusion(Explainer):
             panels=panels,
             classes=_names(model, arrays["grid"]) if classes else {},
             window=_pair(self.window),
-            figures={"positions": len(arrays["boxes"]), "computed": how},
+            figures=figures,
             notes=self._notes(windows),
         )
 
@@ -316,6 +359,19 @@ def _winner(output: Tensor) -> Tensor:
     best = output.amax(1, keepdim=True)
     first = torch.where(output == best, classes, output.shape[1]).amin(1)
     return torch.where(best[:, 0].isnan(), -1, first)
+
+
+def _deviation(got: Tensor, exact: Tensor) -> float | str:
+    """Return the largest difference as a share of the largest exact value.
+
+    Where all exact values are 0, it is the difference itself.
+    """
+    same = (got == exact) | (got.isnan() & exact.isnan())
+    difference = float(torch.where(same, 0.0, (got - exact).abs()).max())
+    if not math.isfinite(difference):
+        return "not finite"
+    scale = float(exact.nan_to_num(0, 0, 0).abs().max())
+    return difference / scale if scale else difference
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
