@@ -50,8 +50,12 @@ def _check_floating(operator: str, name: str, x: Tensor) -> None:
     if not x.is_floating_point():
         raise RuntimeError(
             f"convviz::{operator}: {name} must be float16, bfloat16, float32 or float64, "
-            f"got {x.dtype}"
+            f"got {_word(x)}"
         )
+
+
+def _word(x: Tensor) -> str:
+    return str(x.dtype).removeprefix("torch.")
 
 
 @custom_op("convviz::guided_relu", mutates_args=())
@@ -105,7 +109,7 @@ def guided_relu_backward(grad: Tensor, bits: Tensor, rule: str, channels_last: b
     if bits.dtype != torch.uint8 or bits.numel() != (grad.numel() + 7) // 8:
         raise RuntimeError(
             f"convviz::guided_relu_backward: bits must be uint8 [{(grad.numel() + 7) // 8}] for a "
-            f"gradient of {grad.numel()} elements, got {bits.dtype} {list(bits.shape)}"
+            f"gradient of {grad.numel()} elements, got {_word(bits)} {list(bits.shape)}"
         )
     if channels_last and grad.dim() != 4:
         raise RuntimeError(
@@ -216,11 +220,11 @@ def _check_occlude(
     for name, corner in (("y", y), ("x", x)):
         need(
             corner.dtype == torch.int64 and corner.dim() == 1 and len(corner) == len(y),
-            f"{name} must be int64 [{len(y)}], got {corner.dtype} {list(corner.shape)}",
+            f"{name} must be int64 [{len(y)}], got {_word(corner)} {list(corner.shape)}",
         )
     need(height > 0 and width > 0, f"the window must be 1 x 1 or more, got {height} x {width}")
     c, h, w = image.shape
-    need(fill.dtype == image.dtype, f"fill must be {image.dtype} as the image, got {fill.dtype}")
+    need(fill.dtype == image.dtype, f"fill must be {_word(image)} as the image, got {_word(fill)}")
     allowed = ((c, 1, 1), (c, h, w), (len(y), c, 1, 1), (len(y), c, height, width))
     need(
         tuple(fill.shape) in allowed,
@@ -294,19 +298,20 @@ def _check_gather(
 ) -> None:
     """Raise where an argument of `gather_windows` does not fit, as the kernels do."""
     op = "convviz::gather_windows"
+    _check_floating("gather_windows", "clean", clean)
     if clean.dim() != 4 or clean.shape[0] != 1:
         raise RuntimeError(f"{op}: clean must be [1, C, H, W], got {list(clean.shape)}")
     if height < 1 or width < 1:
         raise RuntimeError(f"{op}: the window must be 1 x 1 or more, got {height} x {width}")
     if table.dtype != torch.int64 or table.dim() != 2 or table.shape[1] != 6:
         raise RuntimeError(
-            f"{op}: table must be int64 [P, 6], got {table.dtype} {list(table.shape)}"
+            f"{op}: table must be int64 [P, 6], got {_word(table)} {list(table.shape)}"
         )
     for part in changed:
         if part.dim() != 4 or part.shape[1] != clean.shape[1] or part.dtype != clean.dtype:
             raise RuntimeError(
                 f"{op}: changed must hold tensors [n, {clean.shape[1]}, h, w] of clean's dtype, "
-                f"got {list(part.shape)}"
+                f"{_word(clean)}, got {_word(part)} {list(part.shape)}"
             )
     for i, (source, index, *_rest) in enumerate(table.tolist()):
         known = -1 <= source < len(changed)

@@ -40,6 +40,22 @@ inline std::string shape(const Tensor& x) {
   return text.str();
 }
 
+// The name of a tensor's dtype as Python has it; torch's own word for one that is rare here.
+inline std::string dtype(const Tensor& x) {
+  switch (x.scalar_type()) {
+    case ScalarType::Half: return "float16";
+    case ScalarType::BFloat16: return "bfloat16";
+    case ScalarType::Float: return "float32";
+    case ScalarType::Double: return "float64";
+    case ScalarType::Byte: return "uint8";
+    case ScalarType::Int: return "int32";
+    case ScalarType::Long: return "int64";
+    default: return torch::headeronly::toString(x.scalar_type());
+  }
+}
+
+inline std::string dtype_and_shape(const Tensor& x) { return dtype(x) + " " + shape(x); }
+
 inline Rule parse_rule(const char* op, const std::string& rule) {
   check(rule == "plain" || rule == "guided" || rule == "deconv", op,
         "rule must be one of plain, guided, deconv, got '", rule, "'");
@@ -78,7 +94,7 @@ inline void check_bits(const Tensor& grad, const Tensor& bits, bool channels_las
   constexpr const char* op = "guided_relu_backward";
   check(bits.scalar_type() == ScalarType::Byte && bits.numel() == (grad.numel() + 7) / 8, op,
         "bits must be uint8 [", (grad.numel() + 7) / 8, "] for a gradient of ", grad.numel(),
-        " elements, got ", shape(bits));
+        " elements, got ", dtype_and_shape(bits));
   check(!channels_last || grad.dim() == 4, op,
         "channels_last needs a gradient [N, C, H, W], got ", shape(grad));
 }
@@ -98,13 +114,13 @@ inline Occlusion check_occlude(const Tensor& image, const Tensor& y, const Tenso
   constexpr const char* op = "occlude";
   check(image.dim() == 3, op, "image must be [C, H, W], got ", shape(image));
   check(y.scalar_type() == ScalarType::Long && y.dim() == 1, op, "y must be int64 [P], got ",
-        shape(y));
+        dtype_and_shape(y));
   check(x.scalar_type() == ScalarType::Long && x.dim() == 1 && x.size(0) == y.size(0), op,
-        "x must be int64 [", y.size(0), "], got ", shape(x));
+        "x must be int64 [", y.size(0), "], got ", dtype_and_shape(x));
   check(window_height > 0 && window_width > 0, op, "the window must be 1 x 1 or more, got ",
         window_height, " x ", window_width);
   check(fill.scalar_type() == image.scalar_type(), op,
-        "fill must have the image's dtype");
+        "fill must be ", dtype(image), " as the image, got ", dtype(fill));
   Occlusion o{y.size(0), image.size(0), image.size(1), image.size(2), window_height, window_width,
               0, 0, 0, 0, false};
   const int64_t lead = fill.dim() - 3;
@@ -142,12 +158,12 @@ inline void check_gather(const Tensor& clean, const std::vector<Tensor>& changed
   check(height > 0 && width > 0, op, "the window must be 1 x 1 or more, got ", height, " x ",
         width);
   check(table.scalar_type() == ScalarType::Long && table.dim() == 2 && table.size(1) == 6, op,
-        "table must be int64 [P, 6], got ", shape(table));
+        "table must be int64 [P, 6], got ", dtype_and_shape(table));
   for (const Tensor& part : changed) {
     check(part.dim() == 4 && part.size(1) == clean.size(1) &&
               part.scalar_type() == clean.scalar_type(),
           op, "changed must hold tensors [n, ", clean.size(1),
-          ", h, w] of clean's dtype, got ", shape(part));
+          ", h, w] of clean's dtype, ", dtype(clean), ", got ", dtype_and_shape(part));
   }
 }
 
@@ -182,7 +198,7 @@ inline void dispatch_floating(const char* op, const char* name, const Tensor& x,
     case ScalarType::Half: return f(c10::Half{});
     case ScalarType::BFloat16: return f(c10::BFloat16{});
     default:
-      check(false, op, name, " must be float16, bfloat16, float32 or float64");
+      check(false, op, name, " must be float16, bfloat16, float32 or float64, got ", dtype(x));
   }
 }
 
