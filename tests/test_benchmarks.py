@@ -189,3 +189,29 @@ def test_what_autograd_keeps_is_counted_once(script):
     x = torch.randn(3, 4, requires_grad=True)
     # The linear layer keeps its input, the rectifier its output; the weight is no extra.
     assert guided.kept_bytes(net, Model, lambda: net(x).sum()) == 2 * 3 * 4 * 4
+
+
+def test_sweep_compares_five_ways_that_agree_and_runs_that_grow(tmp_path, script, capsys):
+    threads, out = torch.get_num_threads(), tmp_path / "sweep.json"
+    script("sweep").main(["--check", "--threads", str(threads), "--out", str(out)])
+    printed = capsys.readouterr().out
+    record = json.loads(out.read_text())
+    assert set(record["nets"]) == {"resnet18", "demo-digits"}
+    for net in record["nets"].values():
+        rate = net["images_a_second"]
+        for way, seconds in net["seconds"].items():
+            assert rate[way] == pytest.approx(net["images"] / statistics.median(seconds))
+            assert f"{rate[way]:.1f}" in printed
+        forward = rate["forward, contiguous"]
+        assert net["of_forward"] == pytest.approx(rate["all four"] / forward)
+        assert net["of_best_forward"] <= net["of_forward"]
+        assert net["over_captum"] == pytest.approx(
+            rate["all four"] / rate["captum, layer by layer"]
+        )
+        assert set(net["cost_of_four_over_one"]) < set(rate)
+        assert net["deviation_of_patches_from_captum"] < 1e-4
+        assert net["decoding_images_a_second"] > 0
+    for images, run in zip((30, 60), record["growth"], strict=True):
+        assert run["images"] == images
+        assert 0 < run["peak_mb_after_sweep"] <= run["peak_mb"]
+        assert min(run["sweep_s"], run["finish_s"]) > 0
