@@ -25,10 +25,11 @@ from convviz.sweep.lock import LOCK, locked
 from convviz.sweep.store import SWEEP
 from convviz.sweep.worker import Worker
 
-SHARD = 60
+SHARD, SHARDS = 150, 10
+# One explainer with one layer: most of the time goes into shards, where kills shall fall.
 SWEEP_ARGUMENTS = [
-    *("analyze", "demo-digits?limit=300", "-m", "demo-digits", "-e", "patches"),
-    *("-e", "statistics", "-p", "patches.k=3", "-p", "patches.guided=no", "--batch-size", "16"),
+    *("analyze", "demo-digits?limit=1500", "-m", "demo-digits", "-e", "statistics"),
+    *("-p", "statistics.layers=stage1.conv", "--batch-size", "16"),
     *("--shard-size", str(SHARD), "--threads", "1"),
 ]
 
@@ -59,52 +60,63 @@ def at_work(out: Path) -> subprocess.Popen[bytes]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], float]:
-    """The folder of an uninterrupted run, and the seconds of work on it."""
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The folder of an uninterrupted run."""
     out = tmp_path_factory.mktemp("whole") / "run"
+    done = subprocess.run(command(out), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return content(out)
+
+
+def shards_in(out: Path) -> int:
+    return len(list((out / SWEEP / "shards").glob("*.json")))
+
+
+def kill(out: Path, shards: int, delay: float) -> str | None:
+    """Kill the command some seconds after it has so many shards; says what it left, if it was."""
     process = at_work(out)
-    start = time.monotonic()
-    _, said = process.communicate()
-    assert process.returncode == 0, said
-    return content(out), time.monotonic() - start
+    while process.poll() is None and shards_in(out) < shards:
+        time.sleep(0.002)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=delay)
+    process.kill()
+    process.communicate()
+    return f"{shards_in(out)} shards" if process.returncode else None
 
 
-def killed(out: Path, expected: dict[str, bytes], delays: list[float]) -> list[str]:
-    """Kill the same command at these moments, then let it finish; says what each kill left."""
-    states = []
-    for delay in delays:
-        process = at_work(out)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=delay)
-        process.kill()
-        process.communicate()
-        shards = len(list((out / SWEEP / "shards").glob("*.json")))
-        states.append("finished" if process.returncode == 0 else f"{shards} shards")
+def finished(out: Path, expected: dict[str, bytes]) -> None:
+    """Let the command go on to the end, and compare what it made."""
     done = subprocess.run(command(out), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     same(content(out), expected)
-    return states
 
 
 def test_a_sweep_killed_five_times_ends_the_same(whole, tmp_path) -> None:
-    expected, seconds = whole
     chance = random.Random(0)
-    delays = [chance.random() ** 3 * seconds for _ in range(5)]
-    print("\nkilled five times, left:", killed(tmp_path / "run", expected, delays))
+    out = tmp_path / "run"
+    left = [kill(out, shards, chance.uniform(0, 0.05)) for shards in (0, 2, 4, 6, 8)]
+    assert None not in left
+    finished(out, whole)
+    print("\nkilled five times, left:", left)
 
 
 @pytest.mark.slow
 def test_fifty_kills_at_any_moment_end_the_same(whole, tmp_path) -> None:
-    expected, seconds = whole
     chance = random.Random(1)
-    found = []
-    for i in range(10):
-        delays = [chance.random() ** 3 * seconds for _ in range(5)]
-        found += killed(tmp_path / str(i), expected, delays)
-    real = [state for state in found if state != "finished"]
-    print(f"\nkills: {len(found)}, of them before the end: {len(real)}; all 10 folders identical")
-    print("left by the kill:", {s: found.count(s) for s in sorted(set(found))})
-    assert len(real) >= 25
+    left: list[str] = []
+    folders = 0
+    while len(left) < 50:
+        out = tmp_path / str(folders)
+        for shards in sorted(chance.choices(range(SHARDS + 1), k=6)):
+            state = kill(out, shards, chance.uniform(0, 0.6))
+            if state is None:
+                break
+            left.append(state)
+        finished(out, whole)
+        folders += 1
+        assert folders <= 40, f"only {len(left)} kills came before the end"
+    print(f"\n{len(left)} kills before the end; all {folders} folders identical")
+    print("left by the kills:", {state: left.count(state) for state in sorted(set(left))})
 
 
 # In this process
@@ -350,7 +362,7 @@ def test_an_interrupt_says_how_to_go_on(tmp_path, number) -> None:
     process.send_signal(number)
     _, said = process.communicate()
     assert process.returncode == 130, said
-    assert b"of 5 shards are safe" in said
+    assert b"of 10 shards are safe" in said
     assert b"the same command goes on" in said
     assert not (out / LOCK).exists()
     assert (out / SWEEP / "plan.json").exists()
