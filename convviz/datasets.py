@@ -9,9 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from .affine import Affine
 from .decode import load_image, read_image_file
 from .errors import ImageError, ParameterError
-from .images import Affine
 
 MAX_CLASSES = 1_000_000
 """More than any data set has; a larger label is something else, such as an id."""
@@ -25,7 +25,8 @@ class Dataset(Protocol):
 
     A data set whose photos are stored encoded may also have `read(index) -> bytes`, the bytes
     of a photo's file. A sweep then decodes these itself (instead of calling `load`) and keeps
-    their size and hash; without `read` those of the pixels.
+    their size and hash (without `read` those of the pixels). Of many items it does so in other
+    processes, to which the data set is pickled.
     """
 
     @property

@@ -118,14 +118,18 @@ def prepare(photo: np.ndarray, model: Model, name: str = "photo") -> Prepared:
     A preprocess that is not a Preprocess gets a PIL image; where its pixels come from cannot
     be traced, so boxes stay in model-input pixels. `name` is what errors call the photo.
     """
-    preprocess = model.preprocess
-    if preprocess is None:
+    if model.preprocess is None:
         raise ModelError(
             f"{model.name} has no preprocess: give Model(…, preprocess=convviz.Preprocess(…)), "
             "or one already preprocessed float tensor [N, C, H, W] as images"
         )
-    height, width = photo.shape[:2]
+    return prepare_with(model.preprocess, photo, name)
+
+
+def prepare_with(preprocess: Any, photo: np.ndarray, name: str = "photo") -> Prepared:
+    """Do what `prepare` does, for a model's preprocess."""
     if isinstance(preprocess, Preprocess):
+        height, width = photo.shape[:2]
         pixels = preprocess.cut(photo)
         affine = preprocess.affine(height, width)
         return Prepared(preprocess.normalize(pixels), pixels, affine, (height, width))
@@ -157,8 +161,11 @@ def collate(
         )
     ]
     images = torch.stack([p.image for p in prepared])
+    if model.device.type == "cuda":  # from pinned memory the copy need not be waited for
+        images = images.pin_memory()
+    images = images.to(model.device, model.dtype, non_blocking=True)
     pixels = torch.from_numpy(np.stack([p.pixels for p in prepared]))
-    return Batch(images.to(model.device, model.dtype), pixels, tuple(items))
+    return Batch(images, pixels, tuple(items))
 
 
 def printable(name: str) -> str:

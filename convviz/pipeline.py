@@ -140,6 +140,8 @@ def analyze(
     threads: int | None = None,
     deterministic: bool = False,
     address: str | None = None,
+    workers: int | None = None,
+    timeout: float = 60.0,
     **params: Any,
 ) -> Run:
     """Explain a data set: one sweep that all explainers share, kept in a run folder.
@@ -162,6 +164,10 @@ def analyze(
         deterministic: let PyTorch use deterministic algorithms only, for a GPU.
         address: of the Ray cluster, as `ray.init` takes it; None finds one, or starts one on
             this machine for as long as the sweep takes.
+        workers: processes that decode photos beside the model; 0 decodes in the model's process,
+            None chooses: none where there is little to decode. They change no result.
+        timeout: seconds that a photo may take a worker; one that takes longer is left out, as
+            is one over which a worker dies.
         params: parameters of the explainer; only with a single name.
 
     Returns:
@@ -172,7 +178,7 @@ def analyze(
     """
     folder = Path(out)
     check_out(folder, overwrite)
-    settings = Settings(batch_size, shard_size, threads, deterministic)
+    settings = Settings(batch_size, shard_size, threads, deterministic, workers, timeout)
     run_shards = engine_of(engine, address)
     model = loaded(model)
     who = named(what, params)

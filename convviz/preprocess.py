@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .affine import Affine, invert
 from .errors import ParameterError, UnknownNameError
+
+if TYPE_CHECKING:  # processes that only cut photos do without PyTorch
+    import torch
+    from torch import Tensor
 
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos", "box", "hamming"]
 INTERPOLATIONS: tuple[str, ...] = ("bilinear", "bicubic", "nearest", "lanczos", "box", "hamming")
@@ -88,6 +90,8 @@ class Preprocess:
 
     def normalize(self, pixels: np.ndarray) -> Tensor:
         """Scale to [0, 1] and normalise, uint8 `[H, W, 3]` -> float32 `[C, H, W]`."""
+        import torch
+
         x = torch.from_numpy(np.array(_check_photo(pixels)))
         x = _luminance(x) if self.channels == 1 else x.permute(2, 0, 1).contiguous()
         mean, std = self._mean_std(torch.float32)
@@ -103,6 +107,8 @@ class Preprocess:
                 f"an image of {self.channels} channels, [C, H, W], is needed, "
                 f"not one of shape {list(image.shape)}"
             )
+        import torch
+
         mean, std = self._mean_std(torch.float64)
         x = image.detach().cpu().double().mul(std).add_(mean).mul_(255).round_().clamp_(0, 255)
         return np.array(x.byte().expand(3, -1, -1).permute(1, 2, 0).numpy())
@@ -171,6 +177,8 @@ class Preprocess:
         return _centre(width, cw), _centre(height, ch)
 
     def _mean_std(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        import torch
+
         mean, std = (torch.tensor(v, dtype=dtype).view(-1, 1, 1) for v in (self.mean, self.std))
         return mean, std
 
@@ -230,5 +238,7 @@ def _check_photo(pixels: Any) -> np.ndarray:
 
 def _luminance(x: Tensor) -> Tensor:
     """ITU-R 601 luma in the 16-bit fixed point of PIL's mode "L", `[H, W, 3]` -> `[1, H, W]`."""
+    import torch
+
     weights = torch.tensor([19595, 38470, 7471], dtype=torch.int64)
     return ((x.long() * weights).sum(-1) + 0x8000).bitwise_right_shift(16).unsqueeze(0)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TextIO, TypeVar
 
 T = TypeVar("T")
 
@@ -27,6 +29,10 @@ class Reporter(Protocol):
         ...
 
 
+DESCRIBED = 16
+"""Images after which the speed is said anew."""
+
+_meter: ContextVar[Meter | None] = ContextVar("convviz_meter", default=None)
 _reporter: ContextVar[Reporter | None] = ContextVar("convviz_progress", default=None)
 
 
@@ -55,14 +61,147 @@ def track(steps: Iterable[T], what: str, total: int | None = None) -> Iterator[T
         reporter.remove_task(task)
 
 
+class Meter:
+    """How far and how fast a sweep is.
+
+    Attributes:
+        total, done: images in all, and so far.
+        waited: seconds in which the model waited for images.
+    """
+
+    def __init__(self, what: str, total: int, done: int) -> None:
+        self.what, self.total, self.done = what, total, done
+        self.waited = 0.0
+        self._first, self._start = done, time.perf_counter()
+        self._reporter = _reporter.get()
+        self._task: Any = None
+        if self._reporter is not None:
+            self._task = self._reporter.add_task(what, total=total)
+            self._reporter.advance(self._task, done)
+
+    @property
+    def said(self) -> str:
+        """Images, images a second, and the share of time spent on waiting for them."""
+        seconds = max(time.perf_counter() - self._start, 1e-9)
+        new = self.done - self._first
+        return (
+            f"{new:,} images in {seconds:.1f} s, {new / seconds:.3g} images/s, "
+            f"{self.waited / seconds:.0%} of the time waiting for data"
+        )
+
+    def advance(self, count: int, waited: float = 0.0) -> None:
+        """Count images, and the seconds that they were waited for."""
+        self.done += count
+        self.waited += waited
+        if self._reporter is not None and count:
+            self._reporter.advance(self._task, count)
+            describe = getattr(self._reporter, "update", None)
+            if describe is not None and self.done % DESCRIBED == 0:
+                describe(self._task, description=self._description())
+
+    def reach(self, done: int) -> None:
+        """Count what was done elsewhere, where it was not counted here as it was done."""
+        self.advance(max(0, done - self.done))
+
+    def close(self) -> None:
+        """Take it off the screen."""
+        if self._reporter is not None:
+            self._reporter.remove_task(self._task)
+
+    def _description(self) -> str:
+        seconds = max(time.perf_counter() - self._start, 1e-9)
+        rate, share = (self.done - self._first) / seconds, self.waited / seconds
+        return f"{self.what}, {rate:.3g}/s, {share:.0%} waiting for data"
+
+
+@contextmanager
+def measured(what: str, total: int, done: int = 0) -> Iterator[Meter]:
+    """Measure a sweep; `advanced` in the block counts for it."""
+    meter = Meter(what, total, done)
+    token = _meter.set(meter)
+    try:
+        yield meter
+    finally:
+        _meter.reset(token)
+        meter.close()
+
+
+def advanced(count: int, waited: float = 0.0) -> None:
+    """Count images of the sweep under way, if one is measured here."""
+    meter = _meter.get()
+    if meter is not None:
+        meter.advance(count, waited)
+
+
+@dataclass
+class _Task:
+    what: str
+    total: float | None
+    start: float
+    first: float = 0
+    done: float = 0
+
+    def line(self, now: float) -> str:
+        """Say how far it is, and how long it will take at the speed so far."""
+        done = self.first + self.done
+        if self.total is None:
+            return f"{self.what}: {done:,.0f}"
+        left = (now - self.start) * (self.total - done) / self.done if self.done else 0.0
+        return f"{self.what}: {done:,.0f} of {self.total:,.0f}, {_span(left)} left"
+
+
+class Lines:
+    """A reporter for what is no terminal: a line now and then, none where work is short."""
+
+    def __init__(self, stream: TextIO, every: float = 30.0) -> None:
+        self._stream, self._every = stream, every
+        self._tasks: dict[int, _Task] = {}
+        self._last = time.monotonic()
+        self._next = 0
+
+    def add_task(self, description: str, *, total: float | None) -> int:
+        """Begin to report a task."""
+        self._next += 1
+        self._tasks[self._next] = _Task(description, total, time.monotonic())
+        return self._next
+
+    def advance(self, task_id: int, advance: float = 1) -> None:
+        """Move a task on; says so if it is time."""
+        task = self._tasks[task_id]
+        if not task.done and not task.first:
+            task.first, advance = advance, 0  # done before, or the first step: no speed from it
+        task.done += advance
+        now = time.monotonic()
+        if now - self._last >= self._every:
+            self._last = now
+            print(task.line(now), file=self._stream, flush=True)
+
+    def update(self, task_id: int, *, description: str) -> None:
+        """Describe a task anew."""
+        self._tasks[task_id].what = description
+
+    def remove_task(self, task_id: int) -> None:
+        """Report no more of a task."""
+        del self._tasks[task_id]
+
+
+def _span(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
 @contextmanager
 def show_progress() -> Iterator[None]:
-    """Show all progress of the block on the terminal; nothing where stderr goes elsewhere."""
+    """Show all progress of the block on stderr: bars on a terminal, else a line now and then."""
     if not sys.stderr.isatty():
-        yield
+        with shown_by(Lines(sys.stderr)):
+            yield
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Left
 
-    with Progress(console=Console(stderr=True), transient=True) as bars, shown_by(bars):
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars, shown_by(bars):
         yield

@@ -175,8 +175,8 @@ def test_what_does_not_fit_is_refused_before_the_first_batch(model, tmp_path):
     data = photos(3)
     with pytest.raises(UnknownNameError, match="layer"):
         convviz.analyze(model, data, Spy(layers=("0", "nine")), out)
-    with pytest.raises(UnknownNameError, match="local"):
-        convviz.analyze(model, data, Spy(), out, engine="ray")
+    with pytest.raises(UnknownNameError, match="ray"):
+        convviz.analyze(model, data, Spy(), out, engine="rya")
     with pytest.raises(ParameterError, match="batch_size"):
         convviz.analyze(model, data, Spy(), out, batch_size=0)
     with pytest.raises(ParameterError, match="single images"):

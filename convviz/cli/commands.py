@@ -127,6 +127,13 @@ def analyze(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of PyTorch on the CPU.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that decode photos; chosen if not given."),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds that a photo may take to decode, where workers do it.")
+    ] = 60.0,
     engine: Annotated[
         str, typer.Option(help="Where the sweep runs: local, or ray for a Ray cluster.")
     ] = "local",
@@ -163,7 +170,8 @@ def analyze(
         try:
             run = sweep(
                 loaded, items, wanted, out, engine, overwrite=overwrite,
-                deterministic=deterministic, address=address, **how,
+                deterministic=deterministic, address=address, workers=workers, timeout=timeout,
+                **how,
             )  # fmt: skip
         except KeyboardInterrupt as stop:
             print(stop, file=sys.stderr)

@@ -15,11 +15,13 @@ from ..datasets import Dataset
 from ..errors import ConvvizError, ConvvizWarning, ImageError, ParameterError
 from ..itemtable import ItemTable
 from ..model import Model
+from ..progress import Meter, measured
 from ..provenance import Named
 from . import durable
 from .engines import Engine
 from .finish import Outcome, SweptItems, finish
 from .interrupt import Interrupts
+from .loading import AHEAD, Loader
 from .lock import locked
 from .manifest import Entry
 from .plan import Plan, Settings, differences, make_plan
@@ -63,7 +65,9 @@ def sweep(
         if _is_finished(store, plan, overwrite):
             logger.info("%s holds this run already, finished", out)
             return Outcome()
-        job = _Job(model, dataset, plan, store, interrupts, progress)
+        ahead = max(AHEAD, 2 * plan.batch_size)
+        loader = Loader(dataset, model.preprocess, settings.workers, settings.timeout, ahead)
+        job = _Job(model, dataset, plan, store, interrupts, progress, loader)
         try:
             with computing(plan):
                 return job.run(engine)
@@ -112,6 +116,7 @@ class _Job:
     store: Store
     interrupts: Interrupts
     progress: _Progress
+    loader: Loader
     record: dict[str, Any] = field(default_factory=dict)
 
     def run(self, engine: Engine) -> Outcome:
@@ -121,14 +126,16 @@ class _Job:
         self.store.begin(self.record)
         entries = self._kept()
         self.progress.done = len(entries)
+        folder = self.store.manifest.folder
         worker = Worker(
-            self.model, self.dataset, self.plan, self.store.manifest.folder, self.interrupts.writing
+            self.model, self.dataset, self.plan, folder, self.interrupts.writing, self.loader
         )
         made = engine(worker, self._outstanding(entries))
-        with _closed(made):
+        with self._measured(entries) as meter, self.loader, _closed(made):
             for entry in made:
                 self._enter(entry)
                 entries[entry["shard"]] = entry
+                meter.reach(_seen(entries))
         return self._finish([entries[shard] for shard in sorted(entries)])
 
     def _kept(self) -> dict[int, Entry]:
@@ -148,9 +155,19 @@ class _Job:
 
     def _outstanding(self, entries: Mapping[int, Entry]) -> Iterator[Task]:
         """Yield what is left to do, with the batch that memory allows by then."""
-        for shard, items in enumerate(self.plan.shards):
-            if shard not in entries:
-                yield Task(shard, items, self._batch(shard))
+        shards = self.plan.shards
+        left = [shard for shard in range(len(shards)) if shard not in entries]
+        for place, shard in enumerate(left):
+            then = shards[left[place + 1]] if place + 1 < len(left) else range(0)
+            yield Task(shard, shards[shard], self._batch(shard), then)
+
+    @contextmanager
+    def _measured(self, entries: Mapping[int, Entry]) -> Iterator[Meter]:
+        """Show how far the sweep is, and say at the end how fast it was."""
+        what = f"images of {self.dataset.name}"
+        with measured(what, self.plan.count, _seen(entries)) as meter:
+            yield meter
+            logger.info("%s: %s", what, meter.said)
 
     def _batch(self, shard: int) -> int:
         found: int = self.plan.batch_size
@@ -200,6 +217,10 @@ class _Job:
             f"none of the {self.plan.count} items of {self.dataset.name!r} could be used; the "
             f"first, {first['id']!r}: {first['reason']}"
         )
+
+
+def _seen(entries: Mapping[int, Entry]) -> int:
+    return sum(entry["items"] + entry["skipped"] for entry in entries.values())
 
 
 def _summed(counts: Iterator[Mapping[str, int]]) -> dict[str, int]:

@@ -17,6 +17,7 @@ from ..explainers import DatasetExplainer
 from ..model import Model
 from ..preprocess import Preprocess
 from ..provenance import Named, blamed_on, describe_model, named, read_layers, versions
+from .loading import TIMEOUT
 
 SHARD_SIZE = 1024
 BATCH_SIZE = 32
@@ -92,18 +93,26 @@ class Settings:
         shard_size: items of a shard.
         threads: of PyTorch on the CPU.
         deterministic: use PyTorch's deterministic algorithms only.
+        workers: processes that decode; 0 decodes in the process of the model.
+        timeout: seconds that an item may take a worker.
     """
 
     batch_size: int | None = None
     shard_size: int | None = None
     threads: int | None = None
     deterministic: bool = False
+    workers: int | None = None
+    timeout: float = TIMEOUT
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "shard_size", "threads"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ParameterError(f"{name} is a positive number, not {value!r}")
+        if self.workers is not None and (not isinstance(self.workers, int) or self.workers < 0):
+            raise ParameterError(f"workers is a number of processes, or 0, not {self.workers!r}")
+        if not self.timeout > 0:
+            raise ParameterError(f"timeout is a number of seconds above 0, not {self.timeout!r}")
 
     def after(self, kept: Mapping[str, Any]) -> Settings:
         """Take what is not given from the plan of the sweep that goes on."""

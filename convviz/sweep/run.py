@@ -13,9 +13,9 @@ from ..explanation import Explanation, load
 from ..itemtable import ItemTable
 from ..model import Model
 from ..names import folder_name, layer_name
+from .loading import Skipped
 from .lock import locked
 from .plan import SCHEMA
-from .shard import Skipped
 from .store import ITEMS, RESULTS, RUN, SKIPPED, SWEEP, Store, is_run
 from .tables import rows
 

@@ -10,33 +10,15 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from ..contents import Content, photo_of
+from ..contents import Content
 from ..datasets import Dataset
-from ..errors import ConvvizError, PluginError
+from ..errors import PluginError
 from ..explainers import Partial
-from ..images import Batch, Item, Prepared, collate, prepare
+from ..images import Batch, Item, collate
 from ..model import Model
-from ..progress import track
 from ..provenance import Named, blamed_on
+from .loading import Loader, Ready, Skipped
 from .plan import Plan, Step
-
-Waiting = tuple[int, Prepared, Content]
-"""An item's place in the data set, the item made ready for the model, and its content."""
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An item that could not be used.
-
-    Attributes:
-        index: its place in the data set.
-        id: its id there.
-        reason: why it was left out.
-    """
-
-    index: int
-    id: str
-    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,47 +43,49 @@ class Shard:
 
 
 def run_shard(
-    model: Model, dataset: Dataset, plan: Plan, items: Sequence[int], batch_size: int
+    model: Model,
+    loader: Loader,
+    plan: Plan,
+    items: Sequence[int],
+    batch_size: int,
+    then: Sequence[int] = (),
 ) -> Shard:
     """Sweep some items of a data set, in their order.
 
     Partials are merged from left to right, so the batch size decides nothing but speed and
     the last bits of the model's own arithmetic.
+
+    Args:
+        model, plan: what is done.
+        loader: where the items come from.
+        items: their places in the data set.
+        batch_size: items of a forward pass.
+        then: the items likely to be swept next, for the loader.
     """
     done = Shard()
     partials: tuple[Partial, ...] = ()
-    for waiting in _batches(_load(model, dataset, items, done), batch_size):
-        batch = _collated(model, dataset, waiting, done)
+    for waiting in _batches(_usable(loader.load(items, then), done), batch_size):
+        batch = _collated(model, loader.dataset, waiting, done)
         new = _reduce(model, plan, batch, done)
         partials = _merge(plan.steps, partials, new) if partials else new
     return replace(done, partials=partials)
 
 
-def _load(model: Model, dataset: Dataset, indices: Sequence[int], done: Shard) -> Iterator[Waiting]:
-    """Yield the items one by one, made ready; note those that cannot be used."""
-    for index in track(indices, f"images of {dataset.name}", total=len(indices)):
-        name = dataset.ids[index]
-        try:
-            photo, content = photo_of(dataset, index)
-            ready = prepare(photo, model, name)
-        except (MemoryError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:  # a bad file must not end the run; it is listed instead
-            done.skipped.append(Skipped(index, name, _reason(error)))
-            continue
-        yield index, ready, content
+def _usable(found: Iterator[Ready | Skipped], done: Shard) -> Iterator[Ready]:
+    """Yield the items that can be used; note the others."""
+    for one in found:
+        if isinstance(one, Skipped):
+            done.skipped.append(one)
+        else:
+            yield one
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, ConvvizError) else f"{type(error).__name__}: {text}"
-
-
-def _batches(singles: Iterator[Waiting], size: int) -> Iterator[list[Waiting]]:
+def _batches(singles: Iterator[Ready], size: int) -> Iterator[list[Ready]]:
     """Join neighbours into batches; one ends early where the size of the images changes."""
-    waiting: list[Waiting] = []
+    waiting: list[Ready] = []
     for one in singles:
-        if waiting and (len(waiting) == size or one[1].image.shape != waiting[0][1].image.shape):
+        full = len(waiting) == size
+        if waiting and (full or _shape(one) != _shape(waiting[0])):
             yield waiting
             waiting = []
         waiting.append(one)
@@ -109,17 +93,21 @@ def _batches(singles: Iterator[Waiting], size: int) -> Iterator[list[Waiting]]:
         yield waiting
 
 
-def _collated(model: Model, dataset: Dataset, waiting: list[Waiting], done: Shard) -> Batch:
+def _shape(one: Ready) -> torch.Size:
+    return one.prepared.image.shape
+
+
+def _collated(model: Model, dataset: Dataset, waiting: list[Ready], done: Shard) -> Batch:
     """Make a batch, its items named and labelled as in the data set, and note the items."""
-    indices = [index for index, _, _ in waiting]
+    indices = [one.index for one in waiting]
     batch = collate(
-        [ready for _, ready, _ in waiting],
+        [one.prepared for one in waiting],
         [dataset.ids[i] for i in indices],
         model,
         [dataset.labels[i] for i in indices],
     )
     done.indices.extend(indices)
-    done.contents.extend(content for _, _, content in waiting)
+    done.contents.extend(one.content for one in waiting)
     done.items.extend(batch.items)
     return batch
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .shard import Shard, Skipped
+    from .loading import Skipped
+    from .shard import Shard
 
 
 def items_table(shard: Shard) -> bytes:

@@ -12,6 +12,7 @@ import torch
 from ..datasets import Dataset
 from ..leaf import pack
 from ..model import Model
+from .loading import Loader
 from .manifest import Entry, Manifest
 from .plan import Plan
 from .shard import Shard, run_shard
@@ -29,11 +30,13 @@ class Task:
         shard: its number.
         items: places in the data set.
         batch_size: items of a forward pass.
+        then: the items of the next outstanding shard, which a loader may decode ahead.
     """
 
     shard: int
     items: range
     batch_size: int
+    then: range = range(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,7 @@ class Worker:
         model, dataset, plan: what is done.
         folder: where the files of the shards go.
         writing: a block that a signal does not break.
+        loader: of the data set; without one, items are decoded here.
     """
 
     model: Model
@@ -51,13 +55,15 @@ class Worker:
     plan: Plan
     folder: Path
     writing: Writing = field(default=nullcontext)
+    loader: Loader | None = None
 
     def __call__(self, task: Task) -> Entry:
         """Sweep a shard and write its files; the entry tells the batch that fitted memory."""
         batch_size = task.batch_size
+        loader = self.loader or Loader(self.dataset, self.model.preprocess, workers=0)
         while True:
             try:
-                shard = run_shard(self.model, self.dataset, self.plan, task.items, batch_size)
+                shard = run_shard(self.model, loader, self.plan, task.items, batch_size, task.then)
                 break
             except (torch.OutOfMemoryError, MemoryError):
                 if batch_size == 1:

@@ -1,0 +1,123 @@
+"""From an item of a data set to pixels; also the main program of a process that does only this.
+
+Such a process is told by its parent what the data set is, then gets lists of items, and answers
+each item by itself. It ends when the parent does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import pickle
+import signal
+import sys
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from ..contents import Content, photo_of
+from ..datasets import Dataset
+from ..errors import ConvvizError
+from ..preprocess import Preprocess
+
+PR_SET_PDEATHSIG = 1
+HERE, READY = "here", "ready"
+"""What a process says once it can be told what to open, and once it has opened it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A decoded item.
+
+    Attributes:
+        pixels: uint8 `[h, w, 3]`: what a Preprocess cuts out, or else the whole photo.
+        size: height and width of the whole photo.
+        content: of the item.
+    """
+
+    pixels: np.ndarray
+    size: tuple[int, int]
+    content: Content
+
+
+def decode(dataset: Dataset, preprocess: Preprocess | None, index: int) -> Photo | str:
+    """Decode an item; returns the reason where that is not possible."""
+    try:
+        photo, content = photo_of(dataset, index)
+        pixels = photo if preprocess is None else preprocess.cut(photo)
+    except MemoryError:
+        raise
+    except Exception as error:  # a bad file must not end the run; it is listed instead
+        return reason(error)
+    return Photo(pixels, (photo.shape[0], photo.shape[1]), content)
+
+
+def reason(error: Exception) -> str:
+    """Say in one line why an item cannot be used."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ConvvizError) else f"{type(error).__name__}: {text}"
+
+
+def send(connection: Connection, ticket: int, found: Photo | str) -> None:
+    """Send what became of an item; pixels go as they are, not pickled."""
+    if isinstance(found, str):
+        connection.send((ticket, found, None, None))
+        return
+    connection.send((ticket, found.pixels.shape, found.size, tuple(found.content)))
+    connection.send_bytes(np.ascontiguousarray(found.pixels).data.cast("B"))
+
+
+def receive(connection: Connection) -> tuple[int, Photo | str]:
+    """Receive what `send` sent."""
+    ticket, found, size, content = connection.recv()
+    if isinstance(found, str):
+        return ticket, found
+    pixels = np.empty(found, np.uint8)
+    connection.recv_bytes_into(pixels.data.cast("B"))
+    return ticket, Photo(pixels, size, Content(*content))
+
+
+def main() -> None:
+    """Decode for the process that started this one, over the connection it names."""
+    descriptor, parent = map(int, sys.argv[1:3])
+    _end_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    os.set_inheritable(descriptor, False)
+    connection = Connection(descriptor)
+    # The parent has ended, or wants no more.
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        _serve(connection)
+
+
+def _serve(connection: Connection) -> None:
+    connection.send(HERE)
+    try:
+        dataset, preprocess = pickle.loads(connection.recv_bytes())
+    except EOFError:
+        raise
+    except Exception as error:
+        connection.send(reason(error))
+        return
+    connection.send(READY)
+    while True:
+        for ticket, index in connection.recv():
+            send(connection, ticket, _decoded(dataset, preprocess, index))
+
+
+def _decoded(dataset: Dataset, preprocess: Preprocess | None, index: int) -> Photo | str:
+    try:
+        return decode(dataset, preprocess, index)
+    except MemoryError as error:  # of this process; there is nothing that the parent could free
+        return reason(error)
+
+
+def _end_with(parent: int) -> None:
+    """Let the system kill this process when its parent ends, also where it hangs (Linux)."""
+    if sys.platform == "linux":
+        libc: Any = ctypes.CDLL(None)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before that
+        sys.exit()
