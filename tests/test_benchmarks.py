@@ -191,6 +191,7 @@ def test_what_autograd_keeps_is_counted_once(script):
     assert guided.kept_bytes(net, Model, lambda: net(x).sum()) == 2 * 3 * 4 * 4
 
 
+@pytest.mark.slow  # two sweeps in processes of their own, and their pictures
 def test_sweep_compares_five_ways_that_agree_and_runs_that_grow(tmp_path, script, capsys):
     threads, out = torch.get_num_threads(), tmp_path / "sweep.json"
     script("sweep").main(["--check", "--threads", str(threads), "--out", str(out)])
