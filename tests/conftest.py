@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -9,6 +10,12 @@ from textwrap import dedent
 import pytest
 
 from convviz import registry
+
+
+def pytest_configure() -> None:
+    """Undo what a shell does to commands in its background: they, and theirs, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 GOOD = """
     import convviz
