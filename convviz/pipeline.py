@@ -142,6 +142,7 @@ def analyze(
     address: str | None = None,
     workers: int | None = None,
     timeout: float = 60.0,
+    verify: bool = False,
     **params: Any,
 ) -> Run:
     """Explain a data set: one sweep that all explainers share, kept in a run folder.
@@ -168,6 +169,8 @@ def analyze(
             None chooses: none where there is little to decode. They change no result.
         timeout: seconds that a photo may take a worker; one that takes longer is left out, as
             is one over which a worker dies.
+        verify: read again all photos that an earlier call swept, and refuse where one has
+            changed. Otherwise only the ids and labels of a data set are compared.
         params: parameters of the explainer; only with a single name.
 
     Returns:
@@ -178,7 +181,7 @@ def analyze(
     """
     folder = Path(out)
     check_out(folder, overwrite)
-    settings = Settings(batch_size, shard_size, threads, deterministic, workers, timeout)
+    settings = Settings(batch_size, shard_size, threads, deterministic, workers, timeout, verify)
     run_shards = engine_of(engine, address)
     model = loaded(model)
     who = named(what, params)

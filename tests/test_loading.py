@@ -341,6 +341,36 @@ def test_a_hanging_process_ends_with_its_parent(hostile, tmp_path):
     assert gone(workers)
 
 
+def test_verify_refuses_photos_that_have_changed(model, tmp_path, monkeypatch):
+    photos = folder_of(tmp_path / "photos", 9)
+    given = {"shard_size": 4, "workers": 0, "layers": ["0"]}
+    out = tmp_path / "run"
+
+    def broken(self, *args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("convviz.sweep.drive._Job._finish", broken)
+        with pytest.raises(KeyboardInterrupt):
+            convviz.analyze(model, photos, "statistics", out, **given)
+    swept = content(out)
+    assert len(swept) > 9
+    Image.fromarray(photo(77)).save(photos / "003-ü.png")
+    message = r"1 items of 'photos' have changed since they were swept: '003-ü\.png'"
+    with pytest.raises(ParameterError, match=message):
+        convviz.analyze(model, photos, "statistics", out, verify=True, **given)
+    assert content(out) == swept
+    Image.fromarray(photo(3)).save(photos / "003-ü.png")
+    run = convviz.analyze(model, photos, "statistics", out, verify=True, **given)
+    assert len(run.items) == 9
+    convviz.analyze(model, photos, "statistics", out, verify=True, **given)
+    (photos / "000-ü.png").unlink()
+    (photos / "000-ü.png").symlink_to(photos / "003-ü.png")
+    with pytest.raises(ParameterError, match="1 items of 'photos' have changed"):
+        convviz.analyze(model, photos, "statistics", out, verify=True, **given)
+    convviz.analyze(model, photos, "statistics", out, **given)
+
+
 # Progress
 
 

@@ -144,6 +144,9 @@ def analyze(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Deterministic algorithms only, for a GPU.")
     ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Refuse to go on if a photo already swept has changed.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start anew; a run in RUN is replaced at the end.")
     ] = False,
@@ -171,7 +174,7 @@ def analyze(
             run = sweep(
                 loaded, items, wanted, out, engine, overwrite=overwrite,
                 deterministic=deterministic, address=address, workers=workers, timeout=timeout,
-                **how,
+                verify=verify, **how,
             )  # fmt: skip
         except KeyboardInterrupt as stop:
             print(stop, file=sys.stderr)

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ..contents import verify
 from ..datasets import Dataset
 from ..errors import ConvvizError, ConvvizWarning, ImageError, ParameterError
 from ..itemtable import ItemTable
@@ -25,9 +26,10 @@ from .loading import AHEAD, Loader
 from .lock import locked
 from .manifest import Entry
 from .plan import Plan, Settings, differences, make_plan
+from .store import ITEMS as TABLE
 from .store import Store
 from .tables import rows
-from .worker import SKIPPED, Task, Worker, computing
+from .worker import ITEMS, SKIPPED, Task, Worker, computing
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +65,13 @@ def sweep(
         if overwrite:
             store.discard()
         if _is_finished(store, plan, overwrite):
+            if settings.verify:
+                _check_contents(dataset, out / TABLE)
             logger.info("%s holds this run already, finished", out)
             return Outcome()
         ahead = max(AHEAD, 2 * plan.batch_size)
         loader = Loader(dataset, model.preprocess, settings.workers, settings.timeout, ahead)
-        job = _Job(model, dataset, plan, store, interrupts, progress, loader)
+        job = _Job(model, dataset, plan, store, interrupts, progress, loader, settings.verify)
         try:
             with computing(plan):
                 return job.run(engine)
@@ -117,6 +121,7 @@ class _Job:
     interrupts: Interrupts
     progress: _Progress
     loader: Loader
+    verify: bool = False
     record: dict[str, Any] = field(default_factory=dict)
 
     def run(self, engine: Engine) -> Outcome:
@@ -126,6 +131,8 @@ class _Job:
         self.store.begin(self.record)
         entries = self._kept()
         self.progress.done = len(entries)
+        for shard in entries if self.verify else ():
+            _check_contents(self.dataset, self.store.manifest.path(shard, ITEMS))
         folder = self.store.manifest.folder
         worker = Worker(
             self.model, self.dataset, self.plan, folder, self.interrupts.writing, self.loader
@@ -216,6 +223,16 @@ class _Job:
         return ImageError(
             f"none of the {self.plan.count} items of {self.dataset.name!r} could be used; the "
             f"first, {first['id']!r}: {first['reason']}"
+        )
+
+
+def _check_contents(dataset: Dataset, table: Path) -> None:
+    """Refuse to go on with items that are no longer what they were when they were swept."""
+    if changed := verify(dataset, rows(table)):
+        names = ", ".join(map(repr, changed[:3])) + (", …" if len(changed) > 3 else "")
+        raise ParameterError(
+            f"{len(changed)} items of {dataset.name!r} have changed since they were swept: "
+            f"{names}. Nothing was touched: overwrite=True (--overwrite) starts anew"
         )
 
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT = 60.0
 MOST_WORKERS = 8
-FEW = 500
+FEW = 100
 """Files of which so many are decoded sooner than processes have started."""
 
 AHEAD = 128

@@ -95,6 +95,7 @@ class Settings:
         deterministic: use PyTorch's deterministic algorithms only.
         workers: processes that decode; 0 decodes in the process of the model.
         timeout: seconds that an item may take a worker.
+        verify: before going on, read again what was swept, and refuse where it has changed.
     """
 
     batch_size: int | None = None
@@ -103,6 +104,7 @@ class Settings:
     deterministic: bool = False
     workers: int | None = None
     timeout: float = TIMEOUT
+    verify: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "shard_size", "threads"):
