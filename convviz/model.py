@@ -16,6 +16,7 @@ from .capture import Call, Keeper
 from .defaults import Kind, default_layers
 from .errors import ModelError, ParameterError
 from .hygiene import frozen, precise, untouched
+from .lean import LeanMode, Untrusted
 from .network import digest, unwrapped
 from .outputs import (
     Pick,
@@ -101,6 +102,7 @@ class Model:
         self._seen: tuple[int, ...] | None = None
         self._hash: str | None = None
         self._warned = False
+        self._lean = True  # until its network turns out not to run that way
         self._depth = 0
         self._lock = RLock()
 
@@ -200,15 +202,44 @@ class Model:
                 f"rule={rule!r}, nonrelu={nonrelu!r}: allowed are 'plain', 'guided', 'deconv', "
                 "and 'clamp', 'error'"
             )
-        with self.session(), torch.enable_grad(), frozen(self.module), ExitStack() as stack:
-            x = self._input(images).detach().clone().requires_grad_()
+        with self.session(), torch.enable_grad(), frozen(self.module):
+            if self._lean:
+                try:
+                    return self._gradient(images, target, rule, nonrelu, LeanMode())[0]
+                except torch.OutOfMemoryError:
+                    raise
+                except (Untrusted, ModelError, RuntimeError):
+                    pass  # whatever it is, the network's own operators tell
+            found, missing = self._gradient(images, target, rule, nonrelu, None)
+            self._lean &= missing  # a lean pass is not trusted with NaN, whosever it is
+            return found
+
+    def _gradient(
+        self,
+        images: Tensor,
+        target: Sequence[Target],
+        rule: Rule,
+        nonrelu: NonReLU,
+        lean: LeanMode | None,
+    ) -> tuple[Tensor, bool]:
+        """Return the gradient, and whether NaN is among the scores."""
+        x = self._input(images)
+        if lean is not None and x.device.type == "cpu":
+            x = x.contiguous(memory_format=torch.channels_last)  # in which convolutions are faster
+        x.requires_grad_()
+        with ExitStack() as stack:
+            if lean is not None:
+                stack.enter_context(lean)
             mode = None if rule == "plain" else stack.enter_context(RuleMode(rule, nonrelu))
             # a copy goes in: a network may work in place on its input
             output, activations = self._run(x.clone(), layers_of(target), graph=True)
             total = values_of(target, output, activations).sum()
+            reached = output.sum() + total
+            if lean is not None and not lean.trusted(reached):
+                raise Untrusted
             if mode is not None:
-                mode.check(output.sum() + total)
-            return differentiate(total, x)
+                mode.check(reached)
+            return differentiate(total, x).contiguous(), bool(reached.isnan().any())
 
     def _input(self, images: Tensor) -> Tensor:
         if images.ndim != 4 or not images.is_floating_point():

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.library import custom_op
 
 RULES = ("plain", "guided", "deconv")
+_NAMES = ("guided_relu", "guided_relu_", "guided_relu_backward", "occlude", "gather_windows")
 _BITS = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8)
 
 
@@ -86,6 +87,29 @@ def guided_relu(x: Tensor, rule: str = "guided") -> tuple[Tensor, Tensor]:
 def _(x: Tensor, rule: str = "guided") -> tuple[Tensor, Tensor]:
     y = torch.empty_like(_laid_out(x, is_channels_last(x)))
     return y, x.new_empty((x.numel() + 7) // 8, dtype=torch.uint8)
+
+
+@custom_op("convviz::guided_relu_", mutates_args=("x",))
+def guided_relu_(x: Tensor, rule: str = "guided") -> Tensor:
+    """Rectify in place; return the bits that `guided_relu` returns. It has no gradient of its own.
+
+    Args:
+        x: any shape, floating point; no two of its elements at one place in memory.
+        rule: as of `guided_relu`; the name is checked, and that is all.
+
+    Returns:
+        bits, in the order of `guided_relu`'s y.
+    """
+    _check_rule("guided_relu_", rule)
+    _check_floating("guided_relu_", "x", x)
+    y, bits = guided_relu._init_fn(x, rule)
+    x.copy_(y)
+    return bits  # type: ignore[no-any-return]
+
+
+@guided_relu_.register_fake
+def _(x: Tensor, rule: str = "guided") -> Tensor:
+    return x.new_empty((x.numel() + 7) // 8, dtype=torch.uint8)
 
 
 @custom_op("convviz::guided_relu_backward", mutates_args=())
@@ -347,5 +371,5 @@ def paths() -> dict[str, dict[str, str]]:
             device: "kernel" if not why else f"Python reference: {why}"
             for device, why in _missing.items()
         }
-        for name in ("guided_relu", "guided_relu_backward", "occlude", "gather_windows")
+        for name in _NAMES
     }

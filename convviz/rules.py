@@ -40,9 +40,29 @@ _NODES = (
 )
 
 
-def rectify(x: Tensor, rule: Rule) -> Tensor:
+class _Rectified(torch.autograd.Function):
+    """A ReLU under a rule, in place or not."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rule: Rule, inplace: bool) -> Tensor:
+        if inplace:
+            ctx.mark_dirty(x)
+            y, bits = x, ops.guided_relu_(x, rule)
+        else:
+            y, bits = ops.guided_relu(x, rule)
+        ctx.save_for_backward(bits)
+        ctx.rule, ctx.channels_last = rule, ops.is_channels_last(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (bits,) = ctx.saved_tensors
+        return ops.guided_relu_backward(gradient, bits, ctx.rule, ctx.channels_last), None, None
+
+
+def rectify(x: Tensor, rule: Rule, inplace: bool = False) -> Tensor:
     """Return relu(x) whose gradient follows the guided or the deconvnet rule."""
-    y: Tensor = ops.guided_relu(x, rule)[0]
+    y: Tensor = _Rectified.apply(x, rule, inplace)
     return y
 
 
@@ -112,7 +132,12 @@ class RuleMode(TorchFunctionMode):
 
     def _apply(self, call: _Activation) -> Tensor:
         if call.relu:
-            y = rectify(call.x, self.rule)
+            # Into a view or a leaf autograd writes by its own rules, as it does below.
+            inplace = call.inplace and not call.x._is_view() and not call.x.is_leaf
+            y = rectify(call.x, self.rule, inplace)
+            if inplace:
+                self._nodes.append(y.grad_fn)
+                return y
         elif self.rule == "deconv":
             y = _Ungated.apply(call.x, call.again)
         else:
@@ -125,7 +150,11 @@ class RuleMode(TorchFunctionMode):
     def check(self, score: Tensor) -> None:
         """Raise ModelError where an activation that the score depends on was not reached."""
         unknown = self._unknown(score)
-        custom = [node.name() for node in unknown if isinstance(node, _CustomNode)]
+        custom = [
+            node.name()
+            for node in unknown
+            if isinstance(node, _CustomNode) and not node.name().startswith("_Lean")
+        ]
         if custom and self._hidden:
             raise ModelError(
                 f"{self.rule} rule: {self._hidden[0]} is called inside the autograd function "

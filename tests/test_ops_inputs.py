@@ -103,6 +103,26 @@ class TestStrides:
 
 
 @pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("layout", ["permuted", "every second", "offset", "channels_last", "plain"])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 8, 4, 4), (1, 1, 1, 1), (0, 3, 2, 2)], ids=str)
+def test_in_place_is_the_same_written_over(device, dtype, layout, shape):
+    given = noise(*shape, dtype=dtype, device=device)
+    if layout == "channels_last":
+        x = given.clone(memory_format=torch.channels_last)
+    else:
+        x = LAYOUTS[layout](given.clone()) if layout in LAYOUTS else given.clone()
+    whole = x if x._base is None else x._base
+    before, (y, bits) = whole.clone(), ops.guided_relu(x)
+    place = x.data_ptr()
+    assert torch.equal(ops.guided_relu_(x), bits)
+    assert x.data_ptr() == place
+    assert same(x, y)
+    x.copy_(given)
+    assert same(whole, before)  # what lies between and around its elements is untouched
+
+
+@pytest.mark.parametrize("device", DEVICES)
 class TestEmpty:
     """Nothing in, nothing out, in the shape that is asked for."""
 
@@ -110,7 +130,7 @@ class TestEmpty:
     def test_activations(self, device, shape):
         y, bits = ops.guided_relu(torch.empty(shape, device=device))
         assert y.shape == shape
-        assert bits.shape == (0,)
+        assert bits.shape == ops.guided_relu_(y).shape == (0,)
         assert ops.guided_relu_backward(y, bits, "guided", len(shape) == 4).shape == shape
 
     @pytest.mark.parametrize("shape", [(3, 4, 4), (0, 4, 4), (3, 0, 4), (3, 4, 0)], ids=str)
@@ -184,6 +204,8 @@ ONE, BYTE, WHOLE = corners(0), zeros(1, dtype=torch.uint8), torch.int64
 WRONG = [
     ("guided_relu", (zeros(2, dtype=torch.int32),), "x must be float16.* got int32"),
     ("guided_relu", (zeros(2), "none"), "rule must be one of plain, guided, deconv, got 'none'"),
+    ("guided_relu_", (zeros(2, dtype=torch.int32),), "x must be float16.* got int32"),
+    ("guided_relu_", (zeros(2), "none"), "rule must be one of plain, guided, deconv, got 'none'"),
     ("guided_relu_backward", (zeros(8), BYTE, "", False), "rule must be .* got ''"),
     (
         "guided_relu_backward",
@@ -312,6 +334,8 @@ def calls(device: str, dtype: torch.dtype) -> dict[str, tuple[object, tuple[obje
         "relu": (ops.guided_relu, (x, "plain")),
         "relu, channels_last": (ops.guided_relu, (nhwc, "guided")),
         "relu, transposed": (ops.guided_relu, (odd, "deconv")),
+        "relu in place": (ops.guided_relu_, (x.clone(), "guided")),
+        "relu in place, channels_last": (ops.guided_relu_, (nhwc.clone(), "plain")),
         "relu, empty": (ops.guided_relu, (x[:0], "guided")),
         "backward": (ops.guided_relu_backward, (x, bits, "deconv", False)),
         "backward, channels_last": (ops.guided_relu_backward, (x, bits, "guided", True)),

@@ -145,6 +145,27 @@ std::tuple<Tensor, Tensor> guided_relu(const Tensor& given, const std::string& r
   return {y, bits};
 }
 
+// As guided_relu, y written over x: no new memory, whose first touch costs more than the pass.
+Tensor guided_relu_(const Tensor& x, const std::string& rule) {
+  if (!x.is_contiguous() && !is_channels_last(x)) {
+    auto [y, bits] = guided_relu(x, rule);
+    Tensor target = x;
+    torch::stable::copy_(target, y);
+    return bits;
+  }
+  parse_rule("guided_relu_", rule);
+  Tensor bits = bits_for(x);
+  dispatch_floating("guided_relu_", "x", x, [&](auto type) {
+    using T = decltype(type);
+    T* data = x.mutable_data_ptr<T>();
+    uint8_t* packed = bits.mutable_data_ptr<uint8_t>();
+    torch::stable::parallel_for(0, bits.numel(), kGrain, [&](int64_t begin, int64_t end) {
+      forward<T>(data, data, packed, begin, end, x.numel());
+    });
+  });
+  return bits;
+}
+
 Tensor guided_relu_backward(const Tensor& given, const Tensor& bits, const std::string& name,
                             bool channels_last) {
   const Rule rule = parse_rule("guided_relu_backward", name);
@@ -168,6 +189,7 @@ Tensor guided_relu_backward(const Tensor& given, const Tensor& bits, const std::
 
 STABLE_TORCH_LIBRARY_IMPL(convviz, CPU, m) {
   m.impl("guided_relu", TORCH_BOX(&guided_relu));
+  m.impl("guided_relu_", TORCH_BOX(&guided_relu_));
   m.impl("guided_relu_backward", TORCH_BOX(&guided_relu_backward));
 }
 

@@ -69,8 +69,7 @@ __device__ __forceinline__ void store(T* to, int64_t base, int64_t count, const 
 }
 
 template <typename T>
-__global__ void forward_kernel(const T* __restrict__ x, T* __restrict__ y,
-                               uint8_t* __restrict__ bits, int64_t count) {
+__global__ void forward_kernel(const T* x, T* y, uint8_t* __restrict__ bits, int64_t count) {
   const int64_t bytes = (count + 7) / 8, step = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t byte = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; byte < bytes;
        byte += step) {
@@ -134,6 +133,30 @@ std::tuple<Tensor, Tensor> guided_relu(const Tensor& given, const std::string& r
   return {y, bits};
 }
 
+// As guided_relu, y written over x.
+Tensor guided_relu_(const Tensor& x, const std::string& rule) {
+  const bool dense = x.is_contiguous() || is_channels_last(x);
+  if (!dense || reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 != 0) {
+    auto [y, bits] = guided_relu(x, rule);
+    const torch::stable::accelerator::DeviceGuard guard(x.get_device_index());
+    Tensor target = x;
+    torch::stable::copy_(target, y);
+    return bits;
+  }
+  parse_rule("guided_relu_", rule);
+  const torch::stable::accelerator::DeviceGuard guard(x.get_device_index());
+  Tensor bits = bits_for(x);
+  dispatch_floating("guided_relu_", "x", x, [&](auto type) {
+    using T = decltype(type);
+    if (x.numel() == 0) return;
+    T* data = x.mutable_data_ptr<T>();
+    forward_kernel<T><<<blocks_for(bits.numel()), kThreads, 0, current_stream(x)>>>(
+        data, data, bits.mutable_data_ptr<uint8_t>(), x.numel());
+    check_launch("guided_relu_");
+  });
+  return bits;
+}
+
 Tensor guided_relu_backward(const Tensor& given, const Tensor& bits, const std::string& name,
                             bool channels_last) {
   const Rule rule = parse_rule("guided_relu_backward", name);
@@ -159,6 +182,7 @@ Tensor guided_relu_backward(const Tensor& given, const Tensor& bits, const std::
 
 STABLE_TORCH_LIBRARY_IMPL(convviz, CUDA, m) {
   m.impl("guided_relu", TORCH_BOX(&guided_relu));
+  m.impl("guided_relu_", TORCH_BOX(&guided_relu_));
   m.impl("guided_relu_backward", TORCH_BOX(&guided_relu_backward));
 }
 
