@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import argparse
 import copy
+import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +40,7 @@ from convviz import ops
 from convviz.model import Model
 
 TARGET = 0
+WAYS = ("plain", "captum", "convviz")
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
@@ -50,6 +54,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the records")
+    parser.add_argument("--peak", choices=WAYS, help=argparse.SUPPRESS)
     args = parser.parse_args(given)
     args.shape = [int(n) for n in args.shape.split(",")]
     return args
@@ -100,6 +105,24 @@ def bandwidths(numel: int, size: int, median: dict[str, float]) -> dict[str, flo
 
 def whole(args: argparse.Namespace, device: str) -> Record:
     """Time guided gradients of a network's score, beside Captum's and the plain gradient."""
+    module, model, ways = _ways(args, device)
+    found = {name: way() for name, way in ways.items()}
+    scale = float(found["captum"].abs().max())
+    deviation = float((found["convviz"] - found["captum"]).abs().max()) / scale
+    kept = {name: kept_bytes(module, model, way) for name, way in ways.items()}
+    times = interleaved(ways, args.repeats, device)
+    record = {"net": args.net, "batch": args.batch, "size": args.size, "deviation": deviation}
+    record |= {"kept_mb": {name: number / 1e6 for name, number in kept.items()}}
+    if device == "cuda":
+        record["peak_mb"] = {name: _peak(way) / 1e6 for name, way in ways.items()}
+    else:
+        record["peak_mb"] = {name: _in_a_process(args, name) for name in WAYS}
+    return record | {"seconds": times, "median_s": medians(times)}
+
+
+def _ways(
+    args: argparse.Namespace, device: str
+) -> tuple[nn.Module, Model, dict[str, Callable[[], Tensor]]]:
     torch.manual_seed(0)
     module = torchvision.models.get_model(args.net, weights=None).eval().to(device)
     images = torch.randn(args.batch, 3, args.size, args.size, device=device)
@@ -110,16 +133,37 @@ def whole(args: argparse.Namespace, device: str) -> Record:
         "captum": lambda: _captum(module, images),
         "convviz": lambda: model.gradient(images, targets, "guided"),
     }
-    found = {name: way() for name, way in ways.items()}
-    scale = float(found["captum"].abs().max())
-    deviation = float((found["convviz"] - found["captum"]).abs().max()) / scale
-    kept = {name: kept_bytes(module, model, way) for name, way in ways.items()}
-    times = interleaved(ways, args.repeats, device)
-    record = {"net": args.net, "batch": args.batch, "size": args.size, "deviation": deviation}
-    record |= {"kept_mb": {name: number / 1e6 for name, number in kept.items()}}
-    if device == "cuda":
-        record["peak_mb"] = {name: _peak(way) / 1e6 for name, way in ways.items()}
-    return record | {"seconds": times, "median_s": medians(times)}
+    return module, model, ways
+
+
+def _in_a_process(args: argparse.Namespace, way: str) -> float:
+    """Return the MB that one batch takes at its peak, in a process that does nothing else."""
+    given = ["--peak", way, "--net", args.net, "--batch", str(args.batch), "--size", str(args.size)]
+    given += ["--threads", str(args.threads), "--out", str(args.out)]
+    done = subprocess.run([sys.executable, __file__, *given], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _peak_resident(args: argparse.Namespace) -> float:
+    """Return by how many MB the resident set grows at its peak during one batch.
+
+    A smaller batch before it loads what is loaded once.
+    """
+    small = argparse.Namespace(**{**vars(args), "batch": 1, "size": min(64, args.size)})
+    _ways(small, "cpu")[2][args.peak]()
+    way = _ways(args, "cpu")[2][args.peak]
+    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    before = _status("VmRSS")
+    way()
+    return (_status("VmHWM") - before) * 1024 / 1e6
+
+
+def _status(name: str) -> int:
+    """Return a field of this process, in KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1])
 
 
 def kept_bytes(module: nn.Module, model: Model, way: Callable[[], Tensor]) -> int:
@@ -190,12 +234,21 @@ def report(device: str, record: Record) -> str:
     ]
     head = ["operator", "ms", "GB/s", "of copy", "of copy to new memory"]
     first = table(head, rows)
-    plain = all_["median_s"]["plain"]
+    median, peak = all_["median_s"], all_["peak_mb"]
     rows = [
-        [name, f"{s:.3f}", f"{s / plain:.2f}", f"{all_['kept_mb'][name]:.1f}"]
-        for name, s in all_["median_s"].items()
+        [
+            name,
+            f"{s:.3f}",
+            f"{s / median['plain']:.2f}",
+            f"{s / median['captum']:.2f}",
+            f"{all_['kept_mb'][name]:.1f}",
+            f"{peak[name]:.0f}",
+            f"{peak[name] / peak['captum']:.2f}",
+        ]
+        for name, s in median.items()
     ]
-    head = [all_["net"], "s a batch", "of plain gradient", "kept for backward, MB"]
+    head = [all_["net"], "s a batch", "of plain gradient", "of Captum", "kept for backward, MB"]
+    head += ["peak MB", "of Captum's"]
     kept = one["kept_bytes_an_element"]
     return (
         f"{device}, {one['dtype']} {one['shape']}, {one['path']}; kept an element: "
@@ -207,6 +260,9 @@ def report(device: str, record: Record) -> str:
 def main(given: list[str] | None = None) -> None:
     args = arguments(given)
     torch.set_num_threads(args.threads)
+    if args.peak:
+        print(json.dumps(_peak_resident(args)))
+        return
     record: Record = {"machine": machine(), "versions": versions(), "date": today()}
     record["repeats"] = args.repeats
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
@@ -158,14 +157,20 @@ def test_occlusion_refuses_what_it_cannot_compare(tmp_path, script, capsys, give
     assert words in capsys.readouterr().err
 
 
-def test_guided_counts_what_is_kept_and_moved(tmp_path):
-    """As a command of its own, as people run it."""
-    out = tmp_path / "guided.json"
-    small = ("--shape", "2,3,8,8", "--size", "32", "--batch", "2", "--repeats", "3")
-    command = [sys.executable, FOLDER / "guided.py", "--out", str(out), *small]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    printed = done.stdout
+SMALL = ("--size", "32", "--batch", "2", "--repeats", "3")
+
+
+def test_guided_counts_what_is_kept_and_moved(tmp_path, script, monkeypatch, capsys):
+    guided, out = script("guided"), tmp_path / "guided.json"
+
+    def here(args, way):
+        args.peak = way
+        return guided._peak_resident(args)
+
+    monkeypatch.setattr(guided, "_in_a_process", here)
+    threads = ("--threads", str(torch.get_num_threads()))
+    guided.main(["--out", str(out), "--shape", "2,3,8,8", *SMALL, *threads])
+    printed = capsys.readouterr().out
     cpu = json.loads(out.read_text())["cpu"]
     one, net = cpu["operator"], cpu["network"]
     assert one["kept_bytes_an_element"] == {"guided_relu": 1 / 8, "relu": 4}
@@ -176,7 +181,17 @@ def test_guided_counts_what_is_kept_and_moved(tmp_path):
     assert set(net["seconds"]) == {"plain", "captum", "convviz"}
     assert net["deviation"] < 1e-4
     assert min(net["kept_mb"].values()) > 0
+    assert set(net["peak_mb"]) == {"plain", "captum", "convviz"}
     assert "guided_relu_backward" in printed
+
+
+def test_the_peak_of_a_way_is_that_of_a_process_of_its_own(tmp_path, script):
+    guided = script("guided")
+    args = guided.arguments(["--out", str(tmp_path / "x.json"), *SMALL, "--threads", "1"])
+    assert 0 <= guided._in_a_process(args, "convviz") < 500
+    args.net = "resnet19"
+    with pytest.raises(SystemExit, match="resnet19"):
+        guided._in_a_process(args, "convviz")
 
 
 def test_what_autograd_keeps_is_counted_once(script):
