@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .durable import sync
 from .errors import ConvvizError
 
 _DECIDED = ".convviz-saved"
@@ -42,10 +43,10 @@ def replacing(folder: Path, former: Iterable[str] = ()) -> Iterator[Path]:
         stale = sorted({plain(name) for name in former} - set(os.listdir(pending)))
         (pending / _REMOVE).write_text(json.dumps(stale), encoding="utf-8")
         for file in pending.iterdir():
-            _sync(file)
-        _sync(pending)
+            sync(file)
+        sync(pending)
         pending.rename(folder / _DECIDED)
-        _sync(folder)
+        sync(folder)
     except BaseException:
         shutil.rmtree(pending, ignore_errors=True)
         raise
@@ -66,7 +67,7 @@ def finish(folder: Path) -> None:
             file.replace(folder / file.name)
     remove.unlink(missing_ok=True)
     decided.rmdir()
-    _sync(folder)
+    sync(folder)
 
 
 def current(folder: Path, name: str) -> Path:
@@ -80,13 +81,3 @@ def plain(name: str) -> str:
     if not name or name in (".", "..") or any(c in name for c in "/\\\0"):
         raise ConvvizError(f"{name!r} is not a plain file name")
     return name
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -18,8 +18,7 @@ import pytest
 import torch
 
 import convviz
-from convviz import ConvvizError, ConvvizWarning, ParameterError
-from convviz.sweep import durable
+from convviz import ConvvizError, ConvvizWarning, ParameterError, durable
 from convviz.sweep.interrupt import Interrupts
 from convviz.sweep.lock import LOCK, locked
 from convviz.sweep.store import SWEEP

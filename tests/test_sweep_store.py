@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from convviz.sweep import durable
+from convviz import durable
 from convviz.sweep.manifest import Manifest
 
 SHARDS = 3
@@ -21,7 +21,7 @@ SHARDS = 3
 PROGRAM = '''
 import os, signal, sys
 from pathlib import Path
-import convviz.sweep.durable as durable
+import convviz.durable as durable
 from convviz.sweep.manifest import Manifest
 
 folder, kill_at, shards = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
@@ -124,7 +124,7 @@ def test_a_full_disk_leaves_the_former_version(tmp_path: Path) -> None:
     program = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from convviz.sweep import durable\n"
+        "from convviz import durable\n"
         "path = Path(sys.argv[1])\n"
         "durable.write(path, b'first')\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"

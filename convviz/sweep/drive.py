@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from .. import durable
 from ..contents import verify
 from ..datasets import Dataset
 from ..errors import ConvvizError, ConvvizWarning, ImageError, ParameterError
@@ -18,7 +19,6 @@ from ..itemtable import ItemTable
 from ..model import Model
 from ..progress import Meter, measured
 from ..provenance import Named
-from . import durable
 from .engines import Engine
 from .finish import Outcome, SweptItems, finish
 from .interrupt import Interrupts

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Dataset
+from ..durable import FULL
 from ..errors import ConvvizError, PluginError
 from ..explainers import Partial
 from ..explanation import Explanation
@@ -22,7 +23,6 @@ from ..names import folder_name
 from ..progress import track
 from ..provenance import blamed_on, check_result, versions
 from ..results import Result
-from .durable import FULL
 from .plan import Plan, Step
 
 Layers = Mapping[str, Result]

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import durable
+from .. import durable
 
 Entry = dict[str, Any]
 """What the manifest knows of a shard: "shard", "files", and whatever the sweep adds."""
@@ -48,7 +48,7 @@ class Manifest:
         """
         # A shard that is made again is not whole until its new entry says so.
         self.path(shard, "json").unlink(missing_ok=True)
-        durable.sync_folder(self.folder)
+        durable.sync(self.folder)
         known = {}
         for kind, content in sorted(files.items()):
             durable.write(self.path(shard, kind), content)

@@ -23,11 +23,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .. import durable
 from ..errors import ParameterError
 from ..explainers import Partial
 from ..names import folder_name
 from ..report import write_report
-from . import durable
 from .finish import Outcome
 from .lock import LOCK
 from .manifest import Entry, Manifest
@@ -134,9 +134,9 @@ class Store:
         (new / RUN).write_text(_text({**record, "failed": failed}), encoding="utf-8")
         for path in (new / ITEMS, new / SKIPPED, new / RUN):
             _sync(path)
-        durable.sync_folder(new)
+        durable.sync(new)
         new.rename(self.work / "done")
-        durable.sync_folder(self.work)
+        durable.sync(self.work)
         self.settle()
 
     def settle(self) -> None:
@@ -150,7 +150,7 @@ class Store:
                 (done / name).rename(self.out / name)
         record = self.finished() or {}
         write_report(self.out, title=record["dataset"]["name"], intro=_intro(record))
-        durable.sync_folder(self.out)
+        durable.sync(self.out)
         self.discard()
 
 
