@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, fx
 
 from .. import ops
-from ..locality.maps import AxisMap, Window
-from .geometry import Ints
+from ..locality.maps import AxisMap
+from .geometry import Ints, with_halo
 from .memory import MEMORY, whole_at_once
 from .plan import Frame, Plan
 from .program import Program, Step, Values
@@ -123,11 +123,9 @@ class Run:
 
     def _step(self, step: Step, held: dict[fx.Node, Windows], positions: Ints) -> Windows:
         assert step.rule is not None
-        frame = self.plan.frames[step.node]
-        sources = [self.plan.frames[edge.source] for edge in step.rule.edges]
-        if not step.slides and all(frame.same_as(source) for source in sources):
+        if self.plan.in_place(step):
             return self._in_place(step, held)
-        layout = self._layout(frame, positions)
+        layout = self._layout(self.plan.frames[step.node], positions)
         for group in _groups(layout.sizes):
             height, width = layout.sizes[group[0]].tolist()
             corner = layout.y[group], layout.x[group]
@@ -240,8 +238,7 @@ class Run:
 
 def _halo(axis: AxisMap, start: Ints, length: int) -> tuple[Ints, int]:
     """Return where the inputs of output windows begin, and how many there are."""
-    assert isinstance(axis, Window)  # what slides in windows has such maps
-    return axis.backward(start, start)[0], (length - 1) * axis.stride + axis.reach + 1
+    return axis.backward(start, start)[0], with_halo(axis, length)
 
 
 def _groups(sizes: Ints) -> list[Ints]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..locality.maps import AxisMap
+from ..locality.maps import AxisMap, Window
 
 Ints = NDArray[np.int64]
 
@@ -57,6 +57,12 @@ class Extent:
         size = np.minimum(self.size, max(1, int(np.ceil(share * self.length - 1e-9))))
         start = self.start + (self.size - size) // 2
         return Extent(start, start + size, self.length)
+
+
+def with_halo(axis: AxisMap, length: int) -> int:
+    """Return how many inputs an operator that slides reads for so many outputs in a row."""
+    assert isinstance(axis, Window)  # what slides in windows has such maps
+    return (length - 1) * axis.stride + axis.reach + 1
 
 
 def hull(extents: list[Extent]) -> Extent:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor, fx
 
-from ..locality.maps import Window
-from .plan import Frame, Plan
+from .geometry import with_halo
+from .plan import Frame, Plan, channels
 from .program import Program, Step
 
 MEMORY = 512 << 20
@@ -41,7 +41,7 @@ def whole_at_once(program: Program, plan: Plan, image: Tensor, memory: int = MEM
     """
     limit = WHOLE_AT_ONCE.get(image.device.type, WHOLE_AT_ONCE["cpu"])
     element = image.element_size()
-    largest = max(1, *(_whole(step.node) for step in program.steps[plan.cut :]), 1)
+    largest = max([1, *(_whole(step.node) for step in program.steps[plan.cut :])])
     near = max(8, min(256, limit // (largest * element)))
     return max(1, min(near, int(memory / 2 / (_whole_maps(program, plan) * element))))
 
@@ -59,10 +59,8 @@ def _windows(program: Program, plan: Plan) -> tuple[float, float]:
         if step.rule is None:
             continue
         frame = plan.frames[step.node]
-        sources = [plan.frames[edge.source] for edge in step.rule.edges]
         made = _size(program, frame, step.node)
-        as_they_stand = not step.slides and all(frame.same_as(source) for source in sources)
-        gathered = 0.0 if as_they_stand else _gathered(program, frame, step)
+        gathered = 0.0 if plan.in_place(step) else _gathered(program, frame, step)
         peak = max(peak, sum(live.values()) + gathered + made)
         live[step.node] = made
         _drop(program, step, index, live, kept)
@@ -100,27 +98,18 @@ def _gathered(program: Program, frame: Frame, step: Step) -> float:
     height, width = _largest(frame)
     if step.slides:
         edge = step.rule.edges[0]
-        assert isinstance(edge.y, Window)
-        assert isinstance(edge.x, Window)
-        height = (height - 1) * edge.y.stride + edge.y.reach + 1
-        width = (width - 1) * edge.x.stride + edge.x.reach + 1
+        height, width = with_halo(edge.y, height), with_halo(edge.x, width)
     pixels = height * width
-    return float(sum(pixels * _channels(program, edge.source) for edge in step.rule.edges))
+    return float(sum(pixels * channels(program, edge.source) for edge in step.rule.edges))
 
 
 def _size(program: Program, frame: Frame, node: fx.Node) -> float:
     height, width = _largest(frame)
-    return float(height * width * _channels(program, node))
+    return float(height * width * channels(program, node))
 
 
 def _largest(frame: Frame) -> tuple[int, int]:
     return int(frame.tall.size.max()), int(frame.wide.size.max())
-
-
-def _channels(program: Program, node: fx.Node) -> int:
-    y, x = program.axes[node]
-    rest = [n for i, n in enumerate(node.meta["val"].shape) if i not in (0, y, x)]
-    return int(np.prod([n for n in rest if isinstance(n, int)] or [1]))
 
 
 def _whole(node: fx.Node) -> int:

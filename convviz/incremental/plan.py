@@ -100,6 +100,13 @@ class Plan:
         full, _, done = self.macs
         return full / max(done, 1.0)
 
+    def in_place(self, step: Step) -> bool:
+        """Say whether a local step runs on windows as they stand, nothing being gathered."""
+        assert step.rule is not None
+        frame = self.frames[step.node]
+        sources = [self.frames[edge.source] for edge in step.rule.edges]
+        return not step.slides and all(frame.same_as(source) for source in sources)
+
     def summary(self) -> str:
         """Say per step what is computed, and where it goes dense."""
         head = f"{'layer':<34} {'window':>13} {'map':>9} {'share':>6} {'MACs saved':>10}"
@@ -173,16 +180,15 @@ def _frame(
         return Frame(rows, columns, sources[0].tall, sources[0].wide)
     if any(edge.source.meta["val"].dim() != 4 for edge in rule.edges):
         return None
-    pixel = step.macs + ELEMENT * 2 * channels(step, program)
+    pixel = step.macs + ELEMENT * 2 * channels(program, step.node)
     tall, wide = executed(rows, columns, counts, pixel, CALL, MOST_CLASSES)
     return Frame(rows, columns, tall, wide)
 
 
-def channels(step: Step, program: Program) -> int:
-    """Return how many numbers a pixel of a step's output has."""
-    shape = step.shape
-    axes = step.rule.axes if step.rule is not None else None
-    skip = {0, *(axes or ())}
+def channels(program: Program, node: fx.Node) -> int:
+    """Return how many numbers a pixel of a local value has."""
+    skip = {0, *program.axes[node]}
+    shape = node.meta["val"].shape
     return int(np.prod([n for i, n in enumerate(shape) if i not in skip and isinstance(n, int)]))
 
 
