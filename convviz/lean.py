@@ -224,7 +224,8 @@ class LeanMode(TorchFunctionMode):
         unread = any(not waiting.read for _, waiting in self._waiting.values())
         if self._missed or unread or bool(total.isnan().any()):
             return False
-        return not any(self._find(leaf) for leaf in _leaves(total))
+        ends = (node.variable for node in nodes_behind(total) if hasattr(node, "variable"))
+        return not any(self._find(leaf) for leaf in ends)
 
     def _wait(self, convolution: _Convolution) -> Tensor:
         """Return a placeholder; what it stands for is held as long as it lives."""
@@ -289,17 +290,24 @@ class LeanMode(TorchFunctionMode):
         return found
 
 
-def _leaves(total: Tensor) -> Iterator[Tensor]:
-    """Yield the tensors at which gradients end."""
-    seen, todo = set(), [total.grad_fn]
+def nodes_behind(tensor: Tensor) -> Iterator[Any]:
+    """Yield autograd's nodes that a tensor was made by, each once."""
+    seen, todo = set(), [tensor.grad_fn]
     while todo:
         node = todo.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
-        if hasattr(node, "variable"):
-            yield node.variable
+        yield node
         todo.extend(parent for parent, _ in node.next_functions)
+
+
+def is_lean(node: Any) -> bool:
+    """Say whether a node of autograd is that of a lean call."""
+    return isinstance(node, _LEAN)
+
+
+_LEAN: tuple[Any, ...] = tuple(f._backward_cls for f in (_LeanConv, _LeanNorm, _LeanMaxPool))
 
 
 def _max_pool(

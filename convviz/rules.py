@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from . import ops
 from .errors import ModelError
+from .lean import is_lean, nodes_behind
 
 Rule = Literal["plain", "guided", "deconv"]
 NonReLU = Literal["clamp", "error"]
@@ -151,9 +152,7 @@ class RuleMode(TorchFunctionMode):
         """Raise ModelError where an activation that the score depends on was not reached."""
         unknown = self._unknown(score)
         custom = [
-            node.name()
-            for node in unknown
-            if isinstance(node, _CustomNode) and not node.name().startswith("_Lean")
+            node.name() for node in unknown if isinstance(node, _CustomNode) and not is_lean(node)
         ]
         if custom and self._hidden:
             raise ModelError(
@@ -175,14 +174,7 @@ class RuleMode(TorchFunctionMode):
     def _unknown(self, score: Tensor) -> list[Any]:
         """List the graph's nodes that no rule made."""
         known = set(self._nodes)
-        seen, todo = set(), [score.grad_fn]
-        while todo:
-            node = todo.pop()
-            if node is None or node in seen:
-                continue
-            seen.add(node)
-            todo.extend(parent for parent, _ in node.next_functions)
-        return list(seen - known)
+        return [node for node in nodes_behind(score) if node not in known]
 
 
 _CustomNode: Any = torch.autograd.function.BackwardCFunction
