@@ -8,11 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from convviz import Dataset, ParameterError, as_labels, hookimpl, readable
 
-from convviz import Dataset, ImageError, ParameterError, as_labels, decode_image, hookimpl, readable
-
-from .parquet import OPTIONS, unique_ids
+from ._encoded import Encoded, unique_ids
+from .parquet import OPTIONS
 from .patterns import check_options
 
 ONE, SEVERAL = ("dataset_info.json", "state.json"), "dataset_dict.json"
@@ -63,34 +62,20 @@ def open_saved(folder: Path, options: Mapping[str, str] | None = None) -> SavedD
 
 
 @dataclass(frozen=True, eq=False)
-class SavedDataset:
+class SavedDataset(Encoded):
     """Photos in a folder of the `datasets` library, whose files are mapped.
 
     Attributes:
-        name: for a reader.
         folder: where they are.
         column: the column of photos.
-        ids, labels, classes: as in Dataset.
     """
 
-    name: str
     folder: Path
     column: str
-    ids: tuple[str, ...]
-    labels: tuple[int | None, ...]
-    classes: tuple[str, ...]
-
-    def load(self, index: int) -> np.ndarray:
-        """Read one photo, uint8 `[h, w, 3]`."""
-        return decode_image(self.read(index), f"image {self.ids[index]!r}")
 
     def read(self, index: int) -> bytes:
         """Read the bytes of one photo."""
-        value = self._rows[index][self.column]
-        data = value.get("bytes") if isinstance(value, dict) else value
-        if not data:
-            raise ImageError(f"image {self.ids[index]!r}: the row holds no bytes")
-        return bytes(data)
+        return self.bytes_in(self._rows[index][self.column], index)
 
     @cached_property
     def _rows(self) -> Any:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from convviz import Dataset, ImageError, ParameterError, as_labels, decode_image, hookimpl, readable
+from convviz import Dataset, ParameterError, as_labels, hookimpl, readable
 
+from ._encoded import Encoded, unique_ids
 from .patterns import check_options, is_pattern, named_files
 
 MAGIC = b"PAR1"
@@ -73,38 +74,24 @@ def open_parquet(
 
 
 @dataclass(frozen=True, eq=False)
-class ParquetDataset:
+class ParquetDataset(Encoded):
     """Photos in Parquet files, read one row group at a time.
 
     Attributes:
-        name: for a reader.
         files: the files.
         column: the column of photos.
         groups: file, row group and number of rows of each row group, `[groups, 3]`.
-        ids, labels, classes: as in Dataset.
     """
 
-    name: str
     files: tuple[Path, ...]
     column: str
     groups: np.ndarray
-    ids: tuple[str, ...]
-    labels: tuple[int | None, ...]
-    classes: tuple[str, ...]
-
-    def load(self, index: int) -> np.ndarray:
-        """Read one photo, uint8 `[h, w, 3]`."""
-        return decode_image(self.read(index), f"image {self.ids[index]!r}")
 
     def read(self, index: int) -> bytes:
         """Read the bytes of one photo."""
         group = int(np.searchsorted(self._ends, index, side="right"))
         start = int(self._ends[group] - self.groups[group, 2])
-        value = self._group(group)[index - start].as_py()
-        data = value.get("bytes") if isinstance(value, dict) else value
-        if not data:
-            raise ImageError(f"image {self.ids[index]!r}: the row holds no bytes")
-        return bytes(data)
+        return self.bytes_in(self._group(group)[index - start].as_py(), index)
 
     @cached_property
     def _ends(self) -> np.ndarray:
@@ -221,14 +208,3 @@ def _class_names(schema: Any, label: str | None) -> tuple[str, ...]:
         return tuple(map(str, features[label]["names"]))
     except (TypeError, KeyError, ValueError):
         return ()
-
-
-def unique_ids(given: Sequence[Any], count: int, strict: bool) -> tuple[str, ...]:
-    """Return ids from a column; numbers where it names not every photo, or two alike."""
-    ids = tuple(readable(str(v)) for v in given if v is not None and v != "")
-    if len(ids) == count and (strict or len(set(ids)) == count):
-        return ids
-    if strict:
-        raise ParameterError(f"the column of ids is empty in {count - len(ids)} of {count} rows")
-    digits = len(str(max(count - 1, 0)))
-    return tuple(f"{i:0{digits}d}" for i in range(count))

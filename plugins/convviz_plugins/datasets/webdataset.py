@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from convviz import Dataset, ImageError, ParameterError, as_labels, decode_image, hookimpl, readable
+from convviz import Dataset, ImageError, ParameterError, as_labels, hookimpl, readable
 
+from ._encoded import Encoded
 from .list import label_values
 from .patterns import check_options, is_pattern, named_files
 
@@ -61,26 +62,16 @@ def open_tars(files: Sequence[Path], name: str) -> TarDataset:
 
 
 @dataclass(frozen=True, eq=False)
-class TarDataset:
+class TarDataset(Encoded):
     """Photos inside tar files, read where they lie.
 
     Attributes:
-        name: for a reader.
         files: the tar files.
         places: file, first byte and number of bytes of each photo, `[n, 3]`.
-        ids, labels, classes: as in Dataset.
     """
 
-    name: str
     files: tuple[Path, ...]
     places: np.ndarray
-    ids: tuple[str, ...]
-    labels: tuple[int | None, ...]
-    classes: tuple[str, ...]
-
-    def load(self, index: int) -> np.ndarray:
-        """Read one photo, uint8 `[h, w, 3]`."""
-        return decode_image(self.read(index), f"image {self.ids[index]!r}")
 
     def read(self, index: int) -> bytes:
         """Read the bytes of one photo."""
