@@ -124,6 +124,12 @@ def _frame(
     ax.add_collection(lines, autolim=False)
 
 
+def picture_block(pictures: np.ndarray) -> np.ndarray:
+    """Join the pictures of a stack, uint8 `[n, h, w, 3]`, to about a square, floats."""
+    columns = square(len(pictures), 12)
+    return lay_out(pictures / 255, columns, gap=0.03, pixels=1, between=0.82).pixels
+
+
 def square(count: int, widest: int) -> int:
     """Return how many columns make a block of tiles about square, at most `widest`."""
     return max(1, min(widest, math.ceil(math.sqrt(count))))

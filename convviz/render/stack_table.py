@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..results import Tiles
-from .mosaic import lay_out, square
+from .mosaic import lay_out, picture_block
 from .style import (
     INK,
     MUTED,
@@ -55,7 +55,7 @@ def _page(
         for j in range(lines * columns):
             if j < len(stacks):
                 row = place if len(stacks[j]) == len(order) else order[place]
-                block = _block(stacks[j][row])
+                block = picture_block(stacks[j][row])
             else:
                 block = np.ones_like(blocks[-1])
             blocks.append(block)
@@ -81,9 +81,3 @@ def _page(
     title_block(figure, scene.title(), scene.subtitle(None, part), result.notes)
     titles = ", ".join(s.title for s in result.stacks)
     return Picture(picture_name(*number), to_png(figure), f"{titles}; best first, a row a unit.")
-
-
-def _block(pictures: np.ndarray) -> np.ndarray:
-    """Join the pictures of a stack to about a square, floats `[h, w, 3]`."""
-    columns = square(len(pictures), 12)
-    return lay_out(pictures / 255, columns, gap=0.03, pixels=1, between=0.82).pixels

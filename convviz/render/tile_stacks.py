@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..results import Tiles
-from .mosaic import Mosaic, lay_out, square
+from .mosaic import Mosaic, lay_out, picture_block
 from .style import (
     INK,
     MUTED,
@@ -79,10 +79,7 @@ def _block(stacks: Sequence[np.ndarray], place: int, tile: int, drawn: int) -> n
     parts = []
     for pictures in stacks:
         row = place if len(pictures) == drawn else tile
-        shown = pictures[row] / 255
-        parts.append(
-            lay_out(shown, square(len(shown), 12), gap=0.03, pixels=1, between=0.82).pixels
-        )
+        parts.append(picture_block(pictures[row]))
     tall = max(p.shape[0] for p in parts)
     space = np.ones((tall, max(2, parts[0].shape[1] // 24), 3))
     joined = []

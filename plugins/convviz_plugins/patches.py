@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +13,6 @@ from torch import Tensor
 import convviz
 from convviz import (
     Batch,
-    ConvvizError,
     DatasetExplainer,
     Forward,
     Items,
@@ -29,6 +27,7 @@ from convviz import (
 )
 
 from . import crops, ranking
+from ._partials import all_merged, layers_in
 from .crops import Box, Spot
 from .ranking import NAMES, NOWHERE
 
@@ -108,7 +107,7 @@ class Patches(DatasetExplainer):
         merged: Partial = {"count": a["count"] + b["count"]}
         if self.per_class:
             merged["labels"] = torch.cat([a["labels"], b["labels"]]).unique()
-        for layer in layers_in(a):
+        for layer in layers_in(a, "values"):
             left, right = lists_of(a, layer), ranking.moved(lists_of(b, layer), a["count"])
             best = ranking.joined(left, right, self.k)
             merged |= {f"{layer}/{name}": t for name, t in best.items()}
@@ -129,11 +128,10 @@ class Patches(DatasetExplainer):
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
         """Bring the winners back to their photos and draw them, layer -> Tiles."""
-        start = next(partials, None)
-        if start is None:
-            raise ConvvizError("patches: the data set has no image that could be read")
-        merged = functools.reduce(self.merge, partials, start)
-        return {layer: self._result(model, layer, merged, items) for layer in layers_in(merged)}
+        whole = all_merged(self, partials, "patches")
+        return {
+            layer: self._result(model, layer, whole, items) for layer in layers_in(whole, "values")
+        }
 
     def _result(self, model: Model, layer: str, merged: Partial, items: Items) -> Tiles:
         lists = ranking.shown(lists_of(merged, layer), self.k)
@@ -239,11 +237,6 @@ def maps_of(forward: Forward, layer: str) -> Tensor:
             f"patches needs maps [N, C, h, w]; layer {layer!r} gives {list(maps.shape)}"
         )
     return maps if maps.dtype == torch.float64 else maps.float()
-
-
-def layers_in(partial: Partial) -> list[str]:
-    """Return the layers of a partial, in their order."""
-    return [key.removesuffix("/values") for key in partial if key.endswith("/values")]
 
 
 def input_boxes(field: ReceptiveField, items: Tensor, positions: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +11,6 @@ from torch import Tensor
 import convviz
 from convviz import (
     Batch,
-    ConvvizError,
     DatasetExplainer,
     Forward,
     Items,
@@ -23,6 +21,7 @@ from convviz import (
 )
 
 from . import moments
+from ._partials import all_merged, layers_in
 from .moments import EDGES
 
 UNLABELLED = -1
@@ -56,7 +55,7 @@ class Statistics(DatasetExplainer):
         labels = torch.cat([a["labels"], b["labels"]]).unique()
         places = [torch.searchsorted(labels, p["labels"]) for p in (a, b)]
         merged: Partial = {"labels": labels}
-        for layer in layers_in(a):
+        for layer in layers_in(a, "count"):
             left, right = of_layer(a, layer), of_layer(b, layer)
             joined = {name: left[name] + right[name] for name in SUMS}
             joined |= moments.merged(left, right)
@@ -72,19 +71,11 @@ class Statistics(DatasetExplainer):
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
         """Make one table a layer, a row a channel."""
-        start = next(partials, None)
-        if start is None:
-            raise ConvvizError("statistics: the data set has no image that could be read")
-        whole = functools.reduce(self.merge, partials, start)
+        whole = all_merged(self, partials, "statistics")
         return {
             layer: table(of_layer(whole, layer), whole["labels"], items.classes, layer)
-            for layer in layers_in(whole)
+            for layer in layers_in(whole, "count")
         }
-
-
-def layers_in(partial: Partial) -> list[str]:
-    """Return the layers of a partial, in their order."""
-    return [key.removesuffix("/count") for key in partial if key.endswith("/count")]
 
 
 def of_layer(partial: Partial, layer: str) -> Partial:

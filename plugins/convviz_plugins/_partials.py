@@ -1,0 +1,21 @@
+"""What explainers share that keep one list or sum a layer over a data set."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+from convviz import ConvvizError, DatasetExplainer, Partial
+
+
+def all_merged(explainer: DatasetExplainer, partials: Iterator[Partial], name: str) -> Partial:
+    """Merge the partials of a whole data set; raises ConvvizError where there are none."""
+    start = next(partials, None)
+    if start is None:
+        raise ConvvizError(f"{name}: the data set has no image that could be read")
+    return functools.reduce(explainer.merge, partials, start)
+
+
+def layers_in(partial: Partial, part: str) -> list[str]:
+    """Return the layers of which a partial holds this part, in their order."""
+    return [key.removesuffix(f"/{part}") for key in partial if key.endswith(f"/{part}")]
