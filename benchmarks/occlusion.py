@@ -10,7 +10,6 @@ there: started again with the same settings, the script goes on where it stopped
 from __future__ import annotations
 
 import argparse
-import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from torch import Tensor, nn
 
 from convviz.incremental import Plan, Prepared, Run, make_plan, prepare
 from convviz.model import Model
+from convviz.precision import fast_bf16
 
 NETS = "vgg16,resnet18,resnet50,alexnet,mobilenet_v2,densenet121,inception_v3,convnext_tiny"
 BATCHES = (8, 16, 32, 64)
@@ -136,8 +136,7 @@ def captum_way(work: Work, batch: int, layout: str, window: int, stride: int) ->
 @torch.inference_mode()
 def incremental_way(work: Work, prepared: Prepared) -> Tensor:
     """Return the scores `[P]` of the target, the clean pass included."""
-    dtype = prepared.program.image.meta["val"].dtype
-    image = work.image.to(dtype)
+    image = work.image.to(prepared.dtype)
     run = Run(prepared.program, prepared.plan, image, torch.zeros_like(image))
     return _scores(work, run, prepared.order, prepared.chunk)
 
@@ -168,11 +167,6 @@ def attributed(work: Work, scores: Tensor) -> Tensor:
         total[y0:y1, x0:x1] += clean - score
         count[y0:y1, x0:x1] += 1
     return total / count.clamp(min=1)
-
-
-def fast_bf16() -> bool:
-    """Say whether this processor multiplies in bfloat16."""
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 class Net:
@@ -260,18 +254,17 @@ class Net:
         self.ways["captum"] = lambda: captum_way(work, batch, layout, args.window, args.stride)
 
     def _bf16(self) -> None:
-        """Add the way in bfloat16 where the processor has it; say so where it has not."""
-        if not fast_bf16():
+        """Add what `precision="bf16"` runs where the processor has it; say so where not."""
+        work = self.work
+        if not fast_bf16(work.image.device):
             self.record["bf16"] = "this processor does not multiply in bfloat16"
             return
-        work = self.work
-        module = copy.deepcopy(work.module).to(torch.bfloat16)
-        image = work.image.to(torch.bfloat16)
-        prepared = prepare(Model(module), image, work.boxes, ())
+        model = Model(work.module)
+        prepared = prepare(model, work.image, work.boxes, (), dtype=torch.bfloat16)
         if isinstance(prepared, str):
             self.record["bf16"] = prepared
             return
-        self.record["bf16"] = "incremental, all of it in bfloat16"
+        self.record["bf16"] = f"incremental, in {str(prepared.dtype).removeprefix('torch.')}"
         self.ways["bf16"] = lambda: incremental_way(work, prepared)
 
     def _best(self, way: str, trials: Mapping[str, Callable[[], Tensor]]) -> str:

@@ -120,7 +120,7 @@ def test_the_time_given_is_kept(script):
 @pytest.mark.parametrize("fast", [True, False])
 def test_occlusion_in_bf16_runs_where_it_is_fast(tmp_path, script, monkeypatch, capsys, fast):
     occlusion = script("occlusion")
-    monkeypatch.setattr(occlusion, "fast_bf16", lambda: fast)
+    monkeypatch.setattr(occlusion, "fast_bf16", lambda device: fast)
     out = tmp_path / "occlusion.json"
     given = ["--check", "--nets", "squeezenet1_1", "--skip-captum", "--precision", "bf16"]
     occlusion.main([*given, "--threads", str(torch.get_num_threads()), "--out", str(out)])
