@@ -243,7 +243,8 @@ def report(device: str, record: Record) -> str:
             f"{s / median['captum']:.2f}",
             f"{all_['kept_mb'][name]:.1f}",
             f"{peak[name]:.0f}",
-            f"{peak[name] / peak['captum']:.2f}",
+            # A small batch may fit into memory that the process has already.
+            f"{peak[name] / peak['captum']:.2f}" if peak["captum"] else "-",
         ]
         for name, s in median.items()
     ]
