@@ -178,7 +178,7 @@ def _bin_ticks(edges: np.ndarray) -> tuple[list[float], list[str]]:
     names = [number(float(edges[i])) if abs(edges[i]) < 1 else f"{edges[i]:g}" for i in chosen]
     zeros = np.flatnonzero((edges[:-1] == 0) & (edges[1:] == 0))
     if len(zeros):
-        near = [k for k, t in enumerate(ticks) if abs(t - zeros[0]) > len(edges) / 40]
+        near = [k for k, t in enumerate(ticks) if abs(t - zeros[0]) > len(edges) / 20]
         ticks, names = [ticks[k] for k in near], [names[k] for k in near]
         ticks.append(float(zeros[0]))
         names.append("exactly 0")
