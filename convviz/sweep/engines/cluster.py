@@ -11,8 +11,9 @@ import copy
 import logging
 import os
 import signal
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 TRIES = 3
 """How many processes may die over one shard: the third death is no accident."""
+
+LONGEST_END = 10.0
+"""Seconds that a killed process on this machine is waited for."""
 
 
 def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> Iterator[Entry]:
@@ -49,6 +53,19 @@ def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> It
             pool.close()
 
 
+@dataclass(frozen=True, eq=False)
+class _Process:
+    """One process.
+
+    Attributes:
+        actor: Ray's handle of it.
+        place: Ray's promise of the node it is on, and its number there.
+    """
+
+    actor: Any
+    place: Any
+
+
 @dataclass(eq=False)
 class _Pool:
     """The processes of a sweep.
@@ -61,8 +78,8 @@ class _Pool:
     """
 
     worker: Worker
-    busy: dict[Any, tuple[Any, Task]] = field(default_factory=dict)
-    idle: list[Any] = field(default_factory=list)
+    busy: dict[Any, tuple[_Process, Task]] = field(default_factory=dict)
+    idle: list[_Process] = field(default_factory=list)
     deaths: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,26 +99,38 @@ class _Pool:
         self._fill(left)
         while self.busy:
             (ready, *_), _ = ray.wait(list(self.busy), num_returns=1)
-            actor, task = self.busy.pop(ready)
+            process, task = self.busy.pop(ready)
             try:
                 entry = ray.get(ready)
             except ray.exceptions.RayActorError as error:
-                self._buried(actor, task, error)
+                self._buried(process, task, error)
                 continue
             except ray.exceptions.RayTaskError as error:
+                self.idle.append(process)
                 cause = error.cause
                 raise cause if isinstance(cause, Exception) else ConvvizError(str(error)) from None
-            self.idle.append(actor)
+            self.idle.append(process)
             yield entry
             self._fill(left)
 
     def close(self) -> None:
-        """Stop all processes."""
+        """Stop all processes; those on this machine have ended when it returns.
+
+        Ray's own word to end may be lost where the cluster is shut down behind it.
+        """
         ray = _imported()
-        for actor in (*self.idle, *(actor for actor, _ in self.busy.values())):
-            ray.kill(actor)
+        all_ = [*self.idle, *(process for process, _ in self.busy.values())]
+        here = [pid for process in all_ for pid in _numbers_here(process)]
+        for process in all_:
+            ray.kill(process.actor)
         self.idle.clear()
         self.busy.clear()
+        for pid in here:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + LONGEST_END
+        while any(map(_runs, here)) and time.monotonic() < until:
+            time.sleep(0.02)
 
     def _fill(self, left: Iterator[Task]) -> None:
         """Give every process something to do, also those that a grown cluster has room for."""
@@ -112,13 +141,17 @@ class _Pool:
             self._start(task)
 
     def _start(self, task: Task) -> None:
-        actor = self.idle.pop() if self.idle else self._actor.remote(self._shared)
-        self.busy[actor.sweep.remote(task)] = (actor, task)
+        process = self.idle.pop() if self.idle else self._made()
+        self.busy[process.actor.sweep.remote(task)] = (process, task)
 
-    def _buried(self, actor: Any, task: Task, error: Exception) -> None:
+    def _made(self) -> _Process:
+        actor = self._actor.remote(self._shared)
+        return _Process(actor, actor.place.remote())
+
+    def _buried(self, process: _Process, task: Task, error: Exception) -> None:
         """Give the task of a lost process to another one."""
         ray = _imported()
-        ray.kill(actor)  # one that cannot be reached may be alive, and would go on writing
+        ray.kill(process.actor)  # one that cannot be reached may be alive, and would go on writing
         deaths = self.deaths[task.shard] = self.deaths.get(task.shard, 0) + 1
         reason = " ".join(str(error).split())
         if deaths >= TRIES:
@@ -148,6 +181,10 @@ class _Actor:
         if self.worker.plan.record["device"] == "cuda":
             self.worker.model.module.to("cuda")
 
+    def place(self) -> tuple[str, int]:
+        """Return which node of the cluster this process is on, and its number there."""
+        return _node(), os.getpid()
+
     def sweep(self, task: Task) -> Entry:
         """Sweep a shard; returns its entry."""
         folder = self.worker.folder
@@ -158,6 +195,32 @@ class _Actor:
             )
         with self.worker.model.session(), computing(self.worker.plan):
             return self.worker(task)
+
+
+def _numbers_here(process: _Process) -> list[int]:
+    """Return the number of a process that runs on this machine; nothing for any other."""
+    ray = _imported()
+    ready, _ = ray.wait([process.place], timeout=0)
+    if not ready:  # it has not started
+        return []
+    try:
+        node, pid = ray.get(process.place)
+    except ray.exceptions.RayError:  # it has died
+        return []
+    return [pid] if node == _node() else []
+
+
+def _node() -> str:
+    """Return the id of the node that this process is on."""
+    return str(_imported().get_runtime_context().get_node_id())
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _portable(worker: Worker) -> Worker:
