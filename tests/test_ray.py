@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +37,20 @@ class Net(nn.Module):
             if self.fails:
                 raise ConvvizError("said in another process")
             (self.folder / str(os.getpid())).touch()
-            if len(list(self.folder.glob("died-*"))) < self.deaths:
-                (self.folder / f"died-{os.getpid()}").touch()
-                os.kill(os.getpid(), signal.SIGKILL)
+            self.die()
         return self.body(x)
+
+    def die(self) -> None:
+        """Die if it is this process's turn; else let the one in place of a dead one come first."""
+        for place in range(self.deaths):
+            with contextlib.suppress(FileExistsError):  # two may come at once
+                (self.folder / f"died-{place}").touch(exist_ok=False)
+                os.kill(os.getpid(), signal.SIGKILL)
+        until = time.monotonic() + 60
+        while self.deaths and time.monotonic() < until:
+            if len([name for name in os.listdir(self.folder) if name.isdigit()]) > self.deaths + 1:
+                break
+            time.sleep(0.02)
 
 
 def model_of(folder: Path, **given) -> convviz.Model:
