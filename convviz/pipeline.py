@@ -26,8 +26,9 @@ from .results import Result
 from .sweep.drive import sweep
 from .sweep.engines import engine_of
 from .sweep.plan import Settings
+from .sweep.remote import place_of
+from .sweep.remotestore import check_out
 from .sweep.run import Run, open_run
-from .sweep.store import check_out
 from .targets import Target, TargetSpec
 
 
@@ -155,7 +156,8 @@ def analyze(
         dataset: a folder or source string, a list of paths, a Dataset, (images, labels) arrays
             with uint8 images `[n, h, w, 3]` or `[n, h, w]`, or a torch data set of PIL images.
         what: the name of a data-set explainer, an instance of one, or a list of these.
-        out: the run folder; it must be new or empty, or hold the same run.
+        out: the run folder, or an address in an object store ("s3://bucket/run"); it must be new
+            or empty, or hold the same run.
         engine: where the sweep runs: "local" is this process, "ray" a Ray cluster.
         batch_size: images of a forward pass; chosen by memory and kept in the plan if not given.
         overwrite: replace what is in `out`; a finished run stays until the new one is complete.
@@ -179,7 +181,7 @@ def analyze(
     Raises:
         ParameterError: `out` holds another run; the message says what differs.
     """
-    folder = Path(out)
+    folder = place_of(out)
     check_out(folder, overwrite)
     settings = Settings(batch_size, shard_size, threads, deterministic, workers, timeout, verify)
     run_shards = engine_of(engine, address)
@@ -191,4 +193,4 @@ def analyze(
     for error in outcome.failed.values():
         error.add_note(f"the results of the other explainers are in {folder}")
         raise error
-    return open_run(folder, model)
+    return open_run(str(folder), model)

@@ -115,8 +115,11 @@ def analyze(
     parameter: Parameters = None,
     model: ModelSource = "demo",
     out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="RUN", help="The run folder to write.")
-    ] = Path("convviz-run"),
+        str,
+        typer.Option(
+            "-o", "--out", metavar="RUN", help="The run folder to write, or s3://BUCKET/RUN."
+        ),
+    ] = "convviz-run",
     batch_size: Annotated[
         int | None,
         typer.Option(min=1, help="Images in a forward pass; chosen by memory if not given."),
@@ -163,9 +166,11 @@ def analyze(
         from ..pipeline import analyze as sweep
         from ..report import page_path
         from ..sources import load_model, open_dataset
-        from ..sweep.store import is_finished
+        from ..sweep.remote import Remote, place_of
+        from ..sweep.remotestore import is_finished
 
-        finished = not overwrite and is_finished(out)
+        place = place_of(out)
+        finished = not overwrite and is_finished(place)
         items = open_dataset(dataset)
         loaded = load_model(model, device=device, dtype=dtype)
         wanted = list(explainers.values())
@@ -185,11 +190,12 @@ def analyze(
         print(f"left out {skipped.id}: {skipped.reason}", file=sys.stderr)
     print(f"{len(run.items)} items in {out}")
     for name in run.explainers:
-        for layer, explanation in run[name].items():
+        for layer in run[name]:
             print(f"  {name} {layer}".rstrip())
             if verbose:
-                print(explanation.describe())
-    print(f"overview: {page_path(out)}")
+                print(run[name][layer].describe())
+    page = place / "index.html" if isinstance(place, Remote) else page_path(place)
+    print(f"overview: {page}")
 
 
 def _explainers(names: Sequence[str] | None, assignments: Sequence[str] | None) -> dict[str, Any]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @command
 def show(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or s3://BUCKET/RUN.")],
     explainer: Annotated[
         list[str] | None,
         typer.Option("-e", "--explainer", metavar="NAME", help="Whose results; default: all."),
@@ -55,8 +55,11 @@ def show(
 ) -> None:
     """Show results of a run: prints the path of every picture, and opens them."""
     from ..showing import has_screen
+    from ..sweep.remote import Remote, place_of
     from ..sweep.run import open_run
 
+    if isinstance(place_of(run), Remote) and out is None:
+        out = Path("convviz-out")  # what is fetched goes with this process
     opened = open_run(run)
     pictures = list(_pictures(opened, explainer or (), layer or (), unit, out, photos))
     for path in pictures:

@@ -23,9 +23,10 @@ from .engines import Engine
 from .finish import Outcome, SweptItems, finish
 from .interrupt import Interrupts
 from .loading import AHEAD, Loader
-from .lock import locked
 from .manifest import Entry
 from .plan import Plan, Settings, differences, make_plan
+from .remote import Remote
+from .remotestore import RemoteStore, opened
 from .store import ITEMS as TABLE
 from .store import Store
 from .tables import rows
@@ -41,7 +42,7 @@ def sweep(
     model: Model,
     dataset: Dataset,
     who: Sequence[Named],
-    out: Path,
+    out: Path | Remote,
     engine: Engine,
     settings: Settings,
     overwrite: bool = False,
@@ -56,17 +57,30 @@ def sweep(
         ConvvizError: another process is at work there, or the disk is full.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, saying how to go on.
     """
-    store = Store(out)
+    with opened(out) as store:
+        return _swept(model, dataset, who, store, engine, settings, overwrite)
+
+
+def _swept(
+    model: Model,
+    dataset: Dataset,
+    who: Sequence[Named],
+    store: Store | RemoteStore,
+    engine: Engine,
+    settings: Settings,
+    overwrite: bool,
+) -> Outcome:
+    out = store.out
     kept = None if overwrite else store.plan() or store.finished()
     plan = make_plan(model, dataset, who, settings.after(kept or {}))
     interrupts = Interrupts()
-    with locked(out), interrupts.watched(), _told(out, len(plan.shards)) as progress:
+    with store.locked(), interrupts.watched(), _told(out, len(plan.shards)) as progress:
         store.settle()
         if overwrite:
             store.discard()
         if _is_finished(store, plan, overwrite):
             if settings.verify:
-                _check_contents(dataset, out / TABLE)
+                _check_contents(dataset, store.table(TABLE))
             logger.info("%s holds this run already, finished", out)
             return Outcome()
         ahead = max(AHEAD, 2 * plan.batch_size)
@@ -81,7 +95,7 @@ def sweep(
             raise
 
 
-def _is_finished(store: Store, plan: Plan, overwrite: bool) -> bool:
+def _is_finished(store: Store | RemoteStore, plan: Plan, overwrite: bool) -> bool:
     """Refuse a folder of another run; say whether this one is finished there."""
     under_way, finished = store.plan(), None if overwrite else store.finished()
     found = under_way or finished
@@ -117,7 +131,7 @@ class _Job:
     model: Model
     dataset: Dataset
     plan: Plan
-    store: Store
+    store: Store | RemoteStore
     interrupts: Interrupts
     progress: _Progress
     loader: Loader
@@ -133,7 +147,7 @@ class _Job:
         self.progress.done = len(entries)
         for shard in entries if self.verify else ():
             _check_contents(self.dataset, self.store.manifest.path(shard, ITEMS))
-        folder = self.store.manifest.folder
+        folder = self.store.shards
         worker = Worker(
             self.model, self.dataset, self.plan, folder, self.interrupts.writing, self.loader
         )
@@ -259,7 +273,7 @@ def _closed(made: Iterator[Entry]) -> Iterator[None]:
 
 
 @contextmanager
-def _told(out: Path, shards: int) -> Iterator[_Progress]:
+def _told(out: Path | Remote, shards: int) -> Iterator[_Progress]:
     """Say how to go on where a sweep is interrupted, or finds the disk full."""
     progress = _Progress()
     safe = "{} of {} shards are safe in {!r}: the same command goes on from there"

@@ -19,6 +19,10 @@ from typing import Any
 
 from .. import durable
 
+PLAN = "plan.json"
+"""The plan of a sweep, beside the folder of its shards."""
+
+ENTRY = "json"
 Entry = dict[str, Any]
 """What the manifest knows of a shard: "shard", "files", and whatever the sweep adds."""
 
@@ -30,13 +34,13 @@ class Manifest:
         self.folder = folder
 
     def begin(self) -> None:
-        """Make the folder, and remove what killed processes left."""
+        """Make the folder, and remove what killed processes left; for the driver alone."""
         self.folder.mkdir(parents=True, exist_ok=True)
         durable.clean(self.folder)
 
     def path(self, shard: int, kind: str) -> Path:
         """Return where a file of a shard is."""
-        return self.folder / f"{shard:06d}.{kind}"
+        return self.folder / _name(shard, kind)
 
     def store(self, shard: int, files: Mapping[str, bytes], facts: Mapping[str, Any]) -> Entry:
         """Write the files of a shard, and return the entry that `enter` makes valid.
@@ -47,23 +51,22 @@ class Manifest:
             facts: what else the entry shall hold.
         """
         # A shard that is made again is not whole until its new entry says so.
-        self.path(shard, "json").unlink(missing_ok=True)
-        durable.sync(self.folder)
+        self._withdraw(_name(shard, ENTRY))
         known = {}
         for kind, content in sorted(files.items()):
-            durable.write(self.path(shard, kind), content)
+            self._write(_name(shard, kind), content)
             known[kind] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         return {"shard": shard, "files": known, **facts}
 
     def enter(self, entry: Entry) -> None:
         """Make a stored shard valid."""
         text = json.dumps(entry, indent=1, sort_keys=True) + "\n"
-        durable.write(self.path(entry["shard"], "json"), text.encode())
+        self._write(_name(entry["shard"], ENTRY), text.encode())
 
     def entry(self, shard: int) -> Entry | None:
         """Return the entry of a shard; None where it has none, or one that cannot be read."""
         try:
-            found = json.loads(self.path(shard, "json").read_bytes())
+            found = json.loads(self._read(_name(shard, ENTRY)))
         except (OSError, ValueError):
             return None
         return found if isinstance(found, dict) and "files" in found else None
@@ -77,3 +80,17 @@ class Manifest:
             if path.stat().st_size != known["bytes"] or durable.digest(path) != known["sha256"]:
                 return f"{path.name} has a wrong checksum"
         return ""
+
+    def _write(self, name: str, content: bytes) -> None:
+        durable.write(self.folder / name, content)
+
+    def _read(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
+
+    def _withdraw(self, name: str) -> None:
+        (self.folder / name).unlink(missing_ok=True)
+        durable.sync(self.folder)
+
+
+def _name(shard: int, kind: str) -> str:
+    return f"{shard:06d}.{kind}"

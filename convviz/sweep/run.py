@@ -16,6 +16,8 @@ from ..names import folder_name, layer_name
 from .loading import Skipped
 from .lock import locked
 from .plan import SCHEMA
+from .remote import Remote, place_of
+from .remotestore import Copy
 from .store import ITEMS, RESULTS, RUN, SKIPPED, SWEEP, Store, is_run
 from .tables import rows
 
@@ -29,8 +31,9 @@ class Layers:
     directly. Iterating gives the layers, `items()` the layers with their explanations.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, copy: Copy | None = None) -> None:
         self.folder = folder
+        self._copy = copy
         self._names = tuple(sorted(layer_name(p.name) for p in folder.iterdir() if p.is_dir()))
         self._loaded: dict[str, Explanation] = {}
 
@@ -38,6 +41,8 @@ class Layers:
         if layer not in self._names:
             raise UnknownNameError(f"layer of {self.folder.name}", layer, self._names)
         if layer not in self._loaded:
+            if self._copy is not None:
+                self._copy.fetch(self.folder / folder_name(layer))
             self._loaded[layer] = load(self.folder / folder_name(layer))
         return self._loaded[layer]
 
@@ -82,12 +87,16 @@ class Run:
     """A finished run: explainer -> layer -> Explanation. Iterating gives the explainers.
 
     Attributes:
-        folder: where it is.
+        folder: where it is; for a run of an object store a temporary folder, into which each
+            result is fetched when it is first asked for.
         plan: what `run.json` holds: model, data set, explainers, versions.
     """
 
     def __init__(self, folder: str | Path, model: Model | None = None) -> None:
-        self.folder = Path(folder)
+        place = place_of(folder)
+        self._copy = Copy(place) if isinstance(place, Remote) else None
+        self.folder = self._copy.folder if self._copy else Path(folder)
+        self._address = str(place)
         self.plan = _read_plan(self.folder)
         self._model = model
         self._results: dict[str, Layers] = {}
@@ -134,9 +143,7 @@ class Run:
         if model is None:
             model = self._model = self._reloaded()
 
-        found: Explanation = explain(
-            model, image, explainer("neighbors", index=str(self.folder), k=k)
-        )
+        found: Explanation = explain(model, image, explainer("neighbors", index=self._address, k=k))
         return found
 
     def _reloaded(self) -> Model:
@@ -162,7 +169,7 @@ class Run:
         if name not in self.explainers:
             raise UnknownNameError("explainer of this run", name, self.explainers)
         if name not in self._results:
-            self._results[name] = Layers(self.folder / RESULTS / folder_name(name))
+            self._results[name] = Layers(self.folder / RESULTS / folder_name(name), self._copy)
         return self._results[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -178,14 +185,14 @@ class Run:
         count = f"{len(self.items)} items" + (
             f", {len(self.skipped)} skipped" if self.skipped else ""
         )
-        return f"<Run {str(self.folder)!r}: {', '.join(self.explainers)}; {count}>"
+        return f"<Run {self._address!r}: {', '.join(self.explainers)}; {count}>"
 
 
 def open_run(folder: str | Path, model: Model | None = None) -> Run:
     """Open a run folder that `analyze` wrote.
 
     Args:
-        folder: the run folder.
+        folder: the run folder, also one of an object store ("s3://bucket/run").
         model: the model it was made with, where `run.query` shall work.
     """
     return Run(folder, model)

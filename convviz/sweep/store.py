@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ from ..explainers import Partial
 from ..names import folder_name
 from ..report import write_report
 from .finish import Outcome
-from .lock import LOCK
-from .manifest import Entry, Manifest
+from .lock import LOCK, locked
+from .manifest import PLAN, Entry, Manifest
 from .tables import joined
 from .worker import ITEMS as SHARD_ITEMS
 from .worker import PARTIALS
@@ -40,7 +41,7 @@ RUN, ITEMS, SKIPPED, RESULTS = "run.json", "items.parquet", "skipped.parquet", "
 MOVED = (RESULTS, ITEMS, SKIPPED, RUN)
 """What a finished sweep brings; the plan comes last, because it makes the folder a run."""
 
-SWEEP, PLAN = ".convviz-sweep", "plan.json"
+SWEEP, SHARDS = ".convviz-sweep", "shards"
 
 
 def check_out(out: Path, overwrite: bool) -> None:
@@ -68,13 +69,27 @@ def is_finished(folder: Path) -> bool:
 
 
 class Store:
-    """A run folder while a sweep works on it; the caller holds its lock."""
+    """A run folder while a sweep works on it, between `locked()` and its end.
 
-    def __init__(self, out: Path) -> None:
+    Args:
+        out: the run folder.
+        manifest: of the shards, where they are not in the folder.
+    """
+
+    def __init__(self, out: Path, manifest: Manifest | None = None) -> None:
         self.out = out
         self.work = out / SWEEP
         self.spool = self.work / "spool"
-        self.manifest = Manifest(self.work / "shards")
+        self.manifest = manifest or Manifest(self.work / SHARDS)
+        self.shards = self.manifest.folder
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other processes from working on the folder; raises where one does."""
+        return locked(self.out)
+
+    def table(self, name: str) -> Path:
+        """Return a table of the finished run."""
+        return self.out / name
 
     def plan(self) -> dict[str, Any] | None:
         """Return the plan of the sweep under way; None where there is none."""
@@ -94,7 +109,7 @@ class Store:
 
     def amend(self, record: Mapping[str, Any]) -> None:
         """Write the plan."""
-        durable.write(self.work / PLAN, _text(record).encode("utf-8"))
+        durable.write(self.work / PLAN, as_text(record).encode("utf-8"))
 
     def discard(self) -> None:
         """Give up the sweep under way."""
@@ -131,7 +146,7 @@ class Store:
                 explanation.save(new / RESULTS / folder_name(name) / folder_name(layer))
         (new / RESULTS).mkdir(exist_ok=True)
         failed = {name: str(error) for name, error in outcome.failed.items()}
-        (new / RUN).write_text(_text({**record, "failed": failed}), encoding="utf-8")
+        (new / RUN).write_text(as_text({**record, "failed": failed}), encoding="utf-8")
         for path in (new / ITEMS, new / SKIPPED, new / RUN):
             _sync(path)
         durable.sync(new)
@@ -163,14 +178,22 @@ def _intro(record: Mapping[str, Any]) -> str:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return parsed(content, str(path))
+
+
+def parsed(content: bytes, name: str) -> dict[str, Any]:
+    """Read a plan from the bytes of its file; raises ParameterError where it is damaged."""
+    try:
+        return dict(json.loads(content))
     except (ValueError, TypeError) as error:
-        raise ParameterError(f"{path} is damaged: {error}; overwrite=True starts anew") from error
+        raise ParameterError(f"{name} is damaged: {error}; overwrite=True starts anew") from error
 
 
-def _text(record: Mapping[str, Any]) -> str:
+def as_text(record: Mapping[str, Any]) -> str:
+    """Write a plan as its file holds it."""
     return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
 
 

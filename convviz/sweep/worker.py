@@ -13,8 +13,10 @@ from ..datasets import Dataset
 from ..leaf import pack
 from ..model import Model
 from .loading import Loader
-from .manifest import Entry, Manifest
+from .manifest import Entry
 from .plan import Plan
+from .remote import Remote
+from .remotemanifest import manifest_of
 from .shard import Shard, run_shard
 from .tables import items_table, skipped_table
 
@@ -45,7 +47,7 @@ class Worker:
 
     Attributes:
         model, dataset, plan: what is done.
-        folder: where the files of the shards go.
+        folder: where the files of the shards go, also one of an object store.
         writing: a block that a signal does not break.
         loader: of the data set; without one, items are decoded here.
     """
@@ -53,7 +55,7 @@ class Worker:
     model: Model
     dataset: Dataset
     plan: Plan
-    folder: Path
+    folder: Path | Remote
     writing: Writing = field(default=nullcontext)
     loader: Loader | None = None
 
@@ -92,7 +94,7 @@ class Worker:
             "skipped": len(shard.skipped),
             "nonfinite": dict(sorted(shard.nonfinite.items())),
         }
-        return Manifest(self.folder).store(number, files, facts)
+        return manifest_of(self.folder).store(number, files, facts)
 
 
 @contextmanager

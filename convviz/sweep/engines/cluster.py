@@ -15,10 +15,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ...errors import ConvvizError
 from ..manifest import Entry
+from ..remotemanifest import is_there
 from ..worker import Task, Worker, computing
 
 logger = logging.getLogger(__name__)
@@ -188,10 +190,11 @@ class _Actor:
     def sweep(self, task: Task) -> Entry:
         """Sweep a shard; returns its entry."""
         folder = self.worker.folder
-        if not folder.is_dir():
+        if not is_there(folder):
             raise ConvvizError(
                 f"{folder} does not exist on {os.uname().nodename}: the run folder must be on a "
-                "file system that all nodes of the cluster share, under the same path"
+                "file system that all nodes of the cluster share, under the same path, or in an "
+                "object store"
             )
         with self.worker.model.session(), computing(self.worker.plan):
             return self.worker(task)
@@ -229,7 +232,8 @@ def _portable(worker: Worker) -> Worker:
     if model.device.type != "cpu":
         model = copy.deepcopy(model)
         model.module.to("cpu")
-    return replace(worker, model=model, folder=worker.folder.absolute(), writing=nullcontext)
+    folder = worker.folder.absolute() if isinstance(worker.folder, Path) else worker.folder
+    return replace(worker, model=model, folder=folder, writing=nullcontext)
 
 
 @contextmanager
