@@ -23,6 +23,7 @@ from convviz import (
 )
 
 from . import vectors as space
+from .forces import Forces
 from .grid import to_cells
 from .neighbors import as_tensor, left_out
 from .quality import knn_accuracy, trusted
@@ -33,6 +34,9 @@ FEWEST = 5
 
 WIDEST = 4096
 """Of vectors longer than this the covariance is not made: it would outweigh the vectors."""
+
+PART = 1024
+"""Vectors that are held in float64 at a time."""
 
 INTERPOLATED = 10_000
 """From this many images on, the forces between all of them are interpolated on a grid."""
@@ -149,9 +153,9 @@ def principal(vectors: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     is summed block by block in float64, so that memory does not grow with n.
     """
     n, d = vectors.shape
-    mean = sum(vectors[part].sum(axis=0, dtype=np.float64) for part in space.blocks(n)) / n
+    mean = sum(vectors[part].sum(axis=0, dtype=np.float64) for part in space.blocks(n, PART)) / n
     # Only ratios matter for the map, and extreme scales would overflow when squared.
-    scale = max(float(np.abs(vectors[part] - mean).max()) for part in space.blocks(n))
+    scale = max(float(np.abs(vectors[part] - mean).max()) for part in space.blocks(n, PART))
     count = min(PCA_DIMENSIONS, n, d)
     if n <= d or d > WIDEST:
         from sklearn.decomposition import PCA
@@ -159,13 +163,13 @@ def principal(vectors: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         pca = PCA(n_components=count, random_state=seed)
         return pca.fit_transform((vectors - mean) / scale), pca.explained_variance_ratio_
     covariance = np.zeros((d, d))
-    for part in space.blocks(n):
+    for part in space.blocks(n, PART):
         centred = (vectors[part] - mean) / scale
         covariance += centred.T @ centred
     sizes, axes = np.linalg.eigh(covariance)
     axes = axes[:, ::-1][:, :count]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(count)] < 0, -1.0, 1.0)
-    scores = np.concatenate([(vectors[p] - mean) / scale @ axes for p in space.blocks(n)])
+    scores = np.concatenate([(vectors[p] - mean) / scale @ axes for p in space.blocks(n, PART)])
     sizes = np.maximum(sizes[::-1], 0)
     return scores, sizes[:count] / sizes.sum()
 
@@ -188,7 +192,7 @@ def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: in
     n = len(scores)
     used = min(perplexity, (n - 1) / 3)
     count = min(n - 1, int(3 * used))
-    distances, rows = space.rough_neighbours(_scaled(vectors), count)
+    distances, rows = space.rough_neighbours(vectors, count)
     affinities = PerplexityBasedNN(
         perplexity=used,
         knn_index=PrecomputedNeighbors(rows, distances),
@@ -198,13 +202,13 @@ def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: in
     )
     total = (EXAGGERATED + ITERATIONS) // EVERY
     steps = iter(convviz.track(range(total), "t-SNE", total=total))
-    # By interpolation (FIt-SNE), threads change no bit of the result; in Barnes-Hut trees they may.
-    many = n >= INTERPOLATED
+    # By interpolation, threads change no bit of the result; in Barnes-Hut trees they may.
+    many, threads = n >= INTERPOLATED, torch.get_num_threads()
     tsne = TSNE(
         early_exaggeration_iter=EXAGGERATED,
         n_iter=ITERATIONS,
-        negative_gradient_method="fft" if many else "bh",
-        n_jobs=torch.get_num_threads() if many else 1,
+        negative_gradient_method=Forces(threads) if many else "bh",
+        n_jobs=threads if many else 1,
         random_state=seed,
         callbacks=lambda *_: next(steps, None) is None and False,
         callbacks_every_iters=EVERY,
@@ -217,16 +221,6 @@ def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: in
     return Layout(
         np.asarray(points), ("t-SNE 1", "t-SNE 2"), figures, (note,) if used < perplexity else ()
     )
-
-
-def _scaled(vectors: np.ndarray) -> np.ndarray:
-    """Return vectors about their mean, the largest value 1, so that no square overflows."""
-    middle = vectors.mean(axis=0, dtype=np.float64)
-    made = np.empty(vectors.shape, np.float32)
-    for part in space.blocks(len(vectors)):
-        made[part] = vectors[part] - middle
-    made /= max(float(np.abs(made[part]).max()) for part in space.blocks(len(made)))
-    return made
 
 
 def _start(scores: np.ndarray, seed: int) -> np.ndarray:

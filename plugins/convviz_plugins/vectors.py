@@ -15,7 +15,7 @@ Kind = Literal["flat", "ivf", "hnsw"]
 FILE = "vectors.npy"
 """The features of all items, as they were collected, beside the results made from them."""
 
-SPARE = 8
+SPARE = 4
 """Candidates looked at beyond k, so that FAISS's rounding cannot leave out a neighbour."""
 
 HNSW_LINKS, HNSW_BUILD, HNSW_SEARCH = 32, 128, 128
@@ -133,14 +133,23 @@ def neighbours(
 def rough_neighbours(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Find the k nearest other vectors of each, with distances as exact as FAISS's float32.
 
-    For weights of neighbours rather than for lists that a reader sees: nothing is measured anew.
+    For weights of neighbours rather than for lists that a reader sees: nothing is measured anew,
+    and the unit of the distances is the largest value about the mean, so that no square overflows.
+    Beside the vectors `[n, d]` there is one copy of them.
     """
-    index = build_index(vectors, "l2", "flat")
-    distances = np.empty((len(vectors), k))
-    rows = np.empty((len(vectors), k), dtype=np.int64)
-    for part in blocks(len(vectors), BLOCK):
-        squared, found = index.search(vectors[part], k + 1)
-        own = found == np.arange(len(vectors))[part, None]
+    import faiss
+
+    n = len(vectors)
+    middle = vectors.mean(axis=0, dtype=np.float64)
+    scaled = np.empty(vectors.shape, np.float32)
+    for part in blocks(n, BLOCK):
+        scaled[part] = vectors[part] - middle
+    scaled /= max(float(np.abs(scaled[part]).max()) for part in blocks(n, BLOCK)) or 1.0
+    distances = np.empty((n, k))
+    rows = np.empty((n, k), dtype=np.int64)
+    for part in blocks(n):
+        squared, found = faiss.knn(scaled[part], scaled, k + 1)
+        own = found == np.arange(n)[part, None]
         own[:, -1] |= ~own.any(axis=1)  # among many duplicates it may not have found itself
         distances[part] = np.sqrt(np.maximum(squared[~own].reshape(-1, k), 0))
         rows[part] = found[~own].reshape(-1, k)

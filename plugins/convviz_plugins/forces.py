@@ -1,0 +1,162 @@
+"""The forces of t-SNE between all points of a map, interpolated on a grid (Linderman et al. 2019).
+
+openTSNE takes what is here in the place of its own interpolation. The difference is in the number
+of transforms: as many as there are charges, three, for the forces; none for the sum of all
+similarities, which is read off in frequency space; and the kernel's is kept between iterations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+SPACING = 0.4
+"""Between nodes of the grid, of which a point uses 4 x 4; the kernel's width is 1."""
+
+FEWEST, MOST = 100, 2500
+"""Nodes along the longer side, whatever its length."""
+
+STEP = 16
+"""Grids grow by so many nodes, so that a kernel serves more than one iteration."""
+
+POINTS = 4
+EPSILON = np.finfo(np.float64).eps
+
+
+class Forces:
+    """What openTSNE calls for the gradient: `Forces()(embedding, P, …)` -> (divergence, gradient).
+
+    Args:
+        threads: of the transforms; they change no bit of the result.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self.threads = threads
+        self._key: tuple[float, int, int] | None = None
+        self._kernels: tuple[np.ndarray, np.ndarray] = (np.empty(0), np.empty(0))
+
+    def __call__(
+        self,
+        embedding: np.ndarray,
+        P: Any,  # noqa: N803
+        dof: float,
+        should_eval_error: bool = False,
+        n_jobs: int = 1,
+        **_: Any,
+    ) -> tuple[float, np.ndarray]:
+        """Return the divergence, where asked for, and its gradient `[n, 2]`."""
+        from openTSNE import _tsne
+
+        if dof != 1:
+            raise ValueError(f"dof must be 1, not {dof!r}")
+        points = np.ascontiguousarray(embedding, dtype=np.float64)
+        forces, total = self.repulsion(points)
+        gradient = np.ascontiguousarray(forces / -total)
+        attracted, divergence = _tsne.estimate_positive_gradient_nn(
+            P.indices,
+            P.indptr,
+            P.data,
+            points,
+            points,
+            gradient,
+            dof,
+            num_threads=n_jobs,
+            should_eval_error=should_eval_error,
+        )
+        if should_eval_error:
+            divergence += attracted * np.log(total + EPSILON)
+        return divergence, gradient
+
+    def repulsion(self, points: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return the sum over all other points of `q² (a - b)` `[n, 2]`, and of all q.
+
+        `q = 1 / (1 + |a - b|²)`; points are float64 `[n, 2]`.
+        """
+        from scipy import fft
+
+        low, span = points.min(axis=0), np.ptp(points, axis=0)
+        longest = float(span.max())
+        spacing = min(SPACING, longest / FEWEST) or SPACING
+        spacing = max(spacing, longest / MOST)
+        rows, columns = (int(-(-(side / spacing + POINTS) // STEP) * STEP) for side in span)
+        near, weights = _stencils((points - low) / spacing)
+        spread = _matrix(near, weights, columns, rows * columns)
+        centred = points - points.mean(axis=0)
+        charges = np.column_stack([np.ones(len(points)), centred])
+        grid = np.ascontiguousarray((spread.T @ charges).T).reshape(3, rows, columns)
+        height, width = (fft.next_fast_len(2 * side, real=True) for side in (rows, columns))
+        simple, square = self._of(spacing, height, width)
+        waves = fft.rfft(grid, width, axis=2, workers=self.threads)
+        waves = fft.fft(waves, height, axis=1, overwrite_x=True, workers=self.threads)
+        total = _power(waves[0], simple, width) - _own(weights, spacing)
+        waves *= square
+        waves = fft.ifft(waves, axis=1, overwrite_x=True, workers=self.threads)[:, :rows]
+        field = fft.irfft(waves, width, axis=2, workers=self.threads)[:, :, :columns]
+        felt = spread @ np.ascontiguousarray(field.reshape(3, -1).T)
+        return centred * felt[:, :1] - felt[:, 1:], total
+
+    def _of(self, spacing: float, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the transforms of q and q² as functions of the distance on the grid."""
+        from scipy import fft
+
+        if self._key != (spacing, height, width):
+            y, x = (np.minimum(np.arange(n), n - np.arange(n)) * spacing for n in (height, width))
+            q = 1 / (1 + y[:, None] ** 2 + x**2)
+            # Even functions: their transforms are real.
+            kernels = (fft.rfft2(k, workers=self.threads).real for k in (q, q * q))
+            self._kernels = (next(kernels), next(kernels))
+            self._key = (spacing, height, width)
+        return self._kernels
+
+
+def _stencils(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first of four nodes of each point and axis `[n, 2]`, and weights `[n, 2, 4]`.
+
+    Lagrange's cubic through the two nodes on either side. Places are in units of the spacing.
+    """
+    first = places.astype(np.int64)
+    t = places - first
+    before, after, end = t + 1, t - 1, t - 2
+    weights = np.stack(
+        [
+            -t * after * end / 6,
+            before * after * end / 2,
+            -before * t * end / 2,
+            before * t * after / 6,
+        ],
+        axis=2,
+    )
+    # The grid begins one node before the lowest point.
+    return first, weights
+
+
+def _matrix(near: np.ndarray, weights: np.ndarray, columns: int, nodes: int) -> Any:
+    """Return the interpolation as a sparse matrix `[n, nodes]`."""
+    from scipy.sparse import csr_matrix
+
+    n, steps = len(near), np.arange(POINTS, dtype=np.int32)
+    corner = (near[:, 0] * columns + near[:, 1]).astype(np.int32)
+    nodes_of = corner[:, None, None] + (steps[:, None] * columns + steps)
+    values = weights[:, 0, :, None] * weights[:, 1, None, :]
+    rows = np.arange(n + 1, dtype=np.int32) * POINTS**2
+    return csr_matrix((values.ravel(), nodes_of.ravel().astype(np.int32), rows), shape=(n, nodes))
+
+
+def _power(wave: np.ndarray, kernel: np.ndarray, width: int) -> float:
+    """Return the sum over all pairs of nodes of charge · kernel · charge (Parseval)."""
+    power = (wave.real**2 + wave.imag**2) * kernel
+    # Half of the frequencies are kept; those between the first and the middle count twice.
+    double = power[:, 1 : (width + 1) // 2].sum()
+    return float((power.sum() + double) / (kernel.shape[0] * width))
+
+
+def _own(weights: np.ndarray, spacing: float) -> float:
+    """Return what points contribute to the sum of all q by themselves, as interpolated."""
+    apart = np.abs(np.subtract.outer(np.arange(POINTS), np.arange(POINTS))).ravel() * spacing
+    y, x = (
+        (weights[:, axis, :, None] * weights[:, axis, None, :]).reshape(len(weights), -1)
+        for axis in (0, 1)
+    )
+    q = 1 / (1 + apart[:, None] ** 2 + apart**2)
+    return float(((y @ q) * x).sum())
