@@ -33,14 +33,14 @@ def photo_of(dataset: Dataset, index: int) -> tuple[np.ndarray, Content]:
     data = encoded(dataset, index)
     if data is None:
         photo = dataset.load(index)
-        return photo, _content(np.ascontiguousarray(photo).data.cast("B"))
-    return decode_image(data, f"image {dataset.ids[index]!r}"), _content(data)
+        return photo, content_of_bytes(np.ascontiguousarray(photo).data.cast("B"))
+    return decode_image(data, f"image {dataset.ids[index]!r}"), content_of_bytes(data)
 
 
 def content_of(dataset: Dataset, index: int) -> Content:
     """Return an item's content, without decoding it where the data set has `read`."""
     data = encoded(dataset, index)
-    return photo_of(dataset, index)[1] if data is None else _content(data)
+    return photo_of(dataset, index)[1] if data is None else content_of_bytes(data)
 
 
 def encoded(dataset: Dataset, index: int) -> bytes | None:
@@ -62,7 +62,7 @@ def verify(dataset: Dataset, items: Iterable[Mapping[str, Any]]) -> list[str]:
 
     Args:
         dataset: where they come from.
-        items: rows with index, id, bytes and sha256, as in a run's `items.parquet`. An item
+        items: rows with index, id, bytes and sha256, as in a run's tables. An item
             that cannot be read any more has changed; one without a known hash is passed over.
     """
     return [row["id"] for row in items if row["sha256"] and _changed(dataset, row)]
@@ -76,5 +76,6 @@ def _changed(dataset: Dataset, row: Mapping[str, Any]) -> bool:
     return found != Content(row["bytes"], row["sha256"])
 
 
-def _content(data: bytes | memoryview) -> Content:
+def content_of_bytes(data: bytes | memoryview) -> Content:
+    """Return the size and hash of bytes."""
     return Content(len(data), hashlib.sha256(data).hexdigest())

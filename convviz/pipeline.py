@@ -142,7 +142,8 @@ def analyze(
     deterministic: bool = False,
     address: str | None = None,
     workers: int | None = None,
-    timeout: float = 60.0,
+    timeout: float | None = None,
+    decode: str = "exact",
     verify: bool = False,
     **params: Any,
 ) -> Run:
@@ -169,8 +170,10 @@ def analyze(
             this machine for as long as the sweep takes.
         workers: processes that decode photos beside the model; 0 decodes in the model's process,
             None chooses: none where there is little to decode. They change no result.
-        timeout: seconds that a photo may take a worker; one that takes longer is left out, as
-            is one over which a worker dies.
+        timeout: seconds that a photo may take a worker, 60 if not given; one that takes longer
+            is left out, as is one over which a worker dies. Not with workers=0.
+        decode: "scaled" lets JPEG files be decoded at a half, a quarter or an eighth where that is
+            still no smaller than the model's resize: faster for large photos, other pixels.
         verify: read again all photos that an earlier call swept, and refuse where one has
             changed. Otherwise only the ids and labels of a data set are compared.
         params: parameters of the explainer; only with a single name.
@@ -183,7 +186,9 @@ def analyze(
     """
     folder = place_of(out)
     check_out(folder, overwrite)
-    settings = Settings(batch_size, shard_size, threads, deterministic, workers, timeout, verify)
+    settings = Settings(
+        batch_size, shard_size, threads, deterministic, workers, timeout, verify, decode
+    )
     run_shards = engine_of(engine, address)
     model = loaded(model)
     who = named(what, params)

@@ -67,17 +67,21 @@ class Preprocess:
         """Turn a photo, uint8 `[h, w, 3]`, into the model's input `[C, H, W]`, float32."""
         return self.normalize(self.cut(pixels))
 
-    def cut(self, pixels: np.ndarray) -> np.ndarray:
+    def cut(self, pixels: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
         """Resize and crop a photo, uint8 `[h, w, 3]` -> uint8 `[H, W, 3]`.
 
         For a model of grey images the three channels are equal.
+
+        Args:
+            pixels: the photo.
+            size: height and width of the whole photo, where `pixels` is a reduced copy of it.
         """
         from PIL import Image
 
         image = Image.fromarray(_check_photo(pixels))
         if self.channels == 1:
             image = image.convert("L")
-        height, width = self._resized(*pixels.shape[:2])
+        height, width = self.resized(*(size or pixels.shape[:2]))
         if (height, width) != pixels.shape[:2]:
             resample = Image.Resampling[self.interpolation.upper()]
             image = image.resize((width, height), resample)
@@ -115,11 +119,11 @@ class Preprocess:
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of the model's input for a photo of this size."""
-        return self._resized(height, width) if self.crop is None else _pair(self.crop)
+        return self.resized(height, width) if self.crop is None else _pair(self.crop)
 
     def affine(self, height: int, width: int) -> Affine:
         """Map model-input pixel corners back to those of a photo of this size."""
-        new_h, new_w = self._resized(height, width)
+        new_h, new_w = self.resized(height, width)
         left, top = self._offset(new_h, new_w) if self.crop is not None else (0, 0)
         sx, sy = width / new_w, height / new_h
         return (sx, 0.0, left * sx, 0.0, sy, top * sy)
@@ -161,7 +165,8 @@ class Preprocess:
 
         return from_timm(config)
 
-    def _resized(self, height: int, width: int) -> tuple[int, int]:
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of a photo of this size after the resize."""
         if self.resize is None:
             return height, width
         if isinstance(self.resize, tuple):

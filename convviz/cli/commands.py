@@ -135,8 +135,13 @@ def analyze(
         typer.Option(min=0, help="Processes that decode photos; chosen if not given."),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(help="Seconds that a photo may take to decode, where workers do it.")
-    ] = 60.0,
+        float | None,
+        typer.Option(help="Seconds that a photo may take a worker to decode; 60 if not given."),
+    ] = None,
+    decode: Annotated[
+        str,
+        typer.Option(help="exact, or scaled: large JPEG files faster, with slightly other pixels."),
+    ] = "exact",
     engine: Annotated[
         str, typer.Option(help="Where the sweep runs: local, or ray for a Ray cluster.")
     ] = "local",
@@ -179,7 +184,7 @@ def analyze(
             run = sweep(
                 loaded, items, wanted, out, engine, overwrite=overwrite,
                 deterministic=deterministic, address=address, workers=workers, timeout=timeout,
-                verify=verify, **how,
+                verify=verify, decode=decode, **how,
             )  # fmt: skip
         except KeyboardInterrupt as stop:
             print(stop, file=sys.stderr)

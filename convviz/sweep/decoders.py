@@ -21,10 +21,8 @@ from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
-from ..datasets import Dataset
 from ..errors import ConvvizError
-from ..preprocess import Preprocess
-from .decoding import HERE, READY, Photo, receive
+from .decoding import HERE, READY, Bad, Decoder, Photo, receive
 
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
@@ -78,7 +76,7 @@ class Decoders:
     started, listened to and ended by one thread; where that thread ends, so do they.
 
     Args:
-        dataset, preprocess: as for `decode`.
+        decoder: what they do.
         workers: how many processes.
         timeout: seconds that an item may take.
 
@@ -86,18 +84,16 @@ class Decoders:
         UnfitError: the data set cannot be pickled.
     """
 
-    def __init__(
-        self, dataset: Dataset, preprocess: Preprocess | None, workers: int, timeout: float
-    ) -> None:
+    def __init__(self, decoder: Decoder, workers: int, timeout: float) -> None:
         self.timeout = timeout
         try:
-            self._payload = pickle.dumps((dataset, preprocess), pickle.HIGHEST_PROTOCOL)
+            self._payload = pickle.dumps(decoder, pickle.HIGHEST_PROTOCOL)
         except Exception as error:
             raise UnfitError(f"it cannot be pickled ({' '.join(str(error).split())})") from error
         self._lock = threading.Condition()
         self._todo: deque[int] = deque()
         self._items: dict[int, int] = {}
-        self._done: dict[int, Photo | str] = {}
+        self._done: dict[int, Photo | Bad] = {}
         self._deaths: dict[int, int] = {}
         self._error: BaseException | None = None
         self._next = 0
@@ -117,8 +113,8 @@ class Decoders:
         self._rouse()
         return tickets
 
-    def take(self, ticket: int) -> Photo | str:
-        """Wait for an item, and return it or the reason why it cannot be used."""
+    def take(self, ticket: int) -> Photo | Bad:
+        """Wait for an item, and return what became of it."""
         with self._lock:
             while ticket not in self._done:
                 if self._error is not None:
@@ -236,7 +232,7 @@ class Decoders:
         else:
             raise UnfitError(said)
 
-    def _finish(self, ticket: int, found: Photo | str) -> None:
+    def _finish(self, ticket: int, found: Photo | Bad) -> None:
         with self._lock:
             if self._items.pop(ticket, None) is not None:  # else it was forgotten
                 self._done[ticket] = found
@@ -249,12 +245,12 @@ class Decoders:
             said = "did not start in time" if late else f"died as it started ({_ending(code)})"
             raise ConvvizError(f"a decoder process {said}; workers=0 decodes in this process")
         if before and late:
-            self._finish(before.pop(0), f"took longer than {self.timeout:g} s")
+            self._finish(before.pop(0), Bad(f"took longer than {self.timeout:g} s"))
         elif before:
             ticket = before[0]
             self._deaths[ticket] = self._deaths.get(ticket, 0) + 1
             if self._deaths[ticket] >= TRIES:
-                self._finish(before.pop(0), f"decoder process died ({_ending(code)})")
+                self._finish(before.pop(0), Bad(f"decoder process died ({_ending(code)})"))
         with self._lock:
             self._todo.extendleft(reversed([t for t in before if t in self._items]))
         self._processes[self._processes.index(one)] = self._started()

@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from ..contents import Content, photo_of
+from ..contents import Content, content_of_bytes, encoded, photo_of
 from ..datasets import Dataset
+from ..decode import decode_scaled
 from ..errors import ConvvizError
 from ..preprocess import Preprocess
 
@@ -43,16 +44,58 @@ class Photo:
     content: Content
 
 
-def decode(dataset: Dataset, preprocess: Preprocess | None, index: int) -> Photo | str:
-    """Decode an item; returns the reason where that is not possible."""
-    try:
-        photo, content = photo_of(dataset, index)
-        pixels = photo if preprocess is None else preprocess.cut(photo)
-    except MemoryError:
-        raise
-    except Exception as error:  # a bad file must not end the run; it is listed instead
-        return reason(error)
-    return Photo(pixels, (photo.shape[0], photo.shape[1]), content)
+@dataclass(frozen=True)
+class Bad:
+    """An item that cannot be used.
+
+    Attributes:
+        reason: why, in one line.
+        content: of the item, where it could be read.
+    """
+
+    reason: str
+    content: Content | None = None
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Decodes the items of a data set; may be sent to other processes.
+
+    Attributes:
+        dataset: where they come from.
+        preprocess: cuts photos, where it is given.
+        scaled: let the JPEG decoder halve photos, once or more, as long as they stay at least
+            as large as the resize of the preprocess makes them.
+    """
+
+    dataset: Dataset
+    preprocess: Preprocess | None
+    scaled: bool = False
+
+    def __call__(self, index: int) -> Photo | Bad:
+        """Decode an item."""
+        content = None
+        try:
+            data = encoded(self.dataset, index)
+            if data is None:
+                photo, content = photo_of(self.dataset, index)
+                size = (photo.shape[0], photo.shape[1])
+            else:
+                content = content_of_bytes(data)
+                name = f"image {self.dataset.ids[index]!r}"
+                photo, size = decode_scaled(data, name, self._least)
+            cut = self.preprocess
+            return Photo(photo if cut is None else cut.cut(photo, size), size, content)
+        except MemoryError:
+            raise
+        except Exception as error:  # a bad file must not end the run; it is listed instead
+            return Bad(reason(error), content)
+
+    def _least(self, height: int, width: int) -> tuple[int, int]:
+        """Return the size below which a photo of this size must not be decoded."""
+        if self.preprocess is None or not self.scaled:
+            return height, width
+        return self.preprocess.resized(height, width)
 
 
 def reason(error: Exception) -> str:
@@ -61,19 +104,19 @@ def reason(error: Exception) -> str:
     return text if isinstance(error, ConvvizError) else f"{type(error).__name__}: {text}"
 
 
-def send(connection: Connection, ticket: int, found: Photo | str) -> None:
+def send(connection: Connection, ticket: int, found: Photo | Bad) -> None:
     """Send what became of an item; pixels go as they are, not pickled."""
-    if isinstance(found, str):
+    if isinstance(found, Bad):
         connection.send((ticket, found, None, None))
         return
     connection.send((ticket, found.pixels.shape, found.size, tuple(found.content)))
     connection.send_bytes(np.ascontiguousarray(found.pixels).data.cast("B"))
 
 
-def receive(connection: Connection) -> tuple[int, Photo | str]:
+def receive(connection: Connection) -> tuple[int, Photo | Bad]:
     """Receive what `send` sent."""
     ticket, found, size, content = connection.recv()
-    if isinstance(found, str):
+    if isinstance(found, Bad):
         return ticket, found
     pixels = np.empty(found, np.uint8)
     connection.recv_bytes_into(pixels.data.cast("B"))
@@ -95,7 +138,7 @@ def main() -> None:
 def _serve(connection: Connection) -> None:
     connection.send(HERE)
     try:
-        dataset, preprocess = pickle.loads(connection.recv_bytes())
+        decoder = pickle.loads(connection.recv_bytes())
     except EOFError:
         raise
     except Exception as error:
@@ -104,14 +147,14 @@ def _serve(connection: Connection) -> None:
     connection.send(READY)
     while True:
         for ticket, index in connection.recv():
-            send(connection, ticket, _decoded(dataset, preprocess, index))
+            send(connection, ticket, _decoded(decoder, index))
 
 
-def _decoded(dataset: Dataset, preprocess: Preprocess | None, index: int) -> Photo | str:
+def _decoded(decoder: Decoder, index: int) -> Photo | Bad:
     try:
-        return decode(dataset, preprocess, index)
+        return decoder(index)
     except MemoryError as error:  # of this process; there is nothing that the parent could free
-        return reason(error)
+        return Bad(reason(error))
 
 
 def _end_with(parent: int) -> None:

@@ -24,10 +24,11 @@ from .finish import Outcome, SweptItems, finish
 from .interrupt import Interrupts
 from .loading import AHEAD, Loader
 from .manifest import Entry
-from .plan import Plan, Settings, differences, make_plan
+from .plan import SCALED, Plan, Settings, differences, make_plan
 from .remote import Remote
 from .remotestore import RemoteStore, opened
 from .store import ITEMS as TABLE
+from .store import SKIPPED as LEFT_OUT
 from .store import Store
 from .tables import rows
 from .worker import ITEMS, SKIPPED, Task, Worker, computing
@@ -80,11 +81,14 @@ def _swept(
             store.discard()
         if _is_finished(store, plan, overwrite):
             if settings.verify:
-                _check_contents(dataset, store.table(TABLE))
+                _check_contents(dataset, store.table(TABLE), store.table(LEFT_OUT))
             logger.info("%s holds this run already, finished", out)
             return Outcome()
         ahead = max(AHEAD, 2 * plan.batch_size)
-        loader = Loader(dataset, model.preprocess, settings.workers, settings.timeout, ahead)
+        loader = Loader(
+            dataset, model.preprocess, settings.workers, settings.timeout, ahead,
+            scaled=settings.decode == SCALED,
+        )  # fmt: skip
         job = _Job(model, dataset, plan, store, interrupts, progress, loader, settings.verify)
         try:
             with computing(plan):
@@ -146,7 +150,8 @@ class _Job:
         entries = self._kept()
         self.progress.done = len(entries)
         for shard in entries if self.verify else ():
-            _check_contents(self.dataset, self.store.manifest.path(shard, ITEMS))
+            paths = [self.store.manifest.path(shard, kind) for kind in (ITEMS, SKIPPED)]
+            _check_contents(self.dataset, *paths)
         folder = self.store.shards
         worker = Worker(
             self.model, self.dataset, self.plan, folder, self.interrupts.writing, self.loader
@@ -240,9 +245,9 @@ class _Job:
         )
 
 
-def _check_contents(dataset: Dataset, table: Path) -> None:
+def _check_contents(dataset: Dataset, *tables: Path) -> None:
     """Refuse to go on with items that are no longer what they were when they were swept."""
-    if changed := verify(dataset, rows(table)):
+    if changed := verify(dataset, chain.from_iterable(map(rows, tables))):
         names = ", ".join(map(repr, changed[:3])) + (", …" if len(changed) > 3 else "")
         raise ParameterError(
             f"{len(changed)} items of {dataset.name!r} have changed since they were swept: "

@@ -18,7 +18,7 @@ from ..images import Prepared, prepare_with
 from ..preprocess import Preprocess
 from ..progress import advanced
 from .decoders import Decoders, UnfitError
-from .decoding import Photo, decode, reason
+from .decoding import Bad, Decoder, Photo, reason
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +55,13 @@ class Skipped:
         index: its place in the data set.
         id: its id there.
         reason: why it was left out.
+        content: size and hash, where it could be read.
     """
 
     index: int
     id: str
     reason: str
+    content: Content | None = None
 
 
 class Loader:
@@ -75,6 +77,7 @@ class Loader:
         workers: processes that decode; 0 decodes in this one; None chooses, see `workers_for`.
         timeout: seconds that an item may take; kept only where there are workers.
         ahead: how many items are decoded ahead; fewer where whole photos have to be kept.
+        scaled: as for `Decoder`.
     """
 
     def __init__(
@@ -82,14 +85,18 @@ class Loader:
         dataset: Dataset,
         preprocess: Any,
         workers: int | None = None,
-        timeout: float = TIMEOUT,
+        timeout: float | None = None,
         ahead: int = AHEAD,
+        scaled: bool = False,
     ) -> None:
-        self.dataset, self.preprocess, self.timeout = dataset, preprocess, timeout
+        self.dataset, self.preprocess, self.timeout = dataset, preprocess, timeout or TIMEOUT
         self._cut = preprocess if isinstance(preprocess, Preprocess) else None
+        self._decoder = Decoder(dataset, self._cut, scaled)
         self._ahead = ahead if self._cut else min(ahead, AHEAD_WHOLE)
         self._chosen = workers is None
         self.workers = workers_for(dataset) if workers is None else workers
+        if timeout is not None and not self.workers:
+            logger.warning("timeout=%g has no effect: photos are decoded by no worker", timeout)
         self._decoders: Decoders | None = None
         self._asked: deque[tuple[int, int]] = deque()
 
@@ -125,10 +132,10 @@ class Loader:
         workers = 0 if self._chosen else self.workers
         return {**self.__dict__, "_decoders": None, "_asked": deque(), "workers": workers}
 
-    def _ready(self, index: int, found: Photo | str) -> Ready | Skipped:
+    def _ready(self, index: int, found: Photo | Bad) -> Ready | Skipped:
         name = self.dataset.ids[index]
-        if isinstance(found, str):
-            return Skipped(index, name, found)
+        if isinstance(found, Bad):
+            return Skipped(index, name, found.reason, found.content)
         cut = self._cut
         if cut is None:
             try:
@@ -136,13 +143,13 @@ class Loader:
             except MemoryError:
                 raise
             except Exception as error:
-                return Skipped(index, name, reason(error))
+                return Skipped(index, name, reason(error), found.content)
         else:
             image, affine = cut.normalize(found.pixels), cut.affine(*found.size)
             prepared = Prepared(image, found.pixels, affine, found.size)
         return Ready(index, prepared, found.content)
 
-    def _decoded(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | str]:
+    def _decoded(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | Bad]:
         if self.workers:
             given = 0
             try:
@@ -162,12 +169,12 @@ class Loader:
                 logger.info("decoding in this process: %s", error)
                 self.workers = 0
         for index in indices:
-            yield decode(self.dataset, self._cut, index)
+            yield self._decoder(index)
 
-    def _ordered(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | str]:
+    def _ordered(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | Bad]:
         """Take items from the processes in order, and keep as many asked for as allowed."""
         if self._decoders is None:
-            self._decoders = Decoders(self.dataset, self._cut, self.workers, self.timeout)
+            self._decoders = Decoders(self._decoder, self.workers, self.timeout)
         wanted = chain(indices, then)
         kept = list(islice(wanted, len(self._asked)))
         if kept != [index for index, _ in self._asked]:

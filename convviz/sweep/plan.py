@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 from ..datasets import Dataset
-from ..errors import ModelError, ParameterError, PluginError
+from ..errors import ModelError, ParameterError, PluginError, UnknownNameError
 from ..explainers import DatasetExplainer
 from ..model import Model
 from ..preprocess import Preprocess
 from ..provenance import Named, blamed_on, describe_model, named, read_layers, versions
-from .loading import TIMEOUT
 
+DECODE = EXACT, SCALED = "exact", "scaled"
 SHARD_SIZE = 1024
 BATCH_SIZE = 32
 """On the CPU larger batches are no faster."""
@@ -94,8 +94,9 @@ class Settings:
         threads: of PyTorch on the CPU.
         deterministic: use PyTorch's deterministic algorithms only.
         workers: processes that decode; 0 decodes in the process of the model.
-        timeout: seconds that an item may take a worker.
+        timeout: seconds that an item may take a worker; 60 where None.
         verify: before going on, read again what was swept, and refuse where it has changed.
+        decode: "exact", or "scaled": JPEG files are decoded no larger than the resize needs.
     """
 
     batch_size: int | None = None
@@ -103,8 +104,9 @@ class Settings:
     threads: int | None = None
     deterministic: bool = False
     workers: int | None = None
-    timeout: float = TIMEOUT
+    timeout: float | None = None
     verify: bool = False
+    decode: str = EXACT
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "shard_size", "threads"):
@@ -113,7 +115,14 @@ class Settings:
                 raise ParameterError(f"{name} is a positive number, not {value!r}")
         if self.workers is not None and (not isinstance(self.workers, int) or self.workers < 0):
             raise ParameterError(f"workers is a number of processes, or 0, not {self.workers!r}")
-        if not self.timeout > 0:
+        if self.decode not in DECODE:
+            raise UnknownNameError("decode", self.decode, DECODE)
+        if self.timeout is not None and self.workers == 0:
+            raise ParameterError(
+                f"timeout={self.timeout!r} goes with workers: without (workers=0) nobody can stop "
+                "a photo that takes longer"
+            )
+        if self.timeout is not None and not self.timeout > 0:
             raise ParameterError(f"timeout is a number of seconds above 0, not {self.timeout!r}")
 
     def after(self, kept: Mapping[str, Any]) -> Settings:
@@ -136,6 +145,11 @@ def make_plan(
             f"{model.name} has no preprocess, which a data set of photos needs: give "
             "Model(…, preprocess=convviz.Preprocess(…))"
         )
+    if settings.decode == SCALED and not isinstance(model.preprocess, Preprocess):
+        raise ParameterError(
+            f"decode={SCALED!r} needs to know the size that photos get: {model.name} has a "
+            "preprocess of its own, not a convviz.Preprocess"
+        )
     steps = make_steps(model, who)
     batch_size = settings.batch_size or fitting_batch(model)
     shard_size = settings.shard_size or SHARD_SIZE
@@ -150,6 +164,7 @@ def make_plan(
         "device": model.device.type,
         "threads": settings.threads or torch.get_num_threads(),
         "deterministic": settings.deterministic,
+        "decode": settings.decode,
         "versions": versions(tuple(who)),
     }
     return Plan(steps, len(dataset.ids), batch_size, shard_size, record)

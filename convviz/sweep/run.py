@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ..contents import Content
 from ..errors import ConvvizError, ParameterError, UnknownNameError
 from ..explanation import Explanation, load
 from ..itemtable import ItemTable
@@ -115,7 +116,7 @@ class Run:
     @cached_property
     def skipped(self) -> tuple[Skipped, ...]:
         """The items that could not be used, with the reason."""
-        return tuple(Skipped(**row) for row in rows(self.folder / SKIPPED))
+        return tuple(_skipped(row) for row in rows(self.folder / SKIPPED))
 
     @property
     def nonfinite(self) -> dict[str, int]:
@@ -196,6 +197,12 @@ def open_run(folder: str | Path, model: Model | None = None) -> Run:
         model: the model it was made with, where `run.query` shall work.
     """
     return Run(folder, model)
+
+
+def _skipped(row: dict[str, Any]) -> Skipped:
+    size, sha256 = row.get("bytes"), row.get("sha256")
+    content = None if size is None or sha256 is None else Content(size, sha256)
+    return Skipped(row["index"], row["id"], row["reason"], content)
 
 
 def _read_plan(folder: Path) -> dict[str, Any]:

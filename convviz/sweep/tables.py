@@ -36,11 +36,14 @@ def skipped_table(skipped: Sequence[Skipped]) -> bytes:
     """Return the items that could not be used as a Parquet file."""
     import pyarrow as pa
 
+    contents = [one.content for one in skipped]
     return _packed(
         {
             "index": pa.array([one.index for one in skipped], pa.int64()),
             "id": pa.array([one.id for one in skipped], pa.string()),
             "reason": pa.array([one.reason for one in skipped], pa.string()),
+            "bytes": pa.array([c and c.bytes for c in contents], pa.int64()),
+            "sha256": pa.array([c and c.sha256 for c in contents], pa.string()),
         }
     )
 
