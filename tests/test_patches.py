@@ -468,3 +468,20 @@ def test_patches_of_classes_need_labels(tmp_path: Path) -> None:
     model = Model(network(dtype=torch.float32), preprocess=AS_IT_IS)
     with pytest.raises(convviz.ParameterError, match="needs a data set with labels"):
         convviz.analyze(model, coarse(3), "patches", tmp_path, layers=("3",), per_class=True)
+
+
+def test_the_winners_are_the_best_of_all_candidates_in_any_layout():
+    from convviz_plugins.patches import Patches
+
+    maps = torch.randn(7, 4, 5, 3, generator=torch.Generator().manual_seed(0)).mul(2).round()
+    last = maps.contiguous(memory_format=torch.channels_last)
+    found = Patches(k=3)._winners(last)
+    for channel in range(4):
+        spots = [
+            (-maps[i, channel].max().item(), i, int(maps[i, channel].flatten().argmax()))
+            for i in range(7)
+        ]
+        expected = sorted(spots)[:3]
+        assert found["values"][channel].tolist() == [-v for v, _, _ in expected]
+        assert found["items"][channel].tolist() == [i for _, i, _ in expected]
+        assert found["positions"][channel].tolist() == [[p // 3, p % 3] for _, _, p in expected]

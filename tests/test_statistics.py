@@ -144,11 +144,12 @@ def test_histograms_count_every_value_once_in_the_bin_between_its_edges(dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_bins_are_right_at_their_edges_and_for_extreme_values(dtype):
-    from convviz_plugins.moments import BINS, EDGES, binned
+    from convviz_plugins.moments import BINS, EDGES, measure
 
     values = [0.0, -0.0, 1.0, 1.5, 2.0, -1.0, -1.5, 1e-30, -1e-30, 1e30, -1e30, 2.0**-16]
     for value in values:
-        counts = binned(torch.tensor([[[value]]], dtype=dtype))[0]
+        one = torch.tensor([[[[value]]]], dtype=dtype)
+        counts = measure(one, torch.zeros(1, dtype=torch.long), 1)["histogram"][0]
         (at,) = counts.nonzero().flatten().tolist()
         low, high = EDGES[at], EDGES[at + 1]
         if value == 0:
@@ -268,3 +269,19 @@ def test_pictures_of_odd_tables_can_be_drawn():
         found = tables(model, photos(count), labels[:count])
         for table in found.values():
             assert render(table, convviz.explanation.Explanation(table, None, "s").scene)
+
+
+@pytest.mark.parametrize("bad", [False, True])
+def test_memory_format_and_pieces_change_nothing(monkeypatch, bad):
+    from convviz_plugins import moments
+
+    maps = torch.randn(5, 3, 6, 7, generator=torch.Generator().manual_seed(0))
+    if bad:
+        maps[2, 1, 3, 4], maps[4, 0, 0, 0] = torch.nan, torch.inf
+    rows = torch.tensor([0, 1, 0, 1, 1])
+    expected = moments.measure(maps, rows, 2)
+    assert expected["histogram"].sum() == maps.isfinite().sum()
+    monkeypatch.setattr(moments, "_pieces", lambda x: x.split(1))
+    found = moments.measure(maps.contiguous(memory_format=torch.channels_last), rows, 2)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -26,6 +26,9 @@ from convviz import ParameterError, Partial
 
 LOWEST, HIGHEST = -16, 16
 """Octaves of the histogram: from 2**LOWEST to 2**HIGHEST in size."""
+
+PIECE = 1 << 18
+"""Values measured at a time, on a CPU: with all that is made of them they stay in its cache."""
 
 HALVES = 2 * (HIGHEST - LOWEST)
 BINS = 2 * HALVES + 1
@@ -61,18 +64,11 @@ def measure(activation: Tensor, rows: Tensor, labels: int) -> Partial:
         labels: how many labels there are.
     """
     x = as_rows(activation)
-    sums = x.sum(2)
-    if bool(torch.isfinite(sums).all()):
-        good = None
-        each = _moments(x, sums)
-        histogram = binned(x)
-        nonfinite = torch.zeros(x.shape[:2], dtype=torch.int64, device=x.device)
-    else:
-        good = torch.isfinite(x)
-        each = _moments_of_finite(x.double(), good)
-        nonfinite = (~good).sum(2)
-        histogram = binned(x.masked_fill(~good, 0))
-        histogram[:, HALVES] -= nonfinite.sum(0)
+    parts = [_of_piece(piece) for piece in _pieces(x)]
+    each = PerImage(*(torch.cat([getattr(p[0], f.name) for p in parts]) for f in fields(PerImage)))
+    nonfinite = torch.cat([part[1] for part in parts])
+    histogram = _in_bins(sum(part[2] for part in parts))
+    histogram[:, HALVES] -= nonfinite.sum(0)
     fired = each.high > 0
     count, mean, squares = _joined(each)
     rows = rows.to(x.device)
@@ -93,6 +89,26 @@ def measure(activation: Tensor, rows: Tensor, labels: int) -> Partial:
         "class fired": _grouped(fired.long(), rows, labels),
         "class images": torch.bincount(rows, minlength=labels),
     }
+
+
+def _pieces(x: Tensor) -> tuple[Tensor, ...]:
+    """Cut `[N, C, P]` into images that the processor's cache holds, but not for counts alone."""
+    if x.device.type != "cpu" or not len(x):
+        return (x,)
+    least = max(PIECE, 4 * x.shape[1] * _steps(x.dtype))
+    return x.split(max(1, least // max(1, x[0].numel())))
+
+
+def _of_piece(x: Tensor) -> tuple[PerImage, Tensor, Tensor]:
+    """Measure some images: moments, non-finite values `[N, C]`, and counts of half octaves."""
+    x = x.contiguous()  # in the order of channels, so that the counts of one stay in the cache
+    sums = x.sum(2)
+    if bool(torch.isfinite(sums).all()):
+        nonfinite = torch.zeros(x.shape[:2], dtype=torch.int64, device=x.device)
+        return _moments(x, sums), nonfinite, _counted(x)
+    good = torch.isfinite(x)
+    each = _moments_of_finite(x.double(), good)
+    return each, (~good).sum(2), _counted(x.masked_fill(~good, 0))
 
 
 def merged(a: Partial, b: Partial) -> Partial:
@@ -130,21 +146,30 @@ def as_rows(activation: Tensor) -> Tensor:
     return x[:, :, None] if x.ndim == 2 else x.flatten(2)
 
 
-def binned(x: Tensor) -> Tensor:
-    """Count the finite values of each channel in each bin, `[N, C, P]` -> int64 `[C, BINS]`.
+def _counted(x: Tensor) -> Tensor:
+    """Count the finite values of each channel by half octaves, `[N, C, P]` -> int64 `[C, 2 * S]`.
 
     A number's bits are its sign, its exponent and its mantissa. Rounded up to the first bit of
-    the mantissa they count half octaves, and zero alone stays zero.
+    the mantissa they count half octaves, and zero alone stays zero. There are S of each sign.
     """
     whole, shift = (torch.int32, 22) if x.dtype == torch.float32 else (torch.int64, 51)
-    steps = 1 << (9 if whole == torch.int32 else 12)
-    place = x.contiguous().view(whole) + ((1 << shift) - 1)
+    steps, channels = _steps(x.dtype), x.shape[1]
+    place = x.view(whole) + ((1 << shift) - 1)
     place = place.bitwise_right_shift_(shift)  # from -steps on for negative numbers
-    channels = x.shape[1]
     place += (torch.arange(channels, device=x.device, dtype=whole) * (2 * steps) + steps)[:, None]
     counts = torch.bincount(place.flatten(), minlength=channels * 2 * steps)
-    kept = torch.zeros(channels, BINS, dtype=torch.int64, device=x.device)
-    return kept.index_add_(1, _homes(steps).to(x.device), counts.view(channels, 2 * steps))
+    return counts.view(channels, 2 * steps)
+
+
+def _in_bins(counts: Tensor) -> Tensor:
+    """Add up the counts of half octaves by bin, `[C, 2 * S]` -> int64 `[C, BINS]`."""
+    kept = torch.zeros(len(counts), BINS, dtype=torch.int64, device=counts.device)
+    return kept.index_add_(1, _homes(counts.shape[1] // 2).to(counts.device), counts)
+
+
+def _steps(dtype: torch.dtype) -> int:
+    """Return how many half octaves a number format has, of each sign."""
+    return 1 << (9 if dtype == torch.float32 else 12)
 
 
 @functools.cache

@@ -68,23 +68,41 @@ class Patches(DatasetExplainer):
         if self.per_class:
             partial["labels"] = labels[labels >= 0].unique()
         for layer in self.resolve_layers(model):
-            lists, bad = self._candidates(maps_of(forward, layer))
+            maps, bad = finite_maps(maps_of(forward, layer))
+            # The winners of a class may be anywhere; those of all can be told by values alone.
+            lists = self._candidates(maps) if self._many else self._winners(maps)
             if forward.activations[layer].ndim == 2:  # units of a linear layer are nowhere
                 lists["positions"].fill_(NOWHERE)
             best = {name: t.cpu() for name, t in ranking.first(lists, self.k).items()}
             partial |= {f"{layer}/{name}": t for name, t in best.items()}
-            partial[f"{layer}/nonfinite"] = bad
+            partial[f"{layer}/nonfinite"] = torch.tensor([bad])
             if self.per_class:
                 owners = labels.to(lists["items"].device)[lists["items"][0]]
                 mine = ranking.by_label(lists, owners, partial["labels"], self.k)
                 partial |= {f"{layer}/class {name}": t for name, t in mine.items()}
         return partial
 
-    def _candidates(self, maps: Tensor) -> tuple[Partial, Tensor]:
-        """Return the best positions of every image, `[C, n]`, and the number of bad values."""
+    @property
+    def _many(self) -> bool:
+        """Whether more than the best images of each channel may be wanted."""
+        return self.per_class or self.per_image > 1
+
+    def _winners(self, maps: Tensor) -> Partial:
+        """Return the best position of the k best images of every channel, `[C, k]`."""
+        peaks = maps.amax((2, 3)).T
+        values, items = peaks.sort(dim=1, descending=True, stable=True)
+        values, items = values[:, : self.k], items[:, : self.k]
+        # Looking for a maximum's position costs far more than finding its value.
+        channels = torch.arange(len(items), device=maps.device)[:, None]
+        at = maps[items, channels].flatten(2).argmax(2)  # the first of equal ones
+        width = maps.shape[3]
+        positions = torch.stack([at // width, at % width], 2)
+        return {"values": values, "items": items, "positions": positions}
+
+    def _candidates(self, maps: Tensor) -> Partial:
+        """Return the best positions of every image, `[C, n]`."""
         images, channels, height, width = maps.shape
-        finite = torch.isfinite(maps)
-        flat = maps.masked_fill(~finite, -torch.inf).flatten(2)
+        flat = maps.flatten(2).contiguous()
         found, places = [], []
         for _ in range(min(self.per_image, height * width)):
             at = flat.argmax(2, keepdim=True)  # the first of equal ones
@@ -95,12 +113,11 @@ class Patches(DatasetExplainer):
         values = torch.cat(found, 2).transpose(0, 1).flatten(1)
         places_ = torch.cat(places, 2).transpose(0, 1).flatten(1)
         items = torch.arange(images, device=maps.device).repeat_interleave(len(found))
-        lists = {
+        return {
             "values": values,
             "items": items.expand(channels, -1),
             "positions": torch.stack([places_ // width, places_ % width], 2),
         }
-        return lists, (~finite).sum().reshape(1).cpu()
 
     def merge(self, a: Partial, b: Partial) -> Partial:
         """Join two lists of patches; the items of `b` come after those of `a`."""
@@ -237,6 +254,14 @@ def maps_of(forward: Forward, layer: str) -> Tensor:
             f"patches needs maps [N, C, h, w]; layer {layer!r} gives {list(maps.shape)}"
         )
     return maps if maps.dtype == torch.float64 else maps.float()
+
+
+def finite_maps(maps: Tensor) -> tuple[Tensor, int]:
+    """Put -inf where maps are NaN or infinite; also return how many values that are."""
+    if bool(maps.sum().isfinite()):  # one quick pass tells that all of them are finite
+        return maps, 0
+    finite = torch.isfinite(maps)
+    return maps.masked_fill(~finite, -torch.inf), int((~finite).sum())
 
 
 def input_boxes(field: ReceptiveField, items: Tensor, positions: Tensor) -> Tensor:
