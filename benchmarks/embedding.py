@@ -2,7 +2,9 @@
 
 Every way runs in a process of its own, so that its peak memory is its own. Both maps are judged by
 the same code: the KL divergence from exact affinities of the given vectors, and trustworthiness on
-the same sample. The vectors are Gaussian mixtures of low inner dimension, as features are.
+the same sample. The vectors are Gaussian mixtures of low inner dimension, as features are, or those
+of a file: `--data FILE.npy`. Each way's numbers are written as soon as they are there, and a case
+that has some of them goes on; `--again` starts it over.
 
     python benchmarks/embedding.py --case tsne-10k --out benchmarks/results/embedding.json
 """
@@ -41,6 +43,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--ways", default="", help="only these, by commas")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--data", type=Path, help="vectors [n, d] of a tsne case, .npy")
+    parser.add_argument("--again", action="store_true", help="measure anew what is there")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     return parser.parse_args(given)
@@ -69,7 +73,8 @@ def ours_tsne(x: np.ndarray) -> np.ndarray:
 def sklearn_tsne(x: np.ndarray) -> np.ndarray:
     from sklearn.manifold import TSNE
 
-    return TSNE(perplexity=PERPLEXITY, random_state=0).fit_transform(x)
+    jobs = torch.get_num_threads()
+    return TSNE(perplexity=PERPLEXITY, init="pca", n_jobs=jobs, random_state=0).fit_transform(x)
 
 
 def ours_neighbors(x: np.ndarray) -> np.ndarray:
@@ -92,37 +97,36 @@ WAYS: dict[str, dict[str, Callable[[np.ndarray], np.ndarray]]] = {
 }
 
 
-def child(case: str, way: str, out: str, threads: int) -> None:
-    """Run one way, and print seconds and peak memory."""
+def child(kind: str, way: str, folder: str, threads: int) -> None:
+    """Run one way over the vectors in a folder, and print seconds and memory."""
     import faiss
 
     torch.set_num_threads(threads)
     faiss.omp_set_num_threads(threads)
-    kind = case.split("-")[0]
-    x = features(*CASES[case])
-    WAYS[kind][way](features(300, CASES[case][1]))  # imports and compiles what it needs
+    x = np.load(Path(folder, "vectors.npy"))
+    WAYS[kind][way](features(300, x.shape[1]))  # imports and compiles what it needs
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
     found = WAYS[kind][way](x)
     seconds = time.perf_counter() - began
-    np.save(out, found)
+    np.save(Path(folder, "found.npy"), found)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"seconds": seconds, "peak_mb": peak / 1024, "before_mb": before / 1024}))
 
 
-def run_way(case: str, way: str, threads: int) -> tuple[Record, np.ndarray]:
+def run_way(kind: str, way: str, x: np.ndarray, threads: int) -> tuple[Record, np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
-        out = str(Path(folder) / "found.npy")
-        command = [sys.executable, __file__, "--out", out, "--threads", str(threads)]
+        np.save(Path(folder, "vectors.npy"), x)
+        command = [sys.executable, __file__, "--out", folder, "--threads", str(threads)]
         done = subprocess.run(
-            [*command, "--child", case, way, out],
+            [*command, "--child", kind, way, folder],
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
             raise SystemExit(done.stderr)
-        return json.loads(done.stdout.splitlines()[-1]), np.load(out)
+        return json.loads(done.stdout.splitlines()[-1]), np.load(Path(folder, "found.npy"))
 
 
 def affinities(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -173,65 +177,75 @@ def judge(x: np.ndarray, points: np.ndarray, p: tuple[np.ndarray, ...]) -> Recor
     return {"kl": divergence(p, points), "trustworthiness": float(trust)}  # type: ignore[arg-type]
 
 
-def run_case(case: str, ways: list[str], repeats: int, threads: int) -> Record:
+def run_case(case: str, x: np.ndarray, given: argparse.Namespace, records: Record) -> None:
+    """Measure what a case still lacks; keep every number in the file at once."""
     kind = case.split("-")[0]
-    names = [way for way in WAYS[kind] if not ways or way in ways]
-    before = load()
-    runs: dict[str, list[Record]] = {way: [] for way in names}
-    found: dict[str, np.ndarray] = {}
-    for _ in range(repeats):
-        for way in names:
-            one, found[way] = run_way(case, way, threads)
-            runs[way].append(one)
-    x = features(*CASES[case])
-    record: Record = {
-        "vectors": list(x.shape),
-        "seconds": {way: [r["seconds"] for r in runs[way]] for way in names},
-        "peak_mb": {way: max(r["peak_mb"] for r in runs[way]) for way in names},
-        "load_before": before,
-        "threads": threads,
-        "when": today(),
-    }
-    record["median_s"] = medians(record["seconds"])
-    if kind == "tsne":
-        p = affinities(x)
-        record["quality"] = {way: judge(x, found[way], p) for way in names}
-    elif len(names) == 2:
-        same = np.sort(found[names[0]], 1) == np.sort(found[names[1]], 1)
-        record["equal_neighbours"] = float(same.mean())
-    return record
+    chosen = [way for way in given.ways.split(",") if way] or list(WAYS[kind])
+    if case not in records or given.again:
+        records[case] = {"vectors": list(x.shape), "of": source(given), "runs": {}}
+    record = records[case]
+    if record["vectors"] != list(x.shape) or record["of"] != source(given):
+        raise SystemExit(f"{given.out} has {case} of other vectors; start over with --again")
+    p = None
+    for way in sorted(chosen, key=list(WAYS[kind]).index):
+        for _ in range(len(record["runs"].get(way, [])), given.repeats):
+            before = load()
+            one, found = run_way(kind, way, x, given.threads)
+            if kind == "tsne":
+                p = p or affinities(x)
+                one |= judge(x, found, p)
+            elif way != "faiss":
+                one["equal_to_faiss"] = agreement(x, found)
+            one |= {"load_before": before, "threads": given.threads, "when": today()}
+            record["runs"].setdefault(way, []).append(one)
+            seconds = {way: [r["seconds"] for r in runs] for way, runs in record["runs"].items()}
+            record |= {"median_s": medians(seconds), "machine": machine(), "versions": versions()}
+            write(given.out, records)
+
+
+def source(given: argparse.Namespace) -> str:
+    return given.data.name if given.data else "mixture"
+
+
+def agreement(x: np.ndarray, found: np.ndarray) -> float:
+    """Return the share of the neighbours found that FAISS finds too, on a sample."""
+    chosen = np.random.default_rng(2).permutation(len(x))[:1000]
+    import faiss
+
+    index = faiss.IndexFlatL2(x.shape[1])
+    index.add(x)
+    theirs = index.search(x[chosen], K + 1)[1][:, 1:]
+    return float((np.sort(theirs, 1) == np.sort(found[chosen], 1)).mean())
 
 
 def rows_of(records: Record) -> list[list[str]]:
     rows = []
     for case, record in records.items():
-        for way, seconds in record["median_s"].items():
-            quality = record.get("quality", {}).get(way, {})
+        for way, runs in record["runs"].items():
+            last = runs[-1]
             rows.append(
                 [
                     case,
                     way,
-                    f"{seconds:.1f}",
-                    f"{record['peak_mb'][way]:.0f}",
-                    f"{quality['kl']:.3f}" if quality else "",
-                    f"{quality['trustworthiness']:.4f}" if quality else "",
+                    f"{record['median_s'][way]:.1f}",
+                    f"{max(run['peak_mb'] for run in runs):.0f}",
+                    f"{last['kl']:.3f}" if "kl" in last else "",
+                    f"{last['trustworthiness']:.4f}" if "kl" in last else "",
                 ]
             )
     return rows
 
 
-def main() -> None:
-    given = arguments()
+def main(arguments_: list[str] | None = None) -> None:
+    given = arguments(arguments_)
     if given.child:
         child(*given.child, given.threads)
         return
     torch.set_num_threads(given.threads)
     records = read(given.out)
     for case in given.case or ["tsne-10k", "neighbors-50k"]:
-        ways = [way for way in given.ways.split(",") if way]
-        record = run_case(case, ways, given.repeats, given.threads)
-        records[case] = {**record, "machine": machine(), "versions": versions()}
-        write(given.out, records)
+        x = np.load(given.data).astype(np.float32) if given.data else features(*CASES[case])
+        run_case(case, x, given, records)
     print(table(["case", "way", "s", "peak MB", "KL", "trustworthiness"], rows_of(records)))
 
 
