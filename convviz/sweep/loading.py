@@ -25,7 +25,11 @@ logger = logging.getLogger(__name__)
 TIMEOUT = 60.0
 MOST_WORKERS = 8
 FEW = 100
-"""Files of which so many are decoded sooner than processes have started."""
+"""Fewer files are decoded sooner than processes have started.
+
+Measured on two cores, demo network: with one worker 0.91 times the images a second at 50 photos,
+1.01 at 100, 1.03 at 200.
+"""
 
 AHEAD = 128
 AHEAD_WHOLE = 16
