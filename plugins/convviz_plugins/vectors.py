@@ -108,8 +108,8 @@ def search(
     wanted = min(len(vectors), k + (leave_out is not None) + SPARE)
     distances = np.full((len(queries), k), np.nan)
     rows = np.full((len(queries), k), -1, dtype=np.int64)
-    for start in range(0, len(queries), BLOCK):
-        part = slice(start, start + BLOCK)
+    # Each call measures all known vectors once more, so that few queries at a time are slow.
+    for part in blocks(len(queries)):
         _, found = index.search(queries[part], wanted)
         if leave_out is not None:
             found = np.where(found == leave_out[part, None], -1, found)
