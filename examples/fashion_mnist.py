@@ -42,6 +42,7 @@ CLASSES = (
 )
 PREPROCESS = convviz.Preprocess(resize=None, crop=28, mean=(0.286,), std=(0.353,), channels=1)
 BATCH = 128
+VOTES = 5
 
 
 class Block(nn.Module):
@@ -179,8 +180,17 @@ def explainers() -> list[convviz.DatasetExplainer]:
 def figures_of(run: convviz.Run) -> dict[str, float]:
     """Collect what the run says about its features and its map."""
     wanted = ("trustworthiness", "accuracy", "precision", "KL", "perplexity")
-    found = {**run["neighbors"].result.figures, **run["embedding"].result.figures}
+    matches = run["neighbors"].result
+    found = {**matches.figures, **run["embedding"].result.figures}
+    nearest = matches["pixel_indices"][:, :VOTES].numpy()
+    found[f"{VOTES}-NN accuracy of pixels"] = voted(nearest, matches["labels"].numpy())
     return {name: found[name] for name in found if any(word in name for word in wanted)}
+
+
+def voted(nearest: np.ndarray, labels: np.ndarray) -> float:
+    """Return how often the nearest images `[n, k]` vote for the right class; ties: the lowest."""
+    votes = (labels[nearest][:, :, None] == np.unique(labels)).sum(axis=1)
+    return float((np.unique(labels)[votes.argmax(axis=1)] == labels).mean())
 
 
 def main(given: list[str] | None = None) -> None:
@@ -203,7 +213,7 @@ def main(given: list[str] | None = None) -> None:
     figures |= figures_of(run)
     convviz.write_report(args.out / "run")
     (args.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    print("\n".join(f"{name}: {value:.4g}" for name, value in figures.items()))
+    print("\n".join(f"{name}: {round(value, 4)}" for name, value in figures.items()))
     print(args.out / "run" / "index.html")
 
 

@@ -127,7 +127,7 @@ def _frame(
 def picture_block(pictures: np.ndarray) -> np.ndarray:
     """Join the pictures of a stack, uint8 `[n, h, w, 3]`, to about a square, floats."""
     columns = square(len(pictures), 12)
-    return lay_out(pictures / 255, columns, gap=0.03, pixels=1, between=0.82).pixels
+    return lay_out(pictures / 255, columns, gap=0.06, pixels=1, between=0.82).pixels
 
 
 def square(count: int, widest: int) -> int:
