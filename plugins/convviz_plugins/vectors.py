@@ -108,8 +108,8 @@ def search(
     wanted = min(len(vectors), k + (leave_out is not None) + SPARE)
     distances = np.full((len(queries), k), np.nan)
     rows = np.full((len(queries), k), -1, dtype=np.int64)
-    # Each call measures all known vectors once more, so that few queries at a time are slow.
-    for part in blocks(len(queries)):
+    # Differences in float64 of many more queries at once would not stay in the caches.
+    for part in blocks(len(queries), BLOCK):
         _, found = index.search(queries[part], wanted)
         if leave_out is not None:
             found = np.where(found == leave_out[part, None], -1, found)
