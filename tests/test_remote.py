@@ -49,7 +49,10 @@ def expected(model, tmp_path_factory) -> dict[str, bytes]:
 
 def swept(model: convviz.Model, out: str | Path, count: int = 12, **given) -> convviz.Run:
     images = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
-    what = [convviz.explainer("neighbors", k=2), convviz.explainer("statistics", layers=("stage1.conv",))]
+    what = [
+        convviz.explainer("neighbors", k=2),
+        convviz.explainer("statistics", layers=("stage1.conv",)),
+    ]
     return convviz.analyze(model, images, what, out, batch_size=2, shard_size=4, **given)
 
 
@@ -217,7 +220,9 @@ def test_s3_after_a_kill(tmp_path) -> None:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env,
     )  # fmt: skip
     try:
-        bucket = fsspec.filesystem("s3", key="x", secret="y", endpoint_url=s3)
+        bucket = fsspec.filesystem(
+            "s3", key="x", secret="y", endpoint_url=s3, use_listings_cache=False
+        )
         wait_for(lambda: answers(bucket))
         bucket.mkdir("bucket")
         command = [
