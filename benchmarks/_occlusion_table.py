@@ -27,12 +27,26 @@ def as_passed(record: Record) -> float:
     """
     trials = record["captum_trials_s"]
     best = min(s for name, s in trials.items() if name.startswith("contiguous"))
-    return float(best) * record["positions"] / TRIAL_POSITIONS
+    return extrapolated(record, best)
+
+
+def extrapolated(record: Record, seconds: float) -> float:
+    """Return the seconds of all positions from those of a trial."""
+    return float(seconds) * record["positions"] / TRIAL_POSITIONS
 
 
 def report(nets: Record) -> str:
     """Lay out the records as a table."""
-    head = ["net", "windows", "Captum s", "dense s", "incremental s", "vs Captum", "as passed"]
+    head = [
+        "net",
+        "windows",
+        "Captum s",
+        "dense s",
+        "Winograd s",
+        "incremental s",
+        "vs Captum",
+        "as passed",
+    ]
     head += ["vs dense", "MAC bound", "share", "deviation"]
     bf16 = any("bf16" in record for record in nets.values())
     if bf16:
@@ -42,7 +56,7 @@ def report(nets: Record) -> str:
 
 def _row(name: str, record: Record, width: int) -> list[str]:
     if "not_incremental" in record:
-        cells = [name, str(record["positions"]), *["-"] * 8, record["not_incremental"]]
+        cells = [name, str(record["positions"]), *["-"] * 9, record["not_incremental"]]
         return cells + ["-"] * (width - len(cells))
     found, median = ratios(record), record["median_s"]
     cells = [
@@ -50,6 +64,7 @@ def _row(name: str, record: Record, width: int) -> list[str]:
         str(record["positions"]),
         f"{median['captum']:.2f}" if "captum" in median else "-",
         f"{median['dense']:.2f}",
+        f"{extrapolated(record, record['dense_winograd_trial_s']):.2f}",
         f"{median['incremental']:.2f}",
         f"{found['captum']:.2f}x" if "captum" in found else "-",
         f"{found['captum_as_passed']:.2f}x" if "captum" in found else "-",

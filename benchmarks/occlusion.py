@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +143,10 @@ def incremental_way(work: Work, prepared: Prepared) -> Tensor:
 
 @torch.inference_mode()
 def dense_way(work: Work, prepared: Prepared, whole: Plan, batch: int) -> Tensor:
-    """Return the scores `[P]` from full forward passes, batch norm folded, channels_last."""
+    """Return the scores `[P]` from full forward passes, batch norm folded, channels_last.
+
+    All of oneDNN's convolutions, or some by Winograd's algorithm: as the program says.
+    """
     run = Dense(prepared.program, whole, work.image, torch.zeros_like(work.image))
     run.batch = batch
     return _scores(work, run, np.arange(len(whole.row)), batch)
@@ -227,15 +230,21 @@ class Net:
         work = self.work
         side = -(-self.args.size // TRIAL_SIDE)
         some = slid(self.args.size, side, side)
-        whole = make_plan(prepared.program, some, whole=True)
+        steps = [replace(step, conv3x3=None) for step in prepared.program.steps]
+        direct = replace(prepared, program=replace(prepared.program, steps=steps))
+        whole = make_plan(direct.program, some, whole=True)
         trials = {
-            str(batch): (lambda batch=batch: dense_way(work, prepared, whole, batch))
+            str(batch): (lambda batch=batch: dense_way(work, direct, whole, batch))
             for batch in BATCHES
         }
         best = int(self._best("dense", trials))
         self.record["dense"] = {"batch": best}
-        everywhere = make_plan(prepared.program, work.boxes, whole=True)
-        self.ways["dense"] = lambda: dense_way(work, prepared, everywhere, best)
+        if "dense_winograd_trial_s" not in self.record:
+            dense_way(work, prepared, whole, best)
+            seconds, _ = timed(lambda: dense_way(work, prepared, whole, best))
+            self.record["dense_winograd_trial_s"] = seconds
+        everywhere = make_plan(direct.program, work.boxes, whole=True)
+        self.ways["dense"] = lambda: dense_way(work, direct, everywhere, best)
 
     def _captum(self) -> None:
         """Choose the rival's batch size and memory format."""

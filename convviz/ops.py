@@ -15,7 +15,15 @@ from torch import Tensor
 from torch.library import custom_op
 
 RULES = ("plain", "guided", "deconv")
-_NAMES = ("guided_relu", "guided_relu_", "guided_relu_backward", "occlude", "gather_windows")
+_NAMES = (
+    "guided_relu",
+    "guided_relu_",
+    "guided_relu_backward",
+    "occlude",
+    "gather_windows",
+    "conv3x3_windows",
+)
+_REFERENCE_ONLY = {("conv3x3_windows", "cuda"): "cuDNN's own convolutions are used there"}
 _BITS = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8)
 
 
@@ -51,11 +59,12 @@ def _check_floating(operator: str, name: str, x: Tensor) -> None:
     if not x.is_floating_point():
         raise RuntimeError(
             f"convviz::{operator}: {name} must be float16, bfloat16, float32 or float64, "
-            f"got {_word(x)}"
+            f"got {word(x)}"
         )
 
 
-def _word(x: Tensor) -> str:
+def word(x: Tensor) -> str:
+    """Return a tensor's dtype as torch's users write it."""
     return str(x.dtype).removeprefix("torch.")
 
 
@@ -133,7 +142,7 @@ def guided_relu_backward(grad: Tensor, bits: Tensor, rule: str, channels_last: b
     if bits.dtype != torch.uint8 or bits.numel() != (grad.numel() + 7) // 8:
         raise RuntimeError(
             f"convviz::guided_relu_backward: bits must be uint8 [{(grad.numel() + 7) // 8}] for a "
-            f"gradient of {grad.numel()} elements, got {_word(bits)} {list(bits.shape)}"
+            f"gradient of {grad.numel()} elements, got {word(bits)} {list(bits.shape)}"
         )
     if channels_last and grad.dim() != 4:
         raise RuntimeError(
@@ -244,11 +253,11 @@ def _check_occlude(
     for name, corner in (("y", y), ("x", x)):
         need(
             corner.dtype == torch.int64 and corner.dim() == 1 and len(corner) == len(y),
-            f"{name} must be int64 [{len(y)}], got {_word(corner)} {list(corner.shape)}",
+            f"{name} must be int64 [{len(y)}], got {word(corner)} {list(corner.shape)}",
         )
     need(height > 0 and width > 0, f"the window must be 1 x 1 or more, got {height} x {width}")
     c, h, w = image.shape
-    need(fill.dtype == image.dtype, f"fill must be {_word(image)} as the image, got {_word(fill)}")
+    need(fill.dtype == image.dtype, f"fill must be {word(image)} as the image, got {word(fill)}")
     allowed = ((c, 1, 1), (c, h, w), (len(y), c, 1, 1), (len(y), c, height, width))
     need(
         tuple(fill.shape) in allowed,
@@ -329,13 +338,13 @@ def _check_gather(
         raise RuntimeError(f"{op}: the window must be 1 x 1 or more, got {height} x {width}")
     if table.dtype != torch.int64 or table.dim() != 2 or table.shape[1] != 6:
         raise RuntimeError(
-            f"{op}: table must be int64 [P, 6], got {_word(table)} {list(table.shape)}"
+            f"{op}: table must be int64 [P, 6], got {word(table)} {list(table.shape)}"
         )
     for part in changed:
         if part.dim() != 4 or part.shape[1] != clean.shape[1] or part.dtype != clean.dtype:
             raise RuntimeError(
                 f"{op}: changed must hold tensors [n, {clean.shape[1]}, h, w] of clean's dtype, "
-                f"{_word(clean)}, got {_word(part)} {list(part.shape)}"
+                f"{word(clean)}, got {word(part)} {list(part.shape)}"
             )
     for i, (source, index, *_rest) in enumerate(table.tolist()):
         known = -1 <= source < len(changed)
@@ -367,9 +376,12 @@ _missing = _load_kernels()
 def paths() -> dict[str, dict[str, str]]:
     """Say which path each operator takes on each device: operator -> device -> words."""
     return {
-        name: {
-            device: "kernel" if not why else f"Python reference: {why}"
-            for device, why in _missing.items()
-        }
+        name: {device: _path(name, device, why) for device, why in _missing.items()}
         for name in _NAMES
     }
+
+
+def _path(name: str, device: str, missing: str) -> str:
+    if not missing and (name, device) in _REFERENCE_ONLY:
+        missing = _REFERENCE_ONLY[name, device]
+    return f"Python reference: {missing}" if missing else "kernel"

@@ -142,7 +142,7 @@ inline Occlusion check_occlude(const Tensor& image, const Tensor& y, const Tenso
   return o;
 }
 
-// One row of the table of `gather_windows`. Places are in pixels of the map.
+// One row of the table of `gather_windows` and `conv3x3_windows`. Places are in pixels of the map.
 struct WindowEntry {
   int64_t source;              // which tensor of `changed` holds the changed part, -1: none
   int64_t index;               // which of its windows
@@ -150,9 +150,8 @@ struct WindowEntry {
   int64_t y, x;                // where the wanted window lies; it may overhang the map
 };
 
-inline void check_gather(const Tensor& clean, const std::vector<Tensor>& changed,
+inline void check_gather(const char* op, const Tensor& clean, const std::vector<Tensor>& changed,
                          const Tensor& table, int64_t height, int64_t width) {
-  constexpr const char* op = "gather_windows";
   check(clean.dim() == 4 && clean.size(0) == 1, op, "clean must be [1, C, H, W], got ",
         shape(clean));
   check(height > 0 && width > 0, op, "the window must be 1 x 1 or more, got ", height, " x ",
@@ -168,13 +167,14 @@ inline void check_gather(const Tensor& clean, const std::vector<Tensor>& changed
 }
 
 // A wrong table would read foreign memory, so it is checked whole: it is small.
-inline void check_table(const int64_t* table, int64_t count, const std::vector<Tensor>& changed) {
+inline void check_table(const char* op, const int64_t* table, int64_t count,
+                        const std::vector<Tensor>& changed) {
   const auto* entries = reinterpret_cast<const WindowEntry*>(table);
   for (int64_t i = 0; i < count; ++i) {
     const WindowEntry& e = entries[i];
     const bool known = e.source >= -1 && e.source < static_cast<int64_t>(changed.size());
-    check(known && (e.source < 0 || (e.index >= 0 && e.index < changed[e.source].size(0))),
-          "gather_windows", "row ", i, " of table names window ", e.index, " of source ",
+    check(known && (e.source < 0 || (e.index >= 0 && e.index < changed[e.source].size(0))), op,
+          "row ", i, " of table names window ", e.index, " of source ",
           e.source, ", and there are ", changed.size(), " sources");
   }
 }

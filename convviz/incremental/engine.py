@@ -15,7 +15,8 @@ from ..locality.maps import AxisMap
 from .geometry import Ints, with_halo
 from .memory import MEMORY, whole_at_once
 from .plan import Frame, Plan
-from .program import Program, Step, Values
+from .program import Program
+from .step import Step, Values
 
 
 @dataclass(eq=False)
@@ -166,6 +167,10 @@ class Run:
             _halo(axis, start, length)
             for axis, start, length in zip((edge.y, edge.x), corner, size, strict=True)
         )
+        if step.conv3x3 is not None and step.conv3x3.pays(*size):
+            clean, parts = self._sources(edge.source, held)
+            table = _table(held[edge.source], group, (y, x))
+            return step.conv3x3.windows(clean, parts, table, *size)
         window = self._gather(edge.source, held, group, (y, x), (high, wide), step.rule.padding)
         return step.run_sliding(window, self._reader({}))
 
@@ -179,15 +184,17 @@ class Run:
         padding: float = 0.0,
     ) -> Tensor:
         """Return the windows of a value at these corners, changed parts laid over clean ones."""
-        source = held[node]
-        columns = [source.part[group], source.index[group], source.y[group], source.x[group]]
-        table = torch.from_numpy(np.stack([*columns, *corner], 1))
-        order = self._order(node)
-        clean = self.clean[node].permute(order)
-        parts = [part.permute(order) for part in source.parts]
+        clean, parts = self._sources(node, held)
+        table = _table(held[node], group, corner)
         gathered: Tensor = ops.gather_windows(clean, parts, table, *size, padding)
+        order = self._order(node)
         back = [order.index(i) for i in range(4)]
         return gathered.permute(back)
+
+    def _sources(self, node: fx.Node, held: dict[fx.Node, Windows]) -> tuple[Tensor, list[Tensor]]:
+        """Return the clean map of a value and its changed windows, as N, C, H, W."""
+        order = self._order(node)
+        return self.clean[node].permute(order), [p.permute(order) for p in held[node].parts]
 
     def _order(self, node: fx.Node) -> list[int]:
         """Return the axes of a value in the order N, C, H, W."""
@@ -247,6 +254,12 @@ def _groups(sizes: Ints) -> list[Ints]:
     order = np.argsort(keys, kind="stable")
     cuts = np.flatnonzero(np.diff(keys[order])) + 1
     return list(np.split(order, cuts))
+
+
+def _table(source: Windows, group: Ints, corner: tuple[Ints, Ints]) -> Tensor:
+    """Return where the changed windows of these positions lie, and where the wanted ones do."""
+    columns = [source.part[group], source.index[group], source.y[group], source.x[group]]
+    return torch.from_numpy(np.stack([*columns, *corner], 1))
 
 
 def _place(layout: Windows, group: Ints, part: Tensor) -> None:

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
-from .program import Program, Step
+from .program import Program
+from .step import Step
 
 
 def lowered(program: Program, dtype: torch.dtype) -> Program:
@@ -21,8 +22,9 @@ def lowered(program: Program, dtype: torch.dtype) -> Program:
     the rounding.
     """
     own = program.image.meta["val"].dtype
-    last = next(step for step in program.steps if step.node is program.output)
-    steps, kept = list(program.steps), set()
+    steps = [replace(step, conv3x3=None) for step in program.steps]  # which is of float32
+    last = next(step for step in steps if step.node is program.output)
+    kept: set[fx.Node] = set()
     if last.call is torch.ops.aten.linear.default and last.rule is None:
         kept = set(last.inputs())
         steps[steps.index(last)] = _raised(last, own)

@@ -7,12 +7,15 @@ operator's own workspace come on top.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from torch import Tensor, fx
 
 from .geometry import with_halo
 from .plan import Frame, Plan, channels
-from .program import Program, Step
+from .program import Program
+from .step import Step
 
 MEMORY = 512 << 20
 """Bytes, where nothing else is asked for."""
@@ -60,7 +63,8 @@ def _windows(program: Program, plan: Plan) -> tuple[float, float]:
             continue
         frame = plan.frames[step.node]
         made = _size(program, frame, step.node)
-        gathered = 0.0 if plan.in_place(step) else _gathered(program, frame, step)
+        direct = plan.in_place(step) or _is_fused(frame, step)
+        gathered = 0.0 if direct else _gathered(program, frame, step)
         peak = max(peak, sum(live.values()) + gathered + made)
         live[step.node] = made
         _drop(program, step, index, live, kept)
@@ -90,6 +94,12 @@ def _drop(
     for node in step.inputs():
         if program.last_use.get(node, -1) <= index and node not in kept:
             live.pop(node, None)
+
+
+def _is_fused(frame: Frame, step: Step) -> bool:
+    """Say whether a step reads its inputs where they lie, at every size of its windows."""
+    sizes = itertools.product(np.unique(frame.tall.size), np.unique(frame.wide.size))
+    return step.conv3x3 is not None and all(step.conv3x3.pays(int(h), int(w)) for h, w in sizes)
 
 
 def _gathered(program: Program, frame: Frame, step: Step) -> float:

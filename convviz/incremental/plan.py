@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, fx
 
 from .geometry import Extent, Ints, executed, hull
-from .program import Program, Step
+from .program import Program
+from .step import Step
 
 # Costs in multiply-accumulates, from runs on AVX2 cores: an element moved costs about as much
 # as 16 of them, a call as much as a small convolution. They only steer; results do not change.

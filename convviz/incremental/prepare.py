@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..graph import NoGraph, graph_of
 from .engine import Run, in_order
 from .geometry import Ints
 from .lower import lowered
 from .memory import MEMORY, chunk_size
 from .plan import Plan, make_plan
-from .program import Program, Values, compile_graph
+from .program import Program, compile_graph
+from .step import Values
+from .whole import close, usable_graph
 
 if TYPE_CHECKING:
     from ..model import Forward, Model
@@ -64,13 +65,9 @@ def prepare(
         approximate: as of `make_plan`.
     """
     channels, height, width = images.shape[1:]
-    graph = graph_of(model, (channels, height, width))
-    if isinstance(graph, NoGraph):
-        return graph.reason
-    if graph.output is None or graph.batch is not None:
-        return "the graph holds for one batch size only"
-    if missing := [name for name in layers if name not in graph.layers]:
-        return f"the graph has no layer {missing[0]!r}"
+    graph = usable_graph(model, (channels, height, width), layers)
+    if isinstance(graph, str):
+        return graph
     program = compile_graph(graph, layers)
     plan = make_plan(program, boxes, approximate=approximate)
     first = images[:1]
@@ -98,14 +95,4 @@ def _low(program: Program, plan: Plan, image: Tensor) -> Program | None:
 def _agree(program: Program, found: Values, want: Forward, layers: Sequence[str]) -> bool:
     pairs = [(found[program.output], want.output)]
     pairs += [(found[program.layers[name]], want.activations[name]) for name in layers]
-    return all(_close(a, b) for a, b in pairs)
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    """Say whether two results are equal up to rounding, by the scale of the second."""
-    if a.shape != b.shape:
-        return False
-    tolerance = {torch.float64: 1e-10, torch.float32: 1e-4}.get(a.dtype, 2e-2)
-    a, b = a.double(), b.double()
-    scale = float(b.nan_to_num(0, 0, 0).abs().max()) if b.numel() else 0.0
-    return torch.allclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True)
+    return all(close(a, b) for a, b in pairs)

@@ -6,8 +6,7 @@ a step that is local can also run on windows of its inputs.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,22 +16,12 @@ from torch import Tensor, fx
 from ..graph import Graph
 from ..locality import Axes, Local, locality
 from ..locality.maps import Window
+from .fold import fold_batch_norms, fold_rectifiers, transform_weights
+from .step import CONVOLUTIONS, Step, Values, operator_name
 
 aten = torch.ops.aten
 
-_IN_PLACE: dict[Any, Any] = {
-    aten.relu.default: aten.relu_.default,
-    aten.hardtanh.default: aten.hardtanh_.default,
-    aten.silu.default: aten.silu_.default,
-    aten.hardswish.default: aten.hardswish_.default,
-    aten.leaky_relu.default: aten.leaky_relu_.default,
-    aten.elu.default: aten.elu_.default,
-    aten.sigmoid.default: aten.sigmoid_.default,
-    aten.add.Tensor: aten.add_.Tensor,
-}
-
-_CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
-_WEIGHTED = (*_CONVOLUTIONS, aten.linear.default, aten.layer_norm.default, aten.batch_norm.default)
+_WEIGHTED = (*CONVOLUTIONS, aten.linear.default, aten.layer_norm.default, aten.batch_norm.default)
 """Operators whose constants are weights, not maps."""
 
 _FRESH = (
@@ -48,84 +37,13 @@ _FRESH = (
 )
 """Operators known never to return their input or a view of it, as dropout and others may."""
 
+_OF_ANY_LAYOUT: dict[Any, Any] = {aten.view.default: aten.reshape.default}
+"""A network that runs in contiguous maps may ask for views that channels_last does not have."""
+
 _SIZED = ("view", "reshape", "expand", "_unsafe_view", "flatten", "unflatten", "repeat")
 """Operators that spell sizes out, and so do not run on a window as they stand."""
 
 _SLIDING = ("conv2d", "max_pool2d", "avg_pool2d", "constant_pad_nd", "pad", "slice")
-
-Values = dict[fx.Node, Any]
-
-
-@dataclass(eq=False)
-class Step:
-    """One operator of the graph.
-
-    Attributes:
-        node: its node; the key of its value.
-        call: what it runs, with the node's own arguments.
-        args, kwargs: arguments, nodes among them.
-        rule: how windows pass through it; None where it runs on whole maps only.
-        slides: it looks through windows with a halo or a stride, and is run without padding.
-        free: its first input is needed by nobody else and may be overwritten.
-        macs: multiply-accumulates per pixel of its output.
-        layer: the layer it makes, for a reader.
-    """
-
-    node: fx.Node
-    call: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    rule: Local | None = None
-    slides: bool = False
-    free: bool = False
-    macs: int = 0
-    layer: str = ""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the output, its batch size not filled in; () where it is no single tensor."""
-        value = self.node.meta.get("val")
-        return tuple(value.shape) if isinstance(value, Tensor) else ()
-
-    @property
-    def counts(self) -> bool:
-        """It gives a number that follows from the size of the batch, no tensor."""
-        return isinstance(self.node.meta.get("val"), int | torch.SymInt)
-
-    def inputs(self) -> list[fx.Node]:
-        """Return the nodes among the arguments."""
-        found: list[fx.Node] = []
-        fx.map_arg((self.args, self.kwargs), found.append)
-        return found
-
-    def run(self, values: Callable[[fx.Node], Any], in_place: bool = True) -> Any:
-        """Run as it stands: on whole maps, or element by element on windows."""
-        call = _IN_PLACE.get(self.call, self.call) if self.free and in_place else self.call
-        return call(*fx.map_arg(self.args, values), **fx.map_arg(self.kwargs, values))
-
-    def run_sliding(self, window: Tensor, values: Callable[[fx.Node], Any]) -> Tensor:
-        """Run on windows that already hold the halo and the padding."""
-        assert self.rule is not None
-        edge, op = self.rule.edges[0], _name(self.call)
-        arguments = {**self.kwargs}
-        names = [a.name for a in self.call._schema.arguments]
-        arguments.update(zip(names, self.args, strict=False))
-        if op in ("constant_pad_nd", "pad", "slice"):
-            assert isinstance(edge.y, Window)
-            assert isinstance(edge.x, Window)
-            y, x = self.rule.axes
-            steps = [slice(None)] * window.dim()
-            steps[y], steps[x] = slice(None, None, edge.y.stride), slice(None, None, edge.x.stride)
-            return window[tuple(steps)]
-        first = names[0]
-        given = {k: fx.map_arg(v, values) for k, v in arguments.items() if k != first}
-        given["padding"] = [0, 0]
-        if "ceil_mode" in given:
-            given["ceil_mode"] = False
-        # The other overload takes padding as a word.
-        call = aten.conv2d.default if self.call is aten.conv2d.padding else self.call
-        result: Tensor = call(window, **given)
-        return result
 
 
 @dataclass(eq=False)
@@ -171,7 +89,8 @@ def compile_graph(graph: Graph, layers: Iterable[str] = ()) -> Program:
         rule = rules.get(step.node)
         step.layer = names.get(step.node, "")
         step.rule = rule if isinstance(rule, Local) else None
-    _fold_batch_norm(steps, constants, keep)
+    fold_batch_norms(steps, constants, keep)
+    fold_rectifiers(steps, constants, keep)
     for step in steps:
         if step.rule is not None and not _windows(step, step.rule, constants):
             step.rule = None
@@ -187,6 +106,7 @@ def compile_graph(graph: Graph, layers: Iterable[str] = ()) -> Program:
     )
     program.axes[graph.image] = Axes(2, 3)
     _lay_out(program)
+    transform_weights(program.steps, constants)
     return program
 
 
@@ -199,7 +119,8 @@ def _constant_part(graph: Graph) -> tuple[list[Step], Values]:
         if node.op == "placeholder" and node is not graph.image:
             constants[node] = graph.constants.get(node.name)
         elif node.op == "call_function":
-            step = Step(node, node.target, tuple(node.args), dict(node.kwargs))
+            call = _OF_ANY_LAYOUT.get(node.target, node.target)
+            step = Step(node, call, tuple(node.args), dict(node.kwargs))
             if any(n in depends for n in node.all_input_nodes):
                 depends.add(node)
                 steps.append(step)
@@ -216,41 +137,6 @@ def _needed(steps: list[Step], keep: set[fx.Node]) -> list[Step]:
             wanted.update(step.inputs())
             found.append(step)
     return found[::-1]
-
-
-def _fold_batch_norm(steps: list[Step], constants: Values, keep: set[fx.Node]) -> None:
-    """Fold every batch norm that alone reads a convolution into that convolution."""
-    made = {step.node: step for step in steps}
-    folded = fx.Graph()  # holds the nodes of the new weights
-    # Not `node.users`: the graph returns every layer, whether it is asked for or not.
-    readers = Counter(node for step in steps for node in step.inputs())
-    for step in list(steps):
-        if step.call is not aten.batch_norm.default:
-            continue
-        conv = made.get(step.args[0])
-        if conv is None or conv.node in keep or readers[conv.node] != 1:
-            continue
-        if conv.call not in _CONVOLUTIONS or conv.args[1] not in constants:
-            continue
-        _, gamma, beta, mean, var, training, _, eps, *_ = step.args
-        if training:
-            continue
-        weight, bias = constants[conv.args[1]], None
-        if len(conv.args) > 2 and conv.args[2] is not None:
-            bias = constants[conv.args[2]]
-        scale = torch.rsqrt(constants[var] + eps)
-        if gamma is not None:
-            scale = scale * constants[gamma]
-        shift = -constants[mean] * scale if bias is None else (bias - constants[mean]) * scale
-        if beta is not None:
-            shift = shift + constants[beta]
-        # The batch norm's step becomes the convolution, with weights of its own.
-        weights, biases = (folded.placeholder(f"{step.node}_{part}") for part in ("weight", "bias"))
-        constants[weights], constants[biases] = weight * scale[:, None, None, None], shift
-        step.call, step.kwargs = conv.call, dict(conv.kwargs)
-        step.args = (conv.args[0], weights, biases, *conv.args[3:])
-        step.rule, step.layer = conv.rule, conv.layer
-        steps.remove(conv)
 
 
 def _lay_out(program: Program) -> None:
@@ -290,7 +176,7 @@ def _windows(step: Step, rule: Local, constants: Values) -> bool:
     if any(n not in constants and n not in values for n in step.inputs()):
         return False  # the size of the batch, say, which windows do not have
     if _pointwise(rule):
-        return _name(step.call) not in _SIZED and all(
+        return operator_name(step.call) not in _SIZED and all(
             step.call in _WEIGHTED or _spaceless(constants[n], rule.axes, step.shape)
             for n in step.inputs()
             if n in constants
@@ -298,7 +184,7 @@ def _windows(step: Step, rule: Local, constants: Values) -> bool:
     if any(node.meta["val"].dim() != 4 for node in values):
         return False
     plain = all(isinstance(m, Window) for e in rule.edges for m in (e.y, e.x))
-    sliding = _name(step.call) in _SLIDING and len(rule.edges) == 1
+    sliding = operator_name(step.call) in _SLIDING and len(rule.edges) == 1
     return plain and sliding and rule.padding is not None
 
 
@@ -314,13 +200,9 @@ def _pointwise(rule: Local) -> bool:
     return all(edge.y.identity and edge.x.identity for edge in rule.edges)
 
 
-def _name(call: Any) -> str:
-    return call._schema.name.split("::")[-1] if hasattr(call, "_schema") else str(call)
-
-
 def _macs(step: Step, constants: Values) -> int:
     """Count the multiply-accumulates behind one pixel of a step's output."""
-    if step.call in (*_CONVOLUTIONS, aten.linear.default):
+    if step.call in (*CONVOLUTIONS, aten.linear.default):
         weight = step.args[1]
         return int((constants[weight] if weight in constants else weight.meta["val"]).numel())
     return 0

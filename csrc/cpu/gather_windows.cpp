@@ -3,27 +3,12 @@
 //
 // Memory traffic: every element of the result is read once (mostly from cache: neighbouring
 // positions share the clean activation) and written once, in runs of whole rows.
-#include "../checks.h"
+#include "windows.h"
 
 #include <algorithm>
-#include <cstring>
-#include <vector>
 
 namespace convviz {
 namespace {
-
-template <typename T>
-struct Source {
-  const T* data;
-  int64_t height, width;
-};
-
-template <typename T>
-struct Maps {
-  const T* clean;
-  int64_t channels, height, width;
-  std::vector<Source<T>> changed;
-};
 
 struct Span {
   int64_t begin, end;  // columns of the map
@@ -73,26 +58,17 @@ void gather_one(const Maps<T>& maps, const WindowEntry& e, int64_t height, int64
 
 Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, const Tensor& table,
                       int64_t height, int64_t width, double padding) {
-  check_gather(clean, changed, table, height, width);
+  check_gather("gather_windows", clean, changed, table, height, width);
   const int64_t count = table.size(0), channels = clean.size(1);
   const int64_t sizes[] = {count, channels, height, width};
   Tensor out = torch::stable::empty({sizes, 4}, clean.scalar_type(), std::nullopt, clean.device(),
                                     std::nullopt, MemoryFormat::ChannelsLast);
   if (out.numel() == 0) return out;
-  const Tensor base = torch::stable::contiguous(clean, MemoryFormat::ChannelsLast);
-  const Tensor rows = torch::stable::contiguous(table);
-  std::vector<Tensor> dense;
-  for (const Tensor& part : changed) {
-    dense.push_back(torch::stable::contiguous(part, MemoryFormat::ChannelsLast));
-  }
-  check_table(rows.const_data_ptr<int64_t>(), count, changed);
+  const Gathered from(clean, changed, table, "gather_windows");
   dispatch_floating("gather_windows", "clean", clean, [&](auto type) {
     using T = decltype(type);
-    Maps<T> maps{base.const_data_ptr<T>(), channels, clean.size(2), clean.size(3), {}};
-    for (const Tensor& part : dense) {
-      maps.changed.push_back({part.const_data_ptr<T>(), part.size(2), part.size(3)});
-    }
-    const auto* entries = reinterpret_cast<const WindowEntry*>(rows.const_data_ptr<int64_t>());
+    const Maps<T> maps = from.maps<T>();
+    const WindowEntry* entries = from.entries();
     T* result = out.mutable_data_ptr<T>();
     const int64_t elements = channels * height * width;
     const int64_t grain = std::max<int64_t>(1, 16384 / elements);

@@ -65,7 +65,7 @@ bool wide(const Tensor& x) {
 
 Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, const Tensor& table,
                       int64_t height, int64_t width, double padding) {
-  check_gather(clean, changed, table, height, width);
+  check_gather("gather_windows", clean, changed, table, height, width);
   const torch::stable::accelerator::DeviceGuard guard(clean.get_device_index());
   const Extent e{clean.size(1), clean.size(2), clean.size(3), height, width};
   const int64_t count = table.size(0), sizes[] = {count, e.channels, height, width};
@@ -74,7 +74,7 @@ Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, c
   if (out.numel() == 0) return out;
   check(table.is_cpu(), "gather_windows", "table must be on the CPU");
   const Tensor rows = torch::stable::contiguous(table);
-  check_table(rows.const_data_ptr<int64_t>(), count, changed);
+  check_table("gather_windows", rows.const_data_ptr<int64_t>(), count, changed);
   const Tensor base = torch::stable::contiguous(clean, MemoryFormat::ChannelsLast);
   std::vector<Tensor> dense;
   for (const Tensor& part : changed) {

@@ -1,0 +1,127 @@
+"""One operator of a network, run on whole maps or on windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from ..locality import Local
+from ..locality.maps import Window
+from .conv3x3 import Conv3x3
+
+aten = torch.ops.aten
+
+Values = dict[fx.Node, Any]
+
+
+_IN_PLACE: dict[Any, Any] = {
+    aten.relu.default: aten.relu_.default,
+    aten.hardtanh.default: aten.hardtanh_.default,
+    aten.silu.default: aten.silu_.default,
+    aten.hardswish.default: aten.hardswish_.default,
+    aten.leaky_relu.default: aten.leaky_relu_.default,
+    aten.elu.default: aten.elu_.default,
+    aten.sigmoid.default: aten.sigmoid_.default,
+    aten.add.Tensor: aten.add_.Tensor,
+}
+
+CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
+
+
+@dataclass(eq=False)
+class Step:
+    """One operator of the graph.
+
+    Attributes:
+        node: its node; the key of its value.
+        call: what it runs, with the node's own arguments.
+        args, kwargs: arguments, nodes among them.
+        rule: how windows pass through it; None where it runs on whole maps only.
+        slides: it looks through windows with a halo or a stride, and is run without padding.
+        free: its first input is needed by nobody else and may be overwritten.
+        macs: multiply-accumulates per pixel of its output.
+        layer: the layer it makes, for a reader.
+        rectifies: a rectifier that alone read it is done with it.
+        conv3x3: its transformed weights, where it is a convolution that Winograd's algorithm
+            takes.
+    """
+
+    node: fx.Node
+    call: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    rule: Local | None = None
+    slides: bool = False
+    free: bool = False
+    macs: int = 0
+    layer: str = ""
+    rectifies: bool = False
+    conv3x3: Conv3x3 | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the output, its batch size not filled in; () where it is no single tensor."""
+        value = self.node.meta.get("val")
+        return tuple(value.shape) if isinstance(value, Tensor) else ()
+
+    @property
+    def counts(self) -> bool:
+        """It gives a number that follows from the size of the batch, no tensor."""
+        return isinstance(self.node.meta.get("val"), int | torch.SymInt)
+
+    def inputs(self) -> list[fx.Node]:
+        """Return the nodes among the arguments."""
+        found: list[fx.Node] = []
+        fx.map_arg((self.args, self.kwargs), found.append)
+        return found
+
+    def run(self, values: Callable[[fx.Node], Any], in_place: bool = True) -> Any:
+        """Run as it stands: on whole maps, or element by element on windows."""
+        kept = self.call in _IN_PLACE and not in_place
+        call = self.call if kept else self.taken()
+        return call(*fx.map_arg(self.args, values), **fx.map_arg(self.kwargs, values))
+
+    def taken(self) -> Any:
+        """Return what is called on whole maps: in place where its first input is free."""
+        if self.rectifies or self.conv3x3 is not None:
+            return self._convolve
+        return _IN_PLACE.get(self.call, self.call) if self.free else self.call
+
+    def _convolve(self, maps: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if self.conv3x3 is not None and self.conv3x3.pays_on(maps):
+            return self.conv3x3.whole(maps)
+        result: Tensor = self.call(maps, *args, **kwargs)
+        return result.relu_() if self.rectifies else result
+
+    def run_sliding(self, window: Tensor, values: Callable[[fx.Node], Any]) -> Tensor:
+        """Run on windows that already hold the halo and the padding."""
+        assert self.rule is not None
+        edge, op = self.rule.edges[0], operator_name(self.call)
+        arguments = {**self.kwargs}
+        names = [a.name for a in self.call._schema.arguments]
+        arguments.update(zip(names, self.args, strict=False))
+        if op in ("constant_pad_nd", "pad", "slice"):
+            assert isinstance(edge.y, Window)
+            assert isinstance(edge.x, Window)
+            y, x = self.rule.axes
+            steps = [slice(None)] * window.dim()
+            steps[y], steps[x] = slice(None, None, edge.y.stride), slice(None, None, edge.x.stride)
+            return window[tuple(steps)]
+        first = names[0]
+        given = {k: fx.map_arg(v, values) for k, v in arguments.items() if k != first}
+        given["padding"] = [0, 0]
+        if "ceil_mode" in given:
+            given["ceil_mode"] = False
+        # The other overload takes padding as a word.
+        call = aten.conv2d.default if self.call is aten.conv2d.padding else self.call
+        result: Tensor = call(window, **given)
+        return result.relu_() if self.rectifies else result
+
+
+def operator_name(call: Any) -> str:
+    """Return the name of an ATen operator without its namespace and overload."""
+    return call._schema.name.split("::")[-1] if hasattr(call, "_schema") else str(call)

@@ -1,0 +1,102 @@
+"""Whole forward passes of a program: the scores and layers of a batch of images, no windows."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from ..graph import Graph, NoGraph, graph_of
+from .program import Program
+from .step import Step
+
+if TYPE_CHECKING:
+    from ..model import Forward, Model
+
+
+def usable_graph(model: Model, shape: tuple[int, int, int], layers: Sequence[str]) -> Graph | str:
+    """Return the model's graph for images of a shape (C, H, W), or why it is of no use.
+
+    Args:
+        model: the model.
+        shape: channels, height and width.
+        layers: layers that will be asked for beside the scores.
+    """
+    graph = graph_of(model, shape)
+    if isinstance(graph, NoGraph):
+        return graph.reason
+    if graph.output is None or graph.batch is not None:
+        return "the graph holds for one batch size only"
+    if missing := [name for name in layers if name not in graph.layers]:
+        return f"the graph has no layer {missing[0]!r}"
+    return graph
+
+
+def whole(program: Program) -> fx.GraphModule:
+    """Return a program as a module: images -> scores and the kept layers, in their order.
+
+    What it runs is straight Python code, in which a value is dropped behind its last reader.
+    It takes images in the dtype of the program's weights, best in channels_last.
+    """
+    root, graph = nn.Module(), fx.Graph()
+    made: dict[fx.Node, Any] = {program.image: graph.placeholder("images")}
+
+    def value(node: fx.Node) -> Any:
+        if node not in made:
+            made[node] = _constant(root, graph, program.constants[node])
+        return made[node]
+
+    for step in program.steps:
+        args, kwargs = fx.map_arg((step.args, step.kwargs), value)
+        made[step.node] = _called(root, graph, step, args, kwargs)
+    graph.output(tuple(value(node) for node in (program.output, *program.layers.values())))
+    return fx.GraphModule(root, graph)
+
+
+def _constant(root: nn.Module, graph: fx.Graph, constant: Any) -> Any:
+    if not isinstance(constant, Tensor):
+        return constant
+    name = f"constant_{len(graph.nodes)}"
+    root.register_buffer(name, constant)
+    return graph.get_attr(name)
+
+
+def _called(root: nn.Module, graph: fx.Graph, step: Step, args: Any, kwargs: Any) -> fx.Node:
+    call = step.taken()
+    if hasattr(call, "__name__") and not inspect.ismethod(call):
+        return graph.call_function(call, args, kwargs)
+    # Code can only be written for what has a name.
+    name = f"call_{len(graph.nodes)}"
+    root.add_module(name, _Calling(call))
+    return graph.call_module(name, args, kwargs)
+
+
+class _Calling(nn.Module):
+    """Calls something."""
+
+    def __init__(self, call: Any) -> None:
+        super().__init__()
+        self.call = call
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.call(*args, **kwargs)
+
+
+def agree(found: Forward, want: Forward) -> bool:
+    """Say whether two forward passes of the same layers are equal up to rounding."""
+    pairs = [(found.output, want.output)]
+    pairs += [(found.activations[name], value) for name, value in want.activations.items()]
+    return all(close(a, b) for a, b in pairs)
+
+
+def close(a: Tensor, b: Tensor) -> bool:
+    """Say whether two results are equal up to rounding, by the scale of the second."""
+    if a.shape != b.shape:
+        return False
+    tolerance = {torch.float64: 1e-10, torch.float32: 1e-4}.get(a.dtype, 2e-2)
+    a, b = a.double(), b.double()
+    scale = float(b.nan_to_num(0, 0, 0).abs().max()) if b.numel() else 0.0
+    return torch.allclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True)
