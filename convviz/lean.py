@@ -23,7 +23,13 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from . import winograd
+
 aten = torch.ops.aten
+
+_WORTH_TRANSFORMING = 5000
+"""Pixels of a batch of maps from which the weights of a convolution are worth transforming: that
+takes as long as some 2500 pixels' direct convolution."""
 
 _PROPERTIES = ("shape", "dtype", "device", "ndim", "requires_grad", "is_cuda")
 _ASKS: tuple[Any, ...] = (
@@ -47,6 +53,10 @@ class _LeanConv(torch.autograd.Function):
         weight = _folded(weight, factor, x)
         ctx.save_for_backward(weight)
         ctx.shape, ctx.how = x.shape, how
+        if _by_winograd(x, weight, *how):
+            bias = weight.new_zeros(len(weight)) if shift is None else shift
+            prepared = winograd.prepare_weights(weight)
+            return winograd.convolve(x, prepared, bias, False, (how[1][0], how[1][1]))
         return F.conv2d(x, weight, shift, *how)
 
     @staticmethod
@@ -56,13 +66,19 @@ class _LeanConv(torch.autograd.Function):
         stride, padding, dilation, groups = ctx.how
         if gradient.device.type == "cpu" and _is_stem(weight, *ctx.how):
             return _by_phases(gradient, weight, ctx), *[None] * 7
+        back = weight.flip(2, 3).transpose(0, 1)
+        around = [2 - padding[0], 2 - padding[1]]
+        if min(around) >= 0 and _by_winograd(gradient, back, stride, around, dilation, groups):
+            prepared, bias = winograd.prepare_weights(back), weight.new_zeros(len(back))
+            found = winograd.convolve(gradient, prepared, bias, False, (around[0], around[1]))
+            return found, *[None] * 7
         # Only its shape is read: the input's gradient does not depend on the input.
         x = gradient.new_empty(1).expand(ctx.shape)
-        found = aten.convolution_backward(
+        found, *_ = aten.convolution_backward(
             *(gradient, x, weight, None, stride, padding, dilation),
             *(False, [0, 0], groups, [True, False, False]),
         )
-        return found[0], *[None] * 7
+        return found, *[None] * 7
 
 
 def _folded(weight: Tensor, factor: Tensor | None, maps: Tensor) -> Tensor:
@@ -73,6 +89,23 @@ def _folded(weight: Tensor, factor: Tensor | None, maps: Tensor) -> Tensor:
         return weight.contiguous(memory_format=layout)
     out = torch.empty_like(weight, memory_format=layout)
     return torch.mul(weight, factor[:, None, None, None], out=out)
+
+
+def _by_winograd(
+    maps: Tensor,
+    weight: Tensor,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    groups: int,
+) -> bool:
+    """Say whether Winograd's algorithm saves more time than transforming the weights takes."""
+    if {*stride, *dilation, groups} != {1} or not winograd.takes(weight):
+        return False
+    height, width = winograd.out_size(maps, (padding[0], padding[1]))
+    enough = len(maps) * height * width >= _WORTH_TRANSFORMING
+    fits = maps.dtype == weight.dtype and winograd.is_fast(maps.device)
+    return enough and fits and winograd.pays(*weight.shape[:2], height, width)
 
 
 def _is_stem(

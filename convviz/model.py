@@ -47,7 +47,7 @@ class Forward:
 
     Attributes:
         output: scores `[N, classes]`, at least float32.
-        activations: layer -> a copy of its output.
+        activations: layer -> a copy of its output, in any memory layout: `reshape`, not `view`.
     """
 
     output: Tensor
@@ -230,7 +230,10 @@ class Model:
         with ExitStack() as stack:
             if lean is not None:
                 stack.enter_context(lean)
-            mode = None if rule == "plain" else stack.enter_context(RuleMode(rule, nonrelu))
+            mode = None
+            if rule != "plain":
+                real = None if lean is None else lean.filled
+                mode = stack.enter_context(RuleMode(rule, nonrelu, real))
             # a copy goes in: a network may work in place on its input
             output, activations = self._run(x.clone(), layers_of(target), graph=True)
             total = values_of(target, output, activations).sum()

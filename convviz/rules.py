@@ -101,14 +101,18 @@ class RuleMode(TorchFunctionMode):
         rule: "guided" or "deconv".
         nonrelu: what to do with activations other than ReLU: "clamp" lets only positive
             gradients into them, "error" refuses them.
+        real: gives the tensor that a placeholder stands for, anything else as it is. This mode
+            hands its tensors to autograd functions, where no mode around it would see them.
 
     Attributes:
         matched: how many activations on the way from the images the rule was applied to.
     """
 
-    def __init__(self, rule: Rule, nonrelu: NonReLU) -> None:
+    def __init__(
+        self, rule: Rule, nonrelu: NonReLU, real: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
         super().__init__()
-        self.rule, self.nonrelu = rule, nonrelu
+        self.rule, self.nonrelu, self._real = rule, nonrelu, real
         self.matched = 0
         self._hidden: list[str] = []
         self._nodes: list[Any] = []  # kept alive: they are told apart by identity
@@ -129,6 +133,8 @@ class RuleMode(TorchFunctionMode):
                 "nonrelu='clamp' lets only positive gradients into it"
             )
         self.matched += 1
+        if self._real is not None:
+            call = call._replace(x=self._real(call.x))
         return self._apply(call)
 
     def _apply(self, call: _Activation) -> Tensor:

@@ -48,12 +48,15 @@ def prepare_weights(weight: Tensor) -> Tensor:
         `[36, K / 16, C, 16]` (8 for 16 in float64), in weight's dtype.
     """
     filters, channels = weight.shape[:2]
-    exact = weight.double()
-    _, transform, _ = _matrices(exact)
-    points = torch.einsum("ia,kcab,jb->ijck", transform, exact, transform)
-    panels = points.reshape(36, channels, -1, _panel(weight)).transpose(1, 2)
-    assert panels.shape[1] * panels.shape[3] == filters
-    return panels.contiguous().to(weight.dtype)
+    panel = _panel(weight)
+    _, transform, _ = _matrices(weight.new_empty(0, dtype=torch.float64))
+    both_ways = torch.kron(transform, transform).T.contiguous()  # [9, 36]
+    prepared = weight.new_empty(36, filters // panel, channels, panel)
+    # A panel at a time, in float64: what lies between stays in the caches.
+    for index, some in enumerate(weight.reshape(-1, panel * channels, 9)):
+        points = (some.double() @ both_ways).view(panel, channels, 36)
+        prepared[:, index] = points.permute(2, 1, 0)
+    return prepared
 
 
 def _panel(x: Tensor) -> int:
@@ -154,6 +157,35 @@ def _check(clean: Tensor, weights: Tensor, bias: Tensor, height: int, width: int
         bias.dtype == clean.dtype and tuple(bias.shape) == (filters,),
         f"bias must be {dtype} [{filters}], got {ops.word(bias)} {list(bias.shape)}",
     )
+
+
+def convolve(
+    maps: Tensor, weights: Tensor, bias: Tensor, relu: bool, padding: tuple[int, int]
+) -> Tensor:
+    """Convolve whole maps.
+
+    Args:
+        maps: `[N, C, H, W]`, best channels_last.
+        weights: of `prepare_weights`.
+        bias: `[K]`.
+        relu: rectify the output.
+        padding: pixels of zeros above and below, left and right.
+
+    Returns:
+        `[N, K, H + 2 padding[0] - 2, W + 2 padding[1] - 2]`, channels_last.
+    """
+    table = torch.zeros(len(maps), 6, dtype=torch.int64)
+    table[:, 1] = torch.arange(len(maps))
+    table[:, 4], table[:, 5] = -padding[0], -padding[1]
+    size = out_size(maps, padding)
+    found: Tensor = conv3x3_windows(maps[:1], [maps], table, *size, weights, bias, relu)
+    return found
+
+
+def out_size(maps: Tensor, padding: tuple[int, int]) -> tuple[int, int]:
+    """Return height and width of the maps that `convolve` gives."""
+    height, width = maps.shape[2:]
+    return height + 2 * padding[0] - 2, width + 2 * padding[1] - 2
 
 
 def is_fast(device: torch.device) -> bool:

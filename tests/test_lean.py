@@ -10,7 +10,7 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from convviz import Model, lean
+from convviz import Model, lean, winograd
 from convviz.errors import ModelError
 
 
@@ -64,10 +64,25 @@ def test_torchvision_networks(name, attempts):
     assert got.is_contiguous()
 
 
+def with_relus(inplace: bool) -> nn.Module:
+    """Rectifiers behind convolutions that no norm follows."""
+    convs = [nn.Conv2d(3, 8, 3), nn.ReLU(inplace), nn.Conv2d(8, 8, 3), nn.ReLU(inplace)]
+    return nn.Sequential(*convs, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+RULED = {
+    "resnet18": lambda: torchvision.models.resnet18(weights=None),
+    "alexnet": lambda: torchvision.models.alexnet(weights=None),
+    "relus": lambda: with_relus(inplace=False),
+    "relus in place": lambda: with_relus(inplace=True),
+}
+
+
 @pytest.mark.parametrize("rule", ["guided", "deconv"])
-def test_the_rules_are_the_same_leanly_and_not(rule, attempts):
+@pytest.mark.parametrize("made", RULED.values(), ids=list(RULED))
+def test_the_rules_are_the_same_leanly_and_not(rule, made, attempts):
     torch.manual_seed(0)
-    module = statistics(torchvision.models.resnet18(weights=None))
+    module = statistics(made())
     images = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     one, other = Model(module), Model(module)
     other._lean = False
@@ -288,6 +303,31 @@ def test_gradients_of_stems(kernel, stride, padding, size, attempts):
     got = gradient(Model(module), images)
     assert attempts == [True]
     torch.testing.assert_close(got, own_gradient(module, images), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2, (2, 0)])
+@pytest.mark.parametrize("rule", ["plain", "guided"])
+def test_3x3_convolutions_of_many_pixels(padding, rule, attempts, monkeypatch):
+    calls: list[tuple[int, ...]] = []
+    convolve = winograd.convolve
+
+    def watched(maps, *rest):
+        calls.append(tuple(maps.shape))
+        return convolve(maps, *rest)
+
+    torch.manual_seed(0)
+    convs = [nn.Conv2d(16, 24, 3, padding=padding, bias=False), nn.Conv2d(24, 16, 3, padding=1)]
+    layers = [nn.Conv2d(3, 16, 1), nn.ReLU(), convs[0], nn.BatchNorm2d(24), nn.ReLU(), convs[1]]
+    module = statistics(nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten()))
+    images = torch.randn(2, 3, 31, 26, dtype=torch.float64)
+    want = gradient(Model(module), images, rule)
+    monkeypatch.setattr(winograd, "is_fast", lambda device: True)
+    monkeypatch.setattr(winograd, "convolve", watched)
+    monkeypatch.setattr(lean, "_WORTH_TRANSFORMING", 1)
+    got = gradient(Model(module), images, rule)
+    assert len(calls) == 4  # both of them, there and back
+    assert attempts == [True, True]
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12 * float(want.abs().max()))
 
 
 def test_little_is_kept_for_the_backward_pass():

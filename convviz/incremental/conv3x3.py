@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from .. import winograd
@@ -36,7 +35,8 @@ class Conv3x3:
 
     def pays_on(self, maps: Tensor) -> bool:
         """Say whether whole maps `[N, C, H, W]` are convolved faster than directly."""
-        return maps.dim() == 4 and maps.dtype == self.weights.dtype and self.pays(*self._size(maps))
+        size = winograd.out_size(maps, (self.top, self.left))
+        return maps.dtype == self.weights.dtype and self.pays(*size)
 
     def windows(
         self, clean: Tensor, changed: Sequence[Tensor], table: Tensor, height: int, width: int
@@ -49,11 +49,4 @@ class Conv3x3:
 
     def whole(self, maps: Tensor) -> Tensor:
         """Return whole maps of the output."""
-        table = torch.zeros(len(maps), 6, dtype=torch.int64)
-        table[:, 1] = torch.arange(len(maps))
-        table[:, 4], table[:, 5] = -self.top, -self.left
-        return self.windows(maps[:1], [maps], table, *self._size(maps))
-
-    def _size(self, maps: Tensor) -> tuple[int, int]:
-        height, width = maps.shape[2:]
-        return height + 2 * self.top - 2, width + 2 * self.left - 2
+        return winograd.convolve(maps, self.weights, self.bias, self.relu, (self.top, self.left))
