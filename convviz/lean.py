@@ -102,10 +102,11 @@ def _by_winograd(
     """Say whether Winograd's algorithm saves more time than transforming the weights takes."""
     if {*stride, *dilation, groups} != {1} or not winograd.takes(weight):
         return False
+    filters, channels = weight.shape[:2]
     height, width = winograd.out_size(maps, (padding[0], padding[1]))
     enough = len(maps) * height * width >= _WORTH_TRANSFORMING
     fits = maps.dtype == weight.dtype and winograd.is_fast(maps.device)
-    return enough and fits and winograd.pays(*weight.shape[:2], height, width)
+    return enough and fits and winograd.pays(filters, channels, height, width)
 
 
 def _is_stem(
