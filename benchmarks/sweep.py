@@ -1,7 +1,8 @@
 """Sweeps of data sets: what the explainers cost beside a bare forward pass, and beside Captum.
 
-Five ways over the same images, decoded before the clock starts: a bare forward pass in inference
-mode (in both memory formats), a sweep with one explainer, one with all four, Captum's
+Ways over the same images, decoded before the clock starts: a bare forward pass in inference mode
+(in both memory formats), a sweep with one explainer, one with all four (by the network's graph, as
+sweeps run, and by the network as it is), Captum's
 `LayerActivation` layer by layer and for all layers at once. Then whole runs of a small network,
 each in a process of its own, from 1 000 images up: seconds an image and peak memory.
 
@@ -34,6 +35,7 @@ from skimage import data
 import convviz
 from convviz.provenance import named
 from convviz.sweep import drive
+from convviz.sweep.forwards import FEW, choose
 from convviz.sweep.loading import Loader
 from convviz.sweep.plan import Settings, make_plan
 from convviz.sweep.worker import Task, Worker
@@ -148,14 +150,27 @@ class Swept:
     """A sweep's first stage over decoded images: forward, reduce, merge, write the shard."""
 
     def __init__(
-        self, about: Subject, which: tuple[str, ...], batch: int, decoded: Decoded, folder: Path
+        self,
+        about: Subject,
+        which: tuple[str, ...],
+        batch: int,
+        decoded: Decoded,
+        folder: Path,
+        by_graph: bool = True,
     ) -> None:
         dataset = decoded.dataset
         count = len(dataset.ids)
         who = named(about.explainers(which), {})
         plan = make_plan(about.model, dataset, who, Settings(batch, count))
         folder.mkdir(exist_ok=True)
-        self._worker = Worker(about.model, dataset, plan, folder, loader=decoded)
+        forwards = None
+        if by_graph:
+            first, model = decoded.items[0].prepared.image[None], about.model
+            # As many as a run has that is worth the export.
+            with model.session():
+                forwards = choose(model, plan.layers, first, max(FEW, count), batch)
+            self.how = str(forwards.how)
+        self._worker = Worker(about.model, dataset, plan, folder, loader=decoded, forwards=forwards)
         self._task = Task(0, range(count), batch)
 
     def __call__(self) -> None:
@@ -201,6 +216,9 @@ def compared(name: str, args: argparse.Namespace) -> Record:
             "forward, contiguous": bare(module, batches, torch.contiguous_format),
             "forward, channels_last": bare(module, batches, torch.channels_last),
             "all four": everything,
+            "all four, network as it is": Swept(
+                about, EXPLAINERS, args.batch, decoded, folder / "hooked", by_graph=False
+            ),
             "captum, layer by layer": captums.one_by_one,
             "captum, all layers at once": captums.at_once,
         }
@@ -214,6 +232,8 @@ def compared(name: str, args: argparse.Namespace) -> Record:
     return {
         "net": name,
         "weights": about.weights,
+        "how": everything.how,
+        "date": today(),
         "input": list(batches[0].shape[1:]),
         "images": count,
         "batch": args.batch,
@@ -232,6 +252,7 @@ def ratios(rate: dict[str, float]) -> Record:
     return {
         "of_forward": rate["all four"] / rate["forward, contiguous"],
         "of_best_forward": rate["all four"] / best,
+        "over_network_as_it_is": rate["all four"] / rate["all four, network as it is"],
         "cost_of_four_over_one": {one: rate[one] / rate["all four"] for one in EXPLAINERS},
         "over_captum": rate["all four"] / rate["captum, layer by layer"],
         "over_captum_at_once": rate["all four"] / rate["captum, all layers at once"],

@@ -145,6 +145,8 @@ def analyze(
     timeout: float | None = None,
     decode: str = "exact",
     verify: bool = False,
+    precision: str = "model",
+    compile: bool = False,
     **params: Any,
 ) -> Run:
     """Explain a data set: one sweep that all explainers share, kept in a run folder.
@@ -176,6 +178,11 @@ def analyze(
             still no smaller than the model's resize: faster for large photos, other pixels.
         verify: read again all photos that an earlier call swept, and refuse where one has
             changed. Otherwise only the ids and labels of a data set are compared.
+        precision: "bf16" runs the network in bfloat16 where the device is fast at it; elsewhere,
+            and where the network does not export, it stays in its own and `run.plan["forward"]`
+            says why.
+        compile: have torch.compile translate the network's graph; without a working compiler it
+            runs uncompiled, with a warning.
         params: parameters of the explainer; only with a single name.
 
     Returns:
@@ -187,8 +194,9 @@ def analyze(
     folder = place_of(out)
     check_out(folder, overwrite)
     settings = Settings(
-        batch_size, shard_size, threads, deterministic, workers, timeout, verify, decode
-    )
+        batch_size, shard_size, threads, deterministic, workers, timeout, verify, decode,
+        precision=precision, compiled=compile,
+    )  # fmt: skip
     run_shards = engine_of(engine, address)
     model = loaded(model)
     who = named(what, params)

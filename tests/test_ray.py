@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from torch import nn
 
 import convviz
 from convviz.errors import ConvvizError, ParameterError, UnknownNameError
+from convviz.sweep import drive, forwards
 from convviz.sweep.engines import cluster, engine_of
 from convviz.sweep.plan import make_plan
 from convviz.sweep.worker import Task, Worker
@@ -25,7 +27,7 @@ ray = pytest.importorskip("ray")
 
 
 class Net(nn.Module):
-    """Leaves a file named by the process it runs in, and kills the first ones if asked to."""
+    """Writes a dot to a file named by its process, and kills the first ones if asked to."""
 
     def __init__(self, folder: Path, deaths: int = 0, fails: bool = False) -> None:
         super().__init__()
@@ -36,7 +38,8 @@ class Net(nn.Module):
         if os.getpid() != self.home:
             if self.fails:
                 raise ConvvizError("said in another process")
-            (self.folder / str(os.getpid())).touch()
+            with (self.folder / str(os.getpid())).open("a") as file:
+                file.write(".")
             self.die()
         return self.body(x)
 
@@ -103,6 +106,18 @@ def test_a_cluster_is_started_and_ended_and_gives_the_same_bytes(tmp_path) -> No
             os.kill(int(pid), 0)
     assert found == swept(model, tmp_path / "local", "local")
     assert len(found) > 8
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_processes_run_the_network_as_the_plan_says(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(drive, "FEW", 4)
+    monkeypatch.setattr(forwards, "FEW", 4)
+    model = model_of(tmp_path / "net")
+    found = swept(model, tmp_path / "ray", "ray")
+    assert json.loads(found["run.json"])["forward"]["graph"]
+    assert found == swept(model, tmp_path / "local", "local")
+    ran = sum(file.stat().st_size for file in (tmp_path / "net").iterdir())
+    assert 0 < ran < 10  # only for the export, not for the 10 batches
 
 
 @pytest.mark.usefixtures("two_workers")

@@ -155,6 +155,12 @@ def analyze(
     verify: Annotated[
         bool, typer.Option("--verify", help="Refuse to go on if a photo already swept has changed.")
     ] = False,
+    precision: Annotated[
+        str, typer.Option(help="model: the network's own, or bf16 where the machine is fast at it.")
+    ] = "model",
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Have torch.compile translate the network.")
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start anew; a run in RUN is replaced at the end.")
     ] = False,
@@ -184,13 +190,17 @@ def analyze(
             run = sweep(
                 loaded, items, wanted, out, engine, overwrite=overwrite,
                 deterministic=deterministic, address=address, workers=workers, timeout=timeout,
-                verify=verify, decode=decode, **how,
+                verify=verify, precision=precision, compile=compile, decode=decode, **how,
             )  # fmt: skip
         except KeyboardInterrupt as stop:
             print(stop, file=sys.stderr)
             raise
     if finished:
         print(f"{out} holds this run already, finished: nothing was computed")
+    if "forward" in run.plan and not finished:
+        from ..sweep.forwards import How
+
+        print(How.of(run.plan["forward"]))
     for skipped in run.skipped:
         print(f"left out {skipped.id}: {skipped.reason}", file=sys.stderr)
     print(f"{len(run.items)} items in {out}")

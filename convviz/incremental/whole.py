@@ -85,18 +85,25 @@ class _Calling(nn.Module):
         return self.call(*args, **kwargs)
 
 
-def agree(found: Forward, want: Forward) -> bool:
+def agree(found: Forward, want: Forward, tolerance: float | None = None) -> bool:
     """Say whether two forward passes of the same layers are equal up to rounding."""
     pairs = [(found.output, want.output)]
     pairs += [(found.activations[name], value) for name, value in want.activations.items()]
-    return all(close(a, b) for a, b in pairs)
+    return all(close(a, b, tolerance) for a, b in pairs)
 
 
-def close(a: Tensor, b: Tensor) -> bool:
-    """Say whether two results are equal up to rounding, by the scale of the second."""
+def close(a: Tensor, b: Tensor, tolerance: float | None = None) -> bool:
+    """Say whether two results are equal up to rounding, by the scale of the second.
+
+    Args:
+        a: one.
+        b: the other.
+        tolerance: share of the largest value; what fits the first's dtype where None.
+    """
     if a.shape != b.shape:
         return False
-    tolerance = {torch.float64: 1e-10, torch.float32: 1e-4}.get(a.dtype, 2e-2)
+    usual = {torch.float64: 1e-10, torch.float32: 1e-4}.get(a.dtype, 2e-2)
     a, b = a.double(), b.double()
     scale = float(b.nan_to_num(0, 0, 0).abs().max()) if b.numel() else 0.0
-    return torch.allclose(a, b, rtol=0, atol=tolerance * scale, equal_nan=True)
+    within = scale * (usual if tolerance is None else tolerance)
+    return torch.allclose(a, b, rtol=0, atol=within, equal_nan=True)

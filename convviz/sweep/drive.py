@@ -21,6 +21,7 @@ from ..progress import Meter, measured
 from ..provenance import Named
 from .engines import Engine
 from .finish import Outcome, SweptItems, finish
+from .forwards import FEW, Forwards, How, choose, first_images
 from .interrupt import Interrupts
 from .loading import AHEAD, Loader
 from .manifest import Entry
@@ -34,6 +35,9 @@ from .tables import rows
 from .worker import ITEMS, SKIPPED, Task, Worker, computing
 
 logger = logging.getLogger(__name__)
+
+FORWARD = "forward"
+"""In the plan: how the model is run, chosen when the sweep begins."""
 
 AMENDED = "amended"
 """In the plan: from which shard on memory allowed only smaller batches."""
@@ -91,7 +95,7 @@ def _swept(
         )  # fmt: skip
         job = _Job(model, dataset, plan, store, interrupts, progress, loader, settings.verify)
         try:
-            with computing(plan):
+            with computing(plan), loader:
                 return job.run(engine)
         except Exception:
             if not progress.done:  # nothing was found that would be worth a folder
@@ -109,8 +113,8 @@ def _is_finished(store: Store | RemoteStore, plan: Plan, overwrite: bool) -> boo
         what = "a sweep under way" if under_way else "a run"
         raise ParameterError(
             f"out={str(store.out)!r} holds {what} already, and this differs from it: "
-            f"{'; '.join(changed)}. Nothing was touched: overwrite=True (--overwrite) starts "
-            "anew, another folder keeps both"
+            f"{'; '.join(changed)}{_older(found)}. Nothing was touched: overwrite=True "
+            "(--overwrite) starts anew, another folder keeps both"
         )
     if under_way is None and (failed := found.get("failed")):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
@@ -119,6 +123,13 @@ def _is_finished(store: Store | RemoteStore, plan: Plan, overwrite: bool) -> boo
             "(--overwrite) computes it anew"
         )
     return under_way is None
+
+
+def _older(found: Mapping[str, Any]) -> str:
+    """Say so where a run is of a convviz that ran every network as it is."""
+    if "precision" in found:
+        return ""
+    return " (an older convviz made it, whose numbers differ from this one's by rounding)"
 
 
 @dataclass
@@ -145,7 +156,9 @@ class _Job:
     def run(self, engine: Engine) -> Outcome:
         """Sweep what is outstanding, then finish."""
         former = self.store.plan() or {}
+        forwards = self._forwards(former.get(FORWARD))
         self.record = {**self.plan.record, AMENDED: former.get(AMENDED, [])}
+        self.record[FORWARD] = forwards.how.record()
         self.store.begin(self.record)
         entries = self._kept()
         self.progress.done = len(entries)
@@ -154,8 +167,9 @@ class _Job:
             _check_contents(self.dataset, *paths)
         folder = self.store.shards
         worker = Worker(
-            self.model, self.dataset, self.plan, folder, self.interrupts.writing, self.loader
-        )
+            self.model, self.dataset, self.plan, folder, self.interrupts.writing, self.loader,
+            forwards,
+        )  # fmt: skip
         made = engine(worker, self._outstanding(entries))
         with self._measured(entries) as meter, self.loader, _closed(made):
             for entry in made:
@@ -163,6 +177,21 @@ class _Job:
                 entries[entry["shard"]] = entry
                 meter.reach(_seen(entries))
         return self._finish([entries[shard] for shard in sorted(entries)])
+
+    def _forwards(self, kept: Mapping[str, Any] | None) -> Forwards:
+        """Return how the model is run: as before where the sweep goes on."""
+        plan, layers = self.plan, self.plan.layers
+        if kept is not None:
+            return Forwards(self.model, layers, How.of(kept))
+        precision, compiled = plan.record["precision"], plan.record["compile"]
+        images = None
+        if plan.count >= FEW or precision != "model" or compiled:
+            images = first_images(self.loader, self.model, plan.count)
+        chosen = choose(
+            self.model, layers, images, plan.count, plan.batch_size, precision, compiled
+        )
+        logger.info("%s", chosen.how)
+        return chosen
 
     def _kept(self) -> dict[int, Entry]:
         """Return the entries of the shards that are whole."""

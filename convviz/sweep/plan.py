@@ -19,6 +19,7 @@ from ..preprocess import Preprocess
 from ..provenance import Named, blamed_on, describe_model, named, read_layers, versions
 
 DECODE = EXACT, SCALED = "exact", "scaled"
+PRECISIONS = ("model", "bf16")
 SHARD_SIZE = 1024
 BATCH_SIZE = 32
 """On the CPU larger batches are no faster."""
@@ -96,6 +97,8 @@ class Settings:
         workers: processes that decode; 0 decodes in the process of the model.
         timeout: seconds that an item may take a worker; 60 where None.
         verify: before going on, read again what was swept, and refuse where it has changed.
+        precision: "model", or "bf16" where the device is fast at it.
+        compiled: have torch.compile translate the network.
         decode: "exact", or "scaled": JPEG files are decoded no larger than the resize needs.
     """
 
@@ -107,8 +110,12 @@ class Settings:
     timeout: float | None = None
     verify: bool = False
     decode: str = EXACT
+    precision: str = "model"
+    compiled: bool = False
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UnknownNameError("precision", self.precision, PRECISIONS)
         for name in ("batch_size", "shard_size", "threads"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
@@ -165,6 +172,8 @@ def make_plan(
         "threads": settings.threads or torch.get_num_threads(),
         "deterministic": settings.deterministic,
         "decode": settings.decode,
+        "precision": settings.precision,
+        "compile": settings.compiled,
         "versions": versions(tuple(who)),
     }
     return Plan(steps, len(dataset.ids), batch_size, shard_size, record)

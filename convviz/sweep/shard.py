@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
 import torch
@@ -15,7 +16,7 @@ from ..datasets import Dataset
 from ..errors import PluginError
 from ..explainers import Partial
 from ..images import Batch, Item, collate
-from ..model import Model
+from ..model import Forward, Model
 from ..provenance import Named, blamed_on
 from .loading import Loader, Ready, Skipped
 from .plan import Plan, Step
@@ -49,6 +50,7 @@ def run_shard(
     items: Sequence[int],
     batch_size: int,
     then: Sequence[int] = (),
+    forward: Callable[[Tensor], Forward] | None = None,
 ) -> Shard:
     """Sweep some items of a data set, in their order.
 
@@ -61,12 +63,14 @@ def run_shard(
         items: their places in the data set.
         batch_size: items of a forward pass.
         then: the items likely to be swept next, for the loader.
+        forward: runs a batch of images; the model itself where None.
     """
     done = Shard()
+    run = forward or partial(model.forward, layers=plan.layers)
     partials: tuple[Partial, ...] = ()
     for waiting in _batches(_usable(loader.load(items, then), done), batch_size):
         batch = _collated(model, loader.dataset, waiting, done)
-        new = _reduce(model, plan, batch, done)
+        new = _reduce(model, plan, batch, run(batch.images), done)
         partials = _merge(plan.steps, partials, new) if partials else new
     return replace(done, partials=partials)
 
@@ -112,8 +116,9 @@ def _collated(model: Model, dataset: Dataset, waiting: list[Ready], done: Shard)
     return batch
 
 
-def _reduce(model: Model, plan: Plan, batch: Batch, shard: Shard) -> tuple[Partial, ...]:
-    forward = model.forward(batch.images, plan.layers)
+def _reduce(
+    model: Model, plan: Plan, batch: Batch, forward: Forward, shard: Shard
+) -> tuple[Partial, ...]:
     for layer, activation in forward.activations.items():
         if bad := _nonfinite(activation):
             shard.nonfinite[layer] += bad

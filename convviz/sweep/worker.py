@@ -12,6 +12,7 @@ import torch
 from ..datasets import Dataset
 from ..leaf import pack
 from ..model import Model
+from .forwards import Forwards
 from .loading import Loader
 from .manifest import Entry
 from .plan import Plan
@@ -50,6 +51,7 @@ class Worker:
         folder: where the files of the shards go, also one of an object store.
         writing: a block that a signal does not break.
         loader: of the data set; without one, items are decoded here.
+        forwards: runs the model; without one it is run as it is.
     """
 
     model: Model
@@ -58,6 +60,7 @@ class Worker:
     folder: Path | Remote
     writing: Writing = field(default=nullcontext)
     loader: Loader | None = None
+    forwards: Forwards | None = None
 
     def __call__(self, task: Task) -> Entry:
         """Sweep a shard and write its files; the entry tells the batch that fitted memory."""
@@ -65,7 +68,10 @@ class Worker:
         loader = self.loader or Loader(self.dataset, self.model.preprocess, workers=0)
         while True:
             try:
-                shard = run_shard(self.model, loader, self.plan, task.items, batch_size, task.then)
+                shard = run_shard(
+                    *(self.model, loader, self.plan, task.items, batch_size, task.then),
+                    forward=self.forwards,
+                )
                 break
             except (torch.OutOfMemoryError, MemoryError):
                 if batch_size == 1:
