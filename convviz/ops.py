@@ -310,7 +310,12 @@ def _(
     width: int,
     padding: float,
 ) -> Tensor:
-    shape = (table.shape[0], clean.shape[1], height, width)
+    return empty_windows(clean, table, clean.shape[1], height, width)
+
+
+def empty_windows(clean: Tensor, table: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """Return room for one window a row of the table, `[P, channels, height, width]`."""
+    shape = (table.shape[0], channels, height, width)
     return torch.empty(
         shape, dtype=clean.dtype, device=clean.device, memory_format=torch.channels_last
     )

@@ -118,10 +118,7 @@ def _(
     bias: Tensor,
     relu: bool,
 ) -> Tensor:
-    shape = (table.shape[0], bias.shape[0], height, width)
-    return torch.empty(
-        shape, dtype=clean.dtype, device=clean.device, memory_format=torch.channels_last
-    )
+    return ops.empty_windows(clean, table, bias.shape[0], height, width)
 
 
 def _check(clean: Tensor, weights: Tensor, bias: Tensor, height: int, width: int) -> None:
