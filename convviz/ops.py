@@ -23,7 +23,9 @@ _NAMES = (
     "gather_windows",
     "conv3x3_windows",
 )
-_REFERENCE_ONLY = {("conv3x3_windows", "cuda"): "cuDNN's own convolutions are used there"}
+REFERENCE_ONLY = {("conv3x3_windows", "cuda"): "cuDNN's own convolutions are used there"}
+"""(operator, device) -> why no kernel was written for it."""
+
 _BITS = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8)
 
 
@@ -387,6 +389,6 @@ def paths() -> dict[str, dict[str, str]]:
 
 
 def _path(name: str, device: str, missing: str) -> str:
-    if not missing and (name, device) in _REFERENCE_ONLY:
-        missing = _REFERENCE_ONLY[name, device]
+    if not missing and (name, device) in REFERENCE_ONLY:
+        missing = REFERENCE_ONLY[name, device]
     return f"Python reference: {missing}" if missing else "kernel"
