@@ -167,6 +167,20 @@ def test_little_more_is_computed_than_changes():
     assert plan.bound > 2.5
 
 
+def test_a_branch_is_added_to_windows_that_stay_where_they_are():
+    """In a residual block the windows of the convolutions hold those of the short cut."""
+    module = randomised(torchvision.models.resnet.BasicBlock(8, 8))
+    image = torch.randn(1, 8, 40, 44, dtype=torch.float64)
+    graph = graph_of(Model(module), tuple(image.shape[1:]))
+    with torch.no_grad():
+        program = incremental.compile_graph(graph)
+        plan = incremental.make_plan(program, slid(40, 44, (6, 7), (5, 3)))
+    (added,) = [s for s in program.steps if s.call == torch.ops.aten.add.Tensor]
+    (standing,) = plan.standing(added)
+    assert standing.target == torch.ops.aten.batch_norm.default  # of the last convolution
+    assert {edge.source for edge in added.rule.edges} == {standing, program.image}
+
+
 def test_work_equals_a_count_from_gradients():
     """Which outputs a box reaches, counted by perturbing it, layer by layer."""
     torch.manual_seed(0)

@@ -124,8 +124,9 @@ class Run:
 
     def _step(self, step: Step, held: dict[fx.Node, Windows], positions: Ints) -> Windows:
         assert step.rule is not None
-        if self.plan.in_place(step):
-            return self._in_place(step, held)
+        standing = self.plan.standing(step)
+        if standing:
+            return self._where_they_stand(step, held, standing)
         layout = self._layout(self.plan.frames[step.node], positions)
         for group in _groups(layout.sizes):
             height, width = layout.sizes[group[0]].tolist()
@@ -141,14 +142,22 @@ class Run:
             _place(layout, group, part)
         return layout
 
-    def _in_place(self, step: Step, held: dict[fx.Node, Windows]) -> Windows:
-        """Run a pointwise step on windows as they stand."""
-        assert step.rule is not None
-        sources = [edge.source for edge in step.rule.edges]
-        first = held[sources[0]]
+    def _where_they_stand(
+        self, step: Step, held: dict[fx.Node, Windows], standing: list[fx.Node]
+    ) -> Windows:
+        """Run a pointwise step on windows as they stand, its other inputs gathered for them."""
+        first = held[standing[0]]
+        others = [node for node in step.inputs() if node in held and node not in standing]
         parts = []
         for i in range(len(first.parts)):
-            parts.append(step.run(self._reader({n: held[n].parts[i] for n in sources})))
+            inputs = {node: held[node].parts[i] for node in standing}
+            if others:
+                group = np.flatnonzero(first.part == i)
+                corner = first.y[group], first.x[group]
+                height, width = first.sizes[group[0]].tolist()
+                for node in others:
+                    inputs[node] = self._gather(node, held, group, corner, (height, width))
+            parts.append(step.run(self._reader(inputs)))
         return Windows(parts, first.part, first.index, first.y, first.x, first.sizes)
 
     def _slide(

@@ -46,6 +46,11 @@ class Extent:
         """Say whether both hold the same intervals."""
         return np.array_equal(self.start, other.start) and np.array_equal(self.stop, other.stop)
 
+    def holds(self, other: Extent) -> bool:
+        """Say whether each interval holds that of the other extent."""
+        inside = (self.start <= other.start) & (other.stop <= self.stop)
+        return bool((inside | (other.size == 0)).all())
+
     def widened(self, size: Ints) -> Extent:
         """Return intervals of at least these sizes that hold the present ones, inside the axis."""
         size = np.minimum(np.maximum(size, 1), self.length)

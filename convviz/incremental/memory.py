@@ -63,8 +63,7 @@ def _windows(program: Program, plan: Plan) -> tuple[float, float]:
             continue
         frame = plan.frames[step.node]
         made = _size(program, frame, step.node)
-        direct = plan.in_place(step) or _is_fused(frame, step)
-        gathered = 0.0 if direct else _gathered(program, frame, step)
+        gathered = 0.0 if _is_fused(frame, step) else _gathered(program, plan, step)
         peak = max(peak, sum(live.values()) + gathered + made)
         live[step.node] = made
         _drop(program, step, index, live, kept)
@@ -102,15 +101,17 @@ def _is_fused(frame: Frame, step: Step) -> bool:
     return step.conv3x3 is not None and all(step.conv3x3.pays(int(h), int(w)) for h, w in sizes)
 
 
-def _gathered(program: Program, frame: Frame, step: Step) -> float:
+def _gathered(program: Program, plan: Plan, step: Step) -> float:
     """Return the numbers of a step's gathered inputs, with their halo."""
     assert step.rule is not None
-    height, width = _largest(frame)
+    height, width = _largest(plan.frames[step.node])
+    standing = plan.standing(step)
     if step.slides:
         edge = step.rule.edges[0]
         height, width = with_halo(edge.y, height), with_halo(edge.x, width)
     pixels = height * width
-    return float(sum(pixels * channels(program, edge.source) for edge in step.rule.edges))
+    gathered = [edge.source for edge in step.rule.edges if edge.source not in standing]
+    return float(sum(pixels * channels(program, node) for node in gathered))
 
 
 def _size(program: Program, frame: Frame, node: fx.Node) -> float:

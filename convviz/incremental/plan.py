@@ -37,6 +37,10 @@ class Frame:
         """Say whether the same windows are computed."""
         return self.tall.same_as(other.tall) and self.wide.same_as(other.wide)
 
+    def covers(self, rows: Extent, columns: Extent) -> bool:
+        """Say whether what is computed holds these intervals."""
+        return self.tall.holds(rows) and self.wide.holds(columns)
+
 
 @dataclass(frozen=True)
 class Line:
@@ -101,12 +105,14 @@ class Plan:
         full, _, done = self.macs
         return full / max(done, 1.0)
 
-    def in_place(self, step: Step) -> bool:
-        """Say whether a local step runs on windows as they stand, nothing being gathered."""
+    def standing(self, step: Step) -> list[fx.Node]:
+        """Return the inputs whose windows a step reads as they stand, nothing being gathered."""
         assert step.rule is not None
+        if step.slides:
+            return []
         frame = self.frames[step.node]
-        sources = [self.frames[edge.source] for edge in step.rule.edges]
-        return not step.slides and all(frame.same_as(source) for source in sources)
+        sources = dict.fromkeys(edge.source for edge in step.rule.edges)
+        return [node for node in sources if frame.same_as(self.frames[node])]
 
     def summary(self) -> str:
         """Say per step what is computed, and where it goes dense."""
@@ -181,6 +187,9 @@ def _frame(
         return Frame(rows, columns, sources[0].tall, sources[0].wide)
     if any(edge.source.meta["val"].dim() != 4 for edge in rule.edges):
         return None
+    wide_enough = [f for f in sources if not step.slides and f.covers(rows, columns)]
+    if wide_enough:  # so that a residual branch is added to windows that stay where they are
+        return Frame(rows, columns, wide_enough[-1].tall, wide_enough[-1].wide)
     pixel = step.macs + ELEMENT * 2 * channels(program, step.node)
     tall, wide = executed(rows, columns, counts, pixel, CALL, MOST_CLASSES)
     return Frame(rows, columns, tall, wide)
