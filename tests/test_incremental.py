@@ -181,6 +181,36 @@ def test_a_branch_is_added_to_windows_that_stay_where_they_are():
     assert {edge.source for edge in added.rule.edges} == {standing, program.image}
 
 
+def test_a_growing_concatenation_takes_the_one_before_it():
+    """As in dense blocks, also where one of another order lies between."""
+
+    class Dense(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convs = nn.ModuleList(nn.Conv2d(n, 2, 3, padding=1) for n in (2, 4, 6, 8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            features = [x]
+            for conv in self.convs:
+                joined = torch.cat(features, 1)
+                features.append(torch.tanh(conv(joined)))
+            swapped = torch.cat(features[1::-1], 1)
+            return torch.cat([*features, swapped], 1).mean((2, 3))
+
+    image = torch.randn(1, 2, 30, 34, dtype=torch.float64)
+    module, boxes = Dense().double().eval(), slid(30, 34, (4, 5), (9, 7))
+    with torch.no_grad():
+        program = incremental.compile_graph(graph_of(Model(module), (2, 30, 34)))
+    cats = [s for s in program.steps if s.call == torch.ops.aten.cat.default]
+    joined = [[n.name.split("_")[0] for n in s.args[0]] for s in cats]
+    assert joined[:2] == [["images"], ["images", "tanh"]]
+    assert joined[2:4] == [["cat", "tanh"]] * 2
+    assert joined[4:] == [["tanh", "images"], ["cat", "tanh", "cat"]]
+    got, _ = run(module, image, boxes, torch.randn_like(image).mul_(0))
+    want = one_by_one(module, image, boxes, torch.zeros_like(image))
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
+
+
 def test_work_equals_a_count_from_gradients():
     """Which outputs a box reaches, counted by perturbing it, layer by layer."""
     torch.manual_seed(0)

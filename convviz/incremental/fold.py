@@ -1,9 +1,10 @@
-"""Makes one step of several: batch norms and rectifiers go into the convolutions before them."""
+"""Makes less of a program: batch norms and rectifiers go into the convolutions before them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, fx
@@ -61,6 +62,33 @@ def _sole_readers(
             continue
         if conv.call in CONVOLUTIONS and conv.args[1] in constants and not conv.rectifies:
             yield conv, step
+
+
+def chain_concatenations(steps: list[Step]) -> None:
+    """Let a concatenation along channels take an earlier one of its first inputs as it is.
+
+    Dense blocks concatenate all features so far again for every layer. One window of an earlier
+    concatenation is gathered in long runs, those of its inputs each in short ones.
+    """
+    earlier: list[tuple[list[fx.Node], Step]] = []
+    for step in steps:
+        if step.call is not aten.cat.default or step.rule is None:
+            continue
+        tensors = list(step.args[0])
+        if len(step.rule.edges) != len(tensors) or not step.rule.pointwise:
+            continue
+        prefixes = [
+            (whole, one)
+            for whole, one in earlier
+            if tensors[: len(whole)] == whole and one.args[1:] == step.args[1:]
+        ]
+        if len(tensors) > 1:
+            earlier.append((tensors, step))
+        if prefixes:
+            whole, one = max(prefixes, key=lambda pair: len(pair[0]))
+            first, rest = step.rule.edges[0], step.rule.edges[len(whole) :]
+            step.args = ((one.node, *tensors[len(whole) :]), *step.args[1:])
+            step.rule = replace(step.rule, edges=(replace(first, source=one.node), *rest))
 
 
 def transform_weights(steps: list[Step], constants: Mapping[fx.Node, Tensor]) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, fx
 from ..graph import Graph
 from ..locality import Axes, Local, locality
 from ..locality.maps import Window
-from .fold import fold_batch_norms, fold_rectifiers, transform_weights
+from .fold import chain_concatenations, fold_batch_norms, fold_rectifiers, transform_weights
 from .step import CONVOLUTIONS, Step, Values, operator_name
 
 aten = torch.ops.aten
@@ -91,10 +91,11 @@ def compile_graph(graph: Graph, layers: Iterable[str] = ()) -> Program:
         step.rule = rule if isinstance(rule, Local) else None
     fold_batch_norms(steps, constants, keep)
     fold_rectifiers(steps, constants, keep)
+    chain_concatenations(steps)
     for step in steps:
         if step.rule is not None and not _windows(step, step.rule, constants):
             step.rule = None
-        step.slides = step.rule is not None and not _pointwise(step.rule)
+        step.slides = step.rule is not None and not step.rule.pointwise
         step.macs = _macs(step, constants)
     program = Program(
         image=graph.image,
@@ -175,7 +176,7 @@ def _windows(step: Step, rule: Local, constants: Values) -> bool:
         return False
     if any(n not in constants and n not in values for n in step.inputs()):
         return False  # the size of the batch, say, which windows do not have
-    if _pointwise(rule):
+    if rule.pointwise:
         return operator_name(step.call) not in _SIZED and all(
             step.call in _WEIGHTED or _spaceless(constants[n], rule.axes, step.shape)
             for n in step.inputs()
@@ -194,10 +195,6 @@ def _spaceless(value: Any, axes: Axes, shape: tuple[int, ...]) -> bool:
         return True
     sizes = (1,) * (len(shape) - value.dim()) + tuple(value.shape)
     return len(sizes) == len(shape) and sizes[axes.y] == 1 and sizes[axes.x] == 1
-
-
-def _pointwise(rule: Local) -> bool:
-    return all(edge.y.identity and edge.x.identity for edge in rule.edges)
 
 
 def _macs(step: Step, constants: Values) -> int:

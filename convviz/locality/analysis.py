@@ -132,7 +132,7 @@ def _heads(graph: Graph) -> dict[fx.Node, frozenset[fx.Node]]:
         for node, rule in locality(graph).items():
             if isinstance(rule, Global):
                 continue
-            plain = rule.edges and all(e.y.identity and e.x.identity for e in rule.edges)
+            plain = rule.edges and rule.pointwise
             sources = [heads[e.source] for e in rule.edges]
             heads[node] = frozenset().union(*sources) if plain else frozenset({node})
         graph.memo["heads"] = heads

@@ -45,6 +45,11 @@ class Local:
     edges: tuple[Edge, ...]
     padding: float | None = 0.0
 
+    @property
+    def pointwise(self) -> bool:
+        """Every output place depends on the same place of each input alone."""
+        return all(edge.y.identity and edge.x.identity for edge in self.edges)
+
 
 @dataclass(frozen=True)
 class Global:
