@@ -19,7 +19,7 @@ from .model import Forward, Model
 from .results import Result, Table
 
 VECTORS = "vectors"
-BLOCK = 4096
+BLOCK = 256
 PIXEL_SIDE = 32
 """Distances in pixel space are measured on pictures of this many pixels a side."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -56,7 +57,7 @@ def write(explanation: Explanation, folder: Path) -> None:
             raise ConvvizError(f"a result may not bring a file called {name!r}")
     text = _lay_out(document)
     with replacing(folder, _former(folder)) as new:
-        (new / ARRAYS_NAME).write_bytes(pack(arrays))
+        _write_arrays(new / ARRAYS_NAME, arrays)
         for name, content in result.files.items():
             _write_file(new / name, content)
         for picture in pictures:
@@ -104,12 +105,12 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             written by a newer convviz.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load
+    from safetensors.torch import load_file
 
     document = read_json(folder)
     path = current(folder, ARRAYS_NAME)
     try:
-        return document, load(path.read_bytes())
+        return document, load_file(path)  # mapped, not read
     except (OSError, SafetensorError) as error:
         raise ConvvizError(f"{path} cannot be read: {error}") from error
 
@@ -214,17 +215,35 @@ def pack(arrays: Mapping[str, Tensor]) -> bytes:
     """Write arrays as safetensors bytes, the same bytes for the same arrays."""
     from safetensors.torch import save
 
+    return save(_apart(arrays))
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, Tensor]) -> None:
+    """Write what `pack` returns, from where the arrays lie: they may be larger than memory."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(_apart(arrays), path)
+    except SafetensorError as error:
+        code = re.search(r"os error (\d+)", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
+
+
+def _apart(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return arrays by name, each with a storage of its own, which safetensors wants."""
     seen: set[int] = set()
     own: dict[str, Tensor] = {}
     for name in sorted(arrays):
         tensor = arrays[name].detach().cpu().contiguous()
         storage = tensor.untyped_storage()
-        # safetensors refuses views of a larger storage and storages that two arrays share.
         if storage.data_ptr() in seen or storage.nbytes() != tensor.nbytes:
             tensor = tensor.clone()
         seen.add(tensor.untyped_storage().data_ptr())
         own[name] = tensor
-    return save(own)
+    return own
 
 
 def _lay_out(value: Any, margin: str = "") -> str:

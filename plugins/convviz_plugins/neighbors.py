@@ -196,9 +196,7 @@ class Neighbors(DatasetExplainer):
         rows = kept["rows"].numpy()
         shown = pixel_vectors(kept["thumbnails"]).numpy()
         asked = pixel_vectors(pictures).numpy()
-        by_pixels = space.search(
-            space.build_index(shown, "l2", "flat"), asked, shown, min(k, len(shown)), "l2"
-        )
+        by_pixels = space.search(None, asked, shown, min(k, len(shown)), "l2")
         return Matches(
             _narrow(distances),
             arrays={
@@ -235,7 +233,7 @@ class Found:
             )
         self.metric = metric
         self.vectors = space.prepared(vectors, metric, self.good)
-        self.index = space.build_index(self.vectors, metric, kind)
+        self.index = None if kind == "flat" else space.build_index(self.vectors, metric, kind)
         self.k = min(k, len(self.good) - 1)
         distances, places = space.neighbours(self.vectors, self.k, metric, self.index)
         self.places = places
@@ -250,9 +248,8 @@ class Found:
         """Say which share of the true neighbours the index finds, on a fixed sample."""
         n = len(self.vectors)
         sample = np.sort(np.random.default_rng(0).permutation(n)[:SAMPLE])
-        exact = space.build_index(self.vectors, self.metric, "flat")
         _, truth = space.search(
-            exact, self.vectors[sample], self.vectors, self.k, self.metric, leave_out=sample
+            None, self.vectors[sample], self.vectors, self.k, self.metric, leave_out=sample
         )
         hits = [len(np.intersect1d(a, b)) for a, b in zip(truth, self.places[sample], strict=True)]
         return {
@@ -264,7 +261,10 @@ class Found:
         """Return the FAISS index as the bytes of its file."""
         import faiss
 
-        return bytes(faiss.serialize_index(self.index).tobytes())
+        index = self.index
+        if index is None:
+            index = space.build_index(self.vectors, self.metric, "flat")
+        return bytes(faiss.serialize_index(index).tobytes())
 
 
 def precision(indices: Tensor, labels: Tensor) -> float:

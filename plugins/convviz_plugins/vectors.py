@@ -44,7 +44,13 @@ def prepared(vectors: np.ndarray, metric: Metric, rows: np.ndarray | None = None
         vectors: `[n, d]`, in memory or mapped; read block by block.
         metric: what is measured.
         rows: take these alone, in this order.
+
+    Returns:
+        `[n, d]`, the given array itself where nothing is to be changed.
     """
+    every = rows is None or np.array_equal(rows, np.arange(len(vectors)))
+    if every and metric == "l2" and vectors.dtype == np.float32:
+        return vectors
     count = len(vectors) if rows is None else len(rows)
     made = np.empty((count, vectors.shape[1]), dtype=np.float32)
     for part in blocks(count):
@@ -61,12 +67,18 @@ def blocks(count: int, size: int = 4096) -> Iterator[slice]:
     return (slice(i, i + size) for i in range(0, count, size))
 
 
+def _measure(metric: Metric) -> int:
+    import faiss
+
+    return int(faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2)
+
+
 def build_index(vectors: np.ndarray, metric: Metric, kind: Kind) -> Any:
     """Build a FAISS index of prepared vectors `[n, d]`; the same data give the same index."""
     import faiss
 
     n, d = vectors.shape
-    measure = faiss.METRIC_INNER_PRODUCT if metric == "cosine" else faiss.METRIC_L2
+    measure = _measure(metric)
     # Several threads add to HNSW, and sum in k-means, in an order that changes.
     with one_thread():
         if kind == "flat":
@@ -94,7 +106,8 @@ def search(
     """Find the k nearest vectors of each query, nearest first, ties by lower row.
 
     Args:
-        index: of `vectors`.
+        index: of `vectors`; None looks among the vectors where they lie, and finds the same as a
+            flat index, which would be a copy of them.
         queries: prepared, `[q, d]`.
         vectors: prepared, `[n, d]`.
         k: how many; with `leave_out`, at most n - 1.
@@ -105,12 +118,17 @@ def search(
         Distances `[q, k]`, float64 (Euclidean, or 1 - cosine), and rows `[q, k]`; NaN and -1
         where an approximate index found fewer.
     """
+    import faiss
+
     wanted = min(len(vectors), k + (leave_out is not None) + SPARE)
     distances = np.full((len(queries), k), np.nan)
     rows = np.full((len(queries), k), -1, dtype=np.int64)
     # Differences in float64 of many more queries at once would not stay in the caches.
     for part in blocks(len(queries), BLOCK):
-        _, found = index.search(queries[part], wanted)
+        if index is None:
+            _, found = faiss.knn(queries[part], vectors, wanted, _measure(metric))
+        else:
+            _, found = index.search(queries[part], wanted)
         if leave_out is not None:
             found = np.where(found == leave_out[part, None], -1, found)
         exact = _distances(queries[part], vectors, found, metric)
@@ -126,7 +144,6 @@ def neighbours(
     vectors: np.ndarray, k: int, metric: Metric = "l2", index: Any = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the k nearest other vectors of each vector `[n, d]`; exact without an index."""
-    index = build_index(vectors, metric, "flat") if index is None else index
     return search(index, vectors, vectors, k, metric, leave_out=np.arange(len(vectors)))
 
 
