@@ -181,6 +181,26 @@ def test_a_branch_is_added_to_windows_that_stay_where_they_are():
     assert {edge.source for edge in added.rule.edges} == {standing, program.image}
 
 
+def test_a_turned_map_meets_turned_weights():
+    """Windows wide enough for Winograd's algorithm, of a map whose rows run along its last axis."""
+
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Conv2d(2, 64, 3, padding=1), nn.Conv2d(64, 64, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.tanh(self.b(torch.tanh(self.a(x)).transpose(2, 3))).mean((2, 3))
+
+    torch.manual_seed(0)
+    image, module = torch.randn(1, 2, 36, 40, dtype=torch.float64), Turned().double().eval()
+    fill, boxes = torch.randn_like(image), slid(36, 40, (14, 10), (11, 9))
+    got, plan = run(module, image, boxes, fill)
+    want = one_by_one(module, image, boxes, fill)
+    assert all(line.window is not None for line in plan.lines)
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-10 * float(want.abs().max()))
+
+
 def test_a_growing_concatenation_takes_the_one_before_it():
     """As in dense blocks, also where one of another order lies between."""
 

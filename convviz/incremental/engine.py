@@ -176,9 +176,8 @@ class Run:
             _halo(axis, start, length)
             for axis, start, length in zip((edge.y, edge.x), corner, size, strict=True)
         )
-        # Where the map lies turned, its windows would meet weights that do not.
-        upright = tuple(step.rule.axes) == (2, 3)
-        if upright and step.conv3x3 is not None and step.conv3x3.pays(*size):
+        if step.reads_windows(*size):
+            assert step.conv3x3 is not None
             clean, parts = self._sources(edge.source, held)
             table = _table(held[edge.source], group, (y, x))
             return step.conv3x3.windows(clean, parts, table, *size)

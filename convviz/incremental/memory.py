@@ -98,7 +98,7 @@ def _drop(
 def _is_fused(frame: Frame, step: Step) -> bool:
     """Say whether a step reads its inputs where they lie, at every size of its windows."""
     sizes = itertools.product(np.unique(frame.tall.size), np.unique(frame.wide.size))
-    return step.conv3x3 is not None and all(step.conv3x3.pays(int(h), int(w)) for h, w in sizes)
+    return all(step.reads_windows(int(h), int(w)) for h, w in sizes)
 
 
 def _gathered(program: Program, plan: Plan, step: Step) -> float:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..model import Forward
 from .engine import Run, in_order
 from .geometry import Ints
 from .lower import lowered
 from .memory import MEMORY, chunk_size
 from .plan import Plan, make_plan
 from .program import Program, compile_graph
-from .step import Values
-from .whole import close, usable_graph
+from .whole import agree, usable_graph
 
 if TYPE_CHECKING:
-    from ..model import Forward, Model
+    from ..model import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,9 @@ def prepare(
     plan = make_plan(program, boxes, approximate=approximate)
     first = images[:1]
     run = Run(program, plan, first, first)
-    if not _agree(program, run.unoccluded(), model.forward(first, layers), layers):
+    found = run.unoccluded()
+    kept = {name: found[program.layers[name]] for name in layers}
+    if not agree(Forward(found[program.output], kept), model.forward(first, layers)):
         return "the exported graph does not give the model's scores"
     if dtype is not None and (low := _low(program, plan, first.to(dtype))) is not None:
         program, first = low, first.to(dtype)
@@ -90,9 +92,3 @@ def _low(program: Program, plan: Plan, image: Tensor) -> Program | None:
             raise
         return None
     return low
-
-
-def _agree(program: Program, found: Values, want: Forward, layers: Sequence[str]) -> bool:
-    pairs = [(found[program.output], want.output)]
-    pairs += [(found[program.layers[name]], want.activations[name]) for name in layers]
-    return all(close(a, b) for a, b in pairs)

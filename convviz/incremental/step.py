@@ -73,6 +73,14 @@ class Step:
         """It gives a number that follows from the size of the batch, no tensor."""
         return isinstance(self.node.meta.get("val"), int | torch.SymInt)
 
+    def reads_windows(self, height: int, width: int) -> bool:
+        """Say whether windows of the output of this size are made with nothing gathered.
+
+        Not where the map lies turned: its windows would meet weights that do not.
+        """
+        upright = self.rule is not None and tuple(self.rule.axes) == (2, 3)
+        return upright and self.conv3x3 is not None and self.conv3x3.pays(height, width)
+
     def inputs(self) -> list[fx.Node]:
         """Return the nodes among the arguments."""
         found: list[fx.Node] = []
