@@ -1,8 +1,8 @@
 """How many positions are computed at a time, so that a budget of memory holds.
 
 The budget is for what grows with the number of positions: their windows, the inputs gathered for
-the next operator, and the whole maps from the cut on. The maps of the image itself and an
-operator's own workspace come on top.
+the next operator, and the whole maps from the cut on. A share is left to an operator's own
+workspace, such as weights in another layout; the maps of the image itself come on top.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from .step import Step
 MEMORY = 512 << 20
 """Bytes, where nothing else is asked for."""
 
+WORKSPACE = 1 / 16
+"""Share of the budget that windows leave to the operators that compute them."""
+
 WHOLE_AT_ONCE = {"cpu": 16 << 20, "cuda": 1 << 30}
 """Bytes of the largest whole map of one piece: on a CPU what stays near its caches."""
 
@@ -34,7 +37,8 @@ def chunk_size(program: Program, plan: Plan, element: int, memory: int = MEMORY)
         memory: the budget in bytes; half of it is for the windows that whole maps start from.
     """
     peak, held = _windows(program, plan)
-    return max(1, min(int(memory / (peak * element)), int(memory / 2 / (held * element))))
+    room = memory * (1 - WORKSPACE)
+    return max(1, min(int(room / (peak * element)), int(memory / 2 / (held * element))))
 
 
 def whole_at_once(program: Program, plan: Plan, image: Tensor, memory: int = MEMORY) -> int:
