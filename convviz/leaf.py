@@ -105,12 +105,12 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             written by a newer convviz.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     document = read_json(folder)
     path = current(folder, ARRAYS_NAME)
     try:
-        return document, load_file(path)  # mapped, not read
+        return document, load(path.read_bytes())  # `load_file` wants a path in UTF-8
     except (OSError, SafetensorError) as error:
         raise ConvvizError(f"{path} cannot be read: {error}") from error
 
