@@ -32,6 +32,7 @@ from .outputs import (
 from .preprocess import Preprocess
 from .recognise import recognise
 from .rules import NonReLU, Rule, RuleMode
+from .shortage import is_out_of_memory
 from .targets import Target, TargetSpec
 
 if TYPE_CHECKING:
@@ -206,10 +207,10 @@ class Model:
             if self._lean:
                 try:
                     return self._gradient(images, target, rule, nonrelu, LeanMode())[0]
-                except torch.OutOfMemoryError:
-                    raise
-                except (Untrusted, ModelError, RuntimeError):
-                    pass  # whatever it is, the network's own operators tell
+                except Exception as error:
+                    if is_out_of_memory(error):
+                        raise
+                    # else, whatever it is, the network's own operators tell
             found, missing = self._gradient(images, target, rule, nonrelu, None)
             self._lean &= missing  # a lean pass is not trusted with NaN, whosever it is
             return found

@@ -21,6 +21,7 @@ from .model import Forward
 from .outputs import at_least_single
 from .precision import no_bf16
 from .progress import track
+from .shortage import is_out_of_memory
 
 if TYPE_CHECKING:
     from .model import Model
@@ -82,7 +83,7 @@ class _Job:
     def small(self) -> bool:
         """Say whether full forward passes take less time than an export."""
         count = len(self.images) * len(self.boxes)
-        return count == 0 or count * self.images[0, 0].numel() < _WORTH_EXPORTING
+        return count * self.images[0, 0].numel() < _WORTH_EXPORTING
 
     def dense(self, dtype: torch.dtype | None = None) -> Tensor:
         """Run a full forward pass a window."""
@@ -123,9 +124,17 @@ def occluded(
     numbers are the same but for rounding. Where `precision` or `approximate` trade exactness
     for speed, up to 16 boxes, evenly chosen, are computed exactly as well.
 
-    Arguments as of `occluded_scores`, and:
+    Copies of different images share batches in full forward passes. A batch that does not fit
+    into memory is halved, and the smaller size kept.
 
     Args:
+        model: the model.
+        images: `[N, C, H, W]`; not changed.
+        boxes: `[P, 4]` of integers, x0, y0, x1, y1 in pixels, half-open, inside the image.
+        fill: `[N, C, H, W]` (or broadcast to it), what lies under a covered pixel.
+        read: turns a forward pass into what is wanted.
+        layers: layers whose activations `read` looks at.
+        batch_size: copies a forward pass; None chooses by the size of an image.
         engine: "auto" or "dense".
         memory: bytes for the windows and whole maps that are computed at a time, whatever the
             number of boxes; 512 MiB if None. On top come the maps of the image itself and the
@@ -136,8 +145,15 @@ def occluded(
         approximate: above 0, at most 1: cut what a box changes to the middle of it, at most
             this share of a map's height and width, and take the rest for unchanged (Nakandala,
             Kumar, Papakonstantinou, SIGMOD 2019, §4). None is exact, and so is 1.
+
+    Returns:
+        Scores `[N, P, ...]`, the trailing axes as `read` gives them.
+
+    Raises:
+        ParameterError: an argument is none of the allowed.
     """
-    _check(engine, memory, precision, approximate)
+    _check(engine, memory, precision, approximate, batch_size)
+    boxes, fill = _checked_boxes(boxes, images), fill.to(images)
     job = _Job(model, images, boxes, fill, read, layers, batch_size, memory or MEMORY)
     refused = no_bf16(model.device, model.dtype) if precision == "bf16" else ""
     dtype = torch.bfloat16 if precision == "bf16" and not refused else None
@@ -155,8 +171,16 @@ def occluded(
 
 
 def _check(
-    engine: Engine, memory: int | None, precision: Precision, approximate: float | None
+    engine: Engine,
+    memory: int | None,
+    precision: Precision,
+    approximate: float | None,
+    batch_size: int | None,
 ) -> None:
+    if engine not in ("auto", "dense"):
+        raise ParameterError(f"engine={engine!r}: allowed are 'auto' and 'dense'")
+    if batch_size is not None and batch_size < 1:
+        raise ParameterError(f"batch_size must be at least 1, got {batch_size}")
     if memory is not None and memory < 1:
         raise ParameterError(f"memory must be at least 1 byte, got {memory}")
     if precision not in ("model", "bf16"):
@@ -169,6 +193,29 @@ def _check(
         raise ParameterError(
             f'approximate={approximate} leaves out what engine="dense" computes; take engine="auto"'
         )
+
+
+def _checked_boxes(boxes: Tensor, images: Tensor) -> Tensor:
+    """Return the boxes as int64 on the CPU, every one of them a window of the images."""
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
+        raise ParameterError(
+            "boxes must be integers [P, 4], x0, y0, x1, y1; these are "
+            f"{str(boxes.dtype).removeprefix('torch.')} {list(boxes.shape)}"
+        )
+    if len(images) * len(boxes) == 0:
+        raise ParameterError(
+            f"there is nothing to cover: {len(images)} images and {len(boxes)} boxes"
+        )
+    boxes = boxes.to("cpu", torch.int64)
+    height, width = images.shape[-2:]
+    low, high = boxes[:, :2], boxes[:, 2:]
+    fits = (low >= 0) & (low < high) & (high <= torch.tensor([width, height]))
+    if not fits.all():
+        first = boxes[int((~fits).any(1).nonzero()[0])].tolist()
+        raise ParameterError(
+            f"box {first} (x0, y0, x1, y1) is no window of an image of {width} x {height} pixels"
+        )
+    return boxes
 
 
 def _compute(
@@ -241,35 +288,6 @@ def _incremental(
     return scores
 
 
-def occluded_scores(
-    model: Model,
-    images: Tensor,
-    boxes: Tensor,
-    fill: Tensor,
-    read: Read,
-    layers: Sequence[str] = (),
-    batch_size: int | None = None,
-) -> Tensor:
-    """Cover each box of each image in turn, and read the model's answer.
-
-    Copies of different images share batches. A batch that does not fit into memory is halved,
-    and the smaller size kept.
-
-    Args:
-        model: the model.
-        images: `[N, C, H, W]`; not changed.
-        boxes: `[P, 4]`, x0, y0, x1, y1 in pixels, half-open, inside the image.
-        fill: `[N, C, H, W]` (or broadcast to it), what lies under a covered pixel.
-        read: turns a forward pass into what is wanted.
-        layers: layers whose activations `read` looks at.
-        batch_size: copies a forward pass; None chooses by the size of an image.
-
-    Returns:
-        `[N, P, ...]` on the CPU, the trailing axes as `read` gives them.
-    """
-    return _dense(model, images, boxes, fill, read, layers, batch_size, None)
-
-
 def _dense(
     model: Model,
     images: Tensor,
@@ -280,12 +298,11 @@ def _dense(
     batch_size: int | None,
     dtype: torch.dtype | None,
 ) -> Tensor:
-    """Do what `occluded_scores` says, the network's operators in a dtype of their own if given."""
-    if batch_size is not None and batch_size < 1:
-        raise ParameterError(f"batch_size must be at least 1, got {batch_size}")
+    """Run a full forward pass a window, the network's operators in a dtype of their own if given.
+
+    Within the model's session.
+    """
     count, positions = len(images), len(boxes)
-    if count * positions == 0:
-        raise ParameterError(f"there is nothing to cover: {count} images and {positions} boxes")
     corners = boxes.tolist()
     filled = fill.expand(images.shape)
 
@@ -300,8 +317,7 @@ def _dense(
 
     attempt = _Halving(score, batch_size or automatic_batch(images))
     chunks = _chunks(count * positions, attempt.limit)
-    with model.session(), torch.no_grad():
-        parts = [attempt(chunk) for chunk in track(chunks, "occluding", len(chunks))]
+    parts = [attempt(chunk) for chunk in track(chunks, "occluding", len(chunks))]
     scores = torch.cat(parts)
     return scores.reshape(count, positions, *scores.shape[1:])
 
@@ -361,10 +377,3 @@ class _Halving:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         return torch.cat(done)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an exception means that memory ran out, on whatever device."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -13,6 +13,7 @@ from .errors import ConvvizError, ParameterError, PluginError
 from .explainers import DatasetExplainer, Explainer
 from .model import Model
 from .results import RESULT_TYPES, Result
+from .shortage import is_out_of_memory
 
 CORE_DISTRIBUTIONS = ("convviz", "torch", "torchvision")
 
@@ -101,9 +102,9 @@ def blamed_on(who: Named) -> Iterator[None]:
     """
     try:
         yield
-    except (ConvvizError, MemoryError, torch.OutOfMemoryError):
-        raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, ConvvizError) or is_out_of_memory(error):
+            raise
         raise PluginError(f"explainer {who} failed: {type(error).__name__}: {error}") from error
 
 

@@ -273,18 +273,24 @@ def test_weights_changed_in_place_are_followed():
     torch.testing.assert_close(got, want, rtol=0, atol=1e-12 * float(want.abs().max()))
 
 
-def test_lack_of_memory_is_not_tried_again(monkeypatch):
+SHORT = RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("not enough"), SHORT], ids=["cuda", "cpu"]
+)
+def test_lack_of_memory_is_not_tried_again(monkeypatch, error):
     calls = []
 
     def lacking(*given, **options):
         calls.append(given)
-        raise torch.OutOfMemoryError("not enough")
+        raise error
 
     model = Model(statistics(Body(last)))
     images = torch.randn(1, 3, 17, 22, dtype=torch.float64)
     target = model.resolve(1, model.forward(images))
     monkeypatch.setattr(model, "_run", lacking)
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(type(error)):
         model.gradient(images, target)
     assert len(calls) == 1
 

@@ -293,7 +293,16 @@ def test_a_disk_that_fills_up_at_the_end_is_no_fault_of_an_explainer(
     same(content(out), expected)
 
 
-def test_lack_of_memory_halves_the_batch_and_is_kept(model, tmp_path, monkeypatch) -> None:
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 12 bytes"),
+    RuntimeError("data. DefaultCPUAllocator: not enough memory: 12 bytes"),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "cpu", "windows", "python"])
+def test_lack_of_memory_halves_the_batch_and_is_kept(model, tmp_path, monkeypatch, error) -> None:
     out = tmp_path / "run"
     sizes: list[int] = []
     forward = convviz.Model.forward
@@ -301,7 +310,7 @@ def test_lack_of_memory_halves_the_batch_and_is_kept(model, tmp_path, monkeypatc
     def small(self, images, layers=()):
         sizes.append(len(images))
         if len(images) > 2 and len(sizes) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return forward(self, images, layers)
 
     monkeypatch.setattr(convviz.Model, "forward", small)

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..model import Forward
+from ..shortage import is_out_of_memory
 from .engine import Run, in_order
 from .geometry import Ints
 from .lower import lowered
 from .memory import MEMORY, chunk_size
 from .plan import Plan, make_plan
 from .program import Program, compile_graph
+from .step import Values
 from .whole import agree, usable_graph
 
 if TYPE_CHECKING:
@@ -52,8 +55,10 @@ def prepare(
 ) -> Prepared | str:
     """Plan the re-run of a model, or say why it must be run in full.
 
-    The compiled program is run once on the first image, and its scores are held against the
-    model's: whatever the graph may have missed (a hook that changes an output, say) shows.
+    The compiled program is first run on the first image under two of the boxes, and what it
+    gives is held against the model's own: whatever the graph or the windows may have missed (a
+    hook that changes an output, say) shows. Not under boxes where an `approximate` run is meant
+    to differ.
 
     Args:
         model: inside its session.
@@ -68,18 +73,54 @@ def prepare(
     graph = usable_graph(model, (channels, height, width), layers)
     if isinstance(graph, str):
         return graph
-    program = compile_graph(graph, layers)
-    plan = make_plan(program, boxes, approximate=approximate)
     first = images[:1]
-    run = Run(program, plan, first, first)
-    found = run.unoccluded()
-    kept = {name: found[program.layers[name]] for name in layers}
-    if not agree(Forward(found[program.output], kept), model.forward(first, layers)):
+    try:
+        program = compile_graph(graph, layers)
+        plan = make_plan(program, boxes, approximate=approximate)
+        trial = _unoccluded if approximate is not None else _under_two_boxes
+        found, want = trial(model, program, plan, first, boxes)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        said = str(error).strip().split("\n")[0]
+        return f"the exported graph does not run in windows ({type(error).__name__}: {said})"
+    if not agree(found, want):
         return "the exported graph does not give the model's scores"
     if dtype is not None and (low := _low(program, plan, first.to(dtype))) is not None:
         program, first = low, first.to(dtype)
     chunk = chunk_size(program, plan, first.element_size(), memory)
     return Prepared(program, plan, in_order(plan), chunk, first.dtype)
+
+
+def _unoccluded(
+    model: Model, program: Program, plan: Plan, image: Tensor, boxes: Tensor
+) -> tuple[Forward, Forward]:
+    """Return what the program and what the model make of an image."""
+    run = Run(program, plan, image, image)
+    list(run.outputs(np.arange(min(1, len(boxes)))))  # must run, whatever it gives
+    return _forward(program, run.unoccluded()), model.forward(image, [*program.layers])
+
+
+def _under_two_boxes(
+    model: Model, program: Program, plan: Plan, image: Tensor, boxes: Tensor
+) -> tuple[Forward, Forward]:
+    """Return what the program and what the model make of an image under two of the boxes.
+
+    Those with the smallest and the largest windows.
+    """
+    fill = 1 - image
+    some = np.unique(in_order(plan)[[0, -1]])
+    copies = image.repeat(len(some), 1, 1, 1)
+    for copy, (x0, y0, x1, y1) in zip(copies, boxes[some].tolist(), strict=True):
+        copy[:, y0:y1, x0:x1] = fill[0, :, y0:y1, x0:x1]
+    pieces = [values for _, values in Run(program, plan, image, fill).outputs(some)]
+    values = {node: torch.cat([piece[node] for piece in pieces]) for node in pieces[0]}
+    return _forward(program, values), model.forward(copies, [*program.layers])
+
+
+def _forward(program: Program, values: Values) -> Forward:
+    kept = {name: values[node] for name, node in program.layers.items()}
+    return Forward(values[program.output], kept)
 
 
 def _low(program: Program, plan: Plan, image: Tensor) -> Program | None:
@@ -88,7 +129,7 @@ def _low(program: Program, plan: Plan, image: Tensor) -> Program | None:
         low = lowered(program, image.dtype)
         Run(low, plan, image, image).unoccluded()
     except (RuntimeError, TypeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
+        if is_out_of_memory(error):
             raise
         return None
     return low

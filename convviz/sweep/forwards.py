@@ -17,6 +17,7 @@ from ..incremental.whole import agree, usable_graph, whole
 from ..model import Forward, Model
 from ..outputs import at_least_single
 from ..precision import no_bf16
+from ..shortage import is_out_of_memory
 from .loading import Loader, Ready
 
 FEW = 256
@@ -183,9 +184,9 @@ def _by_graph(
     made = Forwards(model, layers, How(True, (c, h, w), dtype))
     try:
         found = made(images)
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:  # an operator may refuse channels_last, or what it gets
+        if is_out_of_memory(error):
+            raise
         return own, f"the graph does not run: {_line(error)}"
     if not agree(found, own(images)):
         return own, "the graph does not give the model's own numbers"

@@ -12,6 +12,7 @@ import torch
 from ..datasets import Dataset
 from ..leaf import pack
 from ..model import Model
+from ..shortage import is_out_of_memory
 from .forwards import Forwards
 from .loading import Loader
 from .manifest import Entry
@@ -73,8 +74,8 @@ class Worker:
                     forward=self.forwards,
                 )
                 break
-            except (torch.OutOfMemoryError, MemoryError):
-                if batch_size == 1:
+            except Exception as error:
+                if batch_size == 1 or not is_out_of_memory(error):
                     raise
             # Outside of the except block, whose traceback keeps the tensors alive.
             batch_size //= 2
