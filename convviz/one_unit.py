@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -71,7 +72,13 @@ def _tile(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
         return _cut_anew(result, unit, items, load)
     place = result.order.index(unit)
     pictures = {s.pictures: result[s.pictures][place : place + 1] for s in result.stacks}
-    return replace(result, order=(unit,), arrays={**result.arrays, **pictures})
+    arrays = {**result.arrays, **pictures}
+    return replace(result, order=(unit,), arrays=arrays, notes=_of_one(result.notes))
+
+
+def _of_one(notes: Sequence[str]) -> tuple[str, ...]:
+    """Leave out notes that count units, such as how many were drawn."""
+    return tuple(note for note in notes if not re.match(r"\d+ of \d+ units ", note))
 
 
 def _cut_anew(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
@@ -92,7 +99,7 @@ def _cut_anew(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Ti
         order=(unit,),
         stacks=(Stack(title="photo patches", pictures="photo patches"),),
         arrays={**result.arrays, "photo patches": torch.from_numpy(np.stack(patches))[None]},
-        notes=tuple(note for note in result.notes if "radient" not in note and "drawn" not in note),
+        notes=tuple(note for note in _of_one(result.notes) if "radient" not in note),
     )
 
 

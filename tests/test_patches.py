@@ -79,9 +79,12 @@ def swept(
 
 
 def brute_force(
-    module: nn.Module, layer: int, photos: np.ndarray, k: int, per_image: int
+    module: nn.Module, layer: int, photos: np.ndarray, k: int, per_image: int, rim: int = 0
 ) -> list[list[tuple[float, int, int, int]]]:
-    """Return for each channel the best (value, item, y, x), by looking at every position."""
+    """Return for each channel the best (value, item, y, x), by looking at every position.
+
+    Positions nearer than `rim` to a border of the map are left out.
+    """
     maps = []
     for photo in photos:
         x = torch.tensor(photo.astype(np.float32) / np.float32(255)).double().permute(2, 0, 1)[None]
@@ -92,7 +95,12 @@ def brute_force(
     for c in range(maps[0].shape[0]):
         kept = []
         for i, one in enumerate(maps):
-            spots = [(-float(v), i, y, x) for (y, x), v in np.ndenumerate(one[c])]
+            high, wide = one[c].shape
+            spots = [
+                (-float(v), i, y, x)
+                for (y, x), v in np.ndenumerate(one[c])
+                if min(y, x, high - 1 - y, wide - 1 - x) >= rim
+            ]
             kept += sorted(spots)[:per_image]
         result.append([(-v, i, y, x) for v, i, y, x in sorted(kept)[:k]])
     return result
@@ -102,12 +110,17 @@ SPLITS = [[17], [1] * 17, [5, 5, 5, 2], [16, 1]]
 
 
 @pytest.mark.parametrize(("k", "per_image"), [(3, 1), (9, 1), (7, 2), (9, 3), (1, 1)])
-@pytest.mark.parametrize("layer", [1, 3, 4])
-def test_equals_brute_force_however_batches_are_cut(layer: int, k: int, per_image: int) -> None:
+@pytest.mark.parametrize(
+    ("layer", "border", "rim"),
+    [(1, "include", 0), (1, "exclude", 1), (3, "include", 0), (4, "exclude", 0)],
+)
+def test_equals_brute_force_however_batches_are_cut(
+    layer: int, border: str, rim: int, k: int, per_image: int
+) -> None:
     module, photos = network(), coarse(17)
     model = Model(module, preprocess=AS_IT_IS)
-    expected = brute_force(module, layer, photos, k, per_image)
-    params = {"layers": (str(layer),), "k": k, "per_image": per_image}
+    expected = brute_force(module, layer, photos, k, per_image, rim)
+    params = {"layers": (str(layer),), "k": k, "per_image": per_image, "border": border}
     for sizes in SPLITS:
         for right in (False, True):
             got = swept(model, photos, sizes, right, **params)
@@ -120,6 +133,51 @@ def test_equals_brute_force_however_batches_are_cut(layer: int, k: int, per_imag
             values = torch.tensor([[v for v, *_ in row] for row in expected], dtype=torch.float64)
             assert (got[f"{layer}/values"] - values).abs().max() < 1e-12
             assert got["count"].item() == 17
+
+
+SIDES = [  # padding (y, x) and stride of a 3 x 3 convolution of 12 x 12 -> rows, columns left
+    ((0, 0), 1, range(10), range(10)),
+    ((1, 1), 1, range(1, 11), range(1, 11)),
+    ((1, 0), 1, range(1, 11), range(10)),
+    ((1, 1), 2, range(1, 6), range(1, 6)),  # the last window ends at the image's
+    ((1, 1), 4, range(1, 3), range(1, 3)),
+    ((1, 1), 6, range(2), range(2)),  # no more than half would be left
+]
+
+
+@pytest.mark.parametrize(("padding", "stride", "rows", "columns"), SIDES)
+def test_only_where_a_field_leaves_the_image_is_the_border_left_out(
+    padding: tuple[int, int], stride: int, rows: range, columns: range
+) -> None:
+    """On photos without a pattern a map's bias at the border tells which positions took part."""
+    conv = nn.Conv2d(3, 1, 3, stride=stride, padding=padding, bias=False)
+    nn.init.constant_(conv.weight, -1.0)  # padding is brighter than any photo to it
+    module = nn.Sequential(conv, nn.Flatten()).double()
+    preprocess = Preprocess(resize=None, crop=12, mean=(0.0,) * 3, std=(1.0,) * 3)
+    photos = np.full((2, 12, 12, 3), 200, np.uint8)
+    model = Model(module, preprocess=preprocess)
+    got = swept(model, photos, [1, 1], layers=("0",), k=400, per_image=200)
+    found = {(y, x) for y, x in got["0/positions"][0].tolist()}
+    assert found == {(y, x) for y in rows for x in columns}
+    total = np.prod([(12 + 2 * p - 3) // stride + 1 for p in padding])
+    assert got["0/cut"].item() == total - len(rows) * len(columns)
+    note = f"{got['0/cut'].item()} positions at the border"
+    notes = finished(model, photos, [2], "0", k=1, guided=False).notes
+    assert any(n.startswith(note) for n in notes) == (got["0/cut"].item() > 0)
+
+
+def test_padding_wins_no_list_by_itself() -> None:
+    """A unit that answers to black as to nothing else finds the black dot, not the padding."""
+    conv = nn.Conv2d(3, 1, 3, padding=1, bias=False)
+    nn.init.constant_(conv.weight, -1.0)
+    photos = np.full((3, 12, 12, 3), 250, np.uint8)
+    photos[1, 7, 4] = 0
+    model = Model(nn.Sequential(conv, nn.Flatten()).double(), preprocess=AS_IT_IS)
+    result = finished(model, photos, [3], "0", k=1, guided=False)
+    assert result["items"][0, 0] == 1
+    assert max(abs(result["positions"][0, 0] - torch.tensor([7, 4]))) <= 1
+    result = finished(model, photos, [3], "0", k=1, guided=False, border="include")
+    assert result["positions"][0, 0].tolist() == [0, 0]
 
 
 def test_there_were_ties() -> None:
@@ -185,8 +243,9 @@ def test_an_empty_data_set_is_an_error() -> None:
         patches.finish(model, iter([]), Photos(photos[:0]), ())
 
 
+@pytest.mark.parametrize("border", ["exclude", "include"])
 @pytest.mark.parametrize("layer", ["0", "3", "6"])
-def test_noise_outside_the_box_changes_nothing(layer: str) -> None:
+def test_noise_outside_the_box_changes_nothing(layer: str, border: str) -> None:
     torch.manual_seed(3)
     net = nn.Sequential(
         nn.Conv2d(3, 4, 5, stride=2, padding=2),
@@ -200,7 +259,7 @@ def test_noise_outside_the_box_changes_nothing(layer: str) -> None:
     ).double()
     photos = np.random.default_rng(4).integers(0, 256, (6, 41, 37, 3)).astype(np.uint8)
     model = Model(net, preprocess=AS_IT_IS)
-    result = finished(model, photos, [6], layer, k=2, units=0, guided=False)
+    result = finished(model, photos, [6], layer, k=2, units=0, guided=False, border=border)
     images = convviz.make_batch(list(photos), model).images
     for c in range(result.values.shape[0]):
         for r in range(2):
@@ -269,7 +328,7 @@ def test_boxes_at_the_border_overhang_and_are_padded() -> None:
     photo = np.full((1, 9, 9, 3), 90, np.uint8)
     photo[0, 0, 8] = (255, 0, 0)
     model = Model(RedDot().double(), preprocess=AS_IT_IS)
-    result = finished(model, photo, [1], "conv", k=1)
+    result = finished(model, photo, [1], "conv", k=1, border="include")
     y, x = result["positions"][0, 0].tolist()
     assert result["boxes"][0, 0].tolist() == [x - 1, y - 1, x + 2, y + 2]
     assert result["boxes"][0, 0, 2] == 10 or result["boxes"][0, 0, 1] == -1
@@ -432,7 +491,7 @@ def test_patches_of_a_class_are_those_of_its_images_alone() -> None:
         assert got["labels"].tolist() == [0, 2, 4]
         for row, label in enumerate((0, 2, 4)):
             mine = [i for i, own in enumerate(LABELS) if own == label]
-            expected = brute_force(module, 3, photos[mine], 4, 1)
+            expected = brute_force(module, 3, photos[mine], 4, 1)  # a map of 3 x 3 loses no border
             items = got["3/class items"][row].tolist()
             for channel, best in enumerate(expected):
                 found = [i for i in items[channel] if i != -1]

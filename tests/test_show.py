@@ -70,12 +70,24 @@ def test_show_names_the_pictures_of_the_run_or_copies_them(shows, folder, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["patches", "neighbors", "statistics"])
-def test_show_draws_one_unit(shows, name):
-    code, (path,), _ = shows("-e", name, "-u", "3", "-o", "here")
+def test_show_draws_one_unit(shows, folder, name):
+    unit = convviz.open_run(folder)["patches"]["1"].result.order[0]
+    code, (path,), _ = shows("-e", name, "-u", str(unit), "-o", "here")
     assert code == 0
-    assert path.name.startswith("unit-3-")
+    assert path.name.startswith(f"unit-{unit}-")
     with Image.open(path) as picture:
         assert picture.width > 200
+
+
+def test_the_picture_of_one_unit_counts_no_units(folder, monkeypatch):
+    found = convviz.open_run(folder)["patches"]["1"]
+    drawn = []
+    monkeypatch.setattr("convviz.one_unit.render", lambda result, scene: drawn.append(result) or [])
+    draw_unit(found, found.result.order[0], lambda item: None)
+    (one,) = drawn
+    assert "2 of 5 units are drawn, those of highest value." in found.result.notes
+    assert not [note for note in one.notes if "units" in note]
+    assert one.notes[0] == found.result.notes[0]
 
 
 def test_a_unit_that_was_not_drawn_is_cut_out_of_the_photos(shows, folder):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -19,7 +18,6 @@ from convviz import (
     Heatmap,
     Model,
     Occluded,
-    ParameterError,
     Target,
     Unit,
     hookimpl,
@@ -27,10 +25,8 @@ from convviz import (
 )
 
 from ._fills import Colour, fill_image, parse_fill
+from ._reading import Output, Reading, Score
 from ._windows import Aggregate, Edge, Windows, slide
-
-Score = Literal["logit", "prob", "logprob"]
-Output = Literal["drop", "value", "argmax"]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "captum": {
@@ -93,8 +89,9 @@ class Occlusion(Explainer):
 
     A window slides over the image and is replaced by a fill; each position costs a forward
     pass, of which only what the window changes is computed. `grid` holds one number a position,
-    `values` brings them to the pixels; pixels that no window covers are NaN. All sizes are
-    pixels of the model's input.
+    `values` brings them to the pixels; pixels that no window covers are NaN. `boxes` are the
+    windows, row by row: (x0, y0, x1, y1), half-open, cut off at the image's border. All sizes
+    and boxes are in pixels of the model's input.
     """
 
     layer: ClassVar[str] = ""  # it is about the image, whatever layers its targets are in
@@ -204,7 +201,7 @@ class Occlusion(Explainer):
         height, width = batch.images.shape[-2:]
         windows = slide((height, width), window, stride, self.edge)
         targets = tuple(model.resolve(t, forward) for t in self.targets) or (target,)
-        read = _Reading(self.score, self.output, targets)
+        read = Reading(self.score, self.output, targets)
         layers = read.layers
         if not all(layer in forward.activations for layer in layers):
             forward = model.forward(batch.images, layers)
@@ -295,70 +292,6 @@ class Occlusion(Explainer):
             share = bare / (windows.height * windows.width)
             notes.append(f"{share:.1%} of the pixels lie under no window.")
         return tuple(notes)
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """Reads the scores of K targets, `[B, K]`, from a forward pass of B copies.
-
-    Attributes:
-        score, output: as in Occlusion.
-        targets: K tuples of one resolved target an image.
-        layers: the layers of those targets that are units.
-    """
-
-    score: Score
-    output: Output
-    targets: tuple[tuple[Target, ...], ...]
-    layers: tuple[str, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        units = [t.unit for row in self.targets for t in row if t.unit is not None]
-        wanted = units if self.output != "argmax" else []
-        object.__setattr__(self, "layers", tuple(dict.fromkeys(u.layer for u in wanted)))
-        if wanted and self.score != "logit":
-            raise ParameterError(
-                f"score={self.score!r} needs a class as target; the unit {wanted[0]} has an "
-                'activation and no probability, so take score="logit"'
-            )
-
-    def __call__(self, forward: Forward, owner: Tensor) -> Tensor:
-        """Return `[B, K]`; `owner [B]` says which image each copy was made from."""
-        output = forward.output
-        if self.output == "argmax":
-            return _winner(output)[:, None]
-        if self.score == "prob":
-            output = output.double().softmax(1).to(output.dtype)
-        elif self.score == "logprob":
-            output = output.double().log_softmax(1).to(output.dtype)
-        return torch.stack([self._one(row, output, forward, owner) for row in self.targets], 1)
-
-    def _one(
-        self, row: tuple[Target, ...], output: Tensor, forward: Forward, owner: Tensor
-    ) -> Tensor:
-        if all(t.index is not None for t in row):
-            index = torch.tensor([t.index for t in row], device=output.device)
-            return output.gather(1, index[owner][:, None])[:, 0]
-        picked = [
-            _value(row[image], output[copy], forward, copy)
-            for copy, image in enumerate(owner.tolist())
-        ]
-        return torch.stack([value.to(output.dtype) for value in picked])
-
-
-def _value(target: Target, scores: Tensor, forward: Forward, copy: int) -> Tensor:
-    if target.unit is None:
-        return scores[target.index]
-    activation = forward.activations[target.unit.layer][copy, target.unit.channel]
-    return activation[target.unit.position] if target.unit.position else activation
-
-
-def _winner(output: Tensor) -> Tensor:
-    """Return the top class of each row, the first of equal ones; -1 where a score is NaN."""
-    classes = torch.arange(output.shape[1], device=output.device)
-    best = output.amax(1, keepdim=True)
-    first = torch.where(output == best, classes, output.shape[1]).amin(1)
-    return torch.where(best[:, 0].isnan(), -1, first)
 
 
 def _deviation(got: Tensor, exact: Tensor) -> float | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -28,6 +28,8 @@ from convviz import (
 
 from . import crops, ranking
 from ._partials import all_merged, layers_in
+from ._patch_border import inner_positions
+from ._patch_words import figures_of, notes_of, table_of
 from .crops import Box, Spot
 from .ranking import NAMES, NOWHERE
 
@@ -36,7 +38,13 @@ CLASSES_DRAWN = 10
 
 
 class Patches(DatasetExplainer):
-    """The image patches that fire each channel most (Zeiler & Fergus 2013, section 4.1)."""
+    """The image patches that fire each channel most (Zeiler & Fergus 2013, section 4.1).
+
+    Of each layer `values` `[C, k]`, best first; `items` `[C, k]`; `positions` `[C, k, 2]`, (y, x)
+    in the layer's map; `boxes` `[C, k, 4]`, what the unit sees there: (x0, y0, x1, y1), half-open,
+    in pixels of the original photo (of the model's input, where its preprocessing has no affine
+    map), reaching past the photo where the field does.
+    """
 
     k: int = Field(9, ge=1, description="Patches a channel.")
     statistic: Literal["max"] = Field("max", description="What ranks an image: its maximum.")
@@ -45,6 +53,11 @@ class Patches(DatasetExplainer):
         False,
         description="Also find the patches of each class, among its images; needs labels. Takes "
         "about classes × channels × k × 60 bytes a layer.",
+    )
+    border: Literal["exclude", "include"] = Field(
+        "exclude",
+        description="Whether the outermost rows and columns of the map, where a unit reads "
+        "padding beside the image, take part. Padding fires many units whatever the image shows.",
     )
     guided: bool = Field(True, description="Draw the guided gradient of each patch beside it.")
     units: int = Field(
@@ -58,8 +71,9 @@ class Patches(DatasetExplainer):
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
         """Return the best positions of every channel in a batch.
 
-        Of each layer `values`, `items` `[C, k']` and `positions` `[C, k', 2]`, best first, and
-        the number of `nonfinite` values; items count from 0 in the batch. `count` is the
+        Of each layer `values`, `items` `[C, k']` and `positions` `[C, k', 2]`, best first,
+        the number of `nonfinite` values, and how many positions of the map were `cut` off as its
+        border; items count from 0 in the batch. `count` is the
         number of images. With `per_class` also the `labels` `[L]` in the batch, and `class values`
         and so on of the images of each, `[L, C, k]`.
         """
@@ -69,18 +83,32 @@ class Patches(DatasetExplainer):
             partial["labels"] = labels[labels >= 0].unique()
         for layer in self.resolve_layers(model):
             maps, bad = finite_maps(maps_of(forward, layer))
+            rows, columns = self._inner(model, layer, maps)
+            cut = maps.shape[2] * maps.shape[3] - len(rows) * len(columns)
+            maps = maps[:, :, rows.start : rows.stop, columns.start : columns.stop]
             # The winners of a class may be anywhere; those of all can be told by values alone.
             lists = self._candidates(maps) if self._many else self._winners(maps)
+            lists["positions"] += torch.tensor([rows.start, columns.start]).to(maps.device)
             if forward.activations[layer].ndim == 2:  # units of a linear layer are nowhere
                 lists["positions"].fill_(NOWHERE)
             best = {name: t.cpu() for name, t in ranking.first(lists, self.k).items()}
             partial |= {f"{layer}/{name}": t for name, t in best.items()}
-            partial[f"{layer}/nonfinite"] = torch.tensor([bad])
+            partial |= {
+                f"{layer}/nonfinite": torch.tensor([bad]),
+                f"{layer}/cut": torch.tensor([cut]),
+            }
             if self.per_class:
                 owners = labels.to(lists["items"].device)[lists["items"][0]]
                 mine = ranking.by_label(lists, owners, partial["labels"], self.k)
                 partial |= {f"{layer}/class {name}": t for name, t in mine.items()}
         return partial
+
+    def _inner(self, model: Model, layer: str, maps: Tensor) -> tuple[range, range]:
+        """Return the rows and columns of the map that take part."""
+        size = maps.shape[2], maps.shape[3]
+        if self.border == "include":
+            return range(size[0]), range(size[1])
+        return inner_positions(model, layer, size)
 
     @property
     def _many(self) -> bool:
@@ -129,6 +157,7 @@ class Patches(DatasetExplainer):
             best = ranking.joined(left, right, self.k)
             merged |= {f"{layer}/{name}": t for name, t in best.items()}
             merged[f"{layer}/nonfinite"] = a[f"{layer}/nonfinite"] + b[f"{layer}/nonfinite"]
+            merged[f"{layer}/cut"] = torch.maximum(a[f"{layer}/cut"], b[f"{layer}/cut"])
             if self.per_class:
                 left = lists_of(a, layer, "class ")
                 right = ranking.moved(lists_of(b, layer, "class "), a["count"])
@@ -172,13 +201,14 @@ class Patches(DatasetExplainer):
             of_classes = ByClass(self.k, model, items, layer, field)
             own, more, said = of_classes.result(merged, drawn, made.photos.shape[2:4])
             arrays, stacks = {**arrays, **own}, [*stacks, *more]
-        count, bad = int(merged["count"]), int(merged[f"{layer}/nonfinite"])
+        count = int(merged["count"])
+        bad, cut = (int(merged[f"{layer}/{name}"]) for name in ("nonfinite", "cut"))
         return Tiles(
             values,
             arrays=arrays,
             unit="activation",
             figures=figures_of(layer, values, count, bad, field),
-            notes=(*notes_of(self, values, count, bad, field, drawn, made), *said),
+            notes=(*notes_of(self, values, count, bad, cut, field, drawn, made), *said),
             captions=tuple(f"unit {c} · max {v:#.3g}" for c, v in enumerate(values[:, 0].tolist())),
             order=tuple(drawn),
             stacks=tuple(stacks),
@@ -317,82 +347,6 @@ def spots_of(layer: str, drawn: list[int], lists: Partial, boxes: Tensor) -> lis
                 )
             )
     return spots
-
-
-def figures_of(
-    layer: str, values: Tensor, count: int, bad: int, field: ReceptiveField
-) -> dict[str, Any]:
-    """Return the plain facts about a layer's patches."""
-    return {
-        "layer": layer,
-        "channels": len(values),
-        "images": count,
-        "receptive field": extent(field) + " of the model's input",
-        "non-finite values": bad,
-    }
-
-
-def extent(field: ReceptiveField) -> str:
-    """Write the size of a receptive field."""
-    height, width = field.size
-    return "the whole" if field.whole else f"{width} × {height} pixels"
-
-
-def say_field(field: ReceptiveField) -> str:
-    """Say what a patch shows."""
-    if field.whole:
-        return f"A unit of this layer sees the whole image, so each patch is one: {field.reason}."
-    high, wide = field.image
-    if field.size[0] > high or field.size[1] > wide:
-        return (
-            f"Each patch is all that the unit can see there: {extent(field)}, more than the "
-            f"{wide} × {high} of the model's input; grey where it sees nothing."
-        )
-    return (
-        f"Each patch is all that the unit can see there, {extent(field)} of the model's input; "
-        "grey where that overhangs the image."
-    )
-
-
-def notes_of(
-    explainer: Patches,
-    values: Tensor,
-    count: int,
-    bad: int,
-    field: ReceptiveField,
-    drawn: list[int],
-    made: crops.Pictures,
-) -> tuple[str, ...]:
-    """Say what the pictures show, and what they leave out."""
-    said = [say_field(field)]
-    if made.gradients is not None:
-        said.append(
-            "Guided gradients: which pixels of the patch drive the unit; zero is mid-grey, each "
-            "picture on its own scale."
-        )
-    elif explainer.guided and drawn:
-        said.append(f"No guided gradients: {made.why}")
-    if len(drawn) < len(values):
-        said.append(f"{len(drawn)} of {len(values)} units are drawn, those of highest value.")
-    best = values[:, 0]
-    if silent := int((best <= 0).sum()):
-        said.append(f"{silent} of {len(values)} units never rise above zero in these images.")
-    if count * explainer.per_image < explainer.k:
-        said.append(f"{count} images are too few for {explainer.k} patches a unit.")
-    if bad:
-        said.append(f"NaN or infinite values, left out: {bad}.")
-    return tuple(said)
-
-
-def table_of(values: Tensor, items: Tensor) -> dict[str, tuple[Any, ...]]:
-    """Return the table's columns, one value a channel."""
-    found = (items != NOWHERE).sum(1)
-    last = values.gather(1, (found - 1).clamp_min(0)[:, None])[:, 0]
-    return {
-        "max": tuple(values[:, 0].tolist()),
-        "last patch": tuple(last.tolist()),
-        "best item": tuple(i if i != NOWHERE else None for i in items[:, 0].tolist()),
-    }
 
 
 @convviz.hookimpl
