@@ -155,6 +155,8 @@ class Matches(Result):
         classes: names of the labels.
         names: names of the m items.
         show: queries to draw; the render picks some when empty.
+        found: of images that were looked up, one list an image: "id", "distance" and, where it
+            is known, "class" of each neighbour.
     """
 
     kind: ClassVar[str] = "matches"
@@ -162,6 +164,7 @@ class Matches(Result):
     classes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     show: tuple[int, ...] = ()
+    found: tuple[tuple[Mapping[str, Any], ...], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch import bool as torch_bool
 
+from .results import Matches
+
 if TYPE_CHECKING:
     from .explanation import Explanation
 
@@ -28,11 +30,27 @@ def describe(explanation: Explanation) -> str:
     result = explanation.result
     lines = [title(explanation)]
     lines += [f"  {name}: {text}" for name, text in _facts(explanation)]
+    lines += [f"  {line}" for line in found(explanation)]
     lines.append(f"  values: {_array(result.values, result.unit)}")
     lines += [f"  {name}: {_array(array)}" for name, array in result.arrays.items()]
     lines += [f"  {name}: {in_words(value)}" for name, value in result.figures.items()]
     lines += [f"  note: {note}" for note in result.notes]
     return "\n".join(lines)
+
+
+def found(explanation: Explanation) -> list[str]:
+    """Name the images that were found for each one looked up, nearest first; empty for others."""
+    result = explanation.result
+    if not isinstance(result, Matches):
+        return []
+    lines = []
+    for i, neighbours in enumerate(result.found):
+        source = explanation.items[i].source if i < len(explanation.items) else ""
+        lines.append(f"nearest to {source or f'image {i + 1}'}, by {result.unit}:")
+        for one in neighbours:
+            of_class = f"  ({one['class']})" if "class" in one else ""
+            lines.append(f"  {one['distance']:<9.4g} {one['id']}{of_class}")
+    return lines
 
 
 def title(explanation: Explanation) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import faiss
 import numpy as np
 import pytest
@@ -264,6 +266,34 @@ def test_a_run_finds_the_neighbours_of_its_own_features(model, photos, run):
     distances, indices = brute_force(x.numpy(), 3)
     assert np.array_equal(run["neighbors"].only["indices"].numpy(), indices)
     assert np.abs(run["neighbors"].values.numpy() - distances).max() < 1e-5
+
+
+def test_what_is_found_is_named(model, photos, run, tmp_path):
+    found = convviz.explain(model, photos[[5, 0]], "neighbors", index=run.folder, k=4)
+    matches = run["neighbors"].only.result
+    assert [len(one) for one in found.result.found] == [4, 4]
+    for query, row in enumerate(found["indices"].tolist()):
+        for rank, (index, one) in enumerate(zip(row, found.result.found[query], strict=True)):
+            assert one["id"] == run.items[index].id
+            assert one["distance"] == pytest.approx(float(found.values[query, rank]), rel=1e-6)
+            label = run.items[index].label
+            assert one.get("class") == (None if label is None else matches.classes[label])
+    text = found.describe()
+    for one in found.result.found[0]:
+        assert f"{one['distance']:<9.4g} {one['id']}" in text
+    assert text.count("nearest to ") == 2
+    found.save(tmp_path / "leaf")
+    assert convviz.load(tmp_path / "leaf").result.found == found.result.found
+
+
+def test_memory_that_is_read_only_is_measured_without_a_warning():
+    x = vectors(9).astype(np.float32)
+    x.setflags(write=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        distances, rows = space.neighbours(space.prepared(x, "l2"), 2)
+    expected = np.linalg.norm(x[:, None].astype(float) - x[rows].astype(float), axis=2)
+    np.testing.assert_allclose(distances, expected)
 
 
 def test_an_image_is_looked_up_in_a_run(model, photos, run):

@@ -315,6 +315,7 @@ def _tell(
     verbose: bool,
 ) -> None:
     from ..images import printable
+    from ..showing import found
 
     shown = printable(image or "(no image)")
     for name, error in failed.items():
@@ -329,6 +330,9 @@ def _tell(
         print(f"  {name} → {printable(str(leaves[name]))}")
         if verbose:
             print(explanation.describe())
+            continue
+        for line in found(explanation):
+            print(f"    {printable(line)}")
 
 
 def _overview(out: Path) -> None:

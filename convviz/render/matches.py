@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 QUERIES, ACROSS = 5, 8
 """Queries, and neighbours of each, that are drawn."""
 
-TILE, GAP, LINES = 0.88, 0.14, 0.33
-"""Side of a picture, the space between two, and the height of the two lines under it, inches."""
+TILE, GAP, LINES = 0.88, 0.14, 0.48
+"""Side of a picture, the space between two, and the height of the three lines under it, inches."""
 
 QUERY, LEFT, BETWEEN = 1.3, 1.65, 0.2
 """Side of a query, where its neighbours begin, and the space between two queries, inches."""
@@ -134,12 +134,20 @@ def _query_text(result: Matches, query: int, label: int, scene: Scene) -> str:
         name = scene.names[query] if query < len(scene.names) else ""
     else:
         name = result.names[query] if query < len(result.names) else ""
-    stem = _stem(name)
-    # A bare number under a class that may be one too would not say what it counts.
-    lines = [readable(f"image {stem}" if stem.isdigit() else stem, 17)] if name else []
+    lines = [_said(name, 17)] if name else []
     if label >= 0:
         lines.insert(0, readable(class_name(result.classes, label), 17))
     return "\n".join(lines)
+
+
+def _item_name(result: Matches, index: int, limit: int) -> str:
+    return _said(result.names[index], limit) if index < len(result.names) else ""
+
+
+def _said(name: str, limit: int) -> str:
+    """Name an item by its file; a bare number beside a class would not say what it counts."""
+    stem = _stem(name)
+    return readable(f"image {stem}" if stem.isdigit() else stem, limit)
 
 
 def _stem(name: str) -> str:
@@ -167,7 +175,8 @@ def _neighbour(
     edge = FAINT if line < 1 else colour
     _picture(ax, result["thumbnails"].numpy()[index], *place, TILE, edge, line)
     name = readable(class_name(result.classes, other), 13) if other >= 0 else ""
-    text = f"{mark}{name}\n{number(distance)}" if name else number(distance)
+    lines = [f"{mark}{name}", _item_name(result, index, 14), number(distance)]
+    text = "\n".join(line for line in lines if line)
     middle, under = place[0] + TILE / 2, place[1] + TILE + 0.04
     ax.text(
         middle,

@@ -197,10 +197,11 @@ class Neighbors(DatasetExplainer):
         shown = pixel_vectors(kept["thumbnails"]).numpy()
         asked = pixel_vectors(pictures).numpy()
         by_pixels = space.search(None, asked, shown, min(k, len(shown)), "l2")
+        indices = np.where(places < 0, -1, rows[places])
         return Matches(
             _narrow(distances),
             arrays={
-                "indices": torch.from_numpy(np.where(places < 0, -1, rows[places])),
+                "indices": torch.from_numpy(indices),
                 "pixel_distances": _narrow(by_pixels[0]),
                 "pixel_indices": torch.from_numpy(by_pixels[1]),
                 "thumbnails": kept["thumbnails"],
@@ -212,7 +213,24 @@ class Neighbors(DatasetExplainer):
             figures={"layer": layer, "images in the run": len(kept["labels"])},
             classes=kept.result.classes,
             names=kept.result.names,
+            found=tuple(_named(kept, *row) for row in zip(indices, distances, strict=True)),
         )
+
+
+def _named(
+    kept: Explanation, indices: np.ndarray, distances: np.ndarray
+) -> tuple[dict[str, Any], ...]:
+    """Name the neighbours of one image by what the run knows of them."""
+    result, made = kept.result, []
+    for index, distance in zip(indices.tolist(), distances.tolist(), strict=True):
+        if index < 0:
+            continue
+        one = {"id": result.names[index], "distance": distance}
+        label = int(kept["labels"][index])
+        if label >= 0:
+            one["class"] = result.classes[label] if label < len(result.classes) else str(label)
+        made.append(one)
+    return tuple(made)
 
 
 class Found:

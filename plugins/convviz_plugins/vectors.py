@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 Metric = Literal["l2", "cosine"]
 Kind = Literal["flat", "ivf", "hnsw"]
@@ -179,8 +181,8 @@ def _distances(
     """Measure in float64, candidate by candidate; infinite where there is no candidate."""
     exact = np.full(found.shape, np.inf)
     # By PyTorch, which uses all threads as FAISS does.
-    wide, rows = torch.from_numpy(queries).double(), torch.from_numpy(np.maximum(found, 0))
-    known = torch.from_numpy(vectors)
+    wide, rows = as_tensor(queries).double(), torch.from_numpy(np.maximum(found, 0))
+    known = as_tensor(vectors)
     for column in range(found.shape[1]):
         # Differences in float64: where vectors lie close together they are all that counts.
         squared = (wide - known[rows[:, column]]).square_().sum(1).numpy()
@@ -188,6 +190,14 @@ def _distances(
         exact[:, column] = squared / 2 if metric == "cosine" else np.sqrt(squared)
     exact[found < 0] = np.inf
     return exact
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """Return an array that is only read as a tensor of the same memory."""
+    with warnings.catch_warnings():
+        # PyTorch knows no memory that is read only, such as a mapped file's.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 @contextmanager
