@@ -305,3 +305,25 @@ def test_hatching_shows_through_the_photo_too():
 def test_each_figure_is_a_sentence():
     line = figures_line({"positions": 64, "computed": "in full", "IoU": 0.5})
     assert line == "Positions: 64. Computed: in full. IoU: 0.50."
+
+
+def test_the_class_of_the_clean_image_is_marked_and_pale(monkeypatch):
+    """Even where it wins at few positions."""
+    from matplotlib.axes import Axes
+
+    said = []
+    legend = Axes.legend
+
+    def watched(ax, *given, **how):
+        said.extend((h.get_label(), h.get_facecolor()) for h in how["handles"])
+        return legend(ax, *given, **how)
+
+    monkeypatch.setattr(Axes, "legend", watched)
+    values = torch.full((1, 40, 40), 7.0)
+    values[:, :, :10] = 2
+    classes, clean = {2: "cat", 7: "dog"}, torch.tensor([2])
+    pixels(convviz.Heatmap(values, classes=classes, arrays={"baseline": clean}), scene((40, 40)))
+    (first, pale), (second, _) = said
+    assert first == "cat  25%\n(with nothing covered)"
+    assert second == "dog  75%"
+    assert min(pale[:3]) > 0.75

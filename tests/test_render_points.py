@@ -104,6 +104,15 @@ def test_the_grid_puts_each_picture_in_its_cell():
     assert not (canvas == 100).any()
 
 
+def test_the_grid_is_as_large_as_it_is_drawn_however_many_pictures():
+    rng = np.random.default_rng(0)
+    thumbnails = rng.integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    canvas = grid_canvas(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), thumbnails, largest=4)
+    assert canvas.shape == (11, 11, 3)
+    means = thumbnails[3].reshape(4, 2, 4, 2, 3).astype(float).mean((1, 3))
+    assert np.abs(canvas[6:10, 6:10] - means).max() <= 1
+
+
 def test_matches_mark_right_and_wrong_classes():
     (picture,) = render(matches(figures={"precision@4": 0.5}), SCENE)
     assert has_colour(pixels(picture), "#00725c")

@@ -57,7 +57,7 @@ def _picture(result: Heatmap, scene: Scene, index: int) -> Picture:
     if result.colour:
         figure, notes = _colour(values, photo, result)
     elif result.classes:
-        figure, notes = _categorical(values, photo, result)
+        figure, notes = _categorical(values, photo, result, index)
         title = scene.title(what=result.unit)
     elif values.ndim == 3:
         figure, notes = _several(list(values), photo, result, index)
@@ -137,13 +137,19 @@ def _colour(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
     return figure, [sentence(scale.note)]
 
 
-def _categorical(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
-    """Draw classes with a legend, the most frequent first; that one is pale, the rest colours."""
+def _categorical(values: np.ndarray, photo: Photo, result: Heatmap, image: int) -> Drawn:
+    """Draw classes with a legend: that of the clean image is pale, the others have colours.
+
+    The others come in the order of their frequency; so do all where the clean one is not known.
+    """
     from matplotlib.colors import to_rgba
     from matplotlib.patches import Patch
 
     found, counts = np.unique(values[np.isfinite(values)], return_counts=True)
     ranked = found[np.argsort(-counts, kind="stable")].astype(int)
+    clean = _clean_class(result, image)
+    if clean is not None:
+        ranked = np.concatenate([[clean], ranked[ranked != clean]])
     colours = dict(zip(ranked.tolist(), [_USUAL, *class_colours(_CLASSES_SHOWN)], strict=False))
     painted = np.zeros((*values.shape, 4))
     for index in ranked.tolist():
@@ -160,11 +166,20 @@ def _categorical(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
     show_pixels(axes[-1], painted, interpolation="nearest")
     panel_title(axes[-1], "classes")
     shares = dict(zip(found.astype(int).tolist(), (counts / counts.sum()).tolist(), strict=True))
-    keys = [Patch(color=c, label=_class_name(result, i, shares[i])) for i, c in colours.items()]
+    names = {i: _class_name(result, i, shares.get(i, 0.0)) for i in colours}
+    if clean is not None:
+        names[clean] += "\n(with nothing covered)"
+    keys = [Patch(color=c, label=names[i]) for i, c in colours.items()]
     if len(ranked) > len(keys):
         keys.append(Patch(color=_OTHER, label=f"{len(ranked) - len(keys)} other classes"))
     axes[-1].legend(handles=keys, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
     return figure, []
+
+
+def _clean_class(result: Heatmap, image: int) -> int | None:
+    """Return the class of the image with nothing covered, where the result knows it."""
+    clean = result.arrays.get("baseline")
+    return int(clean[image]) if clean is not None and clean.ndim == 1 else None
 
 
 def _class_name(result: Heatmap, index: int, share: float) -> str:

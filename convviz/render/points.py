@@ -10,6 +10,7 @@ from ..results import Points
 from .captions import figures_in_words
 from .colour import class_colours, class_markers
 from .style import (
+    DPI,
     FAINT,
     INK,
     MUTED,
@@ -101,13 +102,14 @@ def _by_class(
         ax.scatter(
             mine[:, 0], mine[:, 1], s=size, color=colour, marker=marker, linewidths=0, label=name
         )
-        middle = np.nanmedian(mine, axis=0) if np.isfinite(mine).any() else None
-        if middle is not None and len(present) <= NAMED_IN_PLACE and len(mine) > 2:
+        if len(present) <= NAMED_IN_PLACE and np.isfinite(mine).all(1).sum() > 2:
             text = ax.annotate(
                 readable(class_name(classes, index), 16),
-                middle,
+                _over(mine),
+                xytext=(0, 2 + size**0.5 / 2),
+                textcoords="offset points",
                 ha="center",
-                va="center",
+                va="bottom",
                 size=11,
                 weight="bold",
                 color=INK,
@@ -123,13 +125,23 @@ def _by_class(
     )
 
 
+def _over(points: np.ndarray) -> tuple[float, float]:
+    """Return a place above the nearer nine tenths of some points: it covers few of them."""
+    known = points[np.isfinite(points).all(1)]
+    middle = np.median(known, axis=0)
+    away = np.hypot(*(known - middle).T)
+    core = known[away <= np.quantile(away, 0.9)]
+    return float(middle[0]), float(core[:, 1].max())
+
+
 def _grid(result: Points, scene: Scene) -> Picture:
     cells = result["cells"].numpy()
     shown = cells[:, 0] >= 0
-    canvas = grid_canvas(cells, result["thumbnails"].numpy())
     columns = int(cells[shown, 1].max(initial=0)) + 1
     rows = int(cells[shown, 0].max(initial=0)) + 1
     width = float(np.clip(columns * TILE_INCHES, *GRID_INCHES))
+    # Tiles as large as they are seen: memory goes by the picture, not by the images in it.
+    canvas = grid_canvas(cells, result["thumbnails"].numpy(), round(width * DPI / columns))
     figure = new_figure(width, width * canvas.shape[0] / canvas.shape[1])
     bare(figure.add_subplot()).imshow(canvas, interpolation="antialiased")
     said = f"{int(shown.sum())} images in {rows} x {columns} cells"
@@ -144,18 +156,31 @@ def _grid(result: Points, scene: Scene) -> Picture:
     return Picture("grid", to_png(figure), caption)
 
 
-def grid_canvas(cells: np.ndarray, thumbnails: np.ndarray) -> np.ndarray:
-    """Put pictures `[n, s, s, 3]` at their cells `[n, 2]`, with white lines between them."""
+def grid_canvas(
+    cells: np.ndarray, thumbnails: np.ndarray, largest: int | None = None
+) -> np.ndarray:
+    """Put pictures `[n, s, s, 3]` at their cells `[n, 2]`, with white lines between them.
+
+    Pictures of more pixels a side than `largest` are shrunk to that, one at a time.
+    """
     shown = np.flatnonzero(cells[:, 0] >= 0)
-    side = thumbnails.shape[1]
+    side = min(thumbnails.shape[1], largest or thumbnails.shape[1])
     gap = max(1, side // 24)
     rows, columns = (cells[shown].max(axis=0, initial=0) + 1).tolist()
     step = side + gap
     canvas = np.full((rows * step + gap, columns * step + gap, 3), 255, dtype=np.uint8)
     for i in shown:
         y, x = cells[i] * step + gap
-        canvas[y : y + side, x : x + side] = thumbnails[i]
+        canvas[y : y + side, x : x + side] = _shrunk(thumbnails[i], side)
     return canvas
+
+
+def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    from PIL import Image
+
+    if len(pixels) == side:
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BOX))
 
 
 def labels_of(result: Points) -> np.ndarray:

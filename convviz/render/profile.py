@@ -18,7 +18,6 @@ from .style import (
     Scene,
     colour_bar,
     new_figure,
-    number,
     readable,
     title_block,
     to_png,
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHARE, DEEP, MEAN = "#9dbbdb", "#2a5588", "#1f2430"
+FREQUENT = "magma_r"
+"""From pale for what is rare, next to the white of what does not occur, to dark."""
+
 MOST_CHANNELS, MOST_CLASSES = 32, 24
 FEWEST_IN_BIN = 1e-3
 
@@ -82,7 +84,7 @@ def _overview(result: Table, scene: Scene) -> Picture:
         ax.set_xlim(-0.5, len(order) - 0.5)
     for ax in (top, middle):
         ax.tick_params(labelbottom=False)
-    below.set_xlabel(f"{len(order)} channels, the one that fires on most images first")
+    _name_channels(below, order)
     if dead.any():
         from matplotlib.patches import Patch
 
@@ -100,6 +102,15 @@ def _overview(result: Table, scene: Scene) -> Picture:
     return Picture("profile", to_png(figure), figures_in_words(result.figures))
 
 
+def _name_channels(ax: Axes, order: np.ndarray) -> None:
+    """Name the columns by their channels, or count them where those are too many."""
+    if len(order) <= MOST_CHANNELS:
+        ax.set_xticks(np.arange(len(order)), [str(c) for c in order])
+        ax.set_xlabel("channel, the one that fires on most images first")
+    else:
+        ax.set_xlabel(f"rank among {len(order)} channels, the one that fires on most images first")
+
+
 def _firing(ax: Axes, result: Table, order: np.ndarray, dead: np.ndarray) -> None:
     x = np.arange(len(order) + 1) - 0.5
     for name, label, colour in (
@@ -110,7 +121,7 @@ def _firing(ax: Axes, result: Table, order: np.ndarray, dead: np.ndarray) -> Non
             ax.stairs(100 * _column(result, name)[order], x, fill=True, lw=0, color=colour)
             ax.plot([], [], lw=5, label=label, color=colour)
     ax.set_ylim(0, 104)
-    ax.set_ylabel("share (%)")
+    ax.set_ylabel("share of images or\npositions (%)")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     _mark_dead(ax, dead)
 
@@ -145,18 +156,19 @@ def _histograms(figure: Figure, ax: Axes, side: Axes, result: Table, order: np.n
         origin="lower",
         interpolation="nearest",
         norm=LogNorm(FEWEST_IN_BIN, 1),
-        cmap="viridis",
+        cmap=FREQUENT,
     )
     edges = result["edges"].double().numpy()[first : last + 1]
     ticks, names = _bin_ticks(edges)
     ax.set_yticks(ticks, names)
-    ax.set_ylabel(f"{readable(result.unit or 'value', 20)} (bins of equal ratio)")
+    ax.set_ylabel(f"{readable(result.unit or 'value', 20)} (logarithmic, both signs)")
     total = counts.sum(0)[first:last] / max(counts.sum(), 1)
     side.barh(np.arange(len(total)), 100 * total, height=1.0, color=DEEP, lw=0)
     side.set_ylim(*ax.get_ylim())
     side.set_yticks(ticks, [])
-    side.set_xlabel("all channels (%)")
-    bar = colour_bar(figure, image, [side], "share of a channel's values", "min", aspect=20)
+    side.set_xlabel("share of all\nvalues (%)")
+    said = "share of a channel's values (white: none)"
+    bar = colour_bar(figure, image, [side], said, "min", aspect=20)
     bar.set_ticks([1e-3, 1e-2, 1e-1, 1], labels=["0.1 %", "1 %", "10 %", "100 %"])
     bar.ax.minorticks_off()
 
@@ -175,7 +187,7 @@ def _bin_ticks(edges: np.ndarray) -> tuple[list[float], list[str]]:
     whole = [i for i in inner if np.log2(abs(edges[i])) % 1 == 0]
     chosen = [i for i in whole if round(2 * np.log2(abs(edges[i]))) % step == 0]
     ticks = [i - 0.5 for i in chosen]
-    names = [number(float(edges[i])) if abs(edges[i]) < 1 else f"{edges[i]:g}" for i in chosen]
+    names = [_short(float(edges[i])) for i in chosen]
     zeros = np.flatnonzero((edges[:-1] == 0) & (edges[1:] == 0))
     if len(zeros):
         near = [k for k, t in enumerate(ticks) if abs(t - zeros[0]) > len(edges) / 20]
@@ -183,6 +195,15 @@ def _bin_ticks(edges: np.ndarray) -> tuple[list[float], list[str]]:
         ticks.append(float(zeros[0]))
         names.append("exactly 0")
     return ticks, names
+
+
+def _short(edge: float) -> str:
+    """Write an edge with two digits, without an exponent where that is short."""
+    if abs(edge) >= 1:
+        return f"{edge:g}"
+    if abs(edge) < 1e-5:
+        return f"{edge:.1e}"
+    return np.format_float_positional(edge, 2, fractional=False)
 
 
 def _row_histogram(ax: Axes, result: Table, row: int) -> None:
@@ -194,7 +215,7 @@ def _row_histogram(ax: Axes, result: Table, row: int) -> None:
     ax.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
     ticks, names = _bin_ticks(result["edges"].double().numpy()[first : last + 1])
     ax.set_xticks(ticks, names, rotation=60)
-    ax.set_xlabel(f"{readable(result.unit or 'value', 20)} (bins of equal ratio)")
+    ax.set_xlabel(f"{readable(result.unit or 'value', 20)} (logarithmic, both signs)")
     ax.set_ylabel("share of values (%)")
 
 

@@ -272,7 +272,7 @@ class Occlusion(Explainer):
             unit=self._unit(),
             signed=self.output == "drop",
             panels=panels,
-            classes=_names(model, arrays["grid"]) if classes else {},
+            classes=_names(model, arrays["grid"], arrays["baseline"]) if classes else {},
             window=_pair(self.window),
             figures=figures,
             notes=self._notes(windows),
@@ -322,14 +322,11 @@ def _panels(targets: tuple[tuple[Target, ...], ...], several: bool) -> tuple[str
     )
 
 
-def _names(model: Model, grid: Tensor) -> dict[int, str]:
-    """Name the classes that occur in a grid of class indices."""
-    names = {i: model.labels[i] if i < len(model.labels) else f"class {i}" for i in _found(grid)}
+def _names(model: Model, *indices: Tensor) -> dict[int, str]:
+    """Name the classes that occur in tensors of class indices."""
+    found = sorted({i for some in indices for i in some.flatten().tolist()})
+    names = {i: model.labels[i] if i < len(model.labels) else f"class {i}" for i in found}
     return names | ({-1: "undefined (NaN)"} if -1 in names else {})
-
-
-def _found(grid: Tensor) -> list[int]:
-    return sorted(set(grid.flatten().tolist()))
 
 
 @hookimpl
