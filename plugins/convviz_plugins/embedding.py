@@ -28,7 +28,9 @@ from .grid import to_cells
 from .neighbors import as_tensor, left_out
 from .quality import knn_accuracy, trusted
 
-PCA_DIMENSIONS = 50
+COMPONENTS = 2
+"""What the map of PCA and the start of t-SNE use; t-SNE's neighbours are those of all features."""
+
 FEWEST = 5
 """t-SNE of fewer images says nothing; they are laid out by PCA."""
 
@@ -147,7 +149,9 @@ def lay_out(vectors: np.ndarray, method: str, perplexity: float, seed: int) -> L
 
 
 def principal(vectors: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the leading principal components `[n, p]` and their shares of the variance `[p]`.
+    """Return the first two principal components `[n, 2]` and their shares of the variance `[2]`.
+
+    There are fewer where there are fewer vectors or dimensions.
 
     Where there are more vectors than dimensions, the components come from the covariance, which
     is summed block by block in float64, so that memory does not grow with n.
@@ -156,22 +160,25 @@ def principal(vectors: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     mean = sum(vectors[part].sum(axis=0, dtype=np.float64) for part in space.blocks(n, PART)) / n
     # Only ratios matter for the map, and extreme scales would overflow when squared.
     scale = max(float(np.abs(vectors[part] - mean).max()) for part in space.blocks(n, PART))
-    count = min(PCA_DIMENSIONS, n, d)
+    count = min(COMPONENTS, n, d)
     if n <= d or d > WIDEST:
         from sklearn.decomposition import PCA
 
-        pca = PCA(n_components=count, random_state=seed)
+        # Exact for these two, whatever the shape; it cannot give all components there are.
+        solver = "arpack" if count < min(n, d) else "full"
+        pca = PCA(n_components=count, random_state=seed, svd_solver=solver)
         return pca.fit_transform((vectors - mean) / scale), pca.explained_variance_ratio_
+    from scipy.linalg import eigh
+
     covariance = np.zeros((d, d))
     for part in space.blocks(n, PART):
         centred = (vectors[part] - mean) / scale
         covariance += centred.T @ centred
-    sizes, axes = np.linalg.eigh(covariance)
-    axes = axes[:, ::-1][:, :count]
+    sizes, axes = eigh(covariance, subset_by_index=(d - count, d - 1))
+    axes = axes[:, ::-1]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(count)] < 0, -1.0, 1.0)
     scores = np.concatenate([(vectors[p] - mean) / scale @ axes for p in space.blocks(n, PART)])
-    sizes = np.maximum(sizes[::-1], 0)
-    return scores, sizes[:count] / sizes.sum()
+    return scores, np.maximum(sizes[::-1], 0) / np.trace(covariance)
 
 
 def by_pca(scores: np.ndarray, shares: np.ndarray) -> Layout:
