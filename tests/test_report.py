@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 import torch
+from PIL import Image
 
 import convviz
 from convviz.explanation import Explanation
@@ -163,6 +164,15 @@ def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
         "How much each pixel moves the score",
     ):
         assert words in text
+
+
+def test_beside_a_picture_of_a_whole_row_the_other_takes_one_too(leaf, tmp_path):
+    leaf("photo/occlusion", pictures=("square", "long"))
+    long = tmp_path / "photo/occlusion/long.png"
+    page = write_report(tmp_path).read_text()
+    assert 'class="wide"' not in page
+    Image.new("RGB", (900, 100)).save(long)
+    assert write_report(tmp_path).read_text().count('<figure class="wide"') == 2
 
 
 def test_captions_appear_where_they_tell_pictures_apart(leaf, tmp_path):

@@ -34,6 +34,9 @@ MOST_CLASSES = 30
 NAMED_IN_PLACE = 20
 """With more, names written beside the points would cover them."""
 
+COMPACT = 0.6
+"""A class is named in place if it lies closer together than this share of what all points do."""
+
 SINGLE = "#3b6ea5"
 """The colour of points that have no class."""
 
@@ -102,7 +105,7 @@ def _by_class(
         ax.scatter(
             mine[:, 0], mine[:, 1], s=size, color=colour, marker=marker, linewidths=0, label=name
         )
-        if len(present) <= NAMED_IN_PLACE and np.isfinite(mine).all(1).sum() > 2:
+        if len(present) <= NAMED_IN_PLACE and _together(mine, points):
             text = ax.annotate(
                 readable(class_name(classes, index), 16),
                 _over(mine),
@@ -123,6 +126,17 @@ def _by_class(
         alignment="left",
         handletextpad=0.2,
     )
+
+
+def _together(mine: np.ndarray, points: np.ndarray) -> bool:
+    """Say whether the points of a class lie in one place, at which it can be named."""
+    known, every = (p[np.isfinite(p).all(1)] for p in (mine, points))
+    return len(known) > 2 and _extent(known) < COMPACT * _extent(every)
+
+
+def _extent(points: np.ndarray) -> float:
+    away = np.hypot(*(points - np.median(points, axis=0)).T)
+    return float(np.quantile(away, 0.75))
 
 
 def _over(points: np.ndarray) -> tuple[float, float]:

@@ -99,7 +99,8 @@ def _overview(result: Table, scene: Scene) -> Picture:
         scene.subtitle(None, _images(result)),
         result.notes,
     )
-    return Picture("profile", to_png(figure), figures_in_words(result.figures))
+    said = "How often each channel fires, its mean and spread, and the histogram of its values."
+    return Picture("profile", to_png(figure), said)
 
 
 def _name_channels(ax: Axes, order: np.ndarray) -> None:

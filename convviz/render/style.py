@@ -32,6 +32,8 @@ FAINT = "#d0d5dd"
 ACCENT = "#d9480f"
 PAPER = "#ffffff"
 DPI = 120
+BOLD = 0.68
+"""How wide a bold letter is, as a share of the type's size."""
 TITLE_POINTS, TEXT_POINTS, SMALL_POINTS = 13.0, 9.5, 8.5
 
 _MARGIN, _BAR = 0.08, 0.9
@@ -143,7 +145,7 @@ def title_block(figure: Figure, title: str, subtitle: str = "", notes: Sequence[
     """
     width, height = figure.get_size_inches()
     blocks = [
-        (wrapped(title, width, TITLE_POINTS), TITLE_POINTS, INK, "bold"),
+        (wrapped(title, width, TITLE_POINTS, BOLD), TITLE_POINTS, INK, "bold"),
         (wrapped(subtitle, width, TEXT_POINTS), TEXT_POINTS, MUTED, "normal"),
     ]
     foot = [line for note in notes if note for line in wrapped(note, width, SMALL_POINTS)]
@@ -287,9 +289,12 @@ def shortened_path(name: str) -> str:
     return str(name).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or str(name)
 
 
-def wrapped(text: str, width: float, points: float) -> list[str]:
-    """Break a text into lines that fit a width in inches at a type size."""
-    columns = max(20, int(width * 72 / (points * 0.6)))
+def wrapped(text: str, width: float, points: float, advance: float = 0.6) -> list[str]:
+    """Break a text into lines that fit a width in inches at a type size.
+
+    `advance` is about how wide a letter is, as a share of that size.
+    """
+    columns = max(20, int(width * 72 / (points * advance)))
     return textwrap.wrap(readable(text, 1000), columns)
 
 

@@ -83,6 +83,11 @@ class Shown:
         return len({shot.caption for shot in self.shots}) > 1
 
     @property
+    def beside_wide(self) -> bool:
+        """Whether one of two pictures takes a whole row: the other would leave half of one."""
+        return len(self.shots) == 2 and any(shot.wide for shot in self.shots)
+
+    @property
     def heading(self) -> str:
         """What tells this leaf from the others of its card."""
         return " · ".join(part for part in (self.subject, self.layer, self.targets) if part)

@@ -58,7 +58,7 @@ def _matches(result: Fields, arrays: Fields) -> str:
     text = "Each row begins with a query; the nearest images follow, nearest first."
     if "pixel_indices" in arrays:
         text += (
-            " Beside them are the nearest by raw pixels: what differs between the two is what "
+            " Below them are the nearest by raw pixels: what differs between the two is what "
             "the network has learned."
         )
     return text
