@@ -88,7 +88,11 @@ class Subject:
 
     def explainers(self, which: tuple[str, ...]) -> list[Any]:
         layered = {"patches", "statistics"}
-        given = {name: {"layers": self.layers} if name in layered else {} for name in which}
+        given: dict[str, Any] = {
+            name: {"layers": self.layers} if name in layered else {} for name in which
+        }
+        if "patches" in given:
+            given["patches"] |= {"border": "include"}  # as the peers do
         return [convviz.explainer(name, **kw) for name, kw in given.items()]
 
 
