@@ -58,7 +58,6 @@ _HOME = {
     "load_model": "sources",
     "make_batch": "images",
     "occluded": "occluding",
-    "occluded_scores": "occluding",
     "open_dataset": "sources",
     "open_run": "sweep.run",
     "parse_target": "targets",

@@ -367,4 +367,5 @@ def _followed(x: Tensor) -> bool:
 
 
 def _pair(value: Any) -> list[int]:
-    return [value, value] if isinstance(value, int) else list(value)
+    given = [value] if isinstance(value, int) else list(value)
+    return given * 2 if len(given) == 1 else given

@@ -9,6 +9,7 @@ import torchvision
 from torch import Tensor, nn
 
 from convviz import incremental, occluding
+from convviz.errors import ParameterError
 from convviz.graph import graph_of
 from convviz.model import Model
 
@@ -365,57 +366,78 @@ class TestOccluded:
         torch.manual_seed(0)
         model = Model(randomised(Branches()).to(torch.bfloat16))
         images = torch.randn(1, 2, 40, 40)
-        fill = torch.zeros_like(images)
+        fill = torch.full_like(images, 50.0)  # so that windows count for more than rounding
         found, want = (
             occluding.occluded(model, images, self.boxes, fill, lambda f, _: f.output, engine=e)
             for e in ("auto", "dense")
         )
         assert found.plan is not None
         assert found.scores.dtype == want.scores.dtype == torch.float32
+        largest = float(want.scores.abs().max())
+        torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=0.02 * largest)
+        assert float((want.scores - want.scores[:, :1]).abs().max()) > 0.05 * largest
+
+    def test_windows_that_would_be_wrong_are_not_believed(self, monkeypatch):
+        """Where every clean score is right: windows are tried, not only the graph."""
+        model = Model(randomised(Branches()))
+        images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
+        gather = incremental.Run._gather
+
+        def shifted(run, node, held, group, corner, size, padding=0.0):
+            windows = gather(run, node, held, group, corner, size, padding)
+            return windows if size[0] < 3 else windows.roll(1, 2)
+
+        monkeypatch.setattr(incremental.Run, "_gather", shifted)
+        found = self.call(model, images)
+        assert "does not give the model's scores" in found.how
+        monkeypatch.undo()
+        want = self.call(model, images, engine="dense")
+        assert torch.equal(found.scores, want.scores)
+
+    def test_what_fails_in_windows_runs_in_full_and_says_why(self, monkeypatch):
+        model = Model(randomised(Branches()))
+        images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
+
+        def failing(*_):
+            raise IndexError("no such window\nand more")
+
+        monkeypatch.setattr(incremental.Run, "_slide", failing)
+        found = self.call(model, images)
+        assert found.how.endswith("does not run in windows (IndexError: no such window)")
+        want = self.call(model, images, engine="dense")
+        assert torch.equal(found.scores, want.scores)
+
+    @pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.uint8])
+    def test_boxes_of_any_integers(self, dtype):
+        torch.manual_seed(0)
+        model, images = Model(randomised(Branches())), torch.randn(1, 2, 40, 40).double()
+        fill = torch.zeros(1, 2, 1, 1)  # of another dtype than the images
+        for engine in ("auto", "dense"):
+            found, want = (
+                occluding.occluded(
+                    model, images, boxes, fill, lambda f, _: f.output, engine=engine
+                ).scores
+                for boxes in (self.boxes.to(dtype), self.boxes)
+            )
+            assert torch.equal(found, want)
 
     @pytest.mark.parametrize(
-        "body", ["shuffled", "padded_by_word", "dynamic", "chunked", "dropped"]
+        ("given", "said"),
+        [
+            ({"engine": "fast"}, "engine='fast': allowed are 'auto' and 'dense'"),
+            ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+            ({"batch_size": -1}, "batch_size must be at least 1, got -1"),
+            ({"boxes": torch.tensor([[0, 0, 4, 4], [3, 3, 3, 9]])}, r"box \[3, 3, 3, 9\]"),
+            ({"boxes": torch.tensor([[30, 30, 41, 40]])}, "no window of an image of 40 x 40"),
+            ({"boxes": torch.tensor([[-1, 0, 4, 4]])}, "no window of an image of 40 x 40"),
+            ({"boxes": torch.rand(2, 4)}, r"these are float32 \[2, 4\]"),
+            ({"boxes": torch.zeros(0, 4, dtype=torch.int64)}, "1 images and 0 boxes"),
+        ],
     )
-    def test_operators_that_have_no_plain_tensor_or_share_memory(self, body):
-        torch.manual_seed(0)
-        model = Model(Operators(body).double())
-        images = torch.randn(2, 2, 40, 40, dtype=torch.float64)
-        found = self.call(model, images, batch_size=9)
-        want = self.call(model, images, engine="dense")
-        assert found.plan is not None
-        assert found.plan.cut > 0
-        torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=1e-10)
-
-
-class Operators(nn.Module):
-    """A net around one operator whose value is no plain tensor, or whose memory is shared."""
-
-    def __init__(self, body: str) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(2, 4, 3)
-        self.even = nn.Conv2d(4, 4, (4, 3), padding="same", dilation=(1, 2))
-        self.norm = nn.BatchNorm2d(4)
-        self.drop = nn.Dropout(0.3)
-        self.head = nn.Linear(4, 3)
-        self.body = getattr(self, body)
-
-    def shuffled(self, x: Tensor) -> Tensor:
-        n, c, h, w = x.shape
-        return x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w).relu()
-
-    def padded_by_word(self, x: Tensor) -> Tensor:
-        return self.norm(self.even(x)).relu()
-
-    def dynamic(self, x: Tensor) -> Tensor:
-        kernel = x.mean((0, 2, 3)).repeat(4, 1)[:, :, None, None]
-        return x.max(1, keepdim=True)[0] + nn.functional.conv2d(x, kernel * 0)
-
-    def chunked(self, x: Tensor) -> Tensor:
-        first, second = x.chunk(2, 1)
-        return torch.cat([first.relu(), second], 1)
-
-    def dropped(self, x: Tensor) -> Tensor:
-        return self.drop(x).relu() + 2 * x
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.body(self.stem(x)).mean((2, 3)))
+    def test_bad_input_is_named(self, given, said):
+        model, images = Model(randomised(Branches())), torch.randn(1, 2, 40, 40).double()
+        given = {"boxes": self.boxes, **given}
+        with pytest.raises(ParameterError, match=said):
+            occluding.occluded(
+                model, images, fill=torch.zeros(1), read=lambda f, _: f.output, **given
+            )

@@ -356,3 +356,32 @@ def test_little_is_kept_for_the_backward_pass():
     bits = sum(t.numel() for t in kept.values() if t.dtype == torch.uint8)
     activations = 64 * 32**2 + 4 * 64 * 16**2 + 4 * 128 * 8**2 + 4 * 256 * 4**2 + 4 * 512 * 2**2
     assert bits == 2 * activations / 8
+
+
+def test_settings_of_one_number_for_both_axes(attempts):
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = F.conv2d(x, self.conv.weight, stride=(2,), padding=(1,), dilation=(2,))
+            return F.max_pool2d(y, (3,), (2,), (1,)).mean((2, 3))
+
+    torch.manual_seed(0)
+    net, images = Net().double(), torch.randn(2, 3, 21, 19, dtype=torch.float64)
+    want = own_gradient(net, images)
+    torch.testing.assert_close(gradient(Model(net), images), want, rtol=0, atol=1e-12)
+    assert attempts == [True]
+
+
+def test_whatever_a_lean_pass_fails_with_the_own_operators_tell(monkeypatch):
+    def failing(*_):
+        raise KeyError("something")
+
+    monkeypatch.setattr(lean.LeanMode, "__torch_function__", failing)
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 49, 3)).double()
+    images = torch.randn(2, 3, 9, 9, dtype=torch.float64)
+    want = own_gradient(net, images)
+    torch.testing.assert_close(gradient(Model(net), images), want, rtol=0, atol=1e-12)

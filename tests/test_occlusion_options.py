@@ -174,7 +174,11 @@ def test_bf16_runs_the_covered_passes_in_bf16(net: nn.Module, images: Tensor) ->
         patch.setattr(Run, "outputs", outputs)
         scores(net, images, precision="bf16", batch_size=len(BOXES))
     low, full = torch.bfloat16, torch.float32
-    assert seen == [*[(low, {low}, len(BOXES))] * 2, *[(full, {full}, 16)] * 2]
+    tried = (full, {full}, 2)
+    assert seen == [
+        *(tried, *[(low, {low}, len(BOXES))] * 2),
+        *(tried, *[(full, {full}, 16)] * 2),
+    ]
 
 
 @pytest.mark.usefixtures("bf16")

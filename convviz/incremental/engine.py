@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -198,19 +199,28 @@ class Run:
         table = _table(held[node], group, corner)
         gathered: Tensor = ops.gather_windows(clean, parts, table, *size, padding)
         order = self._order(node)
-        back = [order.index(i) for i in range(4)]
-        return gathered.permute(back)
+        channels = [self.clean[node].shape[i] for i in order[1:-2]]
+        back = [order.index(i) for i in range(len(order))]
+        return gathered.reshape(len(group), *channels, *size).permute(back)
 
     def _sources(self, node: fx.Node, held: dict[fx.Node, Windows]) -> tuple[Tensor, list[Tensor]]:
-        """Return the clean map of a value and its changed windows, as N, C, H, W."""
+        """Return the clean map of a value and its changed windows, as N, C, H, W.
+
+        However many axes the channels take, none among them.
+        """
         order = self._order(node)
-        return self.clean[node].permute(order), [p.permute(order) for p in held[node].parts]
+
+        def upright(x: Tensor) -> Tensor:
+            x = x.permute(order)
+            return x.reshape(len(x), math.prod(x.shape[1:-2]), *x.shape[-2:])
+
+        return upright(self.clean[node]), [upright(part) for part in held[node].parts]
 
     def _order(self, node: fx.Node) -> list[int]:
-        """Return the axes of a value in the order N, C, H, W."""
+        """Return the axes of a value in the order N, channels, H, W."""
         axes = self.program.axes[node]
-        (channel,) = {1, 2, 3} - set(axes)
-        return [0, channel, axes.y, axes.x]
+        channels = sorted(set(range(1, self.clean[node].dim())) - set(axes))
+        return [0, *channels, axes.y, axes.x]
 
     def _reader(self, inputs: Values) -> Callable[[fx.Node], Any]:
         constants = self.program.constants

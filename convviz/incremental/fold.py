@@ -21,7 +21,8 @@ def fold_batch_norms(steps: list[Step], constants: Values, keep: set[fx.Node]) -
     folded = fx.Graph()  # holds the nodes of the new weights
     for conv, step in _sole_readers(steps, constants, keep, aten.batch_norm.default):
         _, gamma, beta, mean, var, training, _, eps, *_ = step.args
-        if training:
+        fixed = all(n is None or n in constants for n in (gamma, beta, mean, var))
+        if training or not fixed:
             continue
         weight, bias = constants[conv.args[1]], None
         if len(conv.args) > 2 and conv.args[2] is not None:
@@ -34,7 +35,9 @@ def fold_batch_norms(steps: list[Step], constants: Values, keep: set[fx.Node]) -
             shift = shift + constants[beta]
         # The batch norm's step becomes the convolution, with weights of its own.
         weights, biases = (folded.placeholder(f"{step.node}_{part}") for part in ("weight", "bias"))
-        constants[weights], constants[biases] = weight * scale[:, None, None, None], shift
+        # A batch norm in float32 may follow a convolution in bfloat16.
+        constants[weights] = (weight * scale[:, None, None, None]).to(weight.dtype)
+        constants[biases] = shift.to(weight.dtype)
         step.call, step.kwargs = conv.call, dict(conv.kwargs)
         step.args = (conv.args[0], weights, biases, *conv.args[3:])
         step.rule, step.layer = conv.rule, conv.layer

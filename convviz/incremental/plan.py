@@ -185,8 +185,6 @@ def _frame(
         rows, columns = rows.cut(approximate), columns.cut(approximate)
     if not step.slides and all(f.same_as(sources[0]) for f in sources):
         return Frame(rows, columns, sources[0].tall, sources[0].wide)
-    if any(edge.source.meta["val"].dim() != 4 for edge in rule.edges):
-        return None
     wide_enough = [f for f in sources if not step.slides and f.covers(rows, columns)]
     if wide_enough:  # so that a residual branch is added to windows that stay where they are
         return Frame(rows, columns, wide_enough[-1].tall, wide_enough[-1].wide)

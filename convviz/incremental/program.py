@@ -43,7 +43,8 @@ _OF_ANY_LAYOUT: dict[Any, Any] = {aten.view.default: aten.reshape.default}
 _SIZED = ("view", "reshape", "expand", "_unsafe_view", "flatten", "unflatten", "repeat")
 """Operators that spell sizes out, and so do not run on a window as they stand."""
 
-_SLIDING = ("conv2d", "max_pool2d", "avg_pool2d", "constant_pad_nd", "pad", "slice")
+_PADDING = ("constant_pad_nd", "pad", "slice")
+_SLIDING = ("conv2d", "max_pool2d", "avg_pool2d", *_PADDING)
 
 
 @dataclass(eq=False)
@@ -172,7 +173,7 @@ def _fills(first: fx.Node, result: fx.Node) -> bool:
 def _windows(step: Step, rule: Local, constants: Values) -> bool:
     """Say whether a step with a rule can be run on windows by this engine."""
     values = [step.node, *(edge.source for edge in rule.edges)]
-    if not all(isinstance(node.meta.get("val"), Tensor) for node in values):
+    if not all(map(_gathers, values)):
         return False
     if any(n not in constants and n not in values for n in step.inputs()):
         return False  # the size of the batch, say, which windows do not have
@@ -182,11 +183,24 @@ def _windows(step: Step, rule: Local, constants: Values) -> bool:
             for n in step.inputs()
             if n in constants
         )
-    if any(node.meta["val"].dim() != 4 for node in values):
-        return False
     plain = all(isinstance(m, Window) for e in rule.edges for m in (e.y, e.x))
     sliding = operator_name(step.call) in _SLIDING and len(rule.edges) == 1
-    return plain and sliding and rule.padding is not None
+    flat = all(node.meta["val"].dim() == 4 for node in values)
+    if not (plain and sliding and flat) or rule.padding is None:
+        return False
+    return operator_name(step.call) not in _PADDING or _same_channels(step, rule)
+
+
+def _gathers(node: fx.Node) -> bool:
+    """Say whether windows of a value can be gathered: of maps of real numbers."""
+    value = node.meta.get("val")
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _same_channels(step: Step, rule: Local) -> bool:
+    """Say whether a step leaves the channels as they are (padding may go over them too)."""
+    (channel,) = {1, 2, 3} - set(rule.axes)
+    return bool(step.shape[channel] == rule.edges[0].source.meta["val"].shape[channel])
 
 
 def _spaceless(value: Any, axes: Axes, shape: tuple[int, ...]) -> bool:

@@ -11,9 +11,8 @@ from .rules import Axes, Call, Edge, Local, rule, same, shape
 
 POINTWISE = frozenset(
     """
-    _to_copy alias alpha_dropout channel_shuffle clone contiguous detach dropout expand
-    expand_as feature_alpha_dropout feature_dropout hardswish lift_fresh_copy native_dropout
-    prelu rsub to type_as
+    _to_copy alias alpha_dropout clone contiguous detach dropout expand expand_as
+    feature_alpha_dropout feature_dropout hardswish lift_fresh_copy native_dropout rsub to type_as
     """.split()  # noqa: SIM905
 )
 """Operators that act element by element although ATen does not tag them so."""
@@ -62,7 +61,13 @@ def repeat(call: Call) -> Local | None:
 @rule("_native_batch_norm_legit_no_training")
 def batch_norm(call: Call) -> Local | None:
     """Batch norm with its running statistics; with those of the batch it is global."""
-    return None if call.get("training", False) else call.local(_same)
+    return None if call.get("training", False) else of_channels(call)
+
+
+@rule("prelu", "channel_shuffle")
+def of_channels(call: Call) -> Local | None:
+    """Operators that take axis 1 for the channels; where it is an image axis they are global."""
+    return None if call.touches(1) else call.local(_same)
 
 
 @rule("layer_norm", "native_layer_norm", "rms_norm", "_fused_rms_norm")
