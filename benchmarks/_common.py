@@ -63,8 +63,9 @@ def load() -> list[float]:
     return [round(x, 2) for x in os.getloadavg()]
 
 
-def versions() -> Record:
-    names = ("convviz", "torch", "torchvision", "captum", "numpy")
+def versions(*more: str) -> Record:
+    """Return the versions of Python, of what every benchmark runs on, and of more packages."""
+    names = ("convviz", "torch", "torchvision", "captum", "numpy", *more)
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
@@ -74,7 +75,12 @@ def today() -> str:
 
 def read(path: Path) -> Record:
     """Return the records of a file, none where there is no file."""
-    return json.loads(path.read_text()) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise SystemExit(f"{path} holds no records ({error}); move it away to begin anew") from None
 
 
 def write(path: Path, records: Record) -> None:

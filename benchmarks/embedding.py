@@ -34,6 +34,7 @@ CASES = {
 PERPLEXITY, K = 30.0, 8
 CLASSES, INNER = 20, 12
 BLOCK = 2_000
+OWN = ("faiss-cpu", "openTSNE", "scikit-learn")
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -111,11 +112,11 @@ def child(kind: str, way: str, folder: str, threads: int) -> None:
     seconds = time.perf_counter() - began
     peak = resident("VmHWM")
     np.save(Path(folder, "found.npy"), found)
-    print(json.dumps({"seconds": seconds, "peak_mb": peak, "before_mb": before}))
+    print(json.dumps({"seconds": seconds, "peak_mib": peak, "before_mib": before}))
 
 
 def resident(which: str) -> float:
-    """Return the memory of this process in MB, on Linux.
+    """Return the memory of this process in MiB, on Linux.
 
     Not `getrusage`, whose peak a process inherits from the one that started it.
     """
@@ -194,6 +195,8 @@ def run_case(case: str, x: np.ndarray, given: argparse.Namespace, records: Recor
     if case not in records or given.again:
         records[case] = {"vectors": list(x.shape), "of": source(given), "runs": {}}
     record = records[case]
+    if any("peak_mib" not in run for runs in record["runs"].values() for run in runs):
+        raise SystemExit(f"{given.out} has {case} without its memory; start over with --again")
     if record["vectors"] != list(x.shape) or record["of"] != source(given):
         raise SystemExit(f"{given.out} has {case} of other vectors; start over with --again")
     p = None
@@ -207,9 +210,10 @@ def run_case(case: str, x: np.ndarray, given: argparse.Namespace, records: Recor
             elif way != "faiss":
                 one["equal_to_faiss"] = agreement(x, found)
             one |= {"load_before": before, "threads": given.threads, "when": today()}
+            one |= {"machine": machine(), "versions": versions(*OWN)}
             record["runs"].setdefault(way, []).append(one)
             seconds = {way: [r["seconds"] for r in runs] for way, runs in record["runs"].items()}
-            record |= {"median_s": medians(seconds), "machine": machine(), "versions": versions()}
+            record["median_s"] = medians(seconds)
             write(given.out, records)
 
 
@@ -238,7 +242,7 @@ def rows_of(records: Record) -> list[list[str]]:
                     case,
                     way,
                     f"{record['median_s'][way]:.1f}",
-                    f"{max(run['peak_mb'] for run in runs):.0f}",
+                    f"{max(run['peak_mib'] for run in runs):.0f}",
                     f"{last['kl']:.3f}" if "kl" in last else "",
                     f"{last['trustworthiness']:.4f}" if "kl" in last else "",
                 ]
@@ -256,7 +260,7 @@ def main(arguments_: list[str] | None = None) -> None:
     for case in given.case or ["tsne-10k", "neighbors-50k"]:
         x = np.load(given.data).astype(np.float32) if given.data else features(*CASES[case])
         run_case(case, x, given, records)
-    print(table(["case", "way", "s", "peak MB", "KL", "trustworthiness"], rows_of(records)))
+    print(table(["case", "way", "s", "peak MiB", "KL", "trustworthiness"], rows_of(records)))
 
 
 if __name__ == "__main__":

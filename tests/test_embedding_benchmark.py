@@ -42,7 +42,7 @@ def test_ways_are_added_to_a_case_and_other_vectors_refused(tmp_path, benchmark,
     monkeypatch.setattr(
         benchmark,
         "run_way",
-        lambda kind, way, x, threads: ({"seconds": 1.5, "peak_mb": 9.0}, x[:, :2]),
+        lambda kind, way, x, threads: ({"seconds": 1.5, "peak_mib": 9.0}, x[:, :2]),
     )
     np.save(tmp_path / "x.npy", benchmark.features(200, 6))
     out = tmp_path / "embedding.json"
@@ -68,4 +68,11 @@ def test_each_way_runs_in_a_process_of_its_own(tmp_path, benchmark):
     assert record["runs"]["convviz"][0]["equal_to_faiss"] > 0.99
     for runs in record["runs"].values():
         assert runs[0]["seconds"] > 0
-        assert runs[0]["peak_mb"] >= runs[0]["before_mb"] > 0
+        assert runs[0]["peak_mib"] >= runs[0]["before_mib"] > 0
+
+
+def test_a_damaged_record_is_named(tmp_path, benchmark):
+    path = tmp_path / "records.json"
+    path.write_text('{"tsne-small": {"vec')
+    with pytest.raises(SystemExit, match=r"records.json holds no records .* begin anew"):
+        benchmark.main(["--case", "tsne-small", "--out", str(path)])
