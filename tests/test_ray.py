@@ -168,6 +168,16 @@ def test_a_folder_that_is_not_shared_is_named(tmp_path) -> None:
         actor.sweep(Task(0, range(2), 2))
 
 
+def test_what_travels_holds_no_model_of_another_device(tmp_path, monkeypatch) -> None:
+    model = model_of(tmp_path / "net")
+    made = forwards.Forwards(model, ("body.0",), forwards.How())
+    monkeypatch.setattr(convviz.Model, "device", torch.device("meta"))
+    sent = cluster._portable(Worker(model, None, None, tmp_path, forwards=made))
+    assert sent.model is not model
+    assert sent.forwards.model is sent.model
+    assert (sent.forwards.layers, sent.forwards.how) == (made.layers, made.how)
+
+
 def test_ray_is_asked_for_where_it_is_missing(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConvvizError, match=r'pip install "convviz\[ray\]"'):

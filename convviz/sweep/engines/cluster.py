@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConvvizError
+from ..forwards import Forwards
 from ..manifest import Entry
 from ..remotemanifest import is_there
 from ..worker import Task, Worker, computing
@@ -228,12 +229,14 @@ def _runs(pid: int) -> bool:
 
 def _portable(worker: Worker) -> Worker:
     """Return a worker that can be read in another process, where there may be another GPU."""
-    model = worker.model
+    model, forwards = worker.model, worker.forwards
     if model.device.type != "cpu":
         model = copy.deepcopy(model)
         model.module.to("cpu")
+        if forwards is not None:
+            forwards = Forwards(model, forwards.layers, forwards.how)
     folder = worker.folder.absolute() if isinstance(worker.folder, Path) else worker.folder
-    return replace(worker, model=model, folder=folder, writing=nullcontext)
+    return replace(worker, model=model, forwards=forwards, folder=folder, writing=nullcontext)
 
 
 @contextmanager
