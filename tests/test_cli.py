@@ -331,6 +331,35 @@ def test_analyze_writes_a_run(workplace, capsys):
     assert "run" in err
 
 
+def test_the_model_of_a_run_is_taken_where_none_is_asked_for(workplace, capsys):
+    (workplace / "photos").mkdir()
+    for index, photo in enumerate(tiny_photos(3)):
+        Image.fromarray(photo).save(workplace / "photos" / f"{index}.png")
+    code, _, err = calls(
+        capsys,
+        *("analyze", "photos", "-e", "statistics", "-e", "neighbors", "-m", "tiny", "-o", "run"),
+        *("-p", "statistics.layers=conv1"),
+    )
+    assert code == 0, err
+    of_run = {
+        "activations": ("-p", "activations.layer=conv1", "-p", "activations.statistics=run"),
+        "neighbors": ("-p", "neighbors.index=run"),
+    }
+    for name, parameters in of_run.items():
+        code, out, err = calls(capsys, "explain", "cat.png", "-e", name, *parameters)
+        assert code == 0, err
+        assert f"{name} →" in out
+        (line,) = err.splitlines()
+        assert line.startswith("model: tiny, that of ")
+        assert line.endswith("=run (-m names another)")
+    code, _, err = calls(
+        capsys, "explain", "cat.png", "-m", "demo", "-e", "neighbors", *of_run["neighbors"]
+    )
+    assert code == 2
+    assert "global_pool.flatten" in err  # a layer of demo
+    assert "that of" not in err
+
+
 # What there is
 
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ..explanation import Explanation
     from ..model import Model
 
+MODEL_HELP = (
+    "resnet50, timm:convnext_tiny, weights.safetensors?arch=resnet18, "
+    "python:package.module:factory, …"
+)
 Explainers = Annotated[
     list[str] | None,
     typer.Option(
@@ -44,8 +48,16 @@ ModelSource = Annotated[
         "-m",
         "--model",
         metavar="SOURCE",
-        help="resnet50, timm:convnext_tiny, weights.safetensors?arch=resnet18, "
-        "python:package.module:factory, …",
+        help=MODEL_HELP,
+    ),
+]
+ModelOrRuns = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="SOURCE",
+        help=f"{MODEL_HELP}; if not given, that of a run among the parameters, or else demo.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="Where to run: auto, cpu, cuda, cuda:1, …")]
@@ -71,7 +83,7 @@ def explain(
     ] = None,
     explainer: Explainers = None,
     parameter: Parameters = None,
-    model: ModelSource = "demo",
+    model: ModelOrRuns = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -224,12 +236,16 @@ def _explainers(names: Sequence[str] | None, assignments: Sequence[str] | None) 
 
 
 def _job(
-    explainers: Mapping[str, Any], source: str, device: str, dtype: str | None, target: str | None
+    explainers: Mapping[str, Any],
+    source: str | None,
+    device: str,
+    dtype: str | None,
+    target: str | None,
 ) -> _Job:
-    from ..sources import load_model
     from ..targets import parse_target
+    from .choice import chosen_model
 
-    model = load_model(source, device=device, dtype=dtype)
+    model = chosen_model(source, explainers, device, dtype)
     return _Job(model, explainers, target and parse_target(target, model.labels))
 
 

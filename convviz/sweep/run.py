@@ -23,6 +23,7 @@ from .store import ITEMS, RESULTS, RUN, SKIPPED, SWEEP, Store, is_run
 from .tables import rows
 
 CODE = "python:"
+GIVE = "give it (run.query(image, model=…), on the command line -m)"
 
 
 class Layers:
@@ -142,27 +143,31 @@ class Run:
 
         model = model or self._model
         if model is None:
-            model = self._model = self._reloaded()
-
+            model = self._model = self.load_model()
         found: Explanation = explain(model, image, explainer("neighbors", index=self._address, k=k))
         return found
 
-    def _reloaded(self) -> Model:
-        """Load the model of the run again; raises where the run does not say how."""
+    def load_model(self, device: str = "auto", dtype: str | None = None) -> Model:
+        """Load the model of the run again.
+
+        Args:
+            device: where it shall run.
+            dtype: as for `convviz.load_model`; that of the run if not given.
+
+        Raises:
+            ParameterError: the run does not say how, or other weights are loaded now.
+        """
         from ..sources import load_model
 
         saved = self.plan["model"]
         source = saved.get("source", "")
         # A run folder may be a stranger's, and this scheme runs any code.
         if not source or source.startswith(CODE):
-            raise ParameterError(
-                f"query needs the model of the run ({saved['name']}): run.query(image, model=…)"
-            )
-        model = load_model(source, dtype=self.plan.get("dtype"))
+            raise ParameterError(f"this needs the model of the run ({saved['name']}): {GIVE}")
+        model = load_model(source, device=device, dtype=dtype or self.plan.get("dtype"))
         if model.weights_hash != saved["weights_hash"]:
             raise ParameterError(
-                f"{source!r} loads other weights now than those of the run; give its model: "
-                "run.query(image, model=…)"
+                f"{source!r} loads other weights now than those of the run: {GIVE}"
             )
         return model
 
