@@ -63,7 +63,7 @@ def network(name: str) -> nn.Module:
         if isinstance(part, nn.BatchNorm2d):
             # In blocks by the dozen, residual branches as large as what they are added to
             # would carry rounding errors into the first digits of the scores.
-            nn.init.uniform_(part.weight, *((0.1, 0.4) if "v2_" in name else (0.5, 1.5)))
+            nn.init.uniform_(part.weight, *((0.1, 0.4) if "efficientnet" in name else (0.5, 1.5)))
             nn.init.normal_(part.bias, 0, 0.2)
             part.momentum = None
             part.reset_running_stats()

@@ -94,6 +94,10 @@ BODIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
     "channels in two groups": two_groups,
     "channels in chunks": lambda net, x: torch.cat([x.chunk(2, 1)[0].relu(), x.chunk(2, 1)[1]], 1),
     "dropout": lambda net, x: net.drop(x).relu() + 2 * x,
+    "pooling to the size there is": lambda net, x: F.adaptive_avg_pool2d(net.b(x), SIZE).relu(),
+    "maxima to the size there is": lambda net, x: F.adaptive_max_pool2d(x, SIZE) + x,
+    "resampling to the size there is": lambda net, x: net.b(F.interpolate(x, SIZE)),
+    "resampling by lines": lambda net, x: F.interpolate(x, SIZE, mode="bilinear").relu(),
     "a turned map": lambda net, x: net.b(x.transpose(2, 3).relu()),
 }
 

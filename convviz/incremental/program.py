@@ -40,8 +40,11 @@ _FRESH = (
 _OF_ANY_LAYOUT: dict[Any, Any] = {aten.view.default: aten.reshape.default}
 """A network that runs in contiguous maps may ask for views that channels_last does not have."""
 
-_SIZED = ("view", "reshape", "expand", "_unsafe_view", "flatten", "unflatten", "repeat")
-"""Operators that spell sizes out, and so do not run on a window as they stand."""
+_SIZED = ("view", "reshape", "expand", "_unsafe_view", "flatten", "unflatten", "repeat", "view_as")
+_RESIZING = ("adaptive_", "_adaptive_", "upsample_", "_upsample_")
+"""Operators that spell sizes out, and so do not run on a window as they stand: by their names, and
+by how these begin. Adaptive pooling of a map to the size it has leaves every place as it is, but
+stretches a window."""
 
 _PADDING = ("constant_pad_nd", "pad", "slice")
 _SLIDING = ("conv2d", "max_pool2d", "avg_pool2d", *_PADDING)
@@ -178,7 +181,8 @@ def _windows(step: Step, rule: Local, constants: Values) -> bool:
     if any(n not in constants and n not in values for n in step.inputs()):
         return False  # the size of the batch, say, which windows do not have
     if rule.pointwise:
-        return operator_name(step.call) not in _SIZED and all(
+        name = operator_name(step.call)
+        return not (name in _SIZED or name.startswith(_RESIZING)) and all(
             step.call in _WEIGHTED or _spaceless(constants[n], rule.axes, step.shape)
             for n in step.inputs()
             if n in constants
