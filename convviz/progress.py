@@ -46,6 +46,12 @@ def shown_by(reporter: Reporter | None) -> Iterator[None]:
         _reporter.reset(token)
 
 
+def tell(line: str) -> None:
+    """Say something on stderr where progress is shown, else nothing."""
+    if _reporter.get() is not None:
+        print(line, file=sys.stderr)
+
+
 def track(steps: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """Yield the steps, reporting each as it is done; silent where nothing shows progress."""
     reporter = _reporter.get()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from typing import Literal
 
 import pytest
@@ -47,6 +48,8 @@ class Fields(convviz.Explainer):
             raise ConvvizError("thirteen is refused")
         if self.whole == 14:
             raise KeyError("oops")
+        if self.whole == 16:
+            warnings.warn("odd\nphoto", stacklevel=1)
         if self.whole == 15:
             raise KeyboardInterrupt
         heat = batch.images.mean(1) * self.whole
@@ -264,6 +267,16 @@ def test_a_plugins_fault_exits_with_1_and_debug_shows_the_traceback(workplace, c
     code, _, err = calls(capsys, "explainers", "fild", "--debug")
     assert code == 2
     assert "Traceback" in err
+
+
+def test_a_warning_is_one_plain_line(workplace, capsys):
+    call = ("explain", "cat.png", "-m", "tiny", "-e", "fields", "-p", "fields.whole=16")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert calls(capsys, *call)[::2] == (0, "warning: odd photo\n")
+    with pytest.warns(UserWarning, match="odd"):  # Python shows it, with its source
+        _, _, err = calls(capsys, *call, "--debug")
+    assert err == ""
 
 
 def test_an_interrupt_exits_with_130(workplace, capsys):

@@ -364,6 +364,11 @@ def test_verify_refuses_photos_that_have_changed(model, tmp_path, monkeypatch):
     with pytest.raises(ParameterError, match=message):
         convviz.analyze(model, photos, "statistics", out, verify=True, **given)
     assert content(out) == swept
+    damaged = out / ".convviz-sweep" / "shards" / "000002.safetensors"
+    damaged.write_bytes(b"")
+    with pytest.raises(ParameterError, match=message):  # and no word of computing shards again
+        convviz.analyze(model, photos, "statistics", out, verify=True, **given)
+    damaged.write_bytes(swept[str(damaged.relative_to(out))])
     Image.fromarray(photo(3)).save(photos / "003-ü.png")
     run = convviz.analyze(model, photos, "statistics", out, verify=True, **given)
     assert len(run.items) == 9

@@ -161,7 +161,7 @@ def test_a_finished_run_is_opened(model, tmp_path, monkeypatch) -> None:
     same(content(tmp_path / "run"), before)
 
 
-def test_only_what_is_missing_is_computed(model, tmp_path, monkeypatch) -> None:
+def test_only_what_is_missing_is_computed(model, tmp_path, monkeypatch, capsys) -> None:
     expected = content(run_into(tmp_path / "whole", model).folder)
     with monkeypatch.context() as patch:
         stop_after(patch, 2, RuntimeError("power cut"))
@@ -170,8 +170,11 @@ def test_only_what_is_missing_is_computed(model, tmp_path, monkeypatch) -> None:
     with pytest.raises(ConvvizError, match="not finished"):
         convviz.open_run(tmp_path / "run")
     seen = stop_after(monkeypatch, 9, AssertionError())
-    run_into(tmp_path / "run", model, batch_size=None, shard_size=None)
+    with convviz.show_progress():
+        run_into(tmp_path / "run", model, batch_size=None, shard_size=None)
     assert seen == [2]
+    said = f"going on in {str(tmp_path / 'run')!r}: 2 of 3 shards are done\n"
+    assert capsys.readouterr().err == said
     same(content(tmp_path / "run"), expected)
 
 
@@ -241,6 +244,15 @@ def test_another_run_is_refused_with_what_differs(
     same(content(out), before)
     run_into(out, model)
     assert len(convviz.open_run(out).items) == 12
+
+
+def test_a_refusal_names_the_first_differences_and_counts_the_others(model, tmp_path) -> None:
+    run_into(tmp_path / "run", model)
+    with pytest.raises(ParameterError) as caught:
+        run_into(tmp_path / "run", other_weights(), count=13, batch_size=3, shard_size=7, threads=7)
+    # In the plan's order: weights, the items' number and hash, batch_size, shard_size, threads.
+    assert "batch_size: 2 → 3; and 2 more. Nothing" in str(caught.value)
+    assert "threads" not in str(caught.value)
 
 
 def test_another_version_of_a_plugin_is_refused(model, tmp_path) -> None:

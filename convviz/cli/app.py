@@ -6,7 +6,9 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -119,7 +121,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     from . import commands, explore, show  # noqa: F401  (they add themselves to the application)
 
     try:
-        code = app(args=arguments, prog_name="convviz", standalone_mode=False)
+        with _plain_warnings():
+            code = app(args=arguments, prog_name="convviz", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = 130
@@ -132,6 +135,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if code == 130:  # typer itself makes this of Ctrl-C
         print("interrupted", file=sys.stderr)
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show a warning as one line, without the source line that it came from but for --debug."""
+    with warnings.catch_warnings():
+        with_source = warnings.showwarning
+
+        def show(message: Warning | str, *where: Any, **more: Any) -> None:
+            if _State.debug:
+                with_source(message, *where, **more)
+            else:
+                print("warning:", " ".join(str(message).split()), file=sys.stderr)
+
+        warnings.showwarning = show
+        yield
 
 
 def _report(error: Exception) -> int:

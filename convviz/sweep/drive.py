@@ -17,7 +17,7 @@ from ..datasets import Dataset
 from ..errors import ConvvizError, ConvvizWarning, ImageError, ParameterError
 from ..itemtable import ItemTable
 from ..model import Model
-from ..progress import Meter, measured
+from ..progress import Meter, measured, tell
 from ..provenance import Named
 from .engines import Engine
 from .finish import Outcome, SweptItems, finish
@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 FORWARD = "forward"
 """In the plan: how the model is run, chosen when the sweep begins."""
+
+SHOWN = 4
+"""Differences between two plans that a refusal names."""
 
 AMENDED = "amended"
 """In the plan: from which shard on memory allowed only smaller batches."""
@@ -113,7 +116,7 @@ def _is_finished(store: Store | RemoteStore, plan: Plan, overwrite: bool) -> boo
         what = "a sweep under way" if under_way else "a run"
         raise ParameterError(
             f"out={str(store.out)!r} holds {what} already, and this differs from it: "
-            f"{'; '.join(changed)}{_older(found)}. Nothing was touched: overwrite=True "
+            f"{_some(changed)}{_older(found)}. Nothing was touched: overwrite=True "
             "(--overwrite) starts anew, another folder keeps both"
         )
     if under_way is None and (failed := found.get("failed")):
@@ -123,6 +126,11 @@ def _is_finished(store: Store | RemoteStore, plan: Plan, overwrite: bool) -> boo
             "(--overwrite) computes it anew"
         )
     return under_way is None
+
+
+def _some(changed: Sequence[str]) -> str:
+    more = f"; and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+    return "; ".join(changed[:SHOWN]) + more
 
 
 def _older(found: Mapping[str, Any]) -> str:
@@ -160,11 +168,16 @@ class _Job:
         self.record = {**self.plan.record, AMENDED: former.get(AMENDED, [])}
         self.record[FORWARD] = forwards.how.record()
         self.store.begin(self.record)
-        entries = self._kept()
+        entries, damaged = self._kept()
         self.progress.done = len(entries)
         for shard in entries if self.verify else ():
             paths = [self.store.manifest.path(shard, kind) for kind in (ITEMS, SKIPPED)]
             _check_contents(self.dataset, *paths)
+        for damage in damaged:  # only now is it sure that the sweep goes on
+            warnings.warn(damage, ConvvizWarning, stacklevel=5)
+        if former:
+            whole = f"{len(entries)} of {len(self.plan.shards)} shards are done"
+            tell(f"going on in {str(self.store.out)!r}: {whole}")
         folder = self.store.shards
         worker = Worker(
             self.model, self.dataset, self.plan, folder, self.interrupts.writing, self.loader,
@@ -193,20 +206,19 @@ class _Job:
         logger.info("%s", chosen.how)
         return chosen
 
-    def _kept(self) -> dict[int, Entry]:
-        """Return the entries of the shards that are whole."""
+    def _kept(self) -> tuple[dict[int, Entry], list[str]]:
+        """Return the entries of the shards that are whole, and what is wrong with the others."""
         kept: dict[int, Entry] = {}
+        damaged: list[str] = []
         for shard in range(len(self.plan.shards)):
             entry = self.store.manifest.entry(shard)
             if entry is None:
                 continue
             if damage := self.store.manifest.damage(entry):
-                warnings.warn(
-                    f"{damage}: shard {shard} is computed again", ConvvizWarning, stacklevel=6
-                )
+                damaged.append(f"{damage}: shard {shard} is computed again")
                 continue
             kept[shard] = entry
-        return kept
+        return kept, damaged
 
     def _outstanding(self, entries: Mapping[int, Entry]) -> Iterator[Task]:
         """Yield what is left to do, with the batch that memory allows by then."""
