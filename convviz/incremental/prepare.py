@@ -106,9 +106,10 @@ def _under_two_boxes(
 ) -> tuple[Forward, Forward]:
     """Return what the program and what the model make of an image under two of the boxes.
 
-    Those with the smallest and the largest windows.
+    Those with the smallest and the largest windows, over which lies the image mirrored: pixels of
+    its own kind.
     """
-    fill = 1 - image
+    fill = image.flip(3)
     some = np.unique(in_order(plan)[[0, -1]])
     copies = image.repeat(len(some), 1, 1, 1)
     for copy, (x0, y0, x1, y1) in zip(copies, boxes[some].tolist(), strict=True):
