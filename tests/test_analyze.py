@@ -535,3 +535,21 @@ def test_layers_with_slashes_are_kept(model, tmp_path):
     run = convviz.analyze(model, photos(2), Slashed(), tmp_path / "run")
     assert list(run["slashed"]) == ["block", "block/relu:2"]
     assert run["slashed"]["block/relu:2"].layer == "block/relu:2"
+
+
+def test_layers_are_listed_in_the_order_of_the_network(tmp_path):
+    names = ["stem", *(f"{stage}.{i}" for stage in ("deep", "b") for i in range(11)), "out"]
+
+    stages = {stage: nn.Sequential(*(nn.ReLU() for _ in range(11))) for stage in ("deep", "b")}
+    head = nn.Sequential(nn.Flatten(), nn.LazyLinear(2))
+    module = nn.Sequential()
+    for name, child in {"stem": nn.Conv2d(3, 2, 3), **stages, "out": head}.items():
+        module.add_module(name, child)
+    module(torch.zeros(1, 3, 8, 8))
+    small = convviz.Model(module, preprocess=convviz.Preprocess(resize=8, crop=8))
+    out = tmp_path / "run"
+    run = convviz.analyze(small, photos(2), "statistics", out, layers=names)
+    assert list(run["statistics"]) == names
+    page = (out / "index.html").read_text("utf-8")
+    places = [page.index(f"results/statistics/{name}/") for name in names if name.startswith("b.")]
+    assert places == sorted(places)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ from ..errors import ParameterError, closest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+_PLACE = re.compile(r"(:\d+@\d+),(\d+)")
+"""Where a unit says its position: layer4.1:17@3,5."""
 
 Tree = dict[str, Any]
 """Field -> text, or a tree where the field holds an explainer; "" is that explainer's name."""
@@ -30,7 +34,8 @@ def build_explainers(names: Sequence[str], assignments: Sequence[str]) -> list[A
 
 def parse(cls: type[BaseModel], field: str, text: str) -> Any:
     """Read the text of one field as the first meaning that the field takes."""
-    for candidate in _candidates(text):
+    default = cls.model_fields[field].get_default(call_default_factory=True, validated_data={})
+    for candidate in _candidates(text, isinstance(default, tuple)):
         if _takes(cls, field, candidate):
             return candidate
     parts = _parts(text)  # the explainer itself will say what is wrong with it
@@ -101,19 +106,26 @@ def _inner(cls: type[BaseModel], field: str, tree: Tree, name: str) -> dict[str,
     return {"name": inner, "parameters": _typed(inner_cls, tree, f"{name}.{field}")}
 
 
-def _candidates(text: str) -> Iterator[Any]:
-    """Yield what a text may mean, the most particular first."""
+def _candidates(text: str, several: bool = False) -> Iterator[Any]:
+    """Yield what a text may mean, the most particular first; a comma parts what may be several."""
+    if several and "," in text and text[:1] != "[":
+        yield _parts(text)
     yield _scalar(text)
     yield text
     if text[:1] in ("[", "{"):
         with suppress(ValueError):
             yield json.loads(text)
     yield _parts(text)
-    yield tuple(part.strip() for part in text.split(","))
+    yield tuple(_split(text))
 
 
 def _parts(text: str) -> tuple[Any, ...]:
-    return tuple(_scalar(part.strip()) for part in text.split(",")) if text.strip() else ()
+    return tuple(map(_scalar, _split(text))) if text.strip() else ()
+
+
+def _split(text: str) -> list[str]:
+    whole = _PLACE.sub("\\1\0\\2", text)
+    return [part.replace("\0", ",").strip() for part in whole.split(",")]
 
 
 def _scalar(text: str) -> Any:

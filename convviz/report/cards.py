@@ -14,6 +14,7 @@ from .. import leaf
 from ..atomic import current, plain
 from ..codec import decode
 from ..errors import ConvvizError
+from ..names import natural
 from ..showing import in_words
 from .reading import how_to_read
 
@@ -161,7 +162,7 @@ def collect(root: Path, order: Sequence[str] = ()) -> tuple[list[Card], list[Pro
 def find_leaves(root: Path) -> Iterator[Path]:
     """Yield the leaf folders below `root` in the order of their paths; hidden ones are not."""
     for folder, inner, _files in os.walk(root):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        inner[:] = sorted((name for name in inner if not name.startswith(".")), key=natural)
         if current(Path(folder), leaf.JSON_NAME).is_file():
             yield Path(folder)
 

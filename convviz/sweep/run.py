@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from ..errors import ConvvizError, ParameterError, UnknownNameError
 from ..explanation import Explanation, load
 from ..itemtable import ItemTable
 from ..model import Model
-from ..names import folder_name, layer_name
+from ..names import folder_name, layer_name, natural
 from .loading import Skipped
 from .lock import locked
 from .plan import SCHEMA
@@ -30,13 +30,17 @@ class Layers:
     """The results of one explainer: layer -> Explanation, loaded when asked for.
 
     Where there is a single layer, what an Explanation has (`values`, `show()`, …) is had
-    directly. Iterating gives the layers, `items()` the layers with their explanations.
+    directly. Iterating gives the layers, `items()` the layers with their explanations, both in
+    the order in which the sweep took them: that of the network, or that asked for.
     """
 
-    def __init__(self, folder: Path, copy: Copy | None = None) -> None:
+    def __init__(self, folder: Path, copy: Copy | None = None, order: Sequence[str] = ()) -> None:
         self.folder = folder
         self._copy = copy
-        self._names = tuple(sorted(layer_name(p.name) for p in folder.iterdir() if p.is_dir()))
+        found = (layer_name(p.name) for p in folder.iterdir() if p.is_dir())
+        names = sorted(found, key=natural)
+        first = [layer for layer in order if layer in names]
+        self._names = tuple(dict.fromkeys([*first, *names]))
         self._loaded: dict[str, Explanation] = {}
 
     def __getitem__(self, layer: str) -> Explanation:
@@ -175,7 +179,9 @@ class Run:
         if name not in self.explainers:
             raise UnknownNameError("explainer of this run", name, self.explainers)
         if name not in self._results:
-            self._results[name] = Layers(self.folder / RESULTS / folder_name(name), self._copy)
+            order = self.plan["explainers"].get(name, {}).get("layers", ())
+            folder = self.folder / RESULTS / folder_name(name)
+            self._results[name] = Layers(folder, self._copy, order)
         return self._results[name]
 
     def __iter__(self) -> Iterator[str]:
