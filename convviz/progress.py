@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -52,15 +52,30 @@ def tell(line: str) -> None:
         print(line, file=sys.stderr)
 
 
-def track(steps: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """Yield the steps, reporting each as it is done; silent where nothing shows progress."""
+def track(
+    steps: Iterable[T],
+    what: str,
+    total: int | None = None,
+    name: Callable[[T], str] | None = None,
+) -> Iterator[T]:
+    """Yield the steps, reporting each as it is done; silent where nothing shows progress.
+
+    Args:
+        steps: what is done one after the other.
+        what: they are.
+        total: how many; None where nobody knows.
+        name: of a step, shown while it is done.
+    """
     reporter = _reporter.get()
     if reporter is None:
         yield from steps
         return
     task = reporter.add_task(what, total=total)
+    describe = getattr(reporter, "update", None)
     try:
         for step in steps:
+            if name is not None and describe is not None:
+                describe(task, description=f"{what} {name(step)}")
             yield step
             reporter.advance(task, 1)
     finally:
@@ -205,9 +220,17 @@ def show_progress() -> Iterator[None]:
             yield
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Left
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
+    class Time(ProgressColumn):
+        """What is left, or where nobody can tell yet, what it has taken."""
+
+        def render(self, task: Any) -> Text:
+            if task.time_remaining is None:
+                return Text(f"{_span(task.elapsed or 0)} so far")
+            return Text(f"{_span(task.time_remaining)} left")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Time())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars, shown_by(bars):
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -522,6 +523,7 @@ def test_version(capsys):
 # Commands of plugins
 
 COMMAND = """
+    'Says hello.'
     import convviz
 
     @convviz.hookimpl
@@ -543,8 +545,8 @@ def test_a_plugins_command_is_listed_without_importing_it(greeter, capsys):
     code, out, _ = calls(capsys, "--help")
     assert code == 0
     assert "greet" in out
-    assert "(from dist-greet 1.0)" in out
-    assert "demo" in out
+    assert "Says hello. (from dist-greet 1.0)" in " ".join(out.split())
+    assert re.search(r"demo +Every explainer at work", out)
     assert "greeter" not in sys.modules
 
 

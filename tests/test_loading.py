@@ -411,7 +411,8 @@ def test_a_sweep_is_one_task_that_goes_on_where_it_stopped(model, tmp_path):
     assert notes.told[0] == ("add", "images of list", 20)
     counted = [told[2] for told in notes.told if told[0] == "advance" and told[1] == 7]
     assert sum(counted[:21]) == 20
-    [described] = [told[2] for told in notes.told if told[0] == "update"]
+    described, *finishing = [told[2] for told in notes.told if told[0] == "update"]
+    assert [what.split() for what in finishing][-1] == ["finishing", "neighbors"]
     assert described.startswith("images of list, ")
     assert described.endswith("waiting for data")
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -41,8 +45,23 @@ def _stand_in(name: str) -> Any:
 
     entry = registry.current().find("commands", name)
     cli = _fresh()
-    cli.command(name, help=f"(from {entry.distribution} {entry.version})")(lambda: None)
+    text = f"{_told_by(entry.module)} (from {entry.distribution} {entry.version})".strip()
+    cli.command(name, help=text, short_help=text)(lambda: None)
     return typer.main.get_group(cli).commands[name]
+
+
+def _told_by(module: str) -> str:
+    """Return the first line of a module's docstring, read from its source: nothing is run."""
+    top, *below = module.split(".")
+    try:
+        spec = find_spec(top)
+        for i in range(len(below)):
+            path = spec.submodule_search_locations if spec else None
+            spec = PathFinder.find_spec(".".join([top, *below[: i + 1]]), path)
+        tree = ast.parse(Path(spec.origin).read_bytes()) if spec and spec.origin else None
+    except (ImportError, OSError, SyntaxError, ValueError):
+        return ""
+    return ((tree and ast.get_docstring(tree)) or "").partition("\n")[0]
 
 
 def _imported(name: str) -> Any:

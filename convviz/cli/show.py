@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ImageError
+from ..errors import ConvvizError, ImageError
 from .app import command
 
 if TYPE_CHECKING:
@@ -108,10 +108,13 @@ def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
         return dataset, {name: i for i, name in enumerate(dataset.ids)}
 
     def load(item: Item) -> np.ndarray:
-        dataset, place = places()
-        if item.id not in place:
-            raise ImageError(f"{dataset.name!r} has no item {item.id!r}; --photos names another")
-        return dataset.load(place[item.id])
+        try:
+            dataset, place = places()
+            if item.id not in place:
+                raise ImageError(f"{dataset.name!r} has no item {item.id!r}")
+            return dataset.load(place[item.id])
+        except (ConvvizError, OSError) as error:
+            raise ImageError(f"{error}; --photos FOLDER says where they are") from error
 
     return load
 

@@ -119,9 +119,10 @@ class Plan:
         head = f"{'layer':<34} {'window':>13} {'map':>9} {'share':>6} {'MACs saved':>10}"
         rows = [head, *(_row(line) for line in self.lines)]
         full, exact, done = self.macs
+        rows.append(f"{len(self.row)} positions; window, share and MACs saved are means over them")
         rows.append(
-            f"{len(self.row)} positions; {full / 1e6:.1f} M MACs in full, {done / 1e6:.1f} M "
-            f"executed ({self.saving:.2f}x fewer), {exact / 1e6:.1f} M needed "
+            f"MACs a position: {full / 1e6:.1f} M in a full pass; on average {done / 1e6:.1f} M "
+            f"executed ({self.saving:.2f}x fewer), {exact / 1e6:.1f} M needed at least "
             f"(bound {self.bound:.2f}x)"
         )
         rows.append(f"whole maps from: {self.reason}")

@@ -111,7 +111,8 @@ def finish(model: Model, plan: Plan, partials: Partials, items: SweptItems) -> O
     """
     outcome = Outcome()
     results: list[Layers | ConvvizError] = []
-    for i, step in enumerate(track(plan.steps, "finishing", total=len(plan.steps))):
+    steps = track(plan.steps, "finishing", len(plan.steps), lambda step: step.who.name)
+    for i, step in enumerate(steps):
         found = _finish_one(model, step, partials(i), items, results)
         results.append(found)
         if not step.wanted:

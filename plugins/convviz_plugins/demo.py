@@ -1,4 +1,4 @@
-"""`convviz demo`: every explainer at work, offline, on models and images that come along."""
+"""Every explainer at work, offline, on models and images that come along."""
 
 from __future__ import annotations
 
