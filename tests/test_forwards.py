@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -233,7 +234,29 @@ def test_the_command_says_how_it_ran(tmp_path: Path, monkeypatch, capsys) -> Non
         Image.new("RGB", (8, 8), (40 * i, 0, 0)).save(tmp_path / f"{i}.png")
     given = ["analyze", str(tmp_path), "--model", "demo-digits", "--out", str(tmp_path / "run")]
     given += ["-e", "statistics", "--precision", "bf16"]
-    with pytest.warns(ConvvizWarning, match="not in bf16: no fast bf16 here"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
         assert command(given) == 0
+    out, err = capsys.readouterr()
+    assert err.startswith("warning: not in bf16: no fast bf16 here")
     said = "forward pass: its graph, batch norm folded, channels_last, float32"
-    assert f"{said}; not in bf16: no fast bf16 here" in capsys.readouterr().out
+    assert f"{said}; not in bf16: no fast bf16 here" in out
+
+
+@pytest.mark.slow
+def test_the_command_has_the_network_compiled(tmp_path: Path, capsys) -> None:
+    found = {}
+    for name, more in (("plain", []), ("compiled", ["--compile"])):
+        out = tmp_path / name
+        given = ["analyze", "demo-digits?limit=12", "-m", "demo-digits", "-e", "statistics"]
+        given += ["--batch-size", "5", "--workers", "0", "-o", str(out), *more]
+        assert command(given) == 0
+        found[name] = convviz.open_run(out)
+    said = capsys.readouterr().out
+    assert found["plain"].plan["forward"].get("compiled", 0) == 0
+    assert found["compiled"].plan["forward"]["compiled"] == 5
+    assert str(How.of(found["compiled"].plan["forward"])) in said
+    assert found["compiled"].plan["compile"] is True
+    for layer, plain in found["plain"]["statistics"].items():
+        mine = found["compiled"]["statistics"][layer]
+        torch.testing.assert_close(mine.values, plain.values, rtol=1e-3, atol=1e-4, equal_nan=True)
