@@ -192,7 +192,7 @@ def analyze(
         ParameterError: `out` holds another run; the message says what differs.
     """
     folder = place_of(out)
-    check_out(folder, overwrite)
+    check_out(folder)
     settings = Settings(
         batch_size, shard_size, threads, deterministic, workers, timeout, verify, decode,
         precision=precision, compiled=compile,

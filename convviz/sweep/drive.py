@@ -28,11 +28,9 @@ from .manifest import Entry
 from .plan import SCALED, Plan, Settings, differences, make_plan
 from .remote import Remote
 from .remotestore import RemoteStore, opened
-from .store import ITEMS as TABLE
-from .store import SKIPPED as LEFT_OUT
 from .store import Store
-from .tables import rows
-from .worker import ITEMS, SKIPPED, Task, Worker, computing
+from .tables import ITEMS, SKIPPED, rows
+from .worker import Task, Worker, computing
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +86,7 @@ def _swept(
             store.discard()
         if _is_finished(store, plan, overwrite):
             if settings.verify:
-                _check_contents(dataset, store.table(TABLE), store.table(LEFT_OUT))
+                _check_contents(dataset, store.table(ITEMS), store.table(SKIPPED))
             logger.info("%s holds this run already, finished", out)
             return Outcome()
         ahead = max(AHEAD, 2 * plan.batch_size)

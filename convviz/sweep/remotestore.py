@@ -23,9 +23,10 @@ from .lease import LEASE, Lease, leased
 from .manifest import PLAN, Entry
 from .remote import Remote
 from .remotemanifest import RemoteManifest
-from .store import ITEMS, RESULTS, RUN, SHARDS, SKIPPED, SWEEP, Store, as_text, parsed
+from .store import RESULTS, RUN, SHARDS, SWEEP, Store, as_text, parsed
 from .store import check_out as check_folder
 from .store import is_finished as is_finished_folder
+from .tables import ITEMS, SKIPPED
 
 UNDER_WAY = f"{SWEEP}/{PLAN}"
 
@@ -134,10 +135,10 @@ def opened(out: Path | Remote) -> Iterator[Store | RemoteStore]:
         yield RemoteStore(out, Path(cache))
 
 
-def check_out(out: Path | Remote, overwrite: bool) -> None:
+def check_out(out: Path | Remote) -> None:
     """Refuse a place that holds anything else than a run or a sweep under way."""
     if isinstance(out, Path):
-        check_folder(out, overwrite)
+        check_folder(out)
         return
     names = out.names()
     ours = {RUN, LEASE}

@@ -19,8 +19,8 @@ from .lock import locked
 from .plan import SCHEMA
 from .remote import Remote, place_of
 from .remotestore import Copy
-from .store import ITEMS, RESULTS, RUN, SKIPPED, SWEEP, Store, is_run
-from .tables import rows
+from .store import RESULTS, RUN, SWEEP, Store, is_run
+from .tables import ITEMS, SKIPPED, rows
 
 CODE = "python:"
 GIVE = "give it (run.query(image, model=…), on the command line -m)"

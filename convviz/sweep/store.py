@@ -32,19 +32,17 @@ from ..report import write_report
 from .finish import Outcome
 from .lock import LOCK, locked
 from .manifest import PLAN, Entry, Manifest
-from .tables import joined
-from .worker import ITEMS as SHARD_ITEMS
+from .tables import ITEMS, SKIPPED, joined
 from .worker import PARTIALS
-from .worker import SKIPPED as SHARD_SKIPPED
 
-RUN, ITEMS, SKIPPED, RESULTS = "run.json", "items.parquet", "skipped.parquet", "results"
+RUN, RESULTS = "run.json", "results"
 MOVED = (RESULTS, ITEMS, SKIPPED, RUN)
 """What a finished sweep brings; the plan comes last, because it makes the folder a run."""
 
 SWEEP, SHARDS = ".convviz-sweep", "shards"
 
 
-def check_out(out: Path, overwrite: bool) -> None:
+def check_out(out: Path) -> None:
     """Refuse a folder that holds anything else than a run or a sweep under way."""
     if not out.exists():
         return
@@ -134,8 +132,8 @@ class Store:
         """Write the tables of the run, and return that of the items."""
         new = self.work / "new"
         new.mkdir(parents=True, exist_ok=True)
-        for kind, name in ((SHARD_ITEMS, ITEMS), (SHARD_SKIPPED, SKIPPED)):
-            joined([self.manifest.path(e["shard"], kind) for e in entries], new / name)
+        for name in (ITEMS, SKIPPED):
+            joined([self.manifest.path(e["shard"], name) for e in entries], new / name)
         return new / ITEMS
 
     def complete(self, record: Mapping[str, Any], outcome: Outcome) -> None:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from .loading import Skipped
     from .shard import Shard
 
+ITEMS, SKIPPED = "items.parquet", "skipped.parquet"
+"""The tables of a run, and what the names of those of a shard end in."""
+
 
 def items_table(shard: Shard) -> bytes:
     """Return the items that a shard used as a Parquet file."""

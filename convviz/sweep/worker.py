@@ -20,9 +20,9 @@ from .plan import Plan
 from .remote import Remote
 from .remotemanifest import manifest_of
 from .shard import Shard, run_shard
-from .tables import items_table, skipped_table
+from .tables import ITEMS, SKIPPED, items_table, skipped_table
 
-PARTIALS, ITEMS, SKIPPED = "safetensors", "items.parquet", "skipped.parquet"
+PARTIALS = "safetensors"
 Writing = Callable[[], AbstractContextManager[None]]
 
 
