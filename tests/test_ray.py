@@ -94,12 +94,14 @@ def two_workers():
     signal.signal(signal.SIGTERM, handler)
 
 
-def test_a_cluster_is_started_and_ended_and_gives_the_same_bytes(tmp_path) -> None:
+def test_a_cluster_is_started_and_ended_and_gives_the_same_bytes(tmp_path, capfd) -> None:
     model = model_of(tmp_path / "net")
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     assert not ray.is_initialized()
     found = swept(model, tmp_path / "ray", "ray", address="local")
     assert not ray.is_initialized()
+    said = "".join(capfd.readouterr())
+    assert "died" not in said  # what ends as it should is no accident
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
     for pid in os.listdir(tmp_path / "net"):
         with pytest.raises(ProcessLookupError):

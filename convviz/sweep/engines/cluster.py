@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 TRIES = 3
 """How many processes may die over one shard: the third death is no accident."""
 
+ITS_WORD = 3.0
+"""Seconds that Ray's own word to end is given."""
+
 LONGEST_END = 10.0
 """Seconds that a killed process on this machine is waited for."""
 
@@ -128,12 +131,12 @@ class _Pool:
             ray.kill(process.actor)
         self.idle.clear()
         self.busy.clear()
-        for pid in here:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        until = time.monotonic() + LONGEST_END
-        while any(map(_runs, here)) and time.monotonic() < until:
-            time.sleep(0.02)
+        # Ray takes one that ends otherwise than by its word for an accident, and says so.
+        if not _ended(here, ITS_WORD):
+            for pid in here:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            _ended(here, LONGEST_END)
 
     def _fill(self, left: Iterator[Task]) -> None:
         """Give every process something to do, also those that a grown cluster has room for."""
@@ -217,6 +220,16 @@ def _numbers_here(process: _Process) -> list[int]:
 def _node() -> str:
     """Return the id of the node that this process is on."""
     return str(_imported().get_runtime_context().get_node_id())
+
+
+def _ended(pids: list[int], seconds: float) -> bool:
+    """Wait until processes have ended, or so long; says whether they have."""
+    until = time.monotonic() + seconds
+    while running := any(map(_runs, pids)):
+        if time.monotonic() >= until:
+            break
+        time.sleep(0.02)
+    return not running
 
 
 def _runs(pid: int) -> bool:
