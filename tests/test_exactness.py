@@ -179,8 +179,12 @@ def test_which_networks_run_incrementally(name):
         f"\n{name}: {plan.saving:.2f}x fewer MACs (bound {plan.bound:.2f}x); whole maps from "
         f"{plan.reason}"
     )
-    assert 1 < plan.saving <= plan.bound
-    assert (plan.saving > 1.2) == (not name.startswith(GLOBAL_FROM_THE_START))
+    assert plan.saving <= plan.bound
+    if name.startswith(GLOBAL_FROM_THE_START):
+        assert 1 < plan.saving < 1.5
+        assert plan.reason.endswith("avgpool, which is global or has no rule")
+    else:  # windows 7 wide in every block leave a ConvNeXt less to save
+        assert plan.saving > (1.1 if name.startswith("convnext") else 1.2)
 
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg11", "resnet18", "mobilenet_v2", "densenet121"])

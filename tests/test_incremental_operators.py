@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from convviz import incremental, occluding
+from convviz.graph import graph_of
 from convviz.model import Model
 from convviz.occluding import Occluded
 
@@ -93,6 +94,10 @@ BODIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
     "padding by word": lambda net, x: net.norm(net.even(x)).relu(),
     "channels in two groups": two_groups,
     "channels in chunks": lambda net, x: torch.cat([x.chunk(2, 1)[0].relu(), x.chunk(2, 1)[1]], 1),
+    "channels in unlike parts": lambda net, x: torch.cat([*x.split([1, 3, 2], 1)][::-1], 1) * x,
+    "the last part": lambda net, x: net.b(x).tensor_split(4, 1)[-1],
+    "a sum over groups": lambda net, x: x.reshape(-1, 3, 2, SIZE, SIZE).sum(2),
+    "channels last, in one row": lambda net, x: last(x).reshape(-1, SIZE, SIZE, 2, 3).amax(4),
     "dropout": lambda net, x: net.drop(x).relu() + 2 * x,
     "pooling to the size there is": lambda net, x: F.adaptive_avg_pool2d(net.b(x), SIZE).relu(),
     "maxima to the size there is": lambda net, x: F.adaptive_max_pool2d(x, SIZE) + x,
@@ -158,3 +163,12 @@ def test_a_batch_norm_in_float32_of_a_network_in_bfloat16() -> None:
     largest = float(want.abs().max())
     assert float((want - want[:, :1]).abs().max()) > 0.05 * largest
     torch.testing.assert_close(found.scores, want, rtol=0, atol=0.02 * largest)
+
+
+@pytest.mark.parametrize("name", ["channels in two groups", "channels in chunks"])
+def test_channels_are_shuffled_in_windows(name: str) -> None:
+    net = Net(BODIES[name]).double().eval()
+    program = incremental.compile_graph(graph_of(Model(net), (3, SIZE, SIZE)))
+    whole = [str(step.call) for step in program.steps if step.rule is None]
+    assert len(program.steps) > 5
+    assert not any(part in call for call in whole for part in ("relu", "cat", "transpose"))

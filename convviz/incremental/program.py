@@ -17,6 +17,7 @@ from ..graph import Graph
 from ..locality import Axes, Local, locality
 from ..locality.maps import Window
 from .fold import chain_concatenations, fold_batch_norms, fold_rectifiers, transform_weights
+from .respell import respell
 from .step import CONVOLUTIONS, Step, Values, operator_name
 
 aten = torch.ops.aten
@@ -40,7 +41,7 @@ _FRESH = (
 _OF_ANY_LAYOUT: dict[Any, Any] = {aten.view.default: aten.reshape.default}
 """A network that runs in contiguous maps may ask for views that channels_last does not have."""
 
-_SIZED = ("view", "reshape", "expand", "_unsafe_view", "flatten", "unflatten", "repeat", "view_as")
+_SIZED = ("expand", "repeat", "view_as")
 _RESIZING = ("adaptive_", "_adaptive_", "upsample_", "_upsample_")
 """Operators that spell sizes out, and so do not run on a window as they stand: by their names, and
 by how these begin. Adaptive pooling of a map to the size it has leaves every place as it is, but
@@ -93,6 +94,14 @@ def compile_graph(graph: Graph, layers: Iterable[str] = ()) -> Program:
         rule = rules.get(step.node)
         step.layer = names.get(step.node, "")
         step.rule = rule if isinstance(rule, Local) else None
+
+    def axes(node: fx.Node) -> Axes | None:
+        if node is graph.image:
+            return Axes(2, 3)
+        rule = rules.get(node)
+        return rule.axes if isinstance(rule, Local) else None
+
+    respell(steps, axes)
     fold_batch_norms(steps, constants, keep)
     fold_rectifiers(steps, constants, keep)
     chain_concatenations(steps)
