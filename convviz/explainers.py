@@ -18,6 +18,7 @@ from torch import Tensor
 
 from . import registry
 from .errors import ConvvizError
+from .recipe import restore, saved
 from .results import Result
 
 if TYPE_CHECKING:
@@ -136,12 +137,12 @@ def _to_explainer(value: Any) -> Any:
     if isinstance(value, str):
         return registry.explainer(value)
     if isinstance(value, Mapping):
-        return registry.restore(value)
+        return restore(value)
     raise ValueError("an explainer is given as an instance, by its name, or as it was saved")
 
 
 def _to_saved(value: Any, info: SerializationInfo) -> dict[str, Any]:
-    return registry.saved(value, info.mode)
+    return saved(value, info.mode)
 
 
 ExplainerField = Annotated[

@@ -17,7 +17,7 @@ from .defaults import Kind, default_layers
 from .errors import ModelError, ParameterError
 from .hygiene import frozen, precise, untouched
 from .lean import LeanMode, Untrusted
-from .network import digest, unwrapped
+from .network import channels_in, digest, likely_shapes, unwrapped
 from .outputs import (
     Pick,
     are_probabilities,
@@ -38,8 +38,6 @@ from .targets import Target, TargetSpec
 if TYPE_CHECKING:
     from .layers import LayerInfo
     from .locality import ReceptiveField
-
-_SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
 
 
 @dataclass(frozen=True, eq=False)
@@ -377,9 +375,7 @@ class Model:
         """How many channels an image has."""
         if isinstance(self.preprocess, Preprocess):
             return self.preprocess.channels
-        convs = (m for m in self.module.modules() if isinstance(m, nn.Conv2d))
-        first = next(convs, None)
-        return 3 if first is None else first.in_channels
+        return channels_in(self.module)
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -392,12 +388,7 @@ class Model:
 
     def _shapes(self) -> list[tuple[int, ...]]:
         """Return the input shapes to try, the likeliest first."""
-        channels = self.input_channels
-        if isinstance(self.preprocess, Preprocess) and self.preprocess.crop is not None:
-            crop = self.preprocess.crop
-            return [(channels, *((crop, crop) if isinstance(crop, int) else crop))]
-        usual: list[tuple[int, ...]] = [(channels, size, size) for size in _SIZES]
-        return usual if self._seen is None else [self._seen, *usual]
+        return likely_shapes(self.input_channels, self.preprocess, self._seen)
 
     @property
     def weights_hash(self) -> str:

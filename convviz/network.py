@@ -1,4 +1,4 @@
-"""A network as it is handed over: its wrappers, and the fingerprint of its weights."""
+"""A network as it is handed over: its wrappers, its input, and the fingerprint of its weights."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from .errors import ModelError
+from .preprocess import Preprocess
+
+_SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
+"""Heights and widths that networks usually take, those tried first first."""
 
 
 def unwrapped(module: Any) -> nn.Module:
@@ -33,6 +37,30 @@ def unwrapped(module: Any) -> nn.Module:
         raise ModelError(f"a Model wraps an nn.Module, not {type(module).__name__}")
     network: nn.Module = module
     return network
+
+
+def channels_in(module: nn.Module) -> int:
+    """Return how many channels the first convolution reads; three where there is none."""
+    convs = (m for m in module.modules() if isinstance(m, nn.Conv2d))
+    first = next(convs, None)
+    return 3 if first is None else first.in_channels
+
+
+def likely_shapes(
+    channels: int, preprocess: Any, seen: tuple[int, ...] | None
+) -> list[tuple[int, ...]]:
+    """Return the input shapes (C, H, W) to try, the likeliest first.
+
+    Args:
+        channels: of an image.
+        preprocess: of the network; a Preprocess with a crop settles the shape.
+        seen: the shape of the images that the network saw last.
+    """
+    if isinstance(preprocess, Preprocess) and preprocess.crop is not None:
+        crop = preprocess.crop
+        return [(channels, *((crop, crop) if isinstance(crop, int) else crop))]
+    usual: list[tuple[int, ...]] = [(channels, size, size) for size in _SIZES]
+    return usual if seen is None else [seen, *usual]
 
 
 def digest(state: dict[str, Tensor]) -> str:

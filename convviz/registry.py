@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
@@ -22,7 +22,7 @@ from .contract import (
     snake_case,
 )
 from .discovery import GROUPS, Entry, Fault, discover
-from .errors import ConvvizError, ParameterError, PluginError, UnknownNameError
+from .errors import ConvvizError, PluginError, UnknownNameError
 from .parameters import build
 
 if TYPE_CHECKING:
@@ -364,32 +364,6 @@ def identify(explainer: object) -> Identity:
     An explainer that no plugin offers is called by its class, with an empty distribution.
     """
     return current().identify(explainer if isinstance(explainer, type) else type(explainer))
-
-
-def saved(explainer: Any, mode: str = "python") -> dict[str, Any]:
-    """Return what `restore` makes an explainer from: name, distribution, version, parameters.
-
-    Args:
-        explainer: the explainer.
-        mode: "json" turns the parameters into what JSON can hold.
-    """
-    return {**asdict(identify(explainer)), "parameters": explainer.model_dump(mode=mode)}
-
-
-def restore(saved: Mapping[str, Any]) -> Any:
-    """Build an explainer from what `saved` returned; only the name is needed.
-
-    The version is a record: another one of the same distribution is taken.
-    """
-    unknown = sorted(set(saved) - {"name", "distribution", "version", "parameters"})
-    if unknown or "name" not in saved:
-        raise ParameterError(
-            "a saved explainer has name, distribution, version and parameters, "
-            f"this has {', '.join(saved) or 'nothing'}"
-        )
-    owner = saved.get("distribution")
-    name = f"{owner}:{saved['name']}" if owner else str(saved["name"])
-    return explainer(name, **saved.get("parameters", {}))
 
 
 class _OneClass:

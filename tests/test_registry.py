@@ -17,6 +17,7 @@ from convviz.contract import snake_case
 from convviz.discovery import GROUPS, discover
 from convviz.errors import ConvvizError, ParameterError, PluginError, UnknownNameError
 from convviz.parameters import parameters
+from convviz.recipe import restore, saved
 from convviz.registry import Registry
 
 GOOD = """
@@ -473,8 +474,8 @@ def test_an_explainer_field_refuses_what_is_none(holder):
 
 def test_saved_and_restore_are_inverse(holder):
     outer = Holder(source=Mine(size=5))
-    assert registry.restore(registry.saved(outer)) == outer
-    assert registry.restore(json.loads(json.dumps(registry.saved(outer, "json")))) == outer
+    assert restore(saved(outer)) == outer
+    assert restore(json.loads(json.dumps(saved(outer, "json")))) == outer
 
 
 # Parameters
