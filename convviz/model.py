@@ -393,13 +393,8 @@ class Model:
     @property
     def weights_hash(self) -> str:
         """SHA-256 over the sorted state dict: names, dtypes, shapes and bytes."""
-        state = {
-            name: value.detach()
-            for name, value in sorted(self.module.state_dict().items())
-            if isinstance(value, Tensor)
-        }
         if self._depth == 0:
-            return digest(state)
+            return digest(self.module)
         if self._hash is None:  # in a session the weights stay as they are
-            self._hash = digest(state)
+            self._hash = digest(self.module)
         return self._hash

@@ -63,11 +63,13 @@ def likely_shapes(
     return usual if seen is None else [seen, *usual]
 
 
-def digest(state: dict[str, Tensor]) -> str:
-    """Return the SHA-256 of tensors: names, dtypes, shapes and bytes, in the order given."""
+def digest(module: nn.Module) -> str:
+    """Return the SHA-256 of the sorted state dict: names, dtypes, shapes and bytes."""
     fingerprint = hashlib.sha256()
-    for name, value in state.items():
+    for name, value in sorted(module.state_dict().items()):
+        if not isinstance(value, Tensor):
+            continue
         fingerprint.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
-        flat = value.cpu().contiguous().reshape(-1)
+        flat = value.detach().cpu().contiguous().reshape(-1)
         fingerprint.update(flat.view(torch.uint8).numpy().data)
     return fingerprint.hexdigest()
