@@ -112,7 +112,6 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0, 2 for a mistake in the call, 130 on Ctrl-C, else 1."""
-    _State.debug = os.environ.get("CONVVIZ_DEBUG", "") not in ("", "0")
     sys.exit(run(arguments))
 
 
@@ -120,6 +119,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     from . import commands, explore, show  # noqa: F401  (they add themselves to the application)
 
+    _State.debug = os.environ.get("CONVVIZ_DEBUG", "") not in ("", "0")
     try:
         with _plain_warnings():
             code = app(args=arguments, prog_name="convviz", standalone_mode=False)
