@@ -27,7 +27,7 @@ from unittest import mock
 import numpy as np
 import torch
 from _captum import Captums
-from _common import Record, interleaved, load, machine, medians, table, today, versions, write
+from _common import Record, interleaved, load, machine, medians, read, table, today, versions, write
 from _nets import MEAN, STD, network
 from PIL import Image
 from skimage import data
@@ -293,13 +293,13 @@ def grow(count: int) -> Record:
         "images": count,
         "sweep_s": swept[0] - began,
         "finish_s": ended - swept[0],
-        "peak_mb_after_sweep": swept[1],
-        "peak_mb": peak(),
+        "peak_mib_after_sweep": swept[1],
+        "peak_mib": peak(),
     }
 
 
 def peak() -> float:
-    """Return the most memory this process ever held, in MB."""
+    """Return the most memory this process ever held, in MiB."""
     # Not `ru_maxrss`: a process inherits that from the one that started it.
     status = Path("/proc/self/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
@@ -319,12 +319,12 @@ def report(record: Record) -> str:
             f"{one['images']}",
             f"{1e3 * one['sweep_s'] / one['images']:.2f}",
             f"{1e3 * one['finish_s'] / one['images']:.2f}",
-            f"{one['peak_mb_after_sweep']:.0f}",
-            f"{one['peak_mb']:.0f}",
+            f"{one['peak_mib_after_sweep']:.0f}",
+            f"{one['peak_mib']:.0f}",
         ]
         for one in record["growth"]
     ]
-    head = ["images", "sweep, ms an image", "finish, ms an image", "peak MB, sweep", "peak MB"]
+    head = ["images", "sweep, ms an image", "finish, ms an image", "peak MiB, sweep", "peak MiB"]
     return "\n\n".join([*parts, table(head, rows)])
 
 
@@ -334,17 +334,22 @@ def main(given: list[str] | None = None) -> None:
     if args.grow:
         print(json.dumps(grow(args.grow)))
         return
-    record: Record = {"machine": machine(), "versions": versions(), "date": today()}
-    record |= {"repeats": args.repeats, "nets": {}, "growth": []}
+    record = {"nets": {}, "growth": [], **read(args.out)}
     for name in args.nets:
-        record["nets"][name] = compared(name, args)
+        record["nets"][name] = made_with(args) | compared(name, args) | {"load_after": load()}
         write(args.out, record)
+    kept = [one for one in record["growth"] if one["images"] not in args.growth]
     for count in args.growth:
-        record["growth"].append(grown(args, count))
+        kept.append(made_with(args) | grown(args, count))
+        record["growth"] = sorted(kept, key=lambda one: one["images"])
         write(args.out, record)
-    record["machine"]["load_after"] = load()
-    write(args.out, record)
     print(report(record))
+
+
+def made_with(args: argparse.Namespace) -> Record:
+    """Return what a measurement was made with."""
+    made = {"machine": machine(), "versions": versions(), "date": today()}
+    return made | {"repeats": args.repeats}
 
 
 if __name__ == "__main__":
