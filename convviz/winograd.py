@@ -191,7 +191,7 @@ def is_fast(device: torch.device) -> bool:
         return False
     from . import _C
 
-    return bool(_C.conv3x3_is_fast())
+    return bool(_C.conv3x3_instructions())
 
 
 def takes(weight: Tensor) -> bool:

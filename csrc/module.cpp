@@ -10,7 +10,7 @@
 
 #ifndef USE_CUDA
 namespace convviz {
-bool conv3x3_is_fast();
+const char* conv3x3_instructions();
 }
 #endif
 
@@ -29,7 +29,8 @@ PYBIND11_MODULE(CONVVIZ_MODULE, m) {
   m.doc() = "Compiled kernels of convviz; importing this registers them with torch.";
   m.def("build_info", &build_info, "Compiler and torch ABI the kernels were built for.");
 #ifndef USE_CUDA
-  m.def("conv3x3_is_fast", &convviz::conv3x3_is_fast,
-        "Whether conv3x3_windows runs with AVX2 here, and so beats a direct convolution.");
+  m.def("conv3x3_instructions", &convviz::conv3x3_instructions,
+        "The instruction set that conv3x3_windows runs with, AVX-512 or AVX2; empty for none, with "
+        "which it is slower than a direct convolution.");
 #endif
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from convviz import incremental, occluding
 from convviz.errors import ParameterError
@@ -31,7 +34,7 @@ def slid(height: int, width: int, window: tuple[int, int], stride: tuple[int, in
     )
 
 
-def run(module: nn.Module, image: Tensor, boxes: Tensor, fill: Tensor):
+def run(module: nn.Module, image: Tensor, boxes: Tensor, fill: Tensor, chunk: int = 7):
     model = Model(module)
     graph = graph_of(model, tuple(image.shape[1:]))
     with torch.no_grad():
@@ -40,8 +43,8 @@ def run(module: nn.Module, image: Tensor, boxes: Tensor, fill: Tensor):
         outputs = incremental.Run(program, plan, image, fill)
         order = incremental.in_order(plan)
         got = None
-        for start in range(0, len(order), 7):
-            for positions, values in outputs.outputs(order[start : start + 7]):
+        for start in range(0, len(order), chunk):
+            for positions, values in outputs.outputs(order[start : start + chunk]):
                 scores = values[program.output]
                 got = scores.new_zeros(len(order), *scores.shape[1:]) if got is None else got
                 got[torch.from_numpy(positions)] = scores
@@ -180,6 +183,56 @@ def test_a_branch_is_added_to_windows_that_stay_where_they_are():
     (standing,) = plan.standing(added)
     assert standing.target == torch.ops.aten.batch_norm.default  # of the last convolution
     assert {edge.source for edge in added.rule.edges} == {standing, program.image}
+
+
+class Wide(nn.Module):
+    """Pixels mixed by layers of many channels, one of them on a map with channels last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3)
+        self.up, self.down = nn.Conv2d(8, 256, 1), nn.Conv2d(256, 8, 1)
+        self.norm, self.mlp, self.back = nn.LayerNorm(8), nn.Linear(8, 256), nn.Linear(256, 8)
+        self.last = nn.Conv2d(8, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = x + self.down(torch.relu(self.up(x)))
+        one, other = self.up(x).chunk(2, 1)
+        y = self.norm(x.permute(0, 2, 3, 1))
+        y = self.back(nn.functional.gelu(self.mlp(y))).permute(0, 3, 1, 2)
+        return torch.cat([self.last(x + y), (one * other)[:, :4, 1:-1, 1:-1]], 1).mean((2, 3))
+
+
+class Products(TorchDispatchMode):
+    """Counts the matrix products and convolutions that read weights of each shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: Counter[tuple[int, ...]] = Counter()
+
+    def __torch_dispatch__(self, call, types, args=(), kwargs=None):
+        if call is torch.ops.aten.convolution.default:
+            self.calls[tuple(args[1].shape)] += 1
+        elif call is torch.ops.aten.addmm.default:
+            self.calls[tuple(args[2].shape)] += 1
+        return call(*args, **(kwargs or {}))
+
+
+def test_windows_of_all_sizes_are_computed_in_one_call():
+    torch.manual_seed(0)
+    module = Wide().double().eval()
+    image, fill = torch.randn(2, 1, 3, 66, 71, dtype=torch.float64)
+    boxes = torch.cat([slid(66, 71, (4, 5), (20, 20)), slid(66, 71, (40, 36), (22, 24))])
+    with Products() as products:
+        got, _ = run(module, image, boxes, fill, chunk=len(boxes))
+    want = one_by_one(module, image, boxes, fill)
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12 * float(want.abs().max()))
+    # By torch.export, for the image itself, and for all its windows.
+    assert products.calls[256, 8, 1, 1] == 2 * 3
+    assert products.calls[8, 256, 1, 1] == 3
+    assert products.calls[8, 256] + products.calls[256, 8] == 2 * 3
+    assert products.calls[4, 8, 3, 3] > 3  # where windows of every size have a call of their own
 
 
 def test_a_turned_map_meets_turned_weights():

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -241,3 +246,28 @@ def test_it_is_taken_where_it_pays():
         assert not winograd.takes(torch.zeros(shape))
     assert not winograd.takes(torch.zeros(64, 64, 3, 3, dtype=torch.bfloat16))
     assert not winograd.is_fast(torch.device("cuda"))
+
+
+ONE_SET = """
+import torch
+from convviz import _C, ops, winograd
+assert _C.conv3x3_instructions() == {expected!r}, _C.conv3x3_instructions()
+torch.manual_seed(0)
+for channels, filters in ((8, 16), (24, 48), (32, 32)):
+    x, weight = torch.randn(3, channels, 9, 11), torch.randn(filters, channels, 3, 3)
+    bias = torch.randn(filters)
+    want = torch.conv2d(x.double(), weight.double(), bias.double(), padding=1).relu()
+    found = winograd.convolve(x, winograd.prepare_weights(weight), bias, True, (1, 1))
+    assert ops.paths()["conv3x3_windows"]["cpu"] == "kernel"
+    torch.testing.assert_close(found.double(), want, rtol=0, atol=1e-5 * float(want.max()))
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="these are instructions of x86-64")
+@pytest.mark.parametrize(("limit", "expected"), [("default", ""), ("avx2", "AVX2")])
+def test_narrower_instructions_give_the_same(limit, expected):
+    if expected and torch.backends.cpu.get_cpu_capability() == "DEFAULT":
+        pytest.skip("this processor has no AVX2")
+    environment = {**os.environ, "ATEN_CPU_CAPABILITY": limit}
+    code = ONE_SET.format(expected=expected)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, env=environment)

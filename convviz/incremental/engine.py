@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,28 +14,10 @@ from .. import ops
 from ..locality.maps import AxisMap
 from .geometry import Ints, with_halo
 from .memory import MEMORY, whole_at_once
-from .plan import Frame, Plan
+from .plan import Frame, Plan, channels
 from .program import Program
 from .step import Step, Values
-
-
-@dataclass(eq=False)
-class Windows:
-    """The computed windows of one value, for the positions of a chunk.
-
-    Attributes:
-        parts: tensors of windows of one size each.
-        part, index: where each position's window is, `[P]`.
-        y, x: where it lies in the map, `[P]`.
-        sizes: height and width of each, `[P, 2]`.
-    """
-
-    parts: list[Tensor]
-    part: Ints
-    index: Ints
-    y: Ints
-    x: Ints
-    sizes: Ints
+from .windows import Windows, groups, place, table
 
 
 class Run:
@@ -105,13 +86,13 @@ class Run:
         """Return the boxes, filled."""
         image = self.program.image
         layout = self._layout(self.plan.frames[image], positions)
-        for group in _groups(layout.sizes):
+        for group in groups(layout.sizes):
             corner = np.stack([layout.y[group], layout.x[group]], 1)
-            table = np.concatenate([np.full((len(group), 1), -1), np.zeros((len(group), 3))], 1)
-            table = np.concatenate([table, corner], 1).astype(np.int64)
+            rows = np.concatenate([np.full((len(group), 1), -1), np.zeros((len(group), 3))], 1)
+            rows = np.concatenate([rows, corner], 1).astype(np.int64)
             height, width = layout.sizes[group[0]].tolist()
-            part = ops.gather_windows(self.fill, [], torch.from_numpy(table), height, width, 0.0)
-            _place(layout, group, part)
+            part = ops.gather_windows(self.fill, [], torch.from_numpy(rows), height, width, 0.0)
+            place(layout, group, part)
         return layout
 
     def _layout(self, frame: Frame, positions: Ints) -> Windows:
@@ -129,7 +110,7 @@ class Run:
         if standing:
             return self._where_they_stand(step, held, standing)
         layout = self._layout(self.plan.frames[step.node], positions)
-        for group in _groups(layout.sizes):
+        for group in groups(layout.sizes):
             height, width = layout.sizes[group[0]].tolist()
             corner = layout.y[group], layout.x[group]
             if step.slides:
@@ -140,7 +121,7 @@ class Run:
                     for edge in step.rule.edges
                 }
                 part = step.run(self._reader(inputs))
-            _place(layout, group, part)
+            place(layout, group, part)
         return layout
 
     def _where_they_stand(
@@ -149,6 +130,9 @@ class Run:
         """Run a pointwise step on windows as they stand, its other inputs gathered for them."""
         first = held[standing[0]]
         others = [node for node in step.inputs() if node in held and node not in standing]
+        if not others and all(self._in_a_row(step, held[node], node) for node in standing):
+            rows = {node: held[node].row for node in standing}
+            return first.with_row(step.run(self._reader(rows)), self._order(step.node))
         parts = []
         for i in range(len(first.parts)):
             inputs = {node: held[node].parts[i] for node in standing}
@@ -159,7 +143,13 @@ class Run:
                 for node in others:
                     inputs[node] = self._gather(node, held, group, corner, (height, width))
             parts.append(step.run(self._reader(inputs)))
-        return Windows(parts, first.part, first.index, first.y, first.x, first.sizes)
+        return first.with_parts(parts, [held[node] for node in standing])
+
+    def _in_a_row(self, step: Step, windows: Windows, node: fx.Node) -> bool:
+        """Say whether a pointwise step runs on all windows at once, having laid them in a row."""
+        if windows.row is None and step.pays_in_a_row(channels(self.program, node)):
+            windows.lay_in_a_row(self._order(node))
+        return windows.row is not None
 
     def _slide(
         self,
@@ -180,8 +170,8 @@ class Run:
         if step.reads_windows(*size):
             assert step.conv3x3 is not None
             clean, parts = self._sources(edge.source, held)
-            table = _table(held[edge.source], group, (y, x))
-            return step.conv3x3.windows(clean, parts, table, *size)
+            where = table(held[edge.source], group, (y, x))
+            return step.conv3x3.windows(clean, parts, where, *size)
         window = self._gather(edge.source, held, group, (y, x), (high, wide), step.rule.padding)
         return step.run_sliding(window, self._reader({}))
 
@@ -196,12 +186,12 @@ class Run:
     ) -> Tensor:
         """Return the windows of a value at these corners, changed parts laid over clean ones."""
         clean, parts = self._sources(node, held)
-        table = _table(held[node], group, corner)
-        gathered: Tensor = ops.gather_windows(clean, parts, table, *size, padding)
+        where = table(held[node], group, corner)
+        gathered: Tensor = ops.gather_windows(clean, parts, where, *size, padding)
         order = self._order(node)
-        channels = [self.clean[node].shape[i] for i in order[1:-2]]
+        depth = [self.clean[node].shape[i] for i in order[1:-2]]
         back = [order.index(i) for i in range(len(order))]
-        return gathered.reshape(len(group), *channels, *size).permute(back)
+        return gathered.reshape(len(group), *depth, *size).permute(back)
 
     def _sources(self, node: fx.Node, held: dict[fx.Node, Windows]) -> tuple[Tensor, list[Tensor]]:
         """Return the clean map of a value and its changed windows, as N, C, H, W.
@@ -219,8 +209,8 @@ class Run:
     def _order(self, node: fx.Node) -> list[int]:
         """Return the axes of a value in the order N, channels, H, W."""
         axes = self.program.axes[node]
-        channels = sorted(set(range(1, self.clean[node].dim())) - set(axes))
-        return [0, *channels, axes.y, axes.x]
+        depth = sorted(set(range(1, self.clean[node].dim())) - set(axes))
+        return [0, *depth, axes.y, axes.x]
 
     def _reader(self, inputs: Values) -> Callable[[fx.Node], Any]:
         constants = self.program.constants
@@ -266,26 +256,6 @@ class Run:
 def _halo(axis: AxisMap, start: Ints, length: int) -> tuple[Ints, int]:
     """Return where the inputs of output windows begin, and how many there are."""
     return axis.backward(start, start)[0], with_halo(axis, length)
-
-
-def _groups(sizes: Ints) -> list[Ints]:
-    """Return the positions of each size of window."""
-    keys = sizes[:, 0] * (1 << 32) + sizes[:, 1]
-    order = np.argsort(keys, kind="stable")
-    cuts = np.flatnonzero(np.diff(keys[order])) + 1
-    return list(np.split(order, cuts))
-
-
-def _table(source: Windows, group: Ints, corner: tuple[Ints, Ints]) -> Tensor:
-    """Return where the changed windows of these positions lie, and where the wanted ones do."""
-    columns = [source.part[group], source.index[group], source.y[group], source.x[group]]
-    return torch.from_numpy(np.stack([*columns, *corner], 1))
-
-
-def _place(layout: Windows, group: Ints, part: Tensor) -> None:
-    layout.part[group] = len(layout.parts)
-    layout.index[group] = np.arange(len(group))
-    layout.parts.append(part)
 
 
 def _is_batch(step: Step) -> bool:

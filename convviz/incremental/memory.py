@@ -106,7 +106,7 @@ def _is_fused(frame: Frame, step: Step) -> bool:
 
 
 def _gathered(program: Program, plan: Plan, step: Step) -> float:
-    """Return the numbers of a step's gathered inputs, with their halo."""
+    """Return the numbers of a inputs that a step gathers, halo and all, or lays in a row."""
     assert step.rule is not None
     height, width = _largest(plan.frames[step.node])
     standing = plan.standing(step)
@@ -114,7 +114,11 @@ def _gathered(program: Program, plan: Plan, step: Step) -> float:
         edge = step.rule.edges[0]
         height, width = with_halo(edge.y, height), with_halo(edge.x, width)
     pixels = height * width
-    gathered = [edge.source for edge in step.rule.edges if edge.source not in standing]
+    gathered = [
+        edge.source
+        for edge in step.rule.edges
+        if edge.source not in standing or step.pays_in_a_row(channels(program, edge.source))
+    ]
     return float(sum(pixels * channels(program, node) for node in gathered))
 
 

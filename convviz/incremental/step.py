@@ -29,6 +29,9 @@ _IN_PLACE: dict[Any, Any] = {
     aten.add.Tensor: aten.add_.Tensor,
 }
 
+WORTH_A_COPY = 256
+"""Multiplications of a number read that make up for copying it."""
+
 CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
 
 
@@ -81,6 +84,21 @@ class Step:
         upright = self.rule is not None and tuple(self.rule.axes) == (2, 3)
         return upright and self.conv3x3 is not None and self.conv3x3.pays(height, width)
 
+    def pays_in_a_row(self, channels: int) -> bool:
+        """Say whether windows are worth copying side by side to be computed in one call.
+
+        One call for every size of window leaves the processor idle more often.
+
+        Args:
+            channels: numbers of a pixel that is read.
+        """
+        return not self.slides and self.macs >= WORTH_A_COPY * channels
+
+    @property
+    def mixes(self) -> bool:
+        """It is a convolution that mixes the channels of each pixel alone."""
+        return self.call in CONVOLUTIONS and self.rule is not None and not self.slides
+
     def inputs(self) -> list[fx.Node]:
         """Return the nodes among the arguments."""
         found: list[fx.Node] = []
@@ -95,14 +113,18 @@ class Step:
 
     def taken(self) -> Any:
         """Return what is called on whole maps: in place where its first input is free."""
-        if self.rectifies or self.conv3x3 is not None:
+        if self.rectifies or self.mixes or self.conv3x3 is not None:
             return self._convolve
         return _IN_PLACE.get(self.call, self.call) if self.free else self.call
 
     def _convolve(self, maps: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if self.conv3x3 is not None and self.conv3x3.pays_on(maps):
             return self.conv3x3.whole(maps)
-        result: Tensor = self.call(maps, *args, **kwargs)
+        result: Tensor
+        if self.mixes and maps.dim() == 4:
+            result = _stacked(maps, lambda tall: self.call(tall, *args, **kwargs))
+        else:
+            result = self.call(maps, *args, **kwargs)
         return result.relu_() if self.rectifies else result
 
     def run_sliding(self, window: Tensor, values: Callable[[fx.Node], Any]) -> Tensor:
@@ -128,6 +150,16 @@ class Step:
         call = aten.conv2d.default if self.call is aten.conv2d.padding else self.call
         result: Tensor = call(window, **given)
         return result.relu_() if self.rectifies else result
+
+
+def _stacked(maps: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
+    """Convolve maps, each pixel alone, as one tall map: oneDNN is up to a fifth faster."""
+    if not maps.is_contiguous(memory_format=torch.channels_last):
+        return convolve(maps)
+    count, _, height, width = maps.shape
+    tall = maps.permute(0, 2, 3, 1).flatten(0, 1)[None].permute(0, 3, 1, 2)
+    made = convolve(tall).permute(0, 2, 3, 1)
+    return made.reshape(count, height, width, made.shape[3]).permute(0, 3, 1, 2)
 
 
 def operator_name(call: Any) -> str:

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <string>
 
 namespace convviz {
 namespace {
@@ -24,6 +25,10 @@ struct Tile {
   int64_t row;  // elements from one row of the output window to the next
   int height, width;
 };
+
+// Filters that lie side by side in the weights.
+template <typename T>
+constexpr int64_t kPanel = 64 / sizeof(T);
 
 template <typename T>
 struct Layer {
@@ -39,35 +44,68 @@ constexpr int64_t plane_size(int64_t block, int64_t depth) { return block * dept
 
 #pragma GCC diagnostic ignored "-Wpsabi"  // no vector crosses the boundary of a function
 namespace baseline {
+#define CONVVIZ_BYTES 32
+#define CONVVIZ_TILES 6
 #include "winograd.h"
 }  // namespace baseline
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define CONVVIZ_AVX2
+#if defined(__x86_64__) && defined(__GNUC__)
+#define CONVVIZ_X86
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
+#endif
 namespace avx2 {
+#define CONVVIZ_BYTES 32
+#define CONVVIZ_TILES 6
 #include "winograd.h"
 }  // namespace avx2
-#pragma GCC pop_options
-#elif defined(__x86_64__) && defined(__clang__)
-#define CONVVIZ_AVX2
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
-namespace avx2 {
-#include "winograd.h"
-}  // namespace avx2
+#ifdef __clang__
 #pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f"))), apply_to = function)
+#else
+#pragma GCC target("avx512f")
+#endif
+namespace avx512 {
+#define CONVVIZ_BYTES 64
+#define CONVVIZ_TILES 12
+#include "winograd.h"
+}  // namespace avx512
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
 #endif
 
-bool has_avx2() {
-#ifdef CONVVIZ_AVX2
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-  return false;
+enum class Instructions { kBaseline, kAvx2, kAvx512 };
+
+// The widest that this processor has, up to what ATEN_CPU_CAPABILITY names, as for torch itself.
+Instructions instructions() {
+#ifdef CONVVIZ_X86
+  const char* named = std::getenv("ATEN_CPU_CAPABILITY");
+  const std::string limit = named ? named : "avx512";
+  if (limit == "default") return Instructions::kBaseline;
+  if (limit != "avx2" && __builtin_cpu_supports("avx512f")) return Instructions::kAvx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Instructions::kAvx2;
 #endif
+  return Instructions::kBaseline;
 }
 
-// Tiles computed at a time by one thread, a multiple of six. Large weights are read from memory
+const Instructions kInstructions = instructions();
+
+template <typename T>
+void convolve(const Layer<T>& layer, const Tile<T>* tiles, int64_t count, int64_t block, T* room) {
+#ifdef CONVVIZ_X86
+  if (kInstructions == Instructions::kAvx512) return avx512::convolve(layer, tiles, count, block, room);
+  if (kInstructions == Instructions::kAvx2) return avx2::convolve(layer, tiles, count, block, room);
+#endif
+  baseline::convolve(layer, tiles, count, block, room);
+}
+
+// Tiles computed at a time by one thread, a multiple of 12. Large weights are read from memory
 // once for each block, so they want larger ones.
 int64_t block_size(int64_t weights_bytes) { return weights_bytes > (int64_t{16} << 20) ? 48 : 24; }
 
@@ -141,13 +179,7 @@ void convolve_blocks(const Work<T>& work, int64_t begin, int64_t end, int64_t ti
   for (int64_t b = begin; b < end; ++b) {
     const int64_t first = b * block, count = std::min(block, tiles - first);
     for (int64_t t = 0; t < count; ++t) found[t] = work.tile(first + t);
-#ifdef CONVVIZ_AVX2
-    if (has_avx2()) {
-      avx2::convolve(layer, found.data(), count, block, room);
-      continue;
-    }
-#endif
-    baseline::convolve(layer, found.data(), count, block, room);
+    convolve(layer, found.data(), count, block, room);
   }
 }
 
@@ -211,9 +243,17 @@ Tensor conv3x3_windows(const Tensor& clean, const std::vector<Tensor>& changed,
 
 }  // namespace
 
-// Whether this processor has the instructions that make the operator faster than a direct
-// convolution.
-bool conv3x3_is_fast() { return has_avx2(); }
+// The instruction set that the operator runs with.
+const char* conv3x3_instructions() {
+  switch (kInstructions) {
+    case Instructions::kAvx512:
+      return "AVX-512";
+    case Instructions::kAvx2:
+      return "AVX2";
+    default:
+      return "";
+  }
+}
 
 STABLE_TORCH_LIBRARY_IMPL(convviz, CPU, m) {
   m.impl("conv3x3_windows", TORCH_BOX(&conv3x3_windows));

@@ -5,27 +5,28 @@
 // direct convolution, which it does not with Lavin's 0, +-1, +-2.
 //
 // This file is included once for every instruction set, inside a namespace and under a pragma
-// that names the set, so it includes nothing and calls nothing from outside. Loops over the lanes
-// of a vector are written with the compilers' vector extension; wider vectors than the machine's
-// are split by the compiler.
+// that names the set, so it includes nothing and calls nothing from outside. The includer says
+// how wide a vector is (CONVVIZ_BYTES, 32 or 64) and how many tiles are multiplied at a time
+// (CONVVIZ_TILES, a divisor of 12). Loops over the lanes of a vector are written with the
+// compilers' vector extension; wider vectors than the machine's are split by the compiler.
 
-template <typename T>
+template <typename T, int bytes = CONVVIZ_BYTES>
 struct Lanes {
-  typedef T Vector __attribute__((vector_size(32)));
-  static constexpr int count = 32 / sizeof(T);
+  typedef T Vector __attribute__((vector_size(bytes)));
+  static constexpr int count = bytes / sizeof(T);
 };
 
 #define CONVVIZ_INLINE static inline __attribute__((always_inline))
 
-template <typename T>
-CONVVIZ_INLINE typename Lanes<T>::Vector load(const T* from) {
-  typename Lanes<T>::Vector v;
+template <typename V, typename T>
+CONVVIZ_INLINE V load(const T* from) {
+  V v;
   __builtin_memcpy(&v, from, sizeof v);
   return v;
 }
 
-template <typename T>
-CONVVIZ_INLINE void store(T* to, typename Lanes<T>::Vector v) {
+template <typename V, typename T>
+CONVVIZ_INLINE void store(T* to, V v) {
   __builtin_memcpy(to, &v, sizeof v);
 }
 
@@ -61,16 +62,16 @@ CONVVIZ_INLINE void transform_output(const V m[6], V out[4]) {
 }
 
 // The input transform of one tile, both ways; the value of point f goes to to[f * plane].
-template <typename T>
+template <int bytes, typename T>
 CONVVIZ_INLINE void transform_tile(const T* const pixels[36], int64_t channels, T* to,
                                    int64_t plane) {
-  using V = typename Lanes<T>::Vector;
-  for (int64_t c = 0; c < channels; c += Lanes<T>::count) {
+  using V = typename Lanes<T, bytes>::Vector;
+  for (int64_t c = 0; c < channels; c += Lanes<T, bytes>::count) {
     V half[6][6];
     for (int j = 0; j < 6; ++j) {
       V d[6], t[6];
 #pragma GCC unroll 6
-      for (int i = 0; i < 6; ++i) d[i] = load(pixels[i * 6 + j] + c);
+      for (int i = 0; i < 6; ++i) d[i] = load<V>(pixels[i * 6 + j] + c);
       transform_input<T>(d, t);
 #pragma GCC unroll 6
       for (int i = 0; i < 6; ++i) half[i][j] = t[i];
@@ -95,12 +96,12 @@ CONVVIZ_INLINE void write_tile(const T* products, int64_t plane, int64_t filters
     for (int j = 0; j < 6; ++j) {
       V m[6], t[4];
 #pragma GCC unroll 6
-      for (int i = 0; i < 6; ++i) m[i] = load(products + (i * 6 + j) * plane + k);
+      for (int i = 0; i < 6; ++i) m[i] = load<V>(products + (i * 6 + j) * plane + k);
       transform_output<T>(m, t);
 #pragma GCC unroll 4
       for (int i = 0; i < 4; ++i) half[i][j] = t[i];
     }
-    const V shift = load(bias + k);
+    const V shift = load<V>(bias + k);
     for (int i = 0; i < tile.height; ++i) {
       V t[4];
       transform_output<T>(half[i], t);
@@ -113,50 +114,67 @@ CONVVIZ_INLINE void write_tile(const T* products, int64_t plane, int64_t filters
   }
 }
 
-// Six tiles by two vectors of filters: 12 sums, 2 weights and 1 input fill the 16 registers of
-// AVX2. `weights` holds, channel after channel, the filters of one panel.
-template <typename T>
-CONVVIZ_INLINE void multiply(const T* tiles, int64_t channels, const T* weights, T* to,
-                             int64_t row) {
+// Some tiles by two vectors of filters, or by one that is left over: with the weights and an input
+// the sums fill the registers, 16 of AVX2 (6 tiles) and most of the 32 of AVX-512 (12 tiles).
+// The second vector of weights lies `apart` elements after the first.
+template <int vectors, typename T>
+CONVVIZ_INLINE void multiply(const T* tiles, int64_t channels, const T* weights, int64_t apart,
+                             T* to, int64_t row) {
   using V = typename Lanes<T>::Vector;
   constexpr int lanes = Lanes<T>::count;
-  V sum[6][2];
-#pragma GCC unroll 6
-  for (int r = 0; r < 6; ++r) sum[r][0] = sum[r][1] = V{};
+  V sum[CONVVIZ_TILES][vectors];
+#pragma GCC unroll 12
+  for (int r = 0; r < CONVVIZ_TILES; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) sum[r][v] = V{};
+  }
   for (int64_t c = 0; c < channels; ++c) {
-    const V first = load(weights + c * 2 * lanes), second = load(weights + c * 2 * lanes + lanes);
-#pragma GCC unroll 6
-    for (int r = 0; r < 6; ++r) {
+    V weight[vectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) weight[v] = load<V>(weights + c * kPanel<T> + v * apart);
+#pragma GCC unroll 12
+    for (int r = 0; r < CONVVIZ_TILES; ++r) {
       const T x = tiles[r * channels + c];
-      sum[r][0] += x * first;
-      sum[r][1] += x * second;
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; ++v) sum[r][v] += x * weight[v];
     }
   }
-#pragma GCC unroll 6
-  for (int r = 0; r < 6; ++r) {
-    store(to + r * row, sum[r][0]);
-    store(to + r * row + lanes, sum[r][1]);
+#pragma GCC unroll 12
+  for (int r = 0; r < CONVVIZ_TILES; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; ++v) store(to + r * row + v * lanes, sum[r][v]);
   }
 }
 
 // Convolve the tiles of a block. `room` is scratch of `scratch_size` elements, zero where it was
-// never written: a block is filled up to six tiles with what lies there.
+// never written: a block is filled up to a multiple of 12 tiles with what lies there.
 template <typename T>
 __attribute__((noinline)) static void convolve(const Layer<T>& layer, const Tile<T>* tiles,
                                                int64_t count, int64_t block, T* room) {
-  constexpr int panel = 2 * Lanes<T>::count;
+  constexpr int lanes = Lanes<T>::count;
   const int64_t channels = layer.channels, filters = layer.filters;
   const int64_t in_plane = plane_size(block, channels), out_plane = plane_size(block, filters);
+  // Two vectors lie in one panel, or in two that follow each other.
+  const int64_t apart = lanes < kPanel<T> ? lanes : kPanel<T> * channels;
   T* products = room + 36 * in_plane;
   for (int64_t t = 0; t < count; ++t) {
-    transform_tile(tiles[t].pixels, channels, room + t * channels, in_plane);
+    if (channels % lanes == 0) {
+      transform_tile<CONVVIZ_BYTES>(tiles[t].pixels, channels, room + t * channels, in_plane);
+    } else {
+      transform_tile<32>(tiles[t].pixels, channels, room + t * channels, in_plane);
+    }
   }
   for (int64_t f = 0; f < 36; ++f) {
-    for (int64_t k = 0; k < filters; k += panel) {
+    const T* plane = room + f * in_plane;
+    for (int64_t k = 0; k < filters; k += 2 * lanes) {
       const T* weights = layer.weights + (f * filters + k) * channels;
-      for (int64_t t = 0; t < count; t += 6) {
-        multiply(room + f * in_plane + t * channels, channels, weights,
-                 products + f * out_plane + t * filters + k, filters);
+      T* to = products + f * out_plane + k;
+      for (int64_t t = 0; t < count; t += CONVVIZ_TILES) {
+        if (k + lanes < filters) {
+          multiply<2>(plane + t * channels, channels, weights, apart, to + t * filters, filters);
+        } else {
+          multiply<1>(plane + t * channels, channels, weights, apart, to + t * filters, filters);
+        }
       }
     }
   }
@@ -166,3 +184,5 @@ __attribute__((noinline)) static void convolve(const Layer<T>& layer, const Tile
 }
 
 #undef CONVVIZ_INLINE
+#undef CONVVIZ_BYTES
+#undef CONVVIZ_TILES
