@@ -222,8 +222,10 @@ def test_a_name_that_is_no_text(tmp_path, photo, model):
     except OSError:
         pytest.skip("the file system takes UTF-8 names only")
     item = make_batch(os.fsdecode(path), model).items[0]
-    item.id.encode()
     item.source.encode()
+    assert item.id.encode().startswith(b"/")
+    assert "caf" in item.id
+    assert item.id.endswith(".png")
 
 
 @pytest.mark.parametrize("kind", KINDS)
