@@ -106,7 +106,7 @@ def _is_fused(frame: Frame, step: Step) -> bool:
 
 
 def _gathered(program: Program, plan: Plan, step: Step) -> float:
-    """Return the numbers of a inputs that a step gathers, halo and all, or lays in a row."""
+    """Return the numbers of the inputs that a step gathers, halo and all, or lays in a row."""
     assert step.rule is not None
     height, width = _largest(plan.frames[step.node])
     standing = plan.standing(step)

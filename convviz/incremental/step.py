@@ -120,11 +120,12 @@ class Step:
     def _convolve(self, maps: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if self.conv3x3 is not None and self.conv3x3.pays_on(maps):
             return self.conv3x3.whole(maps)
-        result: Tensor
-        if self.mixes and maps.dim() == 4:
-            result = _stacked(maps, lambda tall: self.call(tall, *args, **kwargs))
-        else:
-            result = self.call(maps, *args, **kwargs)
+
+        def convolve(maps: Tensor) -> Tensor:
+            result: Tensor = self.call(maps, *args, **kwargs)
+            return result
+
+        result = _stacked(maps, convolve) if self.mixes else convolve(maps)
         return result.relu_() if self.rectifies else result
 
     def run_sliding(self, window: Tensor, values: Callable[[fx.Node], Any]) -> Tensor:
@@ -154,7 +155,7 @@ class Step:
 
 def _stacked(maps: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
     """Convolve maps, each pixel alone, as one tall map: oneDNN is up to a fifth faster."""
-    if not maps.is_contiguous(memory_format=torch.channels_last):
+    if maps.dim() != 4 or not maps.is_contiguous(memory_format=torch.channels_last):
         return convolve(maps)
     count, _, height, width = maps.shape
     tall = maps.permute(0, 2, 3, 1).flatten(0, 1)[None].permute(0, 3, 1, 2)
