@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from . import capture, naming
 from .functional import functionalize
@@ -163,7 +164,8 @@ def _graph(program: ExportedProgram, keys: list[str], shape: Shape) -> Graph:
         layers=dict(zip(naming.numbered(keys), originals, strict=True)),
         output=output,
         constants=_constants(program),
-        batch=batch if isinstance(batch, int) else None,
+        # A network that asks for len(x) fixes the number, which the shape alone does not show.
+        batch=int(batch) if is_concrete_int(batch) else None,
     )
 
 

@@ -86,9 +86,29 @@ class _Job:
         return count * self.images[0, 0].numel() < _WORTH_EXPORTING
 
     def dense(self, dtype: torch.dtype | None = None) -> Tensor:
-        """Run a full forward pass a window."""
-        more = self.layers, self.batch_size, dtype
-        return _dense(self.model, self.images, self.boxes, self.fill, self.read, *more)
+        """Run a full forward pass a window.
+
+        Args:
+            dtype: of the network's operators, where not the model's own.
+        """
+        count, positions = len(self.images), len(self.boxes)
+        corners = self.boxes.tolist()
+        filled = self.fill.expand(self.images.shape)
+
+        def score(jobs: Tensor) -> Tensor:
+            owner, position = jobs // positions, jobs % positions
+            copies = occlude(self.images, filled, owner, [corners[p] for p in position.tolist()])
+            with torch.autocast(self.model.device.type, dtype, enabled=dtype is not None):
+                forward = self.model.forward(copies, self.layers)
+            if dtype is not None:
+                forward = _raised(forward, self.model.dtype)
+            return self.read(forward, owner.to(self.images.device)).cpu()
+
+        attempt = _Halving(score, self.batch_size or automatic_batch(self.images))
+        chunks = _chunks(count * positions, attempt.limit)
+        parts = [attempt(chunk) for chunk in track(chunks, "occluding", len(chunks))]
+        scores = torch.cat(parts)
+        return scores.reshape(count, positions, *scores.shape[1:])
 
     def plan(
         self, dtype: torch.dtype | None = None, approximate: float | None = None
@@ -98,10 +118,41 @@ class _Job:
         return prepare(self.model, inputs, self.boxes, self.layers, self.memory, dtype, approximate)
 
     def windows(self, prepared: Prepared) -> Tensor:
-        """Compute only what changes."""
-        inputs = self.images.to(self.model.device, self.model.dtype)
-        covering = self.fill.to(inputs).expand(inputs.shape)
-        return _incremental(prepared, inputs, covering, self.read, self.batch_size, self.memory)
+        """Compute only what each window changes, the positions in the order of the plan."""
+        program, order = prepared.program, torch.from_numpy(prepared.order)
+        images = self.images.to(self.model.device, self.model.dtype)
+        fill = self.fill.to(images).expand(images.shape)
+        limit = self.batch_size or prepared.chunk
+        chunks = torch.split(order, limit)
+        jobs = [(image, chunk) for image in range(len(images)) for chunk in chunks]
+        scores, run, current = None, None, -1
+        for image, chunk in track(jobs, "occluding", len(jobs)):
+            if image != current:
+                one = slice(image, image + 1)
+                covered = images[one].to(prepared.dtype), fill[one].to(prepared.dtype)
+                run = Run(program, prepared.plan, *covered, self.memory)
+                current = image
+
+            def score(positions: Tensor, run: Run | None = run, image: int = image) -> Tensor:
+                assert run is not None
+                parts = []
+                for piece, values in run.outputs(positions.numpy()):
+                    kept = {name: values[node] for name, node in program.layers.items()}
+                    owner = torch.full((len(piece),), image, device=images.device)
+                    forward = Forward(at_least_single(values[program.output]), kept)
+                    if prepared.dtype != images.dtype:
+                        forward = _raised(forward, images.dtype)
+                    parts.append(self.read(forward, owner).cpu())
+                return torch.cat(parts)
+
+            attempt = _Halving(score, limit)
+            found = attempt(chunk)
+            limit = attempt.limit
+            if scores is None:
+                scores = found.new_zeros(len(images), len(order), *found.shape[1:])
+            scores[image, chunk] = found
+        assert scores is not None
+        return scores
 
 
 def occluded(
@@ -153,7 +204,8 @@ def occluded(
         ParameterError: an argument is none of the allowed.
     """
     _check(engine, memory, precision, approximate, batch_size)
-    boxes, fill = _checked_boxes(boxes, images), fill.to(images)
+    fill = _checked_fill(fill, images)
+    boxes = _checked_boxes(boxes, images)
     job = _Job(model, images, boxes, fill, read, layers, batch_size, memory or MEMORY)
     refused = no_bf16(model.device, model.dtype) if precision == "bf16" else ""
     dtype = torch.bfloat16 if precision == "bf16" and not refused else None
@@ -218,6 +270,25 @@ def _checked_boxes(boxes: Tensor, images: Tensor) -> Tensor:
     return boxes
 
 
+def _checked_fill(fill: Tensor, images: Tensor) -> Tensor:
+    """Return the fill as the images have their numbers, after a look at both."""
+    kind = str(images.dtype).removeprefix("torch.")
+    if images.ndim != 4 or not images.is_floating_point():
+        raise ParameterError(
+            f"images must be floating point [N, C, H, W]; these are {kind} {list(images.shape)}"
+        )
+    try:
+        fits = torch.broadcast_shapes(fill.shape, images.shape) == images.shape
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise ParameterError(
+            f"fill {list(fill.shape)} does not fit images {list(images.shape)}; a color is "
+            "[C, 1, 1]"
+        )
+    return fill.to(images)
+
+
 def _compute(
     job: _Job, engine: Engine, dtype: torch.dtype | None, approximate: float | None
 ) -> Occluded:
@@ -242,84 +313,11 @@ def _compute(
 
 def _how(plan: Plan) -> str:
     """Say what was computed; where next to nothing was saved, from where whole maps were."""
+    if not plan.macs[0]:  # without convolutions and linear layers nothing is counted
+        return f"only what each window changes; whole maps from {plan.reason}"
     if plan.saving < 1.05:
         return f"nearly all in whole maps, from {plan.reason}"
-    return f"only what each window changes, {plan.saving:.1f}x fewer operations"
-
-
-def _incremental(
-    prepared: Prepared,
-    images: Tensor,
-    fill: Tensor,
-    read: Read,
-    batch_size: int | None,
-    memory: int,
-) -> Tensor:
-    """Compute `[N, P, ...]` with a prepared model, the positions in its order."""
-    program, order = prepared.program, torch.from_numpy(prepared.order)
-    size = batch_size or prepared.chunk
-    chunks = torch.split(order, size)
-    jobs = [(image, chunk) for image in range(len(images)) for chunk in chunks]
-    scores, run, current = None, None, -1
-    for image, chunk in track(jobs, "occluding", len(jobs)):
-        if image != current:
-            one = slice(image, image + 1)
-            covered = images[one].to(prepared.dtype), fill[one].to(prepared.dtype)
-            run = Run(program, prepared.plan, *covered, memory)
-            current = image
-
-        def score(positions: Tensor, run: Run | None = run, image: int = image) -> Tensor:
-            assert run is not None
-            parts = []
-            for piece, values in run.outputs(positions.numpy()):
-                kept = {name: values[node] for name, node in program.layers.items()}
-                owner = torch.full((len(piece),), image, device=images.device)
-                forward = Forward(at_least_single(values[program.output]), kept)
-                if prepared.dtype != images.dtype:
-                    forward = _raised(forward, images.dtype)
-                parts.append(read(forward, owner).cpu())
-            return torch.cat(parts)
-
-        found = _Halving(score, len(chunk))(chunk)
-        if scores is None:
-            scores = found.new_zeros(len(images), len(order), *found.shape[1:])
-        scores[image, chunk] = found
-    assert scores is not None
-    return scores
-
-
-def _dense(
-    model: Model,
-    images: Tensor,
-    boxes: Tensor,
-    fill: Tensor,
-    read: Read,
-    layers: Sequence[str],
-    batch_size: int | None,
-    dtype: torch.dtype | None,
-) -> Tensor:
-    """Run a full forward pass a window, the network's operators in a dtype of their own if given.
-
-    Within the model's session.
-    """
-    count, positions = len(images), len(boxes)
-    corners = boxes.tolist()
-    filled = fill.expand(images.shape)
-
-    def score(jobs: Tensor) -> Tensor:
-        owner, position = jobs // positions, jobs % positions
-        copies = occlude(images, filled, owner, [corners[p] for p in position.tolist()])
-        with torch.autocast(model.device.type, dtype, enabled=dtype is not None):
-            forward = model.forward(copies, layers)
-        if dtype is not None:
-            forward = _raised(forward, model.dtype)
-        return read(forward, owner.to(images.device)).cpu()
-
-    attempt = _Halving(score, batch_size or automatic_batch(images))
-    chunks = _chunks(count * positions, attempt.limit)
-    parts = [attempt(chunk) for chunk in track(chunks, "occluding", len(chunks))]
-    scores = torch.cat(parts)
-    return scores.reshape(count, positions, *scores.shape[1:])
+    return f"only what each window changes, {plan.saving:.1f}x fewer multiplications"
 
 
 def _raised(forward: Forward, dtype: torch.dtype) -> Forward:

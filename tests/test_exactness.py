@@ -144,7 +144,10 @@ def test_scores_equal_those_of_the_network_itself(name, monkeypatch):
     assert changed > 1e-3  # the windows matter, or nothing is tested
     assert found.plan.saving > 1
     if far > 1e-10:
-        assert far <= 10 * moved_by_layout(module, images, boxes, fill, want)
+        own = moved_by_layout(module, images, boxes, fill, want)
+        assert far <= 10 * own
+        if own > 1e-6:
+            pytest.skip(f"its own scores move by {own:.1e} with the layout of memory: nothing held")
 
 
 def moved_by_layout(
@@ -156,10 +159,7 @@ def moved_by_layout(
     scores of some images. More digits than its own cannot be asked of them.
     """
     again = brute_force(module.to(memory_format=torch.channels_last), images, boxes, fill)
-    own = float((again - want).abs().max() / want.abs().max())
-    if own > 1e-6:
-        pytest.skip(f"its own scores move by {own:.1e} with the layout of memory: nothing to hold")
-    return own
+    return float((again - want).abs().max() / want.abs().max())
 
 
 def usual(boxes_stride: int = 8, window: int = 16, size: int = 224) -> Tensor:

@@ -11,7 +11,7 @@ import torchvision
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from convviz import incremental, occluding
+from convviz import explain, incremental, occluding
 from convviz.errors import ParameterError
 from convviz.graph import graph_of
 from convviz.model import Model
@@ -280,8 +280,9 @@ def test_a_growing_concatenation_takes_the_one_before_it():
     assert joined[:2] == [["images"], ["images", "tanh"]]
     assert joined[2:4] == [["cat", "tanh"]] * 2
     assert joined[4:] == [["tanh", "images"], ["cat", "tanh", "cat"]]
-    got, _ = run(module, image, boxes, torch.randn_like(image).mul_(0))
-    want = one_by_one(module, image, boxes, torch.zeros_like(image))
+    fill = torch.randn_like(image)
+    got, _ = run(module, image, boxes, fill)
+    want = one_by_one(module, image, boxes, fill)
     torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
 
 
@@ -366,6 +367,87 @@ class TestOccluded:
         want = self.call(model, images, engine="dense")
         torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=1e-12)
 
+    def test_a_network_without_weights_has_nothing_to_count(self):
+        model = Model(nn.Sequential(nn.AvgPool2d(8), nn.Flatten()))
+        images = torch.randn(1, 2, 40, 40)
+        found = self.call(model, images, approximate=0.5)
+        assert found.plan is not None
+        assert found.plan.saving == found.plan.bound == 1
+        assert found.how.startswith("only what each window changes; whole maps from ")
+        explanation = explain(
+            model, torch.rand(1, 2, 240, 240), "occlusion", 0, window=16, approximate=0.5
+        )
+        assert explanation.result.figures["MACs saved"] == 0
+
+    def test_axes_of_size_1_are_no_obstacle(self):
+        class Small(nn.Module):
+            def __init__(self):
+                super().__init__()
+                convs = [nn.Conv2d(2, 4, 3, 2, 1), *(nn.Conv2d(4, 4, 3, 2, 1) for _ in range(5))]
+                self.convs = nn.Sequential(*convs)
+
+            def forward(self, x):
+                x = self.convs(x)
+                return x.view(x.shape[0], -1, 1, 1).relu().flatten(1)
+
+        model = Model(randomised(Small()))
+        images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
+        found = self.call(model, images)
+        assert found.plan is not None
+        want = self.call(model, images, engine="dense")
+        torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=1e-12)
+
+    def test_a_graph_that_holds_for_one_batch_size_is_not_run(self):
+        """len(x) becomes the number that the network was exported with."""
+
+        class Counting(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = nn.Conv2d(2, 4, 3)
+
+            def forward(self, x):
+                return self.conv(x).mean((2, 3)).view(len(x), -1)
+
+        model = Model(randomised(Counting()))
+        images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
+        found = self.call(model, images)
+        assert "the graph holds for one batch size only" in found.how
+        want = self.call(model, images, engine="dense")
+        assert torch.equal(found.scores, want.scores)
+
+    @pytest.mark.parametrize(
+        ("images", "fill", "words"),
+        [
+            (torch.ones(1, 2, 40, 40, dtype=torch.uint8), torch.tensor(0.5), "floating point"),
+            (torch.ones(2, 40, 40), torch.zeros(2, 1, 1), r"\[N, C, H, W\]"),
+            (torch.ones(1, 2, 40, 40), torch.zeros(2), r"fill \[2\] does not fit"),
+        ],
+    )
+    def test_images_and_fills_that_do_not_fit_are_refused(self, images, fill, words):
+        model = Model(nn.Sequential(nn.Conv2d(2, 1, 3), nn.Flatten()))
+        for engine in ("auto", "dense"):
+            with pytest.raises(ParameterError, match=words):
+                occluding.occluded(
+                    model, images, self.boxes, fill, lambda f, _: f.output, engine=engine
+                )
+
+    def test_a_lowered_program_is_tried_in_windows_too(self):
+        class Mixed(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.a, self.b = nn.Conv2d(2, 4, 3), nn.Conv2d(2, 4, 3)
+
+            def forward(self, x):
+                return (self.a(x) + self.b(x).double().float()).relu().mean((2, 3))
+
+        model = Model(Mixed())
+        images = torch.randn(1, 2, 40, 40)
+        with model.session(), torch.no_grad():
+            prepared = incremental.prepare(model, images, self.boxes, (), dtype=torch.bfloat16)
+            assert isinstance(prepared, incremental.Prepared)
+            run = incremental.Run(prepared.program, prepared.plan, *[images.to(prepared.dtype)] * 2)
+            list(run.outputs(np.arange(2)))
+
     def test_a_network_without_a_graph_runs_in_full_and_says_why(self):
         class Odd(nn.Module):
             def forward(self, x):
@@ -405,15 +487,20 @@ class TestOccluded:
         model = Model(randomised(Branches()))
         images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
         want = self.call(model, images).scores
-        outputs = incremental.Run.outputs
+        outputs, tried = incremental.Run.outputs, []
 
         def scarce(run, positions):
+            tried.append(len(positions))
             if len(positions) > 5:
                 raise torch.OutOfMemoryError("not enough")
             return outputs(run, positions)
 
         monkeypatch.setattr(incremental.Run, "outputs", scarce)
-        torch.testing.assert_close(self.call(model, images).scores, want, rtol=0, atol=1e-12)
+        images = torch.cat([images, images + 1])
+        found = self.call(model, images, batch_size=10)
+        assert found.plan is not None
+        torch.testing.assert_close(found.scores[:1], want, rtol=0, atol=1e-12)
+        assert [n for n in tried if n > 5] == [10]  # the smaller size is kept, for all images
 
     def test_half_precision_scores_are_read_in_single_precision(self):
         torch.manual_seed(0)

@@ -288,8 +288,12 @@ def test_paths_name_the_kernel_that_runs():
     paths = ops.paths()
     rectifiers = {"guided_relu", "guided_relu_", "guided_relu_backward"}
     assert set(paths) == {*rectifiers, "occlude", "gather_windows", "conv3x3_windows"}
-    for devices in paths.values():
+    for name, devices in paths.items():
         assert set(devices) == {"cpu", "cuda"}
+        assert devices["cpu"] == "kernel", name  # the suite is of a build
+        said = devices["cuda"]
+        assert said == "kernel" or said.startswith("Python reference: "), name
+        assert torch.cuda.is_available() or said != "kernel", name
 
 
 SCRIPT = """
@@ -319,5 +323,6 @@ def test_without_kernels_the_references_give_the_same(tmp_path):
         subprocess.run([sys.executable, "-c", SCRIPT, str(file), path], check=True)
         outs[path] = torch.load(file, weights_only=True)
     assert outs["reference"][0].startswith("Python reference: not built")
+    assert outs["kernel"][0] == "kernel"
     for a, b in zip(outs["kernel"][1:], outs["reference"][1:], strict=True):
         assert torch.equal(a, b)

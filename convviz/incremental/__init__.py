@@ -10,7 +10,7 @@ graph of any network that exports, with the exact window of every position.
 from __future__ import annotations
 
 from .engine import Run, in_order
-from .memory import MEMORY, chunk_size
+from .memory import MEMORY
 from .plan import Line, Plan, make_plan
 from .prepare import Prepared, prepare
 from .program import Program, compile_graph
@@ -22,7 +22,6 @@ __all__ = [
     "Prepared",
     "Program",
     "Run",
-    "chunk_size",
     "compile_graph",
     "in_order",
     "make_plan",

@@ -86,7 +86,10 @@ class Plan:
 
     @property
     def macs(self) -> tuple[float, float, float]:
-        """MACs a position: of a full forward pass, of what changes, and those executed."""
+        """MACs a position: of a full forward pass, of what changes, and those executed.
+
+        Those of convolutions and linear layers; nothing else is counted.
+        """
         return (
             float(sum(line.full for line in self.lines)),
             sum(line.exact for line in self.lines),
@@ -97,13 +100,13 @@ class Plan:
     def bound(self) -> float:
         """How many times fewer MACs the changed windows need than full forward passes."""
         full, exact, _ = self.macs
-        return full / max(exact, 1.0)
+        return full / max(exact, 1.0) if full else 1.0
 
     @property
     def saving(self) -> float:
         """How many times fewer MACs are executed than in full forward passes."""
         full, _, done = self.macs
-        return full / max(done, 1.0)
+        return full / max(done, 1.0) if full else 1.0
 
     def standing(self, step: Step) -> list[fx.Node]:
         """Return the inputs whose windows a step reads as they stand, nothing being gathered."""

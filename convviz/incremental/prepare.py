@@ -106,10 +106,10 @@ def _under_two_boxes(
 ) -> tuple[Forward, Forward]:
     """Return what the program and what the model make of an image under two of the boxes.
 
-    Those with the smallest and the largest windows, over which lies the image mirrored: pixels of
-    its own kind.
+    Those with the smallest and the largest windows, over which lies the image mirrored and
+    brightened: pixels of its own kind, and different ones on a flat image too.
     """
-    fill = image.flip(3)
+    fill = image.flip(3) + (float(image.std(correction=0)) or 1.0)
     some = np.unique(in_order(plan)[[0, -1]])
     copies = image.repeat(len(some), 1, 1, 1)
     for copy, (x0, y0, x1, y1) in zip(copies, boxes[some].tolist(), strict=True):
@@ -128,7 +128,9 @@ def _low(program: Program, plan: Plan, image: Tensor) -> Program | None:
     """Return the program in the image's dtype; None where an operator refuses it."""
     try:
         low = lowered(program, image.dtype)
-        Run(low, plan, image, image).unoccluded()
+        run = Run(low, plan, image, image)
+        run.unoccluded()
+        list(run.outputs(np.arange(min(1, len(plan.row)))))  # windows run in place, the image not
     except (RuntimeError, TypeError) as error:
         if is_out_of_memory(error):
             raise

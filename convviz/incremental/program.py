@@ -18,7 +18,7 @@ from ..locality import Axes, Local, locality
 from ..locality.maps import Window
 from .fold import chain_concatenations, fold_batch_norms, fold_rectifiers, transform_weights
 from .respell import respell
-from .step import CONVOLUTIONS, Step, Values, operator_name
+from .step import CONVOLUTIONS, CUTTING, Step, Values, operator_name
 
 aten = torch.ops.aten
 
@@ -47,8 +47,7 @@ _RESIZING = ("adaptive_", "_adaptive_", "upsample_", "_upsample_")
 by how these begin. Adaptive pooling of a map to the size it has leaves every place as it is, but
 stretches a window."""
 
-_PADDING = ("constant_pad_nd", "pad", "slice")
-_SLIDING = ("conv2d", "max_pool2d", "avg_pool2d", *_PADDING)
+_SLIDING = ("conv2d", "max_pool2d", "avg_pool2d", *CUTTING)
 
 
 @dataclass(eq=False)
@@ -201,7 +200,7 @@ def _windows(step: Step, rule: Local, constants: Values) -> bool:
     flat = all(node.meta["val"].dim() == 4 for node in values)
     if not (plain and sliding and flat) or rule.padding is None:
         return False
-    return operator_name(step.call) not in _PADDING or _same_channels(step, rule)
+    return operator_name(step.call) not in CUTTING or _same_channels(step, rule)
 
 
 def _gathers(node: fx.Node) -> bool:

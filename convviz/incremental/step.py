@@ -32,6 +32,9 @@ _IN_PLACE: dict[Any, Any] = {
 WORTH_A_COPY = 256
 """Multiplications of a number read that make up for copying it."""
 
+CUTTING = ("constant_pad_nd", "pad", "slice")
+"""Operators that put pixels around a map or leave some out, and change none."""
+
 CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
 
 
@@ -135,13 +138,14 @@ class Step:
         arguments = {**self.kwargs}
         names = [a.name for a in self.call._schema.arguments]
         arguments.update(zip(names, self.args, strict=False))
-        if op in ("constant_pad_nd", "pad", "slice"):
+        if op in CUTTING:
             assert isinstance(edge.y, Window)
             assert isinstance(edge.x, Window)
             y, x = self.rule.axes
             steps = [slice(None)] * window.dim()
             steps[y], steps[x] = slice(None, None, edge.y.stride), slice(None, None, edge.x.stride)
-            return window[tuple(steps)]
+            # A view would keep all of the window in memory.
+            return window[tuple(steps)].contiguous(memory_format=torch.channels_last)
         first = names[0]
         given = {k: fx.map_arg(v, values) for k, v in arguments.items() if k != first}
         given["padding"] = [0, 0]

@@ -128,7 +128,7 @@ class Call:
             return None
         old, sizes = self.axes[source], shape(source)
         y, x = moved(old.y), moved(old.x)
-        if y is None or x is None:
+        if y is None or x is None or y == x:  # axes of size 1 cannot be told apart
             return None
         maps = [per_axis(a, sizes[a], self.shape[b]) for a, b in zip(old, (y, x), strict=True)]
         if maps[0] is None or maps[1] is None:

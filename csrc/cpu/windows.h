@@ -28,10 +28,16 @@ class Gathered {
            const char* op)
       : clean_(torch::stable::contiguous(clean, MemoryFormat::ChannelsLast)),
         table_(torch::stable::contiguous(table)) {
-    for (const Tensor& part : changed) {
-      changed_.push_back(torch::stable::contiguous(part, MemoryFormat::ChannelsLast));
-    }
     check_table(op, table_.const_data_ptr<int64_t>(), table.size(0), changed);
+    // Windows of one size come from a few parts of many; only those that are read are laid out.
+    std::vector<bool> read(changed.size());
+    for (int64_t i = 0; i < table.size(0); ++i) {
+      if (entries()[i].source >= 0) read[entries()[i].source] = true;
+    }
+    for (size_t i = 0; i < changed.size(); ++i) {
+      changed_.push_back(
+          read[i] ? torch::stable::contiguous(changed[i], MemoryFormat::ChannelsLast) : changed[i]);
+    }
   }
 
   template <typename T>

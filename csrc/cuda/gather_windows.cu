@@ -76,11 +76,18 @@ Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, c
   const Tensor rows = torch::stable::contiguous(table);
   check_table("gather_windows", rows.const_data_ptr<int64_t>(), count, changed);
   const Tensor base = torch::stable::contiguous(clean, MemoryFormat::ChannelsLast);
+  // Windows of one size come from a few parts of many; only those that are read are laid out.
+  std::vector<bool> read(changed.size());
+  const auto* known = reinterpret_cast<const WindowEntry*>(rows.const_data_ptr<int64_t>());
+  for (int64_t i = 0; i < count; ++i) {
+    if (known[i].source >= 0) read[known[i].source] = true;
+  }
   std::vector<Tensor> dense;
-  for (const Tensor& part : changed) {
+  for (size_t i = 0; i < changed.size(); ++i) {
+    const Tensor& part = changed[i];
     check(part.is_cuda() && part.get_device_index() == clean.get_device_index(),
           "gather_windows", "changed must be on clean's device");
-    dense.push_back(torch::stable::contiguous(part, MemoryFormat::ChannelsLast));
+    dense.push_back(read[i] ? torch::stable::contiguous(part, MemoryFormat::ChannelsLast) : part);
   }
   const int64_t listed[] = {static_cast<int64_t>(dense.size()), 3};
   Tensor list = torch::stable::empty({listed, 2}, ScalarType::Long);
@@ -95,7 +102,7 @@ Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, c
   dispatch_floating("gather_windows", "clean", clean, [&](auto type) {
     using T = decltype(type);
     bool packed = wide<T>(base) && wide<T>(out);
-    for (const Tensor& part : dense) packed = packed && wide<T>(part);
+    for (size_t i = 0; i < dense.size(); ++i) packed = packed && (!read[i] || wide<T>(dense[i]));
     constexpr int kWide = 16 / sizeof(T);
     const auto kernel = packed ? &gather_kernel<T, kWide> : &gather_kernel<T, 1>;
     kernel<<<blocks_for(out.numel() / (packed ? kWide : 1)), kThreads, 0, current_stream(clean)>>>(
