@@ -189,6 +189,8 @@ def checked(dataset: Dataset) -> Dataset:
     n = len(dataset.ids)
     if not n:
         raise ParameterError(f"data set {dataset.name!r} is empty")
+    if (odd := next((i for i in dataset.ids if not isinstance(i, str)), None)) is not None:
+        raise ParameterError(f"data set {dataset.name!r} has the id {odd!r}; ids are strings")
     if len(set(dataset.ids)) != n:
         seen: set[str] = set()
         twice = next(i for i in dataset.ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
@@ -196,6 +198,12 @@ def checked(dataset: Dataset) -> Dataset:
     if len(dataset.labels) != n:
         raise ParameterError(
             f"data set {dataset.name!r} has {n} items and {len(dataset.labels)} labels"
+        )
+    kinds = {type(v) for v in dataset.labels} - {int, type(None)}
+    if kinds:
+        raise ParameterError(
+            f"data set {dataset.name!r} has labels of type {', '.join(sorted(map(_name, kinds)))}; "
+            "allowed are int, the index of a class, and None"
         )
     wrong = [v for v in dataset.labels if v is not None and not 0 <= v < len(dataset.classes)]
     if wrong:
@@ -242,13 +250,34 @@ def array_dataset(
 def from_sequence(source: Any) -> SequenceDataset:
     """Make a data set of a torch data set; labels come from `.targets` or from the items."""
     n = len(source)
-    labels = getattr(source, "targets", None)
-    if labels is None and n and _parts(source[0])[1] is not None:
-        labels = [_parts(source[i])[1] for i in range(n)]
-    known, classes = as_labels(labels, n, tuple(map(str, getattr(source, "classes", ()))))
+    whole = getattr(source, "dataset", None) if hasattr(source, "indices") else source
+    names = tuple(map(str, getattr(whole, "classes", ())))
+    known, classes = as_labels(_labels_of(source), n, names)
     digits = len(str(max(n - 1, 0)))
     ids = tuple(f"{i:0{digits}d}" for i in range(n))
     return SequenceDataset(type(source).__name__, source, ids, known, classes)
+
+
+def _labels_of(source: Any) -> Any:
+    """Return the labels of a torch data set or sequence; None where it has none."""
+    if (known := getattr(source, "targets", None)) is not None:
+        return known
+    if hasattr(source, "dataset") and hasattr(source, "indices"):  # torch's Subset
+        known = _labels_of(source.dataset)
+        return None if known is None else [known[i] for i in source.indices]
+    labels: list[Any] = []
+    readable = 0
+    for i in range(len(source)):
+        try:
+            label = _parts(source[i])[1]
+        except Exception:  # the sweep will skip it, and say why
+            label = None
+        else:
+            if label is None and not readable:
+                return None
+            readable += 1
+        labels.append(label)
+    return labels
 
 
 def as_labels(
@@ -308,6 +337,10 @@ def as_photo(image: Any) -> np.ndarray:
 def readable(name: str) -> str:
     """Return a file name as valid Unicode: bytes that are none are written as escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _name(kind: type) -> str:
+    return kind.__name__
 
 
 def _plain(value: Any) -> Any:

@@ -278,14 +278,12 @@ def _checked_fill(fill: Tensor, images: Tensor) -> Tensor:
             f"images must be floating point [N, C, H, W]; these are {kind} {list(images.shape)}"
         )
     try:
-        fits = torch.broadcast_shapes(fill.shape, images.shape) == images.shape
-    except RuntimeError:
-        fits = False
-    if not fits:
+        fill.expand(images.shape)
+    except RuntimeError as error:
         raise ParameterError(
             f"fill {list(fill.shape)} does not fit images {list(images.shape)}; a color is "
             "[C, 1, 1]"
-        )
+        ) from error
     return fill.to(images)
 
 

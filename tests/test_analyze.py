@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -384,6 +385,53 @@ def test_everything_that_is_a_data_set(tmp_path):
     assert as_dataset(given["torch"]).labels == (0, 1, 0)
     assert as_dataset(given["torch"]).classes == ("no", "yes")
     assert as_dataset(photos(2)[..., 0]).load(1).shape == (14, 17, 3)
+
+
+def test_a_torch_data_set_with_an_item_that_cannot_be_read(model, tmp_path):
+    class Broken(torch.utils.data.Dataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            if index == 1:
+                raise OSError("image file is truncated")
+            return photos(1)[0], index % 2
+
+    dataset = convviz.datasets.as_dataset(Broken())
+    assert dataset.labels == (0, None, 0, 1)
+    run = convviz.analyze(model, Broken(), Spy(), tmp_path / "run")
+    assert len(run.items) == 3
+    (skipped,) = run.skipped
+    assert "truncated" in skipped.reason
+    part = convviz.datasets.as_dataset(torch.utils.data.Subset(Broken(), [3, 2]))
+    assert part.labels == (1, 0)
+
+
+def test_the_labels_of_a_subset_are_not_decoded():
+    class Known(list):
+        targets = torch.tensor([2, 0, 1])
+        classes = ("a", "b", "c")
+
+        def __getitem__(self, index):
+            raise AssertionError("decoded")
+
+    part = convviz.datasets.as_dataset(torch.utils.data.Subset(Known(range(3)), [0, 2]))
+    assert part.labels == (2, 1)
+    assert part.classes == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"labels": (np.int64(0), None)}, "labels of type int64; allowed are int"),
+        ({"ids": ("a", 7)}, "has the id 7; ids are strings"),
+    ],
+)
+def test_what_a_data_set_of_ones_own_holds_is_checked(given, words):
+    dataset = convviz.datasets.as_dataset(photos(2))
+    own = dataclasses.replace(dataset, labels=(0, None), classes=("a",))
+    with pytest.raises(ParameterError, match=words):
+        convviz.datasets.as_dataset(dataclasses.replace(own, **given))
 
 
 def test_what_is_no_data_set():

@@ -19,6 +19,7 @@ import convviz
 from convviz import ConvvizError, ConvvizWarning, ParameterError
 from convviz.sweep import lease
 from convviz.sweep.remote import Remote, place_of
+from convviz.sweep.remotemanifest import RemoteManifest
 from convviz.sweep.worker import Worker
 
 memory = fsspec.filesystem("memory")
@@ -107,6 +108,27 @@ def test_a_sweep_goes_on_and_a_damaged_shard_is_computed_again(
     with pytest.warns(ConvvizWarning, match=r"000001.safetensors .* shard 1 is computed again"):
         swept(model, out)
     assert seen == [1, 2]
+    assert stored() == expected
+
+
+def test_a_resume_that_fails_at_its_beginning_costs_no_shard(
+    model, out, expected, monkeypatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stopped_after(patch, 2)
+        with pytest.raises(RuntimeError, match="power cut"):
+            swept(model, out)
+
+    def away(*args: object) -> None:
+        raise ConvvizError("the network is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteManifest, "entry", away)
+        with pytest.raises(ConvvizError, match="the network is away"):
+            swept(model, out)
+    seen = stopped_after(monkeypatch, 9)
+    swept(model, out)
+    assert seen == [2]
     assert stored() == expected
 
 

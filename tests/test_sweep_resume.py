@@ -21,7 +21,8 @@ import convviz
 from convviz import ConvvizError, ConvvizWarning, ParameterError, durable
 from convviz.sweep.interrupt import Interrupts
 from convviz.sweep.lock import LOCK, locked
-from convviz.sweep.store import SWEEP
+from convviz.sweep.manifest import PLAN, Manifest
+from convviz.sweep.store import SWEEP, Store
 from convviz.sweep.worker import Worker
 
 SHARD, SHARDS = 150, 10
@@ -303,6 +304,95 @@ def test_a_disk_that_fills_up_at_the_end_is_no_fault_of_an_explainer(
     run_into(out, model)
     assert seen == []
     same(content(out), expected)
+
+
+@pytest.mark.parametrize("where", ["begin", "damage"])
+def test_a_resume_that_fails_at_its_beginning_costs_no_shard(
+    model, tmp_path, monkeypatch, where
+) -> None:
+    out = tmp_path / "run"
+    expected = content(run_into(tmp_path / "whole", model).folder)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2, RuntimeError("power cut"))
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_into(out, model)
+
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Manifest, where, full)
+        with pytest.raises(ConvvizError, match="all finished shards are safe"):
+            run_into(out, model)
+    seen = stop_after(monkeypatch, 9, AssertionError())
+    run_into(out, model)
+    assert seen == [2]
+    same(content(out), expected)
+
+
+def test_shards_without_a_plan_belong_to_nobody(model, tmp_path, monkeypatch) -> None:
+    """A kill while a sweep is given up may leave them; another sweep must not take them."""
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2, RuntimeError("power cut"))
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_into(out, model)
+    (out / SWEEP / PLAN).unlink()
+    other = convviz.load_model("demo-digits")
+    with torch.no_grad():
+        for weight in other.module.parameters():
+            weight.mul_(1.5)
+    expected = content(run_into(tmp_path / "whole", other).folder)
+    run_into(out, other)
+    same(content(out), expected)
+
+
+def test_a_finish_without_memory_costs_only_itself(model, tmp_path, monkeypatch) -> None:
+    def starved(*args: object) -> None:
+        raise MemoryError("Unable to allocate 80 GiB")
+
+    what = [convviz.explainer("neighbors", k=2), convviz.explainer("statistics")]
+    monkeypatch.setattr(type(what[0]), "finish", starved)
+    with pytest.raises(ConvvizError, match=r"neighbors.* ran out of memory at the end: Unable"):
+        run_into(tmp_path / "run", model, what=what)
+    assert convviz.open_run(tmp_path / "run").explainers == ("statistics",)
+
+
+def test_a_shard_that_cannot_be_read_at_the_end_is_no_fault_of_an_explainer(
+    model, tmp_path, monkeypatch
+) -> None:
+    what = [convviz.explainer("neighbors", k=2), convviz.explainer("statistics")]
+    expected = content(run_into(tmp_path / "whole", model, what=what).folder)
+    partials = Store.partials
+
+    def broken(store: Store, entries: list, step: int):
+        yield next(partials(store, entries, step))
+        if step == 0:
+            raise OSError(errno.EIO, "Input/output error")
+        yield from partials(store, entries[1:], step)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "partials", broken)
+        with pytest.raises(OSError, match="Input/output error"):
+            run_into(out, model, what=what)
+    seen = stop_after(monkeypatch, 9, AssertionError())
+    run_into(out, model, what=what)
+    assert seen == []
+    same(content(out), expected)
+
+
+def test_a_changed_preprocess_of_ones_own_is_refused(model, tmp_path) -> None:
+    def scaled(by: float):
+        return lambda photo: torch.from_numpy(np.array(photo)[None, :8, :8, 0] * np.float32(by))
+
+    for by, fits in ((1.0, True), (1.0, True), (0.5, False)):
+        own = convviz.Model(model.module, preprocess=scaled(by))
+        if fits:
+            run_into(tmp_path / "run", own)
+        else:
+            with pytest.raises(ParameterError, match=r"model\.preprocess: .* → "):
+                run_into(tmp_path / "run", own)
 
 
 OUT_OF_MEMORY = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -84,6 +84,8 @@ def _swept(
         store.settle()
         if overwrite:
             store.discard()
+        fresh = store.plan() is None
+        progress.done = 0 if fresh else None
         if _is_finished(store, plan, overwrite):
             if settings.verify:
                 _check_contents(dataset, store.table(ITEMS), store.table(SKIPPED))
@@ -99,7 +101,7 @@ def _swept(
             with computing(plan), loader:
                 return job.run(engine)
         except Exception:
-            if not progress.done:  # nothing was found that would be worth a folder
+            if fresh and not progress.done:  # nothing was found that would be worth a folder
                 store.discard()
             raise
 
@@ -140,9 +142,13 @@ def _older(found: Mapping[str, Any]) -> str:
 
 @dataclass
 class _Progress:
-    """How far a sweep is."""
+    """How far a sweep is.
 
-    done: int = 0
+    Attributes:
+        done: how many shards are whole; None as long as nobody has looked.
+    """
+
+    done: int | None = None
 
 
 @dataclass
@@ -182,10 +188,11 @@ class _Job:
             forwards,
         )  # fmt: skip
         made = engine(worker, self._outstanding(entries))
-        with self._measured(entries) as meter, self.loader, _closed(made):
+        with self._measured(entries) as meter, self.loader, closing(made):
             for entry in made:
                 self._enter(entry)
                 entries[entry["shard"]] = entry
+                self.progress.done = len(entries)
                 meter.reach(_seen(entries))
         return self._finish([entries[shard] for shard in sorted(entries)])
 
@@ -251,7 +258,6 @@ class _Job:
                 self.store.amend(self.record)
                 logger.warning("memory ran out: batches of %d from shard %d on", batch_size, shard)
             self.store.manifest.enter(entry)
-        self.progress.done += 1
 
     def _finish(self, entries: list[Entry]) -> Outcome:
         used = sum(entry["items"] for entry in entries)
@@ -307,28 +313,20 @@ def _summed(counts: Iterator[Mapping[str, int]]) -> dict[str, int]:
 
 
 @contextmanager
-def _closed(made: Iterator[Entry]) -> Iterator[None]:
-    """Close an engine's generator, also after an exception."""
-    try:
-        yield
-    finally:
-        if isinstance(made, Generator):
-            made.close()
-
-
-@contextmanager
 def _told(out: Path | Remote, shards: int) -> Iterator[_Progress]:
     """Say how to go on where a sweep is interrupted, or finds the disk full."""
     progress = _Progress()
-    safe = "{} of {} shards are safe in {!r}: the same command goes on from there"
+
+    def safe() -> str:
+        whole = "all finished" if progress.done is None else f"{progress.done} of {shards}"
+        return f"{whole} shards are safe in {str(out)!r}: the same command goes on from there"
+
     try:
         yield progress
     except KeyboardInterrupt as error:
-        said = safe.format(progress.done, shards, str(out))
-        raise KeyboardInterrupt(said) from error
+        raise KeyboardInterrupt(safe()) from error
     except OSError as error:
         if error.errno not in durable.FULL:
             raise
-        said = safe.format(progress.done, shards, str(out))
         full = f"there is no room left for {str(out)!r} ({error.strerror})"
-        raise ConvvizError(f"{full}; {said}") from error
+        raise ConvvizError(f"{full}; {safe()}") from error

@@ -23,6 +23,7 @@ from ..names import folder_name
 from ..progress import track
 from ..provenance import blamed_on, check_result, versions
 from ..results import Result
+from ..shortage import is_out_of_memory
 from .plan import Plan, Step
 
 Layers = Mapping[str, Result]
@@ -137,15 +138,32 @@ def _finish_one(
         if isinstance(found, ConvvizError):
             return found
         needs.append(found)
+    broken: list[Exception] = []
     try:
         with blamed_on(step.who):
-            made = step.explainer.finish(model, partials, items, tuple(needs))
+            made = step.explainer.finish(model, _read(partials, broken), items, tuple(needs))
         return _checked(step, made)
-    except ConvvizError as error:
+    except Exception as error:
         cause = error.__cause__
+        # No fault of the explainer, and the shards must stay.
         if isinstance(cause, OSError) and cause.errno in FULL:
-            raise cause from None  # no fault of the explainer, and the shards must stay
-        return error
+            raise cause from None
+        if broken:
+            raise broken[0] from None
+        if isinstance(error, ConvvizError):
+            return error
+        if is_out_of_memory(error):
+            return ConvvizError(f"explainer {step.who} ran out of memory at the end: {error}")
+        raise
+
+
+def _read(partials: Iterator[Partial], broken: list[Exception]) -> Iterator[Partial]:
+    """Yield partials, and note the error of one that cannot be read."""
+    try:
+        yield from partials
+    except Exception as error:
+        broken.append(error)
+        raise
 
 
 def _checked(step: Step, made: Any) -> Layers:

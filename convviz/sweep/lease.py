@@ -66,6 +66,8 @@ class Lease:
                     f"another run is at work in {self.place}: {_said(owner)}; wait for it, or "
                     "give another folder"
                 )
+            if self._read() != owner:  # somebody else was quicker, or it lives
+                continue
             logger.warning("%s is taken over from %s, which has died", self.place, _said(owner))
             self.place.remove(LEASE)
 
@@ -80,11 +82,14 @@ class Lease:
                 self.place.write(LEASE, self._text())
 
     def give_up(self) -> None:
-        """Let others in."""
-        self._stopping.set()
+        """Let others in; nobody may be keeping it any more."""
         with suppress(ConvvizError):
             if (self._read() or {}).get("token") == self._me["token"]:
                 self.place.remove(LEASE)
+
+    def stop(self) -> None:
+        """End `keep`."""
+        self._stopping.set()
 
     def check(self) -> None:
         """Raise ConvvizError where another process has taken it meanwhile."""
@@ -131,8 +136,9 @@ def leased(place: Remote) -> Iterator[Lease]:
     try:
         yield lease
     finally:
+        lease.stop()
+        thread.join()  # a sign of life on its way would make the lease anew
         lease.give_up()
-        thread.join()
 
 
 def _said(owner: dict[str, Any]) -> str:

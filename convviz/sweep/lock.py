@@ -44,6 +44,12 @@ def _taken(folder: Path) -> int:
             if fcntl is not None:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            if not isinstance(error, BlockingIOError):
+                os.close(handle)
+                raise ConvvizError(
+                    f"{str(folder)!r} is on a file system that has no locks ({error.strerror}); "
+                    "give a folder on another one"
+                ) from error
             owner = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(handle)
             raise ConvvizError(

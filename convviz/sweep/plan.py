@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..datasets import Dataset
 from ..errors import ModelError, ParameterError, PluginError, UnknownNameError
 from ..explainers import DatasetExplainer
+from ..images import prepare_with
 from ..model import Model
 from ..preprocess import Preprocess
 from ..provenance import Named, blamed_on, describe_model, named, read_layers, versions
@@ -174,7 +176,7 @@ def make_plan(
         "decode": settings.decode,
         "precision": settings.precision,
         "compile": settings.compiled,
-        "versions": versions(tuple(who)),
+        "versions": versions(tuple(step.who for step in steps)),
     }
     return Plan(steps, len(dataset.ids), batch_size, shard_size, record)
 
@@ -231,11 +233,30 @@ def fitting_batch(model: Model) -> int:
 
 
 def describe_preprocess(model: Model) -> str:
-    """Return what a run keeps of how photos become the model's input."""
+    """Return what a run keeps of how photos become the model's input.
+
+    Of a preprocess of the user's own that is its name, and a hash of what it makes of a photo.
+    """
     if isinstance(model.preprocess, Preprocess):
         return repr(model.preprocess)
     cls = model.preprocess if callable(model.preprocess) else type(model.preprocess)
-    return str(getattr(cls, "__qualname__", type(cls).__qualname__))
+    name = str(getattr(cls, "__qualname__", type(cls).__qualname__))
+    return f"{name} ({_trial(model.preprocess)})"
+
+
+def _trial(preprocess: Any) -> str:
+    """Say what a preprocess makes of a photo that is always the same."""
+    y, x = np.mgrid[:480, :640]
+    photo = np.stack([x % 256, y % 256, (x * y) % 251], 2).astype(np.uint8)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            first, second = (prepare_with(preprocess, photo).image for _ in range(2))
+    except ModelError:  # it may take other photos than this
+        return "fails on a test photo"
+    if not torch.equal(first, second):
+        return "different at every call"
+    content = str(first.dtype).encode() + str(tuple(first.shape)).encode()
+    return hashlib.sha256(content + first.numpy().tobytes()).hexdigest()[:16]
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -70,7 +70,7 @@ class RemoteStore:
 
     def settle(self) -> None:
         """Remove what is left of a sweep that was killed while it removed its shards."""
-        if self.plan() is None:
+        if self.out.read(UNDER_WAY) is None:
             (self.out / SWEEP).clear()
 
     def begin(self, record: Mapping[str, Any]) -> None:
@@ -84,7 +84,8 @@ class RemoteStore:
         self.out.write(UNDER_WAY, as_text(record).encode())
 
     def discard(self) -> None:
-        """Give up the sweep under way."""
+        """Give up the sweep under way; raises where it is another process's by now."""
+        self._check()
         # The plan goes first: shards without a plan belong to nobody.
         self.out.remove(UNDER_WAY)
         (self.out / SWEEP).clear()

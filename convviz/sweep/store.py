@@ -100,6 +100,7 @@ class Store:
     def begin(self, record: Mapping[str, Any]) -> None:
         """Start or go on with a sweep by this plan."""
         self.manifest.begin()
+        durable.sync(self.out)
         for left in (self.spool, self.work / "new"):
             shutil.rmtree(left, ignore_errors=True)
         durable.clean(self.work)
@@ -146,16 +147,22 @@ class Store:
         failed = {name: str(error) for name, error in outcome.failed.items()}
         (new / RUN).write_text(as_text({**record, "failed": failed}), encoding="utf-8")
         for path in (new / ITEMS, new / SKIPPED, new / RUN):
-            _sync(path)
-        durable.sync(new)
+            durable.sync(path)
+        for folder, _, _ in os.walk(new, topdown=False):
+            durable.sync(Path(folder))
         new.rename(self.work / "done")
         durable.sync(self.work)
         self.settle()
 
     def settle(self) -> None:
-        """Move complete results to their places, also those of a sweep killed while it did so."""
+        """Move complete results to their places, also those of a sweep killed while it did so.
+
+        Shards without a plan, left by one killed while it removed them, belong to nobody and go.
+        """
         done = self.work / "done"
         if not done.is_dir():
+            if not (self.work / PLAN).exists():
+                shutil.rmtree(self.work, ignore_errors=True)
             return
         for name in MOVED:
             if (done / name).exists():
@@ -193,11 +200,6 @@ def parsed(content: bytes, name: str) -> dict[str, Any]:
 def as_text(record: Mapping[str, Any]) -> str:
     """Write a plan as its file holds it."""
     return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-
-
-def _sync(path: Path) -> None:
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _remove(path: Path) -> None:

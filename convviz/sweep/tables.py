@@ -51,8 +51,8 @@ def skipped_table(skipped: Sequence[Skipped]) -> bytes:
     )
 
 
-def joined(parts: Sequence[Path], path: Path) -> int:
-    """Put the tables of all shards into one file, one at a time; returns the rows."""
+def joined(parts: Sequence[Path], path: Path) -> None:
+    """Put the tables of all shards into one file, one at a time."""
     from pyarrow import parquet
 
     rows = 0
@@ -62,7 +62,6 @@ def joined(parts: Sequence[Path], path: Path) -> int:
             rows += len(table)
             if len(table) or (part == parts[-1] and not rows):
                 writer.write_table(table)
-    return rows
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -12,27 +12,27 @@ order.
 - What the engine yields is entered into the manifest by the driver, in its own process; an
   entry never yielded is a shard that never was. So a worker that died may simply be given its
   task again.
-- On an exception, and on `close()` of a generator, an engine stops its processes.
+- It is a generator. On an exception, and on `close()`, an engine stops its processes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 
 from ...errors import ParameterError, UnknownNameError
 from ..manifest import Entry
 from ..worker import Task, Worker
 
-Engine = Callable[[Worker, Iterable[Task]], Iterator[Entry]]
+Engine = Callable[[Worker, Iterable[Task]], Generator[Entry]]
 
 
-def local(worker: Worker, tasks: Iterable[Task]) -> Iterator[Entry]:
+def local(worker: Worker, tasks: Iterable[Task]) -> Generator[Entry]:
     """Run the shards one after the other in this process."""
-    return map(worker, tasks)
+    yield from map(worker, tasks)
 
 
-def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> Iterator[Entry]:
+def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> Generator[Entry]:
     """Spread the shards over a Ray cluster, see `cluster`."""
     from . import cluster
 

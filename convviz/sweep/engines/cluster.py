@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ LONGEST_END = 10.0
 """Seconds that a killed process on this machine is waited for."""
 
 
-def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> Iterator[Entry]:
+def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> Generator[Entry]:
     """Map a worker over the processes of a Ray cluster.
 
     Args:
@@ -51,6 +51,8 @@ def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> It
         ConvvizError: Ray is missing or gives no CPUs; the run folder is not shared; or a shard
             killed several processes.
     """
+    if worker.loader is not None:  # what it decodes with here is idle from now on
+        worker.loader.close()
     with _connection(address):
         pool = _Pool(worker)
         try:
