@@ -48,6 +48,8 @@ _HOME = {
     "analyze": "pipeline",
     "array_dataset": "datasets",
     "as_labels": "datasets",
+    "channel_moments": "channels",
+    "channel_peaks": "channels",
     "decode_image": "images",
     "explain": "pipeline",
     "explainer": "registry",

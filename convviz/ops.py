@@ -22,8 +22,15 @@ _NAMES = (
     "occlude",
     "gather_windows",
     "conv3x3_windows",
+    "channel_peaks",
+    "channel_moments",
 )
-REFERENCE_ONLY = {("conv3x3_windows", "cuda"): "cuDNN's own convolutions are used there"}
+_REDUCTIONS = "torch's own reductions are used there"
+REFERENCE_ONLY = {
+    ("conv3x3_windows", "cuda"): "cuDNN's own convolutions are used there",
+    ("channel_peaks", "cuda"): _REDUCTIONS,
+    ("channel_moments", "cuda"): _REDUCTIONS,
+}
 """(operator, device) -> why no kernel was written for it."""
 
 _BITS = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8)

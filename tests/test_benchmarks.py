@@ -185,6 +185,18 @@ def test_guided_counts_what_is_kept_and_moved(tmp_path, script, monkeypatch, cap
     assert "guided_relu_backward" in printed
 
 
+def test_channels_compares_what_agrees(tmp_path, script, capsys):
+    out = tmp_path / "channels.json"
+    script("channels").main(["--check", "--out", str(out)])
+    (stage,) = json.loads(out.read_text())["stages"]
+    assert stage["deviation"] < 1e-4
+    assert all(len(s) == 1 and s[0] > 0 for s in stage["seconds"].values())
+    seconds = stage["median_s"]
+    best = min(s for name, s in seconds.items() if name.startswith("peaks:"))
+    assert stage["peaks_over_torch"] == best / seconds["channel_peaks"]
+    assert "2 x 8 x 6 x 6" in capsys.readouterr().out
+
+
 def test_the_peak_of_a_way_is_that_of_a_process_of_its_own(tmp_path, script):
     guided = script("guided")
     args = guided.arguments(["--out", str(tmp_path / "x.json"), *SMALL, "--threads", "1"])

@@ -17,18 +17,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+import convviz
 from convviz import ParameterError, Partial
 
 LOWEST, HIGHEST = -16, 16
 """Octaves of the histogram: from 2**LOWEST to 2**HIGHEST in size."""
-
-PIECE = 1 << 18
-"""Values measured at a time, on a CPU: with all that is made of them they stay in its cache."""
 
 HALVES = 2 * (HIGHEST - LOWEST)
 BINS = 2 * HALVES + 1
@@ -64,11 +62,7 @@ def measure(activation: Tensor, rows: Tensor, labels: int) -> Partial:
         labels: how many labels there are.
     """
     x = as_rows(activation)
-    parts = [_of_piece(piece) for piece in _pieces(x)]
-    each = PerImage(*(torch.cat([getattr(p[0], f.name) for p in parts]) for f in fields(PerImage)))
-    nonfinite = torch.cat([part[1] for part in parts])
-    histogram = _in_bins(sum(part[2] for part in parts))
-    histogram[:, HALVES] -= nonfinite.sum(0)
+    each, nonfinite, histogram = _of_images(x)
     fired = each.high > 0
     count, mean, squares = _joined(each)
     rows = rows.to(x.device)
@@ -91,24 +85,18 @@ def measure(activation: Tensor, rows: Tensor, labels: int) -> Partial:
     }
 
 
-def _pieces(x: Tensor) -> tuple[Tensor, ...]:
-    """Cut `[N, C, P]` into images that the processor's cache holds, but not for counts alone."""
-    if x.device.type != "cpu" or not len(x):
-        return (x,)
-    least = max(PIECE, 4 * x.shape[1] * _steps(x.dtype))
-    return x.split(max(1, least // max(1, x[0].numel())))
-
-
-def _of_piece(x: Tensor) -> tuple[PerImage, Tensor, Tensor]:
-    """Measure some images: moments, non-finite values `[N, C]`, and counts of half octaves."""
-    x = x.contiguous()  # in the order of channels, so that the counts of one stay in the cache
-    sums = x.sum(2)
-    if bool(torch.isfinite(sums).all()):
-        nonfinite = torch.zeros(x.shape[:2], dtype=torch.int64, device=x.device)
-        return _moments(x, sums), nonfinite, _counted(x)
+def _of_images(x: Tensor) -> tuple[PerImage, Tensor, Tensor]:
+    """Measure images `[N, C, P]`: moments, non-finite values `[N, C]`, and the histogram."""
+    homes = _homes(1 << (9 if x.dtype == torch.float32 else 12)).to(x.device)
+    mean, squares, low, high, histogram = convviz.channel_moments(x[..., None], homes, BINS)
+    if bool(mean.isfinite().all()):
+        count = torch.full(mean.shape, x.shape[2], device=x.device)
+        return PerImage(count, mean, squares, low, high), torch.zeros_like(count), histogram
     good = torch.isfinite(x)
-    each = _moments_of_finite(x.double(), good)
-    return each, (~good).sum(2), _counted(x.masked_fill(~good, 0))
+    nonfinite = (~good).sum(2)
+    (*_, histogram) = convviz.channel_moments(x.masked_fill(~good, 0)[..., None], homes, BINS)
+    histogram[:, HALVES] -= nonfinite.sum(0)
+    return _moments_of_finite(x.double(), good), nonfinite, histogram
 
 
 def merged(a: Partial, b: Partial) -> Partial:
@@ -146,47 +134,17 @@ def as_rows(activation: Tensor) -> Tensor:
     return x[:, :, None] if x.ndim == 2 else x.flatten(2)
 
 
-def _counted(x: Tensor) -> Tensor:
-    """Count the finite values of each channel by half octaves, `[N, C, P]` -> int64 `[C, 2 * S]`.
-
-    A number's bits are its sign, its exponent and its mantissa. Rounded up to the first bit of
-    the mantissa they count half octaves, and zero alone stays zero. There are S of each sign.
-    """
-    whole, shift = (torch.int32, 22) if x.dtype == torch.float32 else (torch.int64, 51)
-    steps, channels = _steps(x.dtype), x.shape[1]
-    place = x.view(whole) + ((1 << shift) - 1)
-    place = place.bitwise_right_shift_(shift)  # from -steps on for negative numbers
-    place += (torch.arange(channels, device=x.device, dtype=whole) * (2 * steps) + steps)[:, None]
-    counts = torch.bincount(place.flatten(), minlength=channels * 2 * steps)
-    return counts.view(channels, 2 * steps)
-
-
-def _in_bins(counts: Tensor) -> Tensor:
-    """Add up the counts of half octaves by bin, `[C, 2 * S]` -> int64 `[C, BINS]`."""
-    kept = torch.zeros(len(counts), BINS, dtype=torch.int64, device=counts.device)
-    return kept.index_add_(1, _homes(counts.shape[1] // 2).to(counts.device), counts)
-
-
-def _steps(dtype: torch.dtype) -> int:
-    """Return how many half octaves a number format has, of each sign."""
-    return 1 << (9 if dtype == torch.float32 else 12)
-
-
 @functools.cache
 def _homes(steps: int) -> Tensor:
-    """Return the bin of every half octave of a number format: negative ones, then positive."""
+    """Return the bin of every half octave of a number format: negative ones, then positive.
+
+    Args:
+        steps: half octaves of a sign, see `convviz.channel_moments`.
+    """
     first = steps // 2 - 2 + 2 * LOWEST  # the half octave that ends at 2**LOWEST
     size = torch.arange(steps)
     bins = torch.where(size == 0, 0, (size - first).clamp(1, HALVES))
     return torch.cat([HALVES - bins, HALVES + bins])
-
-
-def _moments(x: Tensor, sums: Tensor) -> PerImage:
-    positions = x.shape[2]
-    mean = sums / positions
-    squares = (x - mean[..., None]).square_().sum(2)
-    count = torch.full(mean.shape, positions, device=x.device)
-    return PerImage(count, mean.double(), squares.double(), x.amin(2).double(), x.amax(2).double())
 
 
 def _moments_of_finite(x: Tensor, good: Tensor) -> PerImage:

@@ -117,12 +117,10 @@ class Patches(DatasetExplainer):
 
     def _winners(self, maps: Tensor) -> Partial:
         """Return the best position of the k best images of every channel, `[C, k]`."""
-        peaks = maps.amax((2, 3)).T
-        values, items = peaks.sort(dim=1, descending=True, stable=True)
+        peaks, places = convviz.channel_peaks(maps)
+        values, items = peaks.T.sort(dim=1, descending=True, stable=True)
         values, items = values[:, : self.k], items[:, : self.k]
-        # Looking for a maximum's position costs far more than finding its value.
-        channels = torch.arange(len(items), device=maps.device)[:, None]
-        at = maps[items, channels].flatten(2).argmax(2)  # the first of equal ones
+        at = places.T.gather(1, items)
         width = maps.shape[3]
         positions = torch.stack([at // width, at % width], 2)
         return {"values": values, "items": items, "positions": positions}
