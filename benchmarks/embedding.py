@@ -136,7 +136,7 @@ def run_way(kind: str, way: str, x: np.ndarray, threads: int) -> tuple[Record, n
             check=False,
         )
         if done.returncode:
-            raise SystemExit(done.stderr)
+            raise SystemExit(f"{way} ended with {done.returncode}: {done.stderr}")
         return json.loads(done.stdout.splitlines()[-1]), np.load(Path(folder, "found.npy"))
 
 

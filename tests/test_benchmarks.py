@@ -242,4 +242,5 @@ def test_sweep_compares_five_ways_that_agree_and_runs_that_grow(tmp_path, script
     for images, run in zip((30, 60), record["growth"], strict=True):
         assert run["images"] == images
         assert 0 < run["peak_mib_after_sweep"] <= run["peak_mib"]
+        assert 0 < run["peak_mib_without_files"] <= run["peak_mib"]
         assert min(run["sweep_s"], run["finish_s"]) > 0
