@@ -75,14 +75,16 @@ class Forces:
         """
         from scipy import fft
 
-        low, span = points.min(axis=0), np.ptp(points, axis=0)
+        axes = np.ascontiguousarray(points.T)  # along which numpy is several times as fast
+        low = axes.min(axis=1)
+        span = axes.max(axis=1) - low
         longest = float(span.max())
         spacing = min(SPACING, longest / FEWEST) or SPACING
         spacing = max(spacing, longest / MOST)
         rows, columns = (int(-(-(side / spacing + POINTS) // STEP) * STEP) for side in span)
         near, weights = _stencils((points - low) / spacing)
         spread = _matrix(near, weights, columns, rows * columns)
-        centred = points - points.mean(axis=0)
+        centred = points - axes.mean(axis=1)
         charges = np.column_stack([np.ones(len(points)), centred])
         grid = np.ascontiguousarray((spread.T @ charges).T).reshape(3, rows, columns)
         height, width = (fft.next_fast_len(2 * side, real=True) for side in (rows, columns))
@@ -153,10 +155,11 @@ def _power(wave: np.ndarray, kernel: np.ndarray, width: int) -> float:
 
 def _own(weights: np.ndarray, spacing: float) -> float:
     """Return what points contribute to the sum of all q by themselves, as interpolated."""
-    apart = np.abs(np.subtract.outer(np.arange(POINTS), np.arange(POINTS))).ravel() * spacing
+    # Only the distance between two of a point's nodes counts: weights with themselves, moved.
     y, x = (
-        (weights[:, axis, :, None] * weights[:, axis, None, :]).reshape(len(weights), -1)
-        for axis in (0, 1)
+        [(w[: POINTS - d] * w[d:]).sum(axis=0) * (1 + (d > 0)) for d in range(POINTS)]
+        for w in np.ascontiguousarray(weights.transpose(1, 2, 0))
     )
+    apart = np.arange(POINTS) * spacing
     q = 1 / (1 + apart[:, None] ** 2 + apart**2)
-    return float(((y @ q) * x).sum())
+    return float((q * (np.array(y) @ np.array(x).T)).sum())
