@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 SPACING = 0.4
 """Between nodes of the grid, of which a point uses 4 x 4; the kernel's width is 1."""
@@ -82,7 +84,7 @@ class Forces:
         spacing = min(SPACING, longest / FEWEST) or SPACING
         spacing = max(spacing, longest / MOST)
         rows, columns = (int(-(-(side / spacing + POINTS) // STEP) * STEP) for side in span)
-        near, weights = _stencils((points - low) / spacing)
+        near, weights = _stencils((axes - low[:, None]) / spacing)
         spread = _matrix(near, weights, columns, rows * columns)
         centred = points - axes.mean(axis=1)
         charges = np.column_stack([np.ones(len(points)), centred])
@@ -112,37 +114,39 @@ class Forces:
         return self._kernels
 
 
-def _stencils(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first of four nodes of each point and axis `[n, 2]`, and weights `[n, 2, 4]`.
+def _stencils(places: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Return the first of four nodes of each axis and point `[2, n]`, and weights `[2, 4, n]`.
 
-    Lagrange's cubic through the two nodes on either side. Places are in units of the spacing.
+    Lagrange's cubic through the two nodes on either side. Places `[2, n]` are in units of the
+    spacing.
     """
-    first = places.astype(np.int64)
-    t = places - first
+    # By PyTorch, element by element: its threads change no bit of that.
+    x = torch.from_numpy(places)
+    first = x.long()
+    t = x - first
     before, after, end = t + 1, t - 1, t - 2
-    weights = np.stack(
-        [
-            -t * after * end / 6,
-            before * after * end / 2,
-            -before * t * end / 2,
-            before * t * after / 6,
-        ],
-        axis=2,
-    )
+    weights = [
+        t * after * end / -6,
+        before * after * end / 2,
+        before * t * end / -2,
+        before * t * after / 6,
+    ]
     # The grid begins one node before the lowest point.
-    return first, weights
+    return first, torch.stack(weights, 1)
 
 
-def _matrix(near: np.ndarray, weights: np.ndarray, columns: int, nodes: int) -> Any:
+def _matrix(near: Tensor, weights: Tensor, columns: int, nodes: int) -> Any:
     """Return the interpolation as a sparse matrix `[n, nodes]`."""
     from scipy.sparse import csr_matrix
 
-    n, steps = len(near), np.arange(POINTS, dtype=np.int32)
-    corner = (near[:, 0] * columns + near[:, 1]).astype(np.int32)
-    nodes_of = corner[:, None, None] + (steps[:, None] * columns + steps)
-    values = weights[:, 0, :, None] * weights[:, 1, None, :]
+    n, steps = near.shape[1], torch.arange(POINTS, dtype=torch.int32)
+    corner = (near[0] * columns + near[1]).int()
+    nodes_of = corner[:, None] + (steps[:, None] * columns + steps).flatten()
+    y, x = (w.T.contiguous() for w in weights)
+    values = y[:, :, None] * x[:, None, :]
     rows = np.arange(n + 1, dtype=np.int32) * POINTS**2
-    return csr_matrix((values.ravel(), nodes_of.ravel().astype(np.int32), rows), shape=(n, nodes))
+    parts = (values.flatten().numpy(), nodes_of.flatten().numpy(), rows)
+    return csr_matrix(parts, shape=(n, nodes))
 
 
 def _power(wave: np.ndarray, kernel: np.ndarray, width: int) -> float:
@@ -153,13 +157,15 @@ def _power(wave: np.ndarray, kernel: np.ndarray, width: int) -> float:
     return float((power.sum() + double) / (kernel.shape[0] * width))
 
 
-def _own(weights: np.ndarray, spacing: float) -> float:
+def _own(weights: Tensor, spacing: float) -> float:
     """Return what points contribute to the sum of all q by themselves, as interpolated."""
     # Only the distance between two of a point's nodes counts: weights with themselves, moved.
     y, x = (
-        [(w[: POINTS - d] * w[d:]).sum(axis=0) * (1 + (d > 0)) for d in range(POINTS)]
-        for w in np.ascontiguousarray(weights.transpose(1, 2, 0))
+        # Summed by NumPy, since the order of PyTorch's sums depends on its threads.
+        np.stack([(w[: POINTS - d] * w[d:]).numpy().sum(axis=0) for d in range(POINTS)])
+        for w in weights
     )
     apart = np.arange(POINTS) * spacing
+    twice = 1.0 + (apart > 0)
     q = 1 / (1 + apart[:, None] ** 2 + apart**2)
-    return float((q * (np.array(y) @ np.array(x).T)).sum())
+    return float((twice[:, None] * twice * q * (y @ x.T)).sum())
