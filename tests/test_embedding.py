@@ -295,8 +295,8 @@ def test_progress_is_reported():
     reporter = Reporter()
     with shown_by(reporter):
         finish(clusters(each=5)[0])
-    assert reporter.totals == {"t-SNE": 30}
-    assert reporter.steps == {1: 30}
+    assert reporter.totals == {"t-SNE": 32}
+    assert reporter.steps == {1: 32}
 
 
 @pytest.mark.parametrize(("count", "length"), [(5000, 60), (40, 60), (60, 4)])

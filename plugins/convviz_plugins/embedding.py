@@ -43,7 +43,7 @@ PART = 1024
 INTERPOLATED = 10_000
 """From this many images on, the forces between all of them are interpolated on a grid."""
 
-EXAGGERATED, ITERATIONS, EVERY = 250, 500, 25
+EXAGGERATED, ITERATIONS, EVERY = 250, 550, 25
 
 
 class Embedding(DatasetExplainer):
