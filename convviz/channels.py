@@ -13,9 +13,10 @@ from torch.library import custom_op
 from .ops import word
 
 _LARGEST = (1 << 31) - 1
+_SIZES = {torch.float32: 512, torch.float64: 4096}
+"""Half octaves of a sign."""
 
 
-@custom_op("convviz::channel_peaks", mutates_args=())
 def channel_peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Find the highest value of every channel, and where it is.
 
@@ -26,6 +27,37 @@ def channel_peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
         The values `[N, C]`, and their places int64 `[N, C]`, y * W + x; the first of equal ones.
         NaN is higher than all else.
     """
+    values, places = peaks(maps)
+    return values, places
+
+
+def channel_moments(
+    maps: Tensor, homes: Tensor | None = None, bins: int = 1
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Measure every channel of every map, and count its values by their size.
+
+    Args:
+        maps: `[N, C, H, W]`, float32 or float64.
+        homes: int64 `[2 S]`, the bin of every half octave: of the S sizes of negative numbers,
+            then of the others. A number's bits without its sign, rounded up to the first bit of
+            the mantissa, count half octaves; zero alone is of size 0. S is 512 for float32 and
+            4096 for float64. None puts all into the first bin.
+        bins: how many there are.
+
+    Returns:
+        float64 `[N, C]`: mean, sum of squared distances from it, minimum and maximum; and int64
+        `[C, bins]`, how many values of all maps lie in each bin. The mean of a channel with NaN or
+        infinite values is not finite, and the rest says nothing of that channel.
+    """
+    if homes is None:
+        homes = torch.zeros(2 * _SIZES.get(maps.dtype, 0), dtype=torch.int64)
+    mean, squares, low, high, histogram = moments(maps, homes, bins)
+    return mean, squares, low, high, histogram
+
+
+@custom_op("convviz::channel_peaks", mutates_args=())
+def peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Do what `channel_peaks` says."""
     _check("channel_peaks", maps)
     if not maps.is_floating_point():
         raise RuntimeError(
@@ -37,39 +69,24 @@ def channel_peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
     return flat.gather(2, places[..., None])[..., 0], places
 
 
-@channel_peaks.register_fake
+@peaks.register_fake
 def _(maps: Tensor) -> tuple[Tensor, Tensor]:
     shape = maps.shape[:2]
     return maps.new_empty(shape), maps.new_empty(shape, dtype=torch.int64)
 
 
 @custom_op("convviz::channel_moments", mutates_args=())
-def channel_moments(
+def moments(
     maps: Tensor, homes: Tensor, bins: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Measure every channel of every map, and count its values by their size.
-
-    Args:
-        maps: `[N, C, H, W]`, float32 or float64.
-        homes: int64 `[2 S]`, the bin of every half octave: of the S sizes of negative numbers,
-            then of the others. A number's bits without its sign, rounded up to the first bit of
-            the mantissa, count half octaves; zero alone is of size 0. S is 512 for float32 and
-            4096 for float64.
-        bins: how many there are.
-
-    Returns:
-        float64 `[N, C]`: mean, sum of squared distances from it, minimum and maximum; and int64
-        `[C, bins]`, how many values of all maps lie in each bin. The mean of a channel with NaN or
-        infinite values is not finite, and the rest says nothing of that channel.
-    """
+    """Do what `channel_moments` says."""
     _check("channel_moments", maps)
-    if maps.dtype not in (torch.float32, torch.float64):
+    if maps.dtype not in _SIZES:
         raise RuntimeError(
             f"convviz::channel_moments: maps must be float32 or float64, got {word(maps)}"
         )
-    whole, shift, sizes = (
-        (torch.int32, 22, 512) if maps.dtype == torch.float32 else (torch.int64, 51, 4096)
-    )
+    sizes = _SIZES[maps.dtype]
+    whole, shift = (torch.int32, 22) if maps.dtype == torch.float32 else (torch.int64, 51)
     if homes.dtype != torch.int64 or tuple(homes.shape) != (2 * sizes,):
         raise RuntimeError(
             f"convviz::channel_moments: homes must be int64 [{2 * sizes}] for {word(maps)}, got "
@@ -90,7 +107,7 @@ def channel_moments(
     return mean, squares, x.amin(2), x.amax(2), histogram.view(-1, bins)
 
 
-@channel_moments.register_fake
+@moments.register_fake
 def _(maps: Tensor, homes: Tensor, bins: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     mean, squares, low, high = (
         maps.new_empty(maps.shape[:2], dtype=torch.float64) for _ in range(4)

@@ -250,8 +250,7 @@ def array_dataset(
 def from_sequence(source: Any) -> SequenceDataset:
     """Make a data set of a torch data set; labels come from `.targets` or from the items."""
     n = len(source)
-    whole = getattr(source, "dataset", None) if hasattr(source, "indices") else source
-    names = tuple(map(str, getattr(whole, "classes", ())))
+    names = tuple(map(str, _declared(source, "classes") or ()))
     known, classes = as_labels(_labels_of(source), n, names)
     digits = len(str(max(n - 1, 0)))
     ids = tuple(f"{i:0{digits}d}" for i in range(n))
@@ -260,11 +259,8 @@ def from_sequence(source: Any) -> SequenceDataset:
 
 def _labels_of(source: Any) -> Any:
     """Return the labels of a torch data set or sequence; None where it has none."""
-    if (known := getattr(source, "targets", None)) is not None:
+    if (known := _declared(source, "targets")) is not None:
         return known
-    if hasattr(source, "dataset") and hasattr(source, "indices"):  # torch's Subset
-        known = _labels_of(source.dataset)
-        return None if known is None else [known[i] for i in source.indices]
     labels: list[Any] = []
     readable = 0
     for i in range(len(source)):
@@ -278,6 +274,17 @@ def _labels_of(source: Any) -> Any:
             readable += 1
         labels.append(label)
     return labels
+
+
+def _declared(source: Any, name: str) -> Any:
+    """Return `targets` or `classes` as a torch data set, or the parent of a Subset, has them."""
+    from torch.utils.data import Subset
+
+    found = getattr(source, name, None)
+    if found is not None or type(source) is not Subset:  # one that derives may change its items
+        return found
+    found = _declared(source.dataset, name)
+    return found if found is None or name == "classes" else [found[i] for i in source.indices]
 
 
 def as_labels(

@@ -194,8 +194,9 @@ def occluded(
         precision: "bf16" runs the covered passes of a float32 model in bfloat16, where the
             processor is fast at it; elsewhere in the model's own, and `how` says so.
         approximate: above 0, at most 1: cut what a box changes to the middle of it, at most
-            this share of a map's height and width, and take the rest for unchanged (Nakandala,
-            Kumar, Papakonstantinou, SIGMOD 2019, §4). None is exact, and so is 1.
+            this share of a map's height and width, rounded up to whole pixels, and take the rest
+            for unchanged (Nakandala, Kumar, Papakonstantinou, SIGMOD 2019, §4). None is exact,
+            and so is 1.
 
     Returns:
         Scores `[N, P, ...]`, the trailing axes as `read` gives them.
@@ -292,14 +293,15 @@ def _compute(
 ) -> Occluded:
     """Choose a way and go it."""
     said = "" if dtype is None else ", in bf16"
+    unused = "" if approximate is None else "; exact, without approximate"
     if engine == "dense" or job.small:
         why = 'engine="dense"' if engine == "dense" else "the work is too small to plan"
         _log.info("occlusion: a full forward pass a window (%s)", why)
-        return Occluded(job.dense(dtype), f"a full forward pass a window{said}", None)
+        return Occluded(job.dense(dtype), f"a full forward pass a window{said}{unused}", None)
     prepared = job.plan(dtype, approximate)
     if isinstance(prepared, str):
         _log.info("occlusion: a full forward pass a window, because %s", prepared)
-        how = f"a full forward pass a window{said}, because {prepared}"
+        how = f"a full forward pass a window{said}, because {prepared}{unused}"
         return Occluded(job.dense(dtype), how, None)
     _log.info("occlusion, layer by layer:\n%s", prepared.plan.summary())
     if dtype not in (None, prepared.dtype):

@@ -415,9 +415,33 @@ def test_the_labels_of_a_subset_are_not_decoded():
         def __getitem__(self, index):
             raise AssertionError("decoded")
 
-    part = convviz.datasets.as_dataset(torch.utils.data.Subset(Known(range(3)), [0, 2]))
+    subset = torch.utils.data.Subset
+    part = convviz.datasets.as_dataset(subset(subset(Known(range(3)), [1, 0, 2]), [1, 2]))
     assert part.labels == (2, 1)
     assert part.classes == ("a", "b", "c")
+
+
+def test_a_subset_that_changes_its_items_is_asked_for_them():
+    class Other(torch.utils.data.Subset):
+        def __getitem__(self, index):
+            photo, label = super().__getitem__(index)
+            return photo, 2 - label
+
+        def __getitems__(self, indices):
+            return [self[i] for i in indices]
+
+    reads = []
+
+    class Plain(list):
+        def __getitem__(self, index):
+            reads.append(index)
+            return photos(1)[0], index % 3
+
+    plain = Plain(range(1000))
+    assert convviz.datasets.as_dataset(Other(plain, [0, 3, 2])).labels == (2, 2, 0)
+    reads.clear()
+    assert convviz.datasets.as_dataset(torch.utils.data.Subset(plain, [5, 7])).labels == (2, 1)
+    assert set(reads) == {5, 7}
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_every_number_has_its_bin_and_what_is_not_finite_shows(drawn):
     x = torch.tensor(numbers, dtype=dtype)[None, None, None]
     every = torch.arange(2 * SIZES[dtype])
     mean, *_, histogram = channels.channel_moments(x, every, len(every))
-    kept = channels.channel_moments._init_fn(x, every, len(every))
+    kept = channels.moments._init_fn(x, every, len(every))
     assert torch.equal(histogram, kept[-1])
     assert histogram.sum() == len(numbers)
     if all(map(math.isfinite, numbers)):
@@ -165,9 +165,9 @@ def test_threads_and_batches_change_nothing():
 @pytest.mark.parametrize("device", DEVICES)
 def test_opcheck(device):
     x = torch.randn(2, 3, 5, 7, device=device)
-    assert set(opcheck(channels.channel_peaks, (x,)).values()) == {"SUCCESS"}
+    assert set(opcheck(channels.peaks, (x,)).values()) == {"SUCCESS"}
     arguments = (x, homes(torch.float32), 7)
-    assert set(opcheck(channels.channel_moments, arguments).values()) == {"SUCCESS"}
+    assert set(opcheck(channels.moments, arguments).values()) == {"SUCCESS"}
 
 
 @pytest.mark.parametrize("reference", [False, True])
@@ -191,6 +191,12 @@ def test_opcheck(device):
     ],
 )
 def test_bad_arguments_are_named(operator, arguments, words, reference):
-    call = getattr(channels, operator)
+    call = getattr(channels, operator.removeprefix("channel_"))
     with pytest.raises(RuntimeError, match=words):
         (call._init_fn if reference else call)(*arguments)
+
+
+def test_without_bins_all_values_are_counted_together():
+    x = torch.randn(2, 3, 4, 5)
+    assert convviz.channel_moments(x)[-1].tolist() == [[40]] * 3
+    assert convviz.channel_moments(x.double())[-1].tolist() == [[40]] * 3

@@ -374,7 +374,7 @@ def test_a_shard_that_cannot_be_read_at_the_end_is_no_fault_of_an_explainer(
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         patch.setattr(Store, "partials", broken)
-        with pytest.raises(OSError, match="Input/output error"):
+        with pytest.raises(ConvvizError, match=r"cannot be read \(OSError.*same command goes on"):
             run_into(out, model, what=what)
     seen = stop_after(monkeypatch, 9, AssertionError())
     run_into(out, model, what=what)
@@ -393,6 +393,46 @@ def test_a_changed_preprocess_of_ones_own_is_refused(model, tmp_path) -> None:
         else:
             with pytest.raises(ParameterError, match=r"model\.preprocess: .* → "):
                 run_into(tmp_path / "run", own)
+
+
+def test_a_preprocess_of_any_kind_is_described(tmp_path, model) -> None:
+    from convviz.sweep.plan import describe_preprocess
+
+    def described(preprocess) -> str:
+        return describe_preprocess(convviz.Model(model.module, preprocess=preprocess))
+
+    def numbers(photo):
+        return torch.from_numpy(np.array(photo)[None, :8, :8, 0] / 255)
+
+    state = np.random.get_state()[1].copy()
+    drawn = described(lambda photo: numbers(photo) + np.random.rand())
+    assert "different at every call" in drawn
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+    names = [described(lambda photo, d=d: numbers(photo).to(d)) for d in (torch.bfloat16, None)]
+    assert names[0] != names[1]
+    assert not any("call" in name or "fails" in name for name in names)
+    assert "call" not in described(lambda photo: numbers(photo) * np.nan)
+    assert "fails on a test photo" in described(lambda photo: 1 / 0)
+    drawing = convviz.Model(model.module, preprocess=lambda p: numbers(p).float() + torch.rand(1))
+    with pytest.warns(ConvvizWarning, match="another image of a photo at every call"):
+        run_into(tmp_path / "run", drawing)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "[[1, 2]]", "{"])
+def test_a_damaged_plan_is_refused_and_may_be_overwritten(
+    model, tmp_path, monkeypatch, text
+) -> None:
+    out = tmp_path / "run"
+    expected = content(run_into(tmp_path / "whole", model).folder)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2, RuntimeError("power cut"))
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_into(out, model)
+    (out / SWEEP / PLAN).write_text(text)
+    with pytest.raises(ParameterError, match=r"plan\.json is damaged"):
+        run_into(out, model)
+    run_into(out, model, overwrite=True)
+    same(content(out), expected)
 
 
 OUT_OF_MEMORY = [

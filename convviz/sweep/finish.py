@@ -148,8 +148,13 @@ def _finish_one(
         # No fault of the explainer, and the shards must stay.
         if isinstance(cause, OSError) and cause.errno in FULL:
             raise cause from None
-        if broken:
+        if broken and isinstance(broken[0], ConvvizError):
             raise broken[0] from None
+        if broken:
+            raise ConvvizError(
+                f"a finished shard cannot be read ({type(broken[0]).__name__}: {broken[0]}); the "
+                "shards stay, and the same command goes on from them"
+            ) from broken[0]
         if isinstance(error, ConvvizError):
             return error
         if is_out_of_memory(error):

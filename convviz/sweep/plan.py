@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
@@ -13,12 +15,13 @@ import numpy as np
 import torch
 
 from ..datasets import Dataset
-from ..errors import ModelError, ParameterError, PluginError, UnknownNameError
+from ..errors import ConvvizWarning, ModelError, ParameterError, PluginError, UnknownNameError
 from ..explainers import DatasetExplainer
 from ..images import prepare_with
 from ..model import Model
 from ..preprocess import Preprocess
 from ..provenance import Named, blamed_on, describe_model, named, read_layers, versions
+from ..shortage import is_out_of_memory
 
 DECODE = EXACT, SCALED = "exact", "scaled"
 PRECISIONS = ("model", "bf16")
@@ -29,6 +32,9 @@ BATCH_SIZE = 32
 CUDA_BATCH_SIZE = 256
 CPU_ROOM = 2 << 30
 """Bytes that the outputs of all layers may take together; they do not all live at once."""
+
+RANDOM = "different at every call"
+"""What a plan says of a preprocess that draws random numbers."""
 
 SAYS_NOTHING = frozenset({"model.source", "dataset.name", "schema"})
 """What may change without changing any number."""
@@ -162,9 +168,17 @@ def make_plan(
     steps = make_steps(model, who)
     batch_size = settings.batch_size or fitting_batch(model)
     shard_size = settings.shard_size or SHARD_SIZE
+    preprocess = describe_preprocess(model)
+    if RANDOM in preprocess:
+        warnings.warn(
+            f"the preprocess of {model.name} makes another image of a photo at every call: no "
+            "result of this sweep can be repeated, nor will a sweep that goes on give the same",
+            ConvvizWarning,
+            stacklevel=2,
+        )
     record = {
         "schema": SCHEMA,
-        "model": {**describe_model(model), "preprocess": describe_preprocess(model)},
+        "model": {**describe_model(model), "preprocess": preprocess},
         "dataset": describe_dataset(dataset),
         "explainers": {s.who.name: _describe_step(s) for s in steps if s.wanted},
         "batch_size": batch_size,
@@ -248,15 +262,24 @@ def _trial(preprocess: Any) -> str:
     """Say what a preprocess makes of a photo that is always the same."""
     y, x = np.mgrid[:480, :640]
     photo = np.stack([x % 256, y % 256, (x * y) % 251], 2).astype(np.uint8)
+    states = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=[]):
-            first, second = (prepare_with(preprocess, photo).image for _ in range(2))
-    except ModelError:  # it may take other photos than this
+            first, second = (_hashed(prepare_with(preprocess, photo).image) for _ in range(2))
+    except (ModelError, SystemExit) as error:  # it may take other photos than this
+        if error.__cause__ is not None and is_out_of_memory(error.__cause__):
+            raise
         return "fails on a test photo"
-    if not torch.equal(first, second):
-        return "different at every call"
-    content = str(first.dtype).encode() + str(tuple(first.shape)).encode()
-    return hashlib.sha256(content + first.numpy().tobytes()).hexdigest()[:16]
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+    return first if first == second else RANDOM
+
+
+def _hashed(image: torch.Tensor) -> str:
+    about = f"{image.dtype} {tuple(image.shape)} ".encode()
+    wide = (image.double() + 0).contiguous().numpy()  # NumPy knows no bfloat16
+    return hashlib.sha256(about + wide.tobytes()).hexdigest()[:16]
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

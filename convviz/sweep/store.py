@@ -192,9 +192,12 @@ def _read(path: Path) -> dict[str, Any] | None:
 def parsed(content: bytes, name: str) -> dict[str, Any]:
     """Read a plan from the bytes of its file; raises ParameterError where it is damaged."""
     try:
-        return dict(json.loads(content))
-    except (ValueError, TypeError) as error:
+        found = json.loads(content)
+    except ValueError as error:
         raise ParameterError(f"{name} is damaged: {error}; overwrite=True starts anew") from error
+    if not isinstance(found, dict) or not found:
+        raise ParameterError(f"{name} is damaged: it holds no plan; overwrite=True starts anew")
+    return found
 
 
 def as_text(record: Mapping[str, Any]) -> str:

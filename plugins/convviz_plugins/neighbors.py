@@ -71,7 +71,9 @@ class Neighbors(DatasetExplainer):
         """Take the input of the last linear layer, or with a run the layer it has."""
         if self.index in KINDS:
             return model.default_layers("features")
-        return tuple(_of_run(self.index))
+        known = _of_run(self.index)
+        self._check_weights(known[next(iter(known))], model)  # or its layers mean nothing
+        return tuple(known)
 
     def needs(self) -> tuple[DatasetExplainer, ...]:
         """Build on the vectors and small pictures of all items."""
@@ -166,16 +168,19 @@ class Neighbors(DatasetExplainer):
 
     def _settled(self, kept: Explanation, model: Model) -> dict[str, Any]:
         """Take metric and pooling from the run; refuse another model or a contradiction."""
-        if kept.model["weights_hash"] != model.weights_hash:
-            raise ParameterError(
-                f"run {self.index!r} was made with other weights "
-                f"({kept.model['name']}); query it with the same model"
-            )
+        self._check_weights(kept, model)
         how = {name: kept.parameters[name] for name in ("metric", "pool")}
         for name, value in how.items():
             if name in self.model_fields_set and getattr(self, name) != value:
                 raise ParameterError(f"{name}={getattr(self, name)!r}, but the run has {value!r}")
         return how
+
+    def _check_weights(self, kept: Explanation, model: Model) -> None:
+        if kept.model["weights_hash"] != model.weights_hash:
+            raise ParameterError(
+                f"run {self.index!r} was made with other weights "
+                f"({kept.model['name']}); query it with the same model"
+            )
 
     def _answer(
         self,

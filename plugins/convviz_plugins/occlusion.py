@@ -154,7 +154,7 @@ class Occlusion(Explainer):
         gt=0,
         le=1,
         description="Cut what a window changes to at most this share of each map's height and "
-        "width; the result says how far that is from exact. None follows all of it.",
+        "width, rounded up; the result says how far that is from exact. None follows all of it.",
     )
     memory: PositiveInt = Field(
         512,

@@ -36,7 +36,8 @@ def fetch(url: str, model: str) -> Path:
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise ModelError(
             f"the weights of {model} are not at {path}, and downloading {url} failed "
-            f"({error}); put the file there, or take random weights: '{model}?weights=none'"
+            f"({error}); put the file there, name others ('{model}?weights=NAME'), or take random "
+            f"ones: '{model}?weights=none'"
         ) from error
     return path
 
