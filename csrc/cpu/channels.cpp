@@ -159,6 +159,7 @@ std::tuple<Tensor, Tensor> channel_peaks(const Tensor& maps) {
   dispatch_floating("channel_peaks", "maps", maps, [&](auto type) {
     using T = decltype(type);
     using Number = std::conditional_t<sizeof(T) == 2, float, T>;
+    if (maps.numel() == 0) return;
     T* value = values.mutable_data_ptr<T>();
     int64_t* place = places.mutable_data_ptr<int64_t>();
     const auto run = [&](int64_t begin, int64_t end) {
@@ -242,6 +243,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> channel_moments(const Tensor&
   Tensor histogram = torch::stable::empty({counts, 2}, ScalarType::Long);
   int64_t* total = histogram.mutable_data_ptr<int64_t>();
   std::fill(total, total + channels * bins, 0);
+  if (maps.numel() == 0) return {made[0], made[1], made[2], made[3], histogram};
   const Pixels pixels(maps);
   std::mutex adding;
   const auto run = [&](auto type) {
