@@ -106,17 +106,26 @@ def _under_two_boxes(
 ) -> tuple[Forward, Forward]:
     """Return what the program and what the model make of an image under two of the boxes.
 
-    Those with the smallest and the largest windows, over which lies the image mirrored and
-    brightened: pixels of its own kind, and different ones on a flat image too.
+    Those with the smallest and the largest windows, over which lies the image mirrored: pixels of
+    its own kind; brightened where it is so flat that this changes nothing.
     """
-    fill = image.flip(3) + (float(image.std(correction=0)) or 1.0)
+    fill = image.flip(3)
     some = np.unique(in_order(plan)[[0, -1]])
-    copies = image.repeat(len(some), 1, 1, 1)
-    for copy, (x0, y0, x1, y1) in zip(copies, boxes[some].tolist(), strict=True):
-        copy[:, y0:y1, x0:x1] = fill[0, :, y0:y1, x0:x1]
+    copies = _covered(image, fill, boxes[some])
+    if bool((copies == image).flatten(1).all(1).any()):
+        fill = fill + (float(image.std(correction=0)) or 1.0)
+        copies = _covered(image, fill, boxes[some])
     pieces = [values for _, values in Run(program, plan, image, fill).outputs(some)]
     values = {node: torch.cat([piece[node] for piece in pieces]) for node in pieces[0]}
     return _forward(program, values), model.forward(copies, [*program.layers])
+
+
+def _covered(image: Tensor, fill: Tensor, boxes: Tensor) -> Tensor:
+    """Return a copy of the image a box, with the fill in it."""
+    copies = image.repeat(len(boxes), 1, 1, 1)
+    for copy, (x0, y0, x1, y1) in zip(copies, boxes.tolist(), strict=True):
+        copy[:, y0:y1, x0:x1] = fill[0, :, y0:y1, x0:x1]
+    return copies
 
 
 def _forward(program: Program, values: Values) -> Forward:
