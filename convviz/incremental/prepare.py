@@ -107,14 +107,12 @@ def _under_two_boxes(
     """Return what the program and what the model make of an image under two of the boxes.
 
     Those with the smallest and the largest windows, over which lies the image mirrored: pixels of
-    its own kind; brightened where it is so flat that this changes nothing.
+    its own kind; brightened where that changes nothing, as on its axis or a flat image.
     """
-    fill = image.flip(3)
+    bright = image + (float(image.std(correction=0)) or 1.0)
+    fill = torch.where(image.flip(3) == image, bright, image.flip(3))
     some = np.unique(in_order(plan)[[0, -1]])
     copies = _covered(image, fill, boxes[some])
-    if bool((copies == image).flatten(1).all(1).any()):
-        fill = fill + (float(image.std(correction=0)) or 1.0)
-        copies = _covered(image, fill, boxes[some])
     pieces = [values for _, values in Run(program, plan, image, fill).outputs(some)]
     values = {node: torch.cat([piece[node] for piece in pieces]) for node in pieces[0]}
     return _forward(program, values), model.forward(copies, [*program.layers])
