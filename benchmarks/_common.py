@@ -63,6 +63,16 @@ def load() -> list[float]:
     return [round(x, 2) for x in os.getloadavg()]
 
 
+def resident(which: str) -> float:
+    """Return a figure of this process's memory in MiB, by its name in /proc/self/status (Linux).
+
+    Not `getrusage`, whose peak a process inherits from the one that started it.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(f"{which}:"))
+    return int(line.split()[1]) / 1024
+
+
 def versions(*more: str) -> Record:
     """Return the versions of Python, of what every benchmark runs on, and of more packages."""
     names = ("convviz", "torch", "torchvision", "captum", "numpy", *more)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _common import Record, load, machine, medians, read, table, today, versions, write
+from _common import Record, load, machine, medians, read, resident, table, today, versions, write
 
 CASES = {
     "tsne-small": (1_200, 64),
@@ -119,16 +119,6 @@ def child(kind: str, way: str, folder: str, threads: int) -> None:
     peak = resident("VmHWM")
     np.save(Path(folder, "found.npy"), found)
     print(json.dumps({"seconds": seconds, "peak_mib": peak, "before_mib": before}))
-
-
-def resident(which: str) -> float:
-    """Return the memory of this process in MiB, on Linux.
-
-    Not `getrusage`, whose peak a process inherits from the one that started it.
-    """
-    status = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in status if line.startswith(which + ":"))
-    return int(line.split()[1]) / 1024
 
 
 def run_way(kind: str, way: str, x: np.ndarray, threads: int) -> tuple[Record, np.ndarray]:

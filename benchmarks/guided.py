@@ -27,6 +27,7 @@ from _common import (
     load,
     machine,
     medians,
+    resident,
     table,
     timed,
     today,
@@ -155,15 +156,9 @@ def _peak_resident(args: argparse.Namespace) -> float:
     _ways(small, "cpu")[2][args.peak]()
     way = _ways(args, "cpu")[2][args.peak]
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
-    before = _status("VmRSS")
+    before = resident("VmRSS")
     way()
-    return (_status("VmHWM") - before) * 1024 / 1e6
-
-
-def _status(name: str) -> int:
-    """Return a field of this process, in KiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(name)).split()[1])
+    return (resident("VmHWM") - before) * 2**20 / 1e6
 
 
 def kept_bytes(module: nn.Module, model: Model, way: Callable[[], Tensor]) -> int:

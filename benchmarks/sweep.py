@@ -29,7 +29,19 @@ from unittest import mock
 import numpy as np
 import torch
 from _captum import Captums
-from _common import Record, interleaved, load, machine, medians, read, table, today, versions, write
+from _common import (
+    Record,
+    interleaved,
+    load,
+    machine,
+    medians,
+    read,
+    resident,
+    table,
+    today,
+    versions,
+    write,
+)
 from _nets import MEAN, STD, network
 from PIL import Image
 from skimage import data
@@ -284,7 +296,7 @@ def grow(count: int) -> Record:
     swept, finish = [0.0, 0], drive.finish
 
     def between(*given: Any, **named: Any) -> Any:
-        swept[:] = [time.perf_counter(), peak()]
+        swept[:] = [time.perf_counter(), resident("VmHWM")]
         return finish(*given, **named)
 
     held = Held()
@@ -301,22 +313,9 @@ def grow(count: int) -> Record:
         "sweep_s": swept[0] - began,
         "finish_s": ended - swept[0],
         "peak_mib_after_sweep": swept[1],
-        "peak_mib": peak(),
+        "peak_mib": resident("VmHWM"),  # pages of mapped files included
         "peak_mib_without_files": held.most,
     }
-
-
-def peak() -> float:
-    """Return the most memory this process ever held, in MiB, pages of mapped files included."""
-    # Not `ru_maxrss`: a process inherits that from the one that started it.
-    return status("VmHWM")
-
-
-def status(name: str) -> float:
-    """Return a figure of this process's memory in MiB, on Linux."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith(f"{name}:"))
-    return int(line.split()[1]) / 1024
 
 
 class Held:
@@ -342,7 +341,7 @@ class Held:
 
     def _watch(self) -> None:
         while not self._over.wait(0.01):
-            self.most = max(self.most, status("RssAnon"))
+            self.most = max(self.most, resident("RssAnon"))
 
 
 def report(record: Record) -> str:

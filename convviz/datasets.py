@@ -199,10 +199,10 @@ def checked(dataset: Dataset) -> Dataset:
         raise ParameterError(
             f"data set {dataset.name!r} has {n} items and {len(dataset.labels)} labels"
         )
-    kinds = {type(v) for v in dataset.labels} - {int, type(None)}
+    kinds = {type(v).__name__ for v in dataset.labels if v is not None and type(v) is not int}
     if kinds:
         raise ParameterError(
-            f"data set {dataset.name!r} has labels of type {', '.join(sorted(map(_name, kinds)))}; "
+            f"data set {dataset.name!r} has labels of type {', '.join(sorted(kinds))}; "
             "allowed are int, the index of a class, and None"
         )
     wrong = [v for v in dataset.labels if v is not None and not 0 <= v < len(dataset.classes)]
@@ -344,10 +344,6 @@ def as_photo(image: Any) -> np.ndarray:
 def readable(name: str) -> str:
     """Return a file name as valid Unicode: bytes that are none are written as escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _name(kind: type) -> str:
-    return kind.__name__
 
 
 def _plain(value: Any) -> Any:

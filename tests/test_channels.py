@@ -16,16 +16,6 @@ from torch.library import opcheck
 import convviz
 from convviz import channels
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-        ],
-    ),
-]
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 SHAPES = [(2, 3, 5, 7), (1, 8, 4, 4), (3, 16, 1, 1), (0, 3, 4, 4), (2, 0, 2, 2), (5, 33, 3, 2)]
 SIZES = {torch.float32: 512, torch.float64: 4096}
@@ -79,7 +69,6 @@ def octave(value: float, dtype: torch.dtype) -> int:
     return size + (0 if bits >> sign else SIZES[dtype])
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -99,7 +88,6 @@ def test_peaks_are_the_first_of_the_highest(device, dtype, layout, shape):
         np.testing.assert_equal(values[n, c].double().item(), numbers[want])
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", SIZES, ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -162,7 +150,6 @@ def test_threads_and_batches_change_nothing():
     assert torch.equal(torch.cat([part[1] for part in parts]), found[0][1])
 
 
-@pytest.mark.parametrize("device", DEVICES)
 def test_opcheck(device):
     x = torch.randn(2, 3, 5, 7, device=device)
     assert set(opcheck(channels.peaks, (x,)).values()) == {"SUCCESS"}

@@ -15,16 +15,6 @@ from torch.library import opcheck
 
 from convviz import ops
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-        ],
-    ),
-]
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 LAYOUTS = ["contiguous", "channels_last", "permuted", "expanded", "offset"]
 SHAPES = [(2, 3, 5, 7), (1, 8, 4, 4), (1, 1, 1, 1), (0, 3, 4, 4), (3, 0, 2, 2), (1, 16, 33, 31)]
@@ -62,7 +52,6 @@ def bits_in_memory_order(x: np.ndarray, channels_last: bool) -> list[int]:
     return packed
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -78,7 +67,6 @@ def test_guided_relu_rectifies_and_packs(device, dtype, layout, shape):
     assert bits.tolist() == bits_in_memory_order(x.cpu().double().numpy(), channels_last)
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("rule", ops.RULES)
@@ -95,7 +83,6 @@ def test_guided_relu_backward_follows_the_rule(device, dtype, layout, rule):
         np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("rule", ops.RULES)
 def test_autograd_reaches_the_rule(device, rule):
     x = torch.tensor([-1.0, 0.0, 2.0, 3.0], device=device, requires_grad=True)
@@ -116,7 +103,6 @@ def test_autograd_reaches_the_rule(device, rule):
     channels_last=st.booleans(),
     dtype=st.sampled_from(DTYPES),
 )
-@pytest.mark.parametrize("device", DEVICES)
 def test_occlude_equals_pixel_by_pixel(
     device, c, h, w, window, corners, kind, channels_last, dtype
 ):
@@ -166,7 +152,6 @@ def test_occlude_equals_pixel_by_pixel(
     dtype=st.sampled_from(DTYPES),
     padding=st.sampled_from([0.0, -math.inf]),
 )
-@pytest.mark.parametrize("device", DEVICES)
 def test_gather_windows_equals_pixel_by_pixel(
     device, c, map_size, part_sizes, window, rows, dtype, padding
 ):
@@ -198,7 +183,6 @@ def test_gather_windows_equals_pixel_by_pixel(
                 assert torch.equal(got[i, :, dy, dx], want)
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(
     ("row", "words"), [([2, 0], "there are 1 sources"), ([0, 7], "row 0 of table names window 7")]
 )
@@ -210,7 +194,6 @@ def test_gather_windows_refuses_a_table_that_points_outside(device, row, words):
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # opcheck's own
-@pytest.mark.parametrize("device", DEVICES)
 def test_opcheck(device):
     x = torch.randn(2, 3, 5, 7, device=device)
     bits = ops.guided_relu(x)[1]
@@ -226,7 +209,6 @@ def test_opcheck(device):
         assert set(opcheck(operator, arguments).values()) == {"SUCCESS"}
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(
     ("call", "words"),
     [

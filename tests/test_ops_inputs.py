@@ -12,16 +12,6 @@ from torch.library import opcheck
 
 from convviz import ops
 
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=[
-            pytest.mark.gpu,
-            pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
-        ],
-    ),
-]
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 
 LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -51,7 +41,6 @@ def same(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 class TestStrides:
@@ -102,7 +91,6 @@ class TestStrides:
         assert same(got, want)
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("layout", ["permuted", "every second", "offset", "channels_last", "plain"])
 @pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 8, 4, 4), (1, 1, 1, 1), (0, 3, 2, 2)], ids=str)
@@ -122,7 +110,6 @@ def test_in_place_is_the_same_written_over(device, dtype, layout, shape):
     assert same(whole, before)  # what lies between and around its elements is untouched
 
 
-@pytest.mark.parametrize("device", DEVICES)
 class TestEmpty:
     """Nothing in, nothing out, in the shape that is asked for."""
 
@@ -159,7 +146,6 @@ class TestEmpty:
         assert same(ops.gather_windows(clean, [part], table, 4, 4, 0.0), clean)
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 class TestNaN:
     """NaN goes where torch's own operators let it go."""
@@ -305,7 +291,6 @@ WRONG = [
 
 
 @pytest.mark.parametrize("path", ["kernel", "reference"])
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("name", "arguments", "words"), WRONG)
 def test_what_is_wrong_is_named_with_its_value(device, path, name, arguments, words):
     def there(value):
@@ -355,7 +340,6 @@ FORMS = list(calls("cpu", torch.float32))
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # opcheck's own
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("form", FORMS)
 def test_opcheck(device, dtype, form):
@@ -363,7 +347,6 @@ def test_opcheck(device, dtype, form):
     assert set(opcheck(operator, arguments).values()) == {"SUCCESS"}
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("form", FORMS)
 def test_fake_kernels_give_the_shape_and_strides_of_the_real_ones(device, form):
     operator, arguments = calls(device, torch.float64)[form]
@@ -381,7 +364,6 @@ def test_fake_kernels_give_the_shape_and_strides_of_the_real_ones(device, form):
         assert a.stride() == b.stride()
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("form", FORMS)
 def test_compiled_calls_break_no_graph_and_change_no_number(device, form):
     torch._dynamo.reset()
@@ -392,7 +374,6 @@ def test_compiled_calls_break_no_graph_and_change_no_number(device, form):
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("rule", ops.RULES)
 def test_a_compiled_network_keeps_the_rule_in_its_gradient(device, rule):
     torch.manual_seed(0)
@@ -412,7 +393,6 @@ def test_a_compiled_network_keeps_the_rule_in_its_gradient(device, rule):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("device", DEVICES)
 class TestLarge:
     """More than 2**31 elements; in float16, a call takes up to 9 GB."""
 

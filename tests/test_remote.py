@@ -76,6 +76,14 @@ def stopped_after(monkeypatch: pytest.MonkeyPatch, shards: int) -> list[int]:
     return seen
 
 
+def cut_off(monkeypatch: pytest.MonkeyPatch, model: convviz.Model, out: str, shards: int) -> None:
+    """Leave a sweep with so many of its shards done."""
+    with monkeypatch.context() as patch:
+        stopped_after(patch, shards)
+        with pytest.raises(RuntimeError, match="power cut"):
+            swept(model, out)
+
+
 def test_a_run_in_a_store_has_the_bytes_of_one_on_a_disk(model, out, expected) -> None:
     run = swept(model, out)
     assert stored() == expected
@@ -95,10 +103,7 @@ def test_a_run_in_a_store_has_the_bytes_of_one_on_a_disk(model, out, expected) -
 def test_a_sweep_goes_on_and_a_damaged_shard_is_computed_again(
     model, out, expected, monkeypatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        stopped_after(patch, 2)
-        with pytest.raises(RuntimeError, match="power cut"):
-            swept(model, out)
+    cut_off(monkeypatch, model, out, 2)
     assert LOCK not in stored()
     with pytest.raises(ConvvizError, match=r"'memory://bucket/run' is not finished"):
         convviz.open_run(out)
@@ -114,10 +119,7 @@ def test_a_sweep_goes_on_and_a_damaged_shard_is_computed_again(
 def test_a_resume_that_fails_at_its_beginning_costs_no_shard(
     model, out, expected, monkeypatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        stopped_after(patch, 2)
-        with pytest.raises(RuntimeError, match="power cut"):
-            swept(model, out)
+    cut_off(monkeypatch, model, out, 2)
 
     def away(*args: object) -> None:
         raise ConvvizError("the network is away")

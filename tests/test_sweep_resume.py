@@ -152,6 +152,14 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, shards: int, error: BaseExceptio
     return seen
 
 
+def cut_off(monkeypatch: pytest.MonkeyPatch, out: Path, model: convviz.Model, **given: int) -> None:
+    """Leave a sweep with two of its shards done."""
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2, RuntimeError("power cut"))
+        with pytest.raises(RuntimeError, match="power cut"):
+            run_into(out, model, **given)
+
+
 def test_a_finished_run_is_opened(model, tmp_path, monkeypatch) -> None:
     first = run_into(tmp_path / "run", model)
     before = content(tmp_path / "run")
@@ -164,10 +172,7 @@ def test_a_finished_run_is_opened(model, tmp_path, monkeypatch) -> None:
 
 def test_only_what_is_missing_is_computed(model, tmp_path, monkeypatch, capsys) -> None:
     expected = content(run_into(tmp_path / "whole", model).folder)
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2, RuntimeError("power cut"))
-        with pytest.raises(RuntimeError, match="power cut"):
-            run_into(tmp_path / "run", model)
+    cut_off(monkeypatch, tmp_path / "run", model)
     with pytest.raises(ConvvizError, match="not finished"):
         convviz.open_run(tmp_path / "run")
     seen = stop_after(monkeypatch, 9, AssertionError())
@@ -183,10 +188,7 @@ def test_only_what_is_missing_is_computed(model, tmp_path, monkeypatch, capsys) 
 def test_a_damaged_shard_is_computed_again(model, tmp_path, monkeypatch, damage) -> None:
     out = tmp_path / "run"
     expected = content(run_into(tmp_path / "whole", model).folder)
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2, RuntimeError("power cut"))
-        with pytest.raises(RuntimeError, match="power cut"):
-            run_into(out, model)
+    cut_off(monkeypatch, out, model)
     path = out / SWEEP / "shards" / "000001.safetensors"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -312,10 +314,7 @@ def test_a_resume_that_fails_at_its_beginning_costs_no_shard(
 ) -> None:
     out = tmp_path / "run"
     expected = content(run_into(tmp_path / "whole", model).folder)
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2, RuntimeError("power cut"))
-        with pytest.raises(RuntimeError, match="power cut"):
-            run_into(out, model)
+    cut_off(monkeypatch, out, model)
 
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -333,10 +332,7 @@ def test_a_resume_that_fails_at_its_beginning_costs_no_shard(
 def test_shards_without_a_plan_belong_to_nobody(model, tmp_path, monkeypatch) -> None:
     """A kill while a sweep is given up may leave them; another sweep must not take them."""
     out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2, RuntimeError("power cut"))
-        with pytest.raises(RuntimeError, match="power cut"):
-            run_into(out, model)
+    cut_off(monkeypatch, out, model)
     (out / SWEEP / PLAN).unlink()
     other = convviz.load_model("demo-digits")
     with torch.no_grad():
@@ -424,10 +420,7 @@ def test_a_damaged_plan_is_refused_and_may_be_overwritten(
 ) -> None:
     out = tmp_path / "run"
     expected = content(run_into(tmp_path / "whole", model).folder)
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2, RuntimeError("power cut"))
-        with pytest.raises(RuntimeError, match="power cut"):
-            run_into(out, model)
+    cut_off(monkeypatch, out, model)
     (out / SWEEP / PLAN).write_text(text)
     with pytest.raises(ParameterError, match=r"plan\.json is damaged"):
         run_into(out, model)
@@ -456,10 +449,7 @@ def test_lack_of_memory_halves_the_batch_and_is_kept(model, tmp_path, monkeypatc
         return forward(self, images, layers)
 
     monkeypatch.setattr(convviz.Model, "forward", small)
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2, RuntimeError("power cut"))
-        with pytest.raises(RuntimeError, match="power cut"):
-            run_into(out, model, batch_size=4)
+    cut_off(monkeypatch, out, model, batch_size=4)
     assert sizes == [4, 4, 2, 2]
     run = run_into(out, model, batch_size=4)
     assert sizes == [4, 4, 2, 2, 2, 2]

@@ -109,21 +109,15 @@ def _under_two_boxes(
     Those with the smallest and the largest windows, over which lies the image mirrored: pixels of
     its own kind; brightened where that changes nothing, as on its axis or a flat image.
     """
-    bright = image + (float(image.std(correction=0)) or 1.0)
-    fill = torch.where(image.flip(3) == image, bright, image.flip(3))
+    mirrored, bright = image.flip(3), image + (float(image.std(correction=0)) or 1.0)
+    fill = torch.where(mirrored == image, bright, mirrored)
     some = np.unique(in_order(plan)[[0, -1]])
-    copies = _covered(image, fill, boxes[some])
+    copies = image.repeat(len(some), 1, 1, 1)
+    for copy, (x0, y0, x1, y1) in zip(copies, boxes[some].tolist(), strict=True):
+        copy[:, y0:y1, x0:x1] = fill[0, :, y0:y1, x0:x1]
     pieces = [values for _, values in Run(program, plan, image, fill).outputs(some)]
     values = {node: torch.cat([piece[node] for piece in pieces]) for node in pieces[0]}
     return _forward(program, values), model.forward(copies, [*program.layers])
-
-
-def _covered(image: Tensor, fill: Tensor, boxes: Tensor) -> Tensor:
-    """Return a copy of the image a box, with the fill in it."""
-    copies = image.repeat(len(boxes), 1, 1, 1)
-    for copy, (x0, y0, x1, y1) in zip(copies, boxes.tolist(), strict=True):
-        copy[:, y0:y1, x0:x1] = fill[0, :, y0:y1, x0:x1]
-    return copies
 
 
 def _forward(program: Program, values: Values) -> Forward:
