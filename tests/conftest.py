@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -14,8 +15,11 @@ from convviz import registry
 
 
 def pytest_configure() -> None:
-    """Undo what a shell does to commands in its background: they, and theirs, ignore Ctrl-C."""
+    """Set what the processes that tests start are to inherit."""
+    # A shell has commands in its background ignore Ctrl-C: undone, for them and theirs.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # `python -c` would import the sources of the folder it runs in, not what was installed.
+    os.environ["PYTHONSAFEPATH"] = "1"
 
 
 @pytest.fixture(
