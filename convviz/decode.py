@@ -25,6 +25,10 @@ MAX_BYTES = 1 << 30
 Colour = tuple[int, int, int]
 WHITE: Colour = (255, 255, 255)
 
+END_OF_JPEG = b"\xff\xd9"
+JPEG_TAIL = 1024
+"""Bytes at the end of a file among which the end of its image is looked for."""
+
 TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange height and width."""
 
@@ -126,6 +130,28 @@ def decode_scaled(
     if image.format == "JPEG":
         return pixels, size
     return pixels, (pixels.shape[0], pixels.shape[1])
+
+
+def plain_jpeg(data: bytes, name: str) -> tuple[int, int] | None:
+    """Look at the header of a photo for whether any JPEG decoder gives its right colours.
+
+    Args:
+        data, name: as for `decode_image`.
+
+    Returns:
+        Height and width of the photo, upright, for a whole JPEG file of grey or YCbCr pixels of
+        a size that `decode_image` takes; else None.
+    """
+    if not data.startswith(_FORMATS[0][1]) or END_OF_JPEG not in data[-JPEG_TAIL:]:
+        return None  # a decoder for speed may fill up what is missing
+    image: Any = _open_image(io.BytesIO(data), name)
+    as_rgb = image.info.get("adobe_transform") == 0 or [c[0] for c in image.layer] == [*b"RGB"]
+    if image.mode not in ("RGB", "L") or (image.mode == "RGB" and as_rgb):
+        return None
+    if not 0 < image.width * image.height <= MAX_PIXELS:
+        return None
+    size = (image.height, image.width)
+    return size[::-1] if _orientation(image) in TURNED else size
 
 
 def read_image_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:

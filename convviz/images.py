@@ -76,7 +76,7 @@ class Prepared:
     """One photo made ready for a model.
 
     Attributes:
-        image: preprocessed, `[C, H, W]`, on the CPU.
+        image: preprocessed, `[C, H, W]`, on the CPU or where the model is.
         pixels: uint8 `[H, W, 3]`, the model's crop as a photo.
         affine, size: as in Item.
     """
@@ -161,7 +161,9 @@ def collate(
         )
     ]
     images = torch.stack([p.image for p in prepared])
-    if model.device.type == "cuda":  # from pinned memory the copy need not be waited for
+    if (
+        model.device.type == "cuda" and not images.is_cuda
+    ):  # from pinned memory the copy need not be waited for
         images = images.pin_memory()
     images = images.to(model.device, model.dtype, non_blocking=True)
     pixels = torch.from_numpy(np.stack([p.pixels for p in prepared]))

@@ -176,6 +176,8 @@ def analyze(
             is left out, as is one over which a worker dies. Not with workers=0.
         decode: "scaled" lets JPEG files be decoded at a half, a quarter or an eighth where that is
             still no smaller than the model's resize: faster for large photos, other pixels.
+            "gpu" has the model's CUDA device decode and cut JPEG files in batches, which takes
+            `pip install 'convviz[gpu]'` and gives slightly other pixels too.
         verify: read again all photos that an earlier call swept, and refuse where one has
             changed. Otherwise only the ids and labels of a data set are compared.
         precision: "bf16" runs the network in bfloat16 where the device is fast at it; elsewhere,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # processes that only cut photos do without PyTorch
 
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos", "box", "hamming"]
 INTERPOLATIONS: tuple[str, ...] = ("bilinear", "bicubic", "nearest", "lanczos", "box", "hamming")
+TENSOR_INTERPOLATIONS = ("bilinear", "bicubic")
+"""Those in which PyTorch agrees with Pillow to a grey level."""
 
 Size = int | tuple[int, int] | None
 
@@ -96,9 +98,37 @@ class Preprocess:
         """Scale to [0, 1] and normalise, uint8 `[H, W, 3]` -> float32 `[C, H, W]`."""
         import torch
 
-        x = torch.from_numpy(np.array(_check_photo(pixels)))
-        x = _luminance(x) if self.channels == 1 else x.permute(2, 0, 1).contiguous()
-        mean, std = self._mean_std(torch.float32)
+        return self.normalize_tensor(torch.from_numpy(np.array(_check_photo(pixels))))
+
+    def cut_tensor(self, photo: Tensor) -> Tensor:
+        """Resize and crop a photo on its own device, uint8 `[h, w, 3]` -> uint8 `[H, W, 3]`.
+
+        As `cut` does, to a grey level: the resize rounds elsewhere. ParameterError for other
+        interpolations than bilinear and bicubic.
+        """
+        from torchvision.transforms.v2 import InterpolationMode
+        from torchvision.transforms.v2.functional import crop, resize
+
+        if self.interpolation not in TENSOR_INTERPOLATIONS:
+            raise ParameterError(
+                f"tensors are resized by {' or '.join(TENSOR_INTERPOLATIONS)}, not by "
+                f"{self.interpolation}"
+            )
+        x = photo.permute(2, 0, 1) if self.channels == 3 else _luminance(photo)
+        height, width = self.resized(*x.shape[1:])
+        if (height, width) != x.shape[1:]:
+            x = resize(x, [height, width], InterpolationMode(self.interpolation), antialias=True)
+        if self.crop is not None:
+            left, top = self._offset(height, width)
+            x = crop(x, top, left, *_pair(self.crop))  # what lies outside becomes 0
+        return x.expand(3, -1, -1).permute(1, 2, 0).contiguous()
+
+    def normalize_tensor(self, pixels: Tensor) -> Tensor:
+        """Do what `normalize` does, on the device of the pixels."""
+        import torch
+
+        x = _luminance(pixels) if self.channels == 1 else pixels.permute(2, 0, 1).contiguous()
+        mean, std = (v.to(x.device) for v in self._mean_std(torch.float32))
         return x.to(torch.float32).div(255).sub_(mean).div_(std)
 
     def denormalize(self, image: Tensor) -> np.ndarray:
@@ -245,5 +275,6 @@ def _luminance(x: Tensor) -> Tensor:
     """ITU-R 601 luma in the 16-bit fixed point of PIL's mode "L", `[H, W, 3]` -> `[1, H, W]`."""
     import torch
 
-    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int64)
-    return ((x.long() * weights).sum(-1) + 0x8000).bitwise_right_shift(16).unsqueeze(0)
+    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int64, device=x.device)
+    luma = ((x.long() * weights).sum(-1) + 0x8000).bitwise_right_shift(16)
+    return luma.to(torch.uint8).unsqueeze(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -15,11 +14,8 @@ from convviz import registry
 
 
 def pytest_configure() -> None:
-    """Set what the processes that tests start are to inherit."""
-    # A shell has commands in its background ignore Ctrl-C: undone, for them and theirs.
+    """Undo what a shell does to commands in its background: they, and theirs, ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # `python -c` would import the sources of the folder it runs in, not what was installed.
-    os.environ["PYTHONSAFEPATH"] = "1"
 
 
 @pytest.fixture(

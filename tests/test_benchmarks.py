@@ -8,8 +8,10 @@ import statistics
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("captum")
 
@@ -195,6 +197,25 @@ def test_channels_compares_what_agrees(tmp_path, script, capsys):
     best = min(s for name, s in seconds.items() if name.startswith("peaks:"))
     assert stage["peaks_over_torch"] == best / seconds["channel_peaks"]
     assert "2 x 8 x 6 x 6" in capsys.readouterr().out
+
+
+def test_decoding_takes_the_same_photos_all_ways(tmp_path, script, capsys):
+    rng = np.random.default_rng(0)
+    for i in range(7):
+        small = Image.fromarray(rng.integers(0, 256, (5, 5, 3), np.uint8))
+        small.resize((90, 70 + i), Image.Resampling.BICUBIC).save(tmp_path / f"{i}.jpg", quality=95)
+    out = tmp_path / "record.json"
+    sizes = ["--resize", "32", "--crop", "24", "--workers", "1", "--repeats", "1"]
+    script("decoding").main([str(tmp_path), "--out", str(out), *sizes, "--images", "6"])
+    record = json.loads(out.read_text())
+    assert len(record["seconds"]) == 6
+    for name, seconds in record["seconds"].items():
+        assert record["images_a_second"][name] == 6 / seconds[0]
+    apart = {n.split(",")[0]: v for n, v in record["grey_levels_from_exact_mean_most"].items()}
+    assert apart["exact"] == [0, 0]
+    assert 0 < apart["gpu"][0] < 2
+    assert 0 < apart["scaled"][0] < 5
+    assert "exact, 1 workers" in capsys.readouterr().out
 
 
 def test_the_peak_of_a_way_is_that_of_a_process_of_its_own(tmp_path, script):

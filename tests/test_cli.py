@@ -314,7 +314,7 @@ def test_ctrl_c_from_outside_exits_with_130(workplace):
     )
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True
+        [sys.executable, "-P", "-c", code], stdout=pipe, stderr=pipe, text=True
     ) as process:
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.1)
@@ -328,7 +328,11 @@ def test_a_closed_pipe_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60
+        [sys.executable, "-P", "-c", code],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
     )
     os.close(writer)
     assert done.returncode == 1
@@ -509,7 +513,7 @@ def test_info_says_when_a_folder_shadows_the_installed_package(tmp_path):
         f"sys.path.insert(0, {str(installed)!r}); print(shadowed())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == str(installed / "convviz")
 

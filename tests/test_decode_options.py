@@ -14,7 +14,7 @@ from PIL import Image
 import convviz
 from convviz import ParameterError
 from convviz.errors import UnknownNameError
-from convviz.sweep.decoding import Decoder, Photo
+from convviz.sweep.decoding import EXACT, SCALED, Decoder, Photo
 from convviz.sweep.loading import Loader
 
 PREPROCESS = convviz.Preprocess(resize=16, crop=16)
@@ -46,8 +46,8 @@ def jpeg(pixels: np.ndarray, orientation: int = 1, kind: str = "JPEG", mode: str
     return out.getvalue()
 
 
-def decoded(data: bytes, preprocess: convviz.Preprocess, scaled: bool) -> Photo:
-    found = Decoder(Encoded(data), preprocess, scaled)(0)
+def decoded(data: bytes, preprocess: convviz.Preprocess, how: str) -> Photo:
+    found = Decoder(Encoded(data), preprocess, how)(0)
     assert isinstance(found, Photo)
     return found
 
@@ -63,7 +63,7 @@ def size_decoded(data: bytes, preprocess: convviz.Preprocess, monkeypatch) -> tu
 
     with monkeypatch.context() as patch:
         patch.setattr(convviz.Preprocess, "cut", watched)
-        decoded(data, preprocess, True)
+        decoded(data, preprocess, SCALED)
     return seen[0][:2]
 
 
@@ -86,7 +86,7 @@ def test_no_photo_comes_out_smaller_than_the_resize(size, expected, monkeypatch)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_scaled_photo_shows_the_same_and_keeps_its_full_size(orientation) -> None:
     data = jpeg(ramp(201, 133), orientation)
-    exact, scaled = (decoded(data, PREPROCESS, s) for s in (False, True))
+    exact, scaled = (decoded(data, PREPROCESS, how) for how in (EXACT, SCALED))
     assert scaled.size == exact.size == ((201, 133) if orientation < 5 else (133, 201))
     assert scaled.content == exact.content
     assert np.abs(scaled.pixels.astype(int) - exact.pixels).max() < 12
@@ -96,14 +96,15 @@ def test_a_scaled_photo_shows_the_same_and_keeps_its_full_size(orientation) -> N
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
 def test_other_kinds_of_jpeg_are_scaled_too(mode) -> None:
     data = jpeg(ramp(130, 130), mode=mode)
-    exact, scaled = (decoded(data, PREPROCESS, s) for s in (False, True))
+    exact, scaled = (decoded(data, PREPROCESS, how) for how in (EXACT, SCALED))
     assert np.abs(scaled.pixels.astype(int) - exact.pixels).max() < 12
 
 
 def test_without_a_resize_nothing_is_scaled() -> None:
     data = jpeg(ramp(130, 130))
     plain = convviz.Preprocess(resize=None, crop=16)
-    assert np.array_equal(decoded(data, plain, True).pixels, decoded(data, plain, False).pixels)
+    exact, scaled = (decoded(data, plain, how) for how in (EXACT, SCALED))
+    assert np.array_equal(scaled.pixels, exact.pixels)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_the_plan_keeps_how_photos_were_decoded(model, photos) -> None:
     assert [item.size for item in run.items] == [(80 + i, 100) for i in range(4)]
     with pytest.raises(ParameterError, match="decode: scaled → exact"):
         swept(model, photos)
-    with pytest.raises(UnknownNameError, match=r"decode 'half'; known: 'exact', 'scaled'"):
+    with pytest.raises(UnknownNameError, match=r"decode 'half'; known: 'exact', 'scaled', 'gpu'"):
         swept(model, photos, decode="half")
     own = convviz.Model(model.module, preprocess=lambda image: image)
     with pytest.raises(ParameterError, match=r"decode='scaled' needs .* convviz\.Preprocess"):

@@ -549,7 +549,7 @@ def test_every_hook_is_specified_documented_and_tested():
 def modules_after(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint('loaded:', *sorted(sys.modules))"
     run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     return set(run.stdout.rpartition("loaded:")[2].split())
 

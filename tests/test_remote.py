@@ -174,7 +174,7 @@ def test_the_owner_of_a_run_is_named(out, monkeypatch) -> None:
 
 
 def test_a_dead_owner_is_no_obstacle(out, monkeypatch) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended = subprocess.Popen([sys.executable, "-P", "-c", ""])
     ended.wait()
     owner(out, process=ended.pid)
     with lease.leased(Remote(out)):  # at once, as its number tells on one machine
@@ -250,7 +250,7 @@ def test_s3_after_a_kill(tmp_path) -> None:
         wait_for(lambda: answers(bucket))
         bucket.mkdir("bucket")
         command = [
-            *(sys.executable, "-m", "convviz", "analyze", "demo-digits?limit=1500"),
+            *(sys.executable, "-P", "-m", "convviz", "analyze", "demo-digits?limit=1500"),
             *("-m", "demo-digits", "-e", "statistics", "-p", "statistics.layers=stage1.conv"),
             *("--shard-size", "50", "--batch-size", "16", "--threads", "1", "--out"),
         ]

@@ -233,7 +233,7 @@ assert "matplotlib" not in sys.modules
 render(convviz.Heatmap(torch.rand(1, 8, 8)), Scene())
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
-    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-P", "-W", "error", "-c", code], check=True, timeout=120)
 
 
 def test_class_colours_are_distinct_and_cycle_with_their_markers():

@@ -35,7 +35,7 @@ SWEEP_ARGUMENTS = [
 
 
 def command(out: Path) -> list[str]:
-    return [sys.executable, "-m", "convviz", *SWEEP_ARGUMENTS, "--out", str(out)]
+    return [sys.executable, "-P", "-m", "convviz", *SWEEP_ARGUMENTS, "--out", str(out)]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -472,7 +472,9 @@ def test_one_run_at_a_time(model, tmp_path) -> None:
         "import sys, time; from pathlib import Path; from convviz.sweep.lock import locked\n"
         "with locked(Path(sys.argv[1])):\n    print('locked', flush=True); time.sleep(60)"
     )
-    holder = subprocess.Popen([sys.executable, "-c", program, str(out)], stdout=subprocess.PIPE)
+    holder = subprocess.Popen(
+        [sys.executable, "-P", "-c", program, str(out)], stdout=subprocess.PIPE
+    )
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"locked\n"

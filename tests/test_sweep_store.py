@@ -63,7 +63,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def store(folder: Path, kill_at: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PROGRAM, str(folder), str(kill_at), str(SHARDS)]
+    command = [sys.executable, "-P", "-c", PROGRAM, str(folder), str(kill_at), str(SHARDS)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -133,7 +133,7 @@ def test_a_full_disk_leaves_the_former_version(tmp_path: Path) -> None:
         "except OSError as error:\n"
         "    print(error.errno)\n"
     )
-    command = [sys.executable, "-c", program, str(tmp_path / "file")]
+    command = [sys.executable, "-P", "-c", program, str(tmp_path / "file")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) == errno.EFBIG
     assert errno.EFBIG in durable.FULL

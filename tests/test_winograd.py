@@ -270,4 +270,4 @@ def test_narrower_instructions_give_the_same(limit, expected):
         pytest.skip("this processor has no AVX2")
     environment = {**os.environ, "ATEN_CPU_CAPABILITY": limit}
     code = ONE_SET.format(expected=expected)
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, env=environment)

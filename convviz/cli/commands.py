@@ -152,7 +152,10 @@ def analyze(
     ] = None,
     decode: Annotated[
         str,
-        typer.Option(help="exact, or scaled: large JPEG files faster, with slightly other pixels."),
+        typer.Option(
+            help="exact; scaled: large JPEG files faster, with slightly other pixels; gpu: JPEG "
+            "files on the model's CUDA device, likewise."
+        ),
     ] = "exact",
     engine: Annotated[
         str, typer.Option(help="Where the sweep runs: local, or ray for a Ray cluster.")

@@ -22,7 +22,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
 from ..errors import ConvvizError
-from .decoding import HERE, READY, Bad, Decoder, Photo, receive
+from .decoding import HERE, READY, Bad, Decoder, Jpeg, Photo, receive
 
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[3]); "
@@ -93,7 +93,7 @@ class Decoders:
         self._lock = threading.Condition()
         self._todo: deque[int] = deque()
         self._items: dict[int, int] = {}
-        self._done: dict[int, Photo | Bad] = {}
+        self._done: dict[int, Photo | Jpeg | Bad] = {}
         self._deaths: dict[int, int] = {}
         self._error: BaseException | None = None
         self._next = 0
@@ -113,7 +113,7 @@ class Decoders:
         self._rouse()
         return tickets
 
-    def take(self, ticket: int) -> Photo | Bad:
+    def take(self, ticket: int) -> Photo | Jpeg | Bad:
         """Wait for an item, and return what became of it."""
         with self._lock:
             while ticket not in self._done:
@@ -232,7 +232,7 @@ class Decoders:
         else:
             raise UnfitError(said)
 
-    def _finish(self, ticket: int, found: Photo | Bad) -> None:
+    def _finish(self, ticket: int, found: Photo | Jpeg | Bad) -> None:
         with self._lock:
             if self._items.pop(ticket, None) is not None:  # else it was forgotten
                 self._done[ticket] = found

@@ -20,9 +20,12 @@ import numpy as np
 
 from ..contents import Content, content_of_bytes, encoded, photo_of
 from ..datasets import Dataset
-from ..decode import decode_scaled
+from ..decode import decode_scaled, plain_jpeg
 from ..errors import ConvvizError
 from ..preprocess import Preprocess
+
+DECODE = EXACT, SCALED, GPU = "exact", "scaled", "gpu"
+"""Ways to decode: each JPEG file whole, no larger than the resize needs, or in batches on a GPU."""
 
 PR_SET_PDEATHSIG = 1
 HERE, READY = "here", "ready"
@@ -37,9 +40,26 @@ class Photo:
         pixels: uint8 `[h, w, 3]`: what a Preprocess cuts out, or else the whole photo.
         size: height and width of the whole photo.
         content: of the item.
+        image: what a Preprocess makes of the pixels, on the device that decoded the item.
     """
 
     pixels: np.ndarray
+    size: tuple[int, int]
+    content: Content
+    image: Any = None
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """An item that the model's device shall decode.
+
+    Attributes:
+        data: the file.
+        size: height and width of the photo, upright.
+        content: of the item.
+    """
+
+    data: bytes
     size: tuple[int, int]
     content: Content
 
@@ -64,36 +84,54 @@ class Decoder:
     Attributes:
         dataset: where they come from.
         preprocess: cuts photos, where it is given.
-        scaled: let the JPEG decoder halve photos, once or more, as long as they stay at least
-            as large as the resize of the preprocess makes them.
+        how: "scaled" lets the JPEG decoder halve photos, once or more, as long as they stay at
+            least as large as the resize of the preprocess makes them; "gpu" leaves JPEG files to
+            the model's device, but for those that only a CPU decodes right.
     """
 
     dataset: Dataset
     preprocess: Preprocess | None
-    scaled: bool = False
+    how: str = EXACT
 
-    def __call__(self, index: int) -> Photo | Bad:
-        """Decode an item."""
+    def __call__(self, index: int) -> Photo | Jpeg | Bad:
+        """Decode an item, or leave it to the model's device."""
         content = None
         try:
             data = encoded(self.dataset, index)
             if data is None:
                 photo, content = photo_of(self.dataset, index)
-                size = (photo.shape[0], photo.shape[1])
-            else:
-                content = content_of_bytes(data)
-                name = f"image {self.dataset.ids[index]!r}"
-                photo, size = decode_scaled(data, name, self._least)
-            cut = self.preprocess
-            return Photo(photo if cut is None else cut.cut(photo, size), size, content)
+                return self._cut(photo, (photo.shape[0], photo.shape[1]), content)
+            content = content_of_bytes(data)
+            if self.how == GPU and (size := plain_jpeg(data, self._name(index))):
+                return Jpeg(data, size, content)
+            return self._decoded(index, data, content)
         except MemoryError:
             raise
         except Exception as error:  # a bad file must not end the run; it is listed instead
             return Bad(reason(error), content)
 
+    def instead(self, index: int, jpeg: Jpeg) -> Photo | Bad:
+        """Decode here what the model's device could not."""
+        try:
+            return self._decoded(index, jpeg.data, jpeg.content)
+        except MemoryError:
+            raise
+        except Exception as error:
+            return Bad(reason(error), jpeg.content)
+
+    def _decoded(self, index: int, data: bytes, content: Content) -> Photo:
+        return self._cut(*decode_scaled(data, self._name(index), self._least), content)
+
+    def _cut(self, photo: np.ndarray, size: tuple[int, int], content: Content) -> Photo:
+        cut = self.preprocess
+        return Photo(photo if cut is None else cut.cut(photo, size), size, content)
+
+    def _name(self, index: int) -> str:
+        return f"image {self.dataset.ids[index]!r}"
+
     def _least(self, height: int, width: int) -> tuple[int, int]:
         """Return the size below which a photo of this size must not be decoded."""
-        if self.preprocess is None or not self.scaled:
+        if self.preprocess is None or self.how != SCALED:
             return height, width
         return self.preprocess.resized(height, width)
 
@@ -104,19 +142,19 @@ def reason(error: Exception) -> str:
     return text if isinstance(error, ConvvizError) else f"{type(error).__name__}: {text}"
 
 
-def send(connection: Connection, ticket: int, found: Photo | Bad) -> None:
+def send(connection: Connection, ticket: int, found: Photo | Jpeg | Bad) -> None:
     """Send what became of an item; pixels go as they are, not pickled."""
-    if isinstance(found, Bad):
+    if not isinstance(found, Photo):
         connection.send((ticket, found, None, None))
         return
     connection.send((ticket, found.pixels.shape, found.size, tuple(found.content)))
     connection.send_bytes(np.ascontiguousarray(found.pixels).data.cast("B"))
 
 
-def receive(connection: Connection) -> tuple[int, Photo | Bad]:
+def receive(connection: Connection) -> tuple[int, Photo | Jpeg | Bad]:
     """Receive what `send` sent."""
     ticket, found, size, content = connection.recv()
-    if isinstance(found, Bad):
+    if isinstance(found, Jpeg | Bad):
         return ticket, found
     pixels = np.empty(found, np.uint8)
     connection.recv_bytes_into(pixels.data.cast("B"))
@@ -150,7 +188,7 @@ def _serve(connection: Connection) -> None:
             send(connection, ticket, _decoded(decoder, index))
 
 
-def _decoded(decoder: Decoder, index: int) -> Photo | Bad:
+def _decoded(decoder: Decoder, index: int) -> Photo | Jpeg | Bad:
     try:
         return decoder(index)
     except MemoryError as error:  # of this process; there is nothing that the parent could free

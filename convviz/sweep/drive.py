@@ -25,7 +25,7 @@ from .forwards import FEW, Forwards, How, choose, first_images
 from .interrupt import Interrupts
 from .loading import AHEAD, Loader
 from .manifest import Entry
-from .plan import SCALED, Plan, Settings, differences, make_plan
+from .plan import Plan, Settings, differences, make_plan
 from .remote import Remote
 from .remotestore import RemoteStore, opened
 from .store import Store
@@ -94,7 +94,7 @@ def _swept(
         ahead = max(AHEAD, 2 * plan.batch_size)
         loader = Loader(
             dataset, model.preprocess, settings.workers, settings.timeout, ahead,
-            scaled=settings.decode == SCALED,
+            decode=settings.decode, device=model.device,
         )  # fmt: skip
         job = _Job(model, dataset, plan, store, interrupts, progress, loader, settings.verify)
         try:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
+import torch
+
 from ..contents import Content
 from ..datasets import Dataset
 from ..errors import ParameterError
@@ -18,7 +20,8 @@ from ..images import Prepared, prepare_with
 from ..preprocess import Preprocess
 from ..progress import advanced
 from .decoders import Decoders, UnfitError
-from .decoding import Bad, Decoder, Photo, reason
+from .decoding import EXACT, GPU, Bad, Decoder, Jpeg, Photo, reason
+from .jpegs import Jpegs
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +84,8 @@ class Loader:
         workers: processes that decode; 0 decodes in this one; None chooses, see `workers_for`.
         timeout: seconds that an item may take; kept only where there are workers.
         ahead: how many items are decoded ahead; fewer where whole photos have to be kept.
-        scaled: as for `Decoder`.
+        decode: as for `Decoder`.
+        device: decodes JPEG files where `decode` is "gpu".
     """
 
     def __init__(
@@ -91,11 +95,15 @@ class Loader:
         workers: int | None = None,
         timeout: float | None = None,
         ahead: int = AHEAD,
-        scaled: bool = False,
+        decode: str = EXACT,
+        device: torch.device | None = None,
     ) -> None:
         self.dataset, self.preprocess, self.timeout = dataset, preprocess, timeout or TIMEOUT
         self._cut = preprocess if isinstance(preprocess, Preprocess) else None
-        self._decoder = Decoder(dataset, self._cut, scaled)
+        self._decoder = Decoder(dataset, self._cut, decode)
+        self._jpegs: Jpegs | None = None
+        if decode == GPU and self._cut is not None and device is not None:
+            self._jpegs = Jpegs(self._decoder, self._cut, device)
         self._ahead = ahead if self._cut else min(ahead, AHEAD_WHOLE)
         self._chosen = workers is None
         self.workers = workers_for(dataset) if workers is None else workers
@@ -111,7 +119,9 @@ class Loader:
             indices: their places in the data set.
             then: what will be asked for next, where that is known; it is decoded ahead.
         """
-        found = self._decoded(indices, then)
+        found: Iterator[Any] = self._decoded(indices, then)
+        if self._jpegs is not None:
+            found = self._jpegs(indices, found)
         for index in indices:
             start = time.perf_counter()
             decoded = next(found)
@@ -149,11 +159,13 @@ class Loader:
             except Exception as error:
                 return Skipped(index, name, reason(error), found.content)
         else:
-            image, affine = cut.normalize(found.pixels), cut.affine(*found.size)
-            prepared = Prepared(image, found.pixels, affine, found.size)
+            image = cut.normalize(found.pixels) if found.image is None else found.image
+            if self._jpegs is not None:
+                image = image.to(self._jpegs.device)
+            prepared = Prepared(image, found.pixels, cut.affine(*found.size), found.size)
         return Ready(index, prepared, found.content)
 
-    def _decoded(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | Bad]:
+    def _decoded(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | Jpeg | Bad]:
         if self.workers:
             given = 0
             try:
@@ -175,7 +187,7 @@ class Loader:
         for index in indices:
             yield self._decoder(index)
 
-    def _ordered(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | Bad]:
+    def _ordered(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | Jpeg | Bad]:
         """Take items from the processes in order, and keep as many asked for as allowed."""
         if self._decoders is None:
             self._decoders = Decoders(self._decoder, self.workers, self.timeout)

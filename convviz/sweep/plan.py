@@ -22,8 +22,9 @@ from ..model import Model
 from ..preprocess import Preprocess
 from ..provenance import Named, blamed_on, describe_model, named, read_layers, versions
 from ..shortage import is_out_of_memory
+from .decoding import DECODE, EXACT
+from .jpegs import check_decode
 
-DECODE = EXACT, SCALED = "exact", "scaled"
 PRECISIONS = ("model", "bf16")
 SHARD_SIZE = 1024
 BATCH_SIZE = 32
@@ -107,7 +108,8 @@ class Settings:
         verify: before going on, read again what was swept, and refuse where it has changed.
         precision: "model", or "bf16" where the device is fast at it.
         compiled: have torch.compile translate the network.
-        decode: "exact", or "scaled": JPEG files are decoded no larger than the resize needs.
+        decode: "exact", "scaled": JPEG files are decoded no larger than the resize needs, or
+            "gpu": they are decoded by the model's CUDA device.
     """
 
     batch_size: int | None = None
@@ -160,11 +162,7 @@ def make_plan(
             f"{model.name} has no preprocess, which a data set of photos needs: give "
             "Model(…, preprocess=convviz.Preprocess(…))"
         )
-    if settings.decode == SCALED and not isinstance(model.preprocess, Preprocess):
-        raise ParameterError(
-            f"decode={SCALED!r} needs to know the size that photos get: {model.name} has a "
-            "preprocess of its own, not a convviz.Preprocess"
-        )
+    check_decode(settings.decode, model)
     steps = make_steps(model, who)
     batch_size = settings.batch_size or fitting_batch(model)
     shard_size = settings.shard_size or SHARD_SIZE
