@@ -56,8 +56,8 @@ def named(what: Any, params: Mapping[str, Any]) -> tuple[Named, ...]:
     if params and not isinstance(what, str):
         given = ", ".join(sorted(params))
         raise ParameterError(
-            f"parameters ({given}) go with a single explainer name; for several, build each with "
-            'convviz.explainer("name", …)'
+            f"parameters ({given}) go with the name of one explainer alone, given as a text; in a "
+            'list, or as an instance, build each with its own: convviz.explainer("name", …)'
         )
     return tuple(_named(one, params) for one in wanted)
 

@@ -520,6 +520,11 @@ def test_a_single_layer_is_had_directly(model, tmp_path):
         _ = run["spy"].nonsense
     with pytest.raises(UnknownNameError, match="'1'"):
         run["spy"]["2"]
+    name = next(iter(run["spy"].only.result.arrays))
+    with pytest.raises(
+        ConvvizError, match=rf"is an array of spy, not a layer: \['1'\]\['{name}'\]"
+    ):
+        run["spy"][name]
     with pytest.raises(UnknownNameError, match="'spy'"):
         run["patches"]
 

@@ -383,8 +383,8 @@ def test_the_model_of_a_run_is_taken_where_none_is_asked_for(workplace, capsys):
         assert code == 0, err
         assert f"{name} →" in out
         (line,) = err.splitlines()
-        assert line.startswith("model: tiny, that of ")
-        assert line.endswith("=run (-m names another)")
+        assert line.startswith("model: tiny, that of the run 'run' (")
+        assert line.endswith("); -m takes another")
     code, _, err = calls(
         capsys, "explain", "cat.png", "-m", "demo", "-e", "neighbors", *of_run["neighbors"]
     )

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from convviz import Stack, Table, Tiles
-from convviz.render import Picture, Scene, render
+from convviz.render import Picture, Scene, render, table
 from convviz.render.listing import cell, top_rows
 from convviz.render.mosaic import lay_out
 from convviz.render.tiles import Range, cut, page_notes, range_of
@@ -206,7 +206,21 @@ def test_side_list_takes_the_largest_of_the_first_column_of_numbers() -> None:
 
 def test_table_is_paged() -> None:
     assert len(drawn(Table(values(5, 3), columns=("a", "b", "c"), rows=tuple("vwxyz")))) == 1
-    assert len(drawn(Table(values(42, 11)))) == 4
+    assert len(drawn(Table(values(40, 11)))) == 2
+
+
+def test_a_long_table_is_drawn_in_part_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[list[str]] = []
+    title_block = table.title_block
+
+    def watched(figure, title, subtitle, notes) -> None:
+        said.append(list(notes))
+        title_block(figure, title, subtitle, notes)
+
+    monkeypatch.setattr(table, "title_block", watched)
+    assert len(drawn(Table(values(400, 3), notes=("counted",)))) == 3
+    assert said[:2] == [["counted"]] * 2
+    assert said[2] == ["counted", "The first 3 of 10 pages are drawn; the arrays hold all."]
 
 
 def test_the_same_tiles_give_the_same_bytes() -> None:

@@ -119,6 +119,9 @@ def test_dead_is_what_never_fires_and_constant_what_never_changes():
     assert found["0"]["dead"].tolist() == [False] * 4 + [True, False]
     assert not found["0"]["constant"][4]
     assert "vary below zero" in " ".join(found["0"].notes)
+    below = int((found["0"]["min"] < 0).sum())
+    assert f"{below} of 6 channels go below zero" in " ".join(found["0"].notes)
+    assert "below zero" not in " ".join(found["1"].notes)
     assert found["1"].figures["dead channels"] == 1
 
 

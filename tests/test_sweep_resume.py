@@ -223,6 +223,7 @@ def other_weights() -> convviz.Model:
         ({"what": "neighbors", "k": 3}, "neighbors.parameters.k: 2 → 3"),
         ({"what": ["neighbors", "statistics"]}, "explainers.statistics.distribution: none → conv"),
         ({"count": 13}, "dataset.count: 12 → 13"),
+        ({"count": 13}, r"dataset, the ids or labels of its items \(by their hash\): \w+… → "),
         ({"batch_size": 3}, "batch_size: 2 → 3"),
         ({"threads": 7}, r"threads: \d+ → 7"),
     ],

@@ -30,7 +30,8 @@ def chosen_model(
         return load_model(source or DEMO, device=device, dtype=dtype)
     field, folder = found
     model = open_run(folder).load_model(device, dtype)
-    print(f"model: {model.source}, that of {field}={folder} (-m names another)", file=sys.stderr)
+    said = f"model: {model.source}, that of the run {folder!r} ({field}); -m takes another"
+    print(said, file=sys.stderr)
     return model
 
 

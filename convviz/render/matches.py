@@ -134,20 +134,25 @@ def _query_text(result: Matches, query: int, label: int, scene: Scene) -> str:
         name = scene.names[query] if query < len(scene.names) else ""
     else:
         name = result.names[query] if query < len(result.names) else ""
-    lines = [_said(name, 17)] if name else []
-    if label >= 0:
-        lines.insert(0, readable(class_name(result.classes, label), 17))
-    return "\n".join(lines)
+    known = [readable(class_name(result.classes, label), 17)] if label >= 0 else []
+    return "\n".join([*known, *_said(name, 17, 2)])
 
 
-def _item_name(result: Matches, index: int, limit: int) -> str:
-    return _said(result.names[index], limit) if index < len(result.names) else ""
+def _item_name(result: Matches, index: int, limit: int, lines: int) -> list[str]:
+    return _said(result.names[index], limit, lines) if index < len(result.names) else []
 
 
-def _said(name: str, limit: int) -> str:
-    """Name an item by its file; a bare number beside a class would not say what it counts."""
+def _said(name: str, limit: int, lines: int) -> list[str]:
+    """Name an item by its file, broken between words where two lines are to be had.
+
+    A bare number beside a class would not say what it counts.
+    """
     stem = _stem(name)
-    return readable(f"image {stem}" if stem.isdigit() else stem, limit)
+    said = f"image {stem}" if stem.isdigit() else stem
+    if not said or lines == 1 or len(said) <= limit:
+        return [readable(said, limit)] if said else []
+    at = max((i + 1 for i, c in enumerate(said[:limit]) if c in "_- ."), default=limit)
+    return [said[:at], readable(said[at:], limit)]
 
 
 def _stem(name: str) -> str:
@@ -175,8 +180,9 @@ def _neighbour(
     edge = FAINT if line < 1 else colour
     _picture(ax, result["thumbnails"].numpy()[index], *place, TILE, edge, line)
     name = readable(class_name(result.classes, other), 13) if other >= 0 else ""
-    lines = [f"{mark}{name}", _item_name(result, index, 14), number(distance)]
-    text = "\n".join(line for line in lines if line)
+    known = [f"{mark}{name}"] if name else []
+    lines = [*known, *_item_name(result, index, 13, 2 - len(known)), number(distance)]
+    text = "\n".join(lines)
     middle, under = place[0] + TILE / 2, place[1] + TILE + 0.04
     ax.text(
         middle,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..results import Table
 from .listing import draw_table, table_inches
 from .style import Picture, Scene, new_figure, number, picture_name, readable, title_block, to_png
+from .tiles import page_notes
 
-ROWS, COLUMNS, PAGES = 40, 10, 12
+ROWS, COLUMNS, PAGES = 40, 10, 3
 
 
 def draw(result: Table, scene: Scene) -> list[Picture]:
@@ -17,11 +18,10 @@ def draw(result: Table, scene: Scene) -> list[Picture]:
         return draw_profile(result, scene)
     rows, columns = result.values.shape
     spots = [(r, c) for r in range(0, max(rows, 1), ROWS) for c in range(0, columns, COLUMNS)]
-    count = min(len(spots), PAGES)
-    return [_page(result, scene, i + 1, count, *spots[i]) for i in range(count)]
+    return [_page(result, scene, i, len(spots), *at) for i, at in enumerate(spots[:PAGES], 1)]
 
 
-def _page(result: Table, scene: Scene, index: int, count: int, top: int, left: int) -> Picture:
+def _page(result: Table, scene: Scene, index: int, pages: int, top: int, left: int) -> Picture:
     values = result.values[top : top + ROWS, left : left + COLUMNS].tolist()
     names = [readable(n, 18) for n in result.columns[left : left + COLUMNS]]
     names += [str(left + j) for j in range(len(names), len(values[0]) if values else 0)]
@@ -34,10 +34,11 @@ def _page(result: Table, scene: Scene, index: int, count: int, top: int, left: i
     figure = new_figure(max(width, 4.5), height)
     draw_table(figure.add_subplot(), head, shown)
     rows = result.values.shape[0]
-    part = f"rows {top}–{top + len(shown) - 1} of {rows}" if count > 1 else ""
-    title_block(figure, scene.title(), scene.subtitle(None, result.unit, part), result.notes)
+    part = f"rows {top}–{top + len(shown) - 1} of {rows}" if pages > 1 else ""
+    notes = page_notes(result.notes, index, pages, PAGES)
+    title_block(figure, scene.title(), scene.subtitle(None, result.unit, part), notes)
     caption = f"{rows} rows, {result.values.shape[1]} columns" + (f"; {part}" if part else "")
-    return Picture(picture_name(index, count), to_png(figure), caption)
+    return Picture(picture_name(index, min(pages, PAGES)), to_png(figure), caption)
 
 
 def _row_name(result: Table, index: int) -> str:

@@ -40,6 +40,9 @@ RANDOM = "different at every call"
 SAYS_NOTHING = frozenset({"model.source", "dataset.name", "schema"})
 """What may change without changing any number."""
 
+SAID = {"dataset.ids_hash": "dataset, the ids or labels of its items (by their hash)"}
+"""What a difference is called whose name says too little."""
+
 SCHEMA = 1
 DEEPEST = 8
 """More levels of `needs` than any sensible explainer has; a circle is caught by it."""
@@ -284,11 +287,12 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Say what two plans differ in, old value → new value; empty where they do the same."""
     before, after = _flat(old), _flat(_plain(new))
     names = (*after, *(n for n in before if n not in after))
-    return [
-        f"{name}: {_short(before.get(name, 'none'))} → {_short(after.get(name, 'none'))}"
-        for name in names
-        if before.get(name) != after.get(name) and name.split(".")[0] in new
+    differing = [
+        name for name in names if before.get(name) != after.get(name) and name.split(".")[0] in new
     ]
+    values = [[_short(of.get(name, "none")) for of in (before, after)] for name in differing]
+    said = [SAID.get(name, name) for name in differing]
+    return [f"{what}: {a} → {b}" for what, (a, b) in zip(said, values, strict=True)]
 
 
 def _plain(record: Mapping[str, Any]) -> Any:

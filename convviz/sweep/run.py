@@ -45,6 +45,11 @@ class Layers:
 
     def __getitem__(self, layer: str) -> Explanation:
         if layer not in self._names:
+            if len(self) == 1 and layer in self.only.result.arrays:
+                raise ConvvizError(
+                    f"{layer!r} is an array of {self.folder.name}, not a layer: "
+                    f"[{self._names[0]!r}][{layer!r}], or .only[{layer!r}]"
+                )
             raise UnknownNameError(f"layer of {self.folder.name}", layer, self._names)
         if layer not in self._loaded:
             if self._copy is not None:

@@ -121,7 +121,8 @@ def draw(
     made = Pictures(blank, blank.copy() if guided else None)
     ordered = sorted(spots, key=lambda s: (s.item, s.row, s.rank))
     chunks = [ordered[i : i + BATCH] for i in range(0, len(ordered), BATCH)]
-    for chunk in track(chunks, "drawing patches", total=len(chunks)):
+    what = f"drawing patches of {spots[0].unit.layer}" if spots else ""
+    for chunk in track(chunks, what, total=len(chunks)):
         loaded = list(load(model, items, chunk))
         for one in loaded:
             place = one.spot.row, one.spot.rank

@@ -156,6 +156,11 @@ def notes(kept: Partial, dead: Tensor, constant: Tensor) -> tuple[str, ...]:
     """Say what dead means here, and what was left out."""
     said = []
     silenced = int((dead & ~constant).sum())
+    if below := int((kept["min"] < 0).sum()):
+        said.append(
+            f"{below} of {len(dead)} channels go below zero: these values come before a rectifier, "
+            "or there is none. Firing means above zero here; a norm that follows may move it."
+        )
     if dead.any():
         said.append(
             f"{int(dead.sum())} of {len(dead)} channels are dead: above zero at no position of "
