@@ -72,7 +72,7 @@ def ours_tsne(x: np.ndarray) -> np.ndarray:
     from convviz_plugins.forces import Forces
 
     if len(x) == FEW:  # too few for the interpolation of larger maps, which is to be loaded too
-        Forces(torch.get_num_threads()).repulsion(x[:, :2].astype(np.float64))
+        Forces().repulsion(x[:, :2].astype(np.float64))
     return lay_out(x, "tsne", PERPLEXITY, 0).points
 
 

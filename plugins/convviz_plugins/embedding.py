@@ -200,6 +200,9 @@ def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: in
     used = min(perplexity, (n - 1) / 3)
     count = min(n - 1, int(3 * used))
     distances, rows = space.rough_neighbours(vectors, count)
+    order = _near_each_other(rows)
+    places = np.argsort(order)
+    distances, rows = distances[order], places[rows[order]]
     affinities = PerplexityBasedNN(
         perplexity=used,
         knn_index=PrecomputedNeighbors(rows, distances),
@@ -214,20 +217,32 @@ def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: in
     tsne = TSNE(
         early_exaggeration_iter=EXAGGERATED,
         n_iter=ITERATIONS,
-        negative_gradient_method=Forces(threads) if many else "bh",
+        negative_gradient_method=Forces() if many else "bh",
         n_jobs=threads if many else 1,
         random_state=seed,
         callbacks=lambda *_: next(steps, None) is None and False,
         callbacks_every_iters=EVERY,
     )
-    points = tsne.fit(affinities=affinities, initialization=_start(scores, seed))
+    points = tsne.fit(affinities=affinities, initialization=_start(scores, seed)[order])
     for _ in steps:
         pass
     figures = {"KL divergence": float(points.kl_divergence), "perplexity": used}
     note = f"Perplexity {perplexity:g} is too large for {n} images: {used:.3g} was taken."
-    return Layout(
-        np.asarray(points), ("t-SNE 1", "t-SNE 2"), figures, (note,) if used < perplexity else ()
-    )
+    notes = (note,) if used < perplexity else ()
+    return Layout(np.asarray(points)[places], ("t-SNE 1", "t-SNE 2"), figures, notes)
+
+
+def _near_each_other(rows: np.ndarray) -> np.ndarray:
+    """Return an order of points that has neighbours `[n, k]` close together.
+
+    Where a pass over neighbours finds them in the processor's cache it is faster.
+    """
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+    n, k = rows.shape
+    parts = (np.ones(rows.size, np.int8), rows.ravel(), np.arange(n + 1) * k)
+    return np.asarray(reverse_cuthill_mckee(csr_matrix(parts, shape=(n, n))))
 
 
 def _start(scores: np.ndarray, seed: int) -> np.ndarray:
