@@ -37,7 +37,7 @@ FEWEST = 5
 WIDEST = 4096
 """Of vectors longer than this the covariance is not made: it would outweigh the vectors."""
 
-PART = 1024
+PART = 256
 """Vectors that are held in float64 at a time."""
 
 INTERPOLATED = 10_000
@@ -172,7 +172,8 @@ def principal(vectors: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
     covariance = np.zeros((d, d))
     for part in space.blocks(n, PART):
-        centred = (vectors[part] - mean) / scale
+        centred = vectors[part] - mean
+        centred /= scale
         covariance += centred.T @ centred
     sizes, axes = eigh(covariance, subset_by_index=(d - count, d - 1))
     axes = axes[:, ::-1]

@@ -39,7 +39,7 @@ class Forces:
         self._key: tuple[float, int, int] | None = None
         self._kernels: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
         # glibc hands freed memory back, to fetch it anew in the next iteration, unless it has seen
-        # blocks of this size come and go: two fifths of the time for 60 000 points.
+        # blocks of this size come and go: for 60 000 points that is a fifth of the time.
         np.empty(LARGEST_BLOCK, np.uint8)
 
     def __call__(
