@@ -12,6 +12,9 @@ from torch.nn import functional as F
 
 from convviz import incremental, occluding
 from convviz.graph import graph_of
+from convviz.incremental import step
+from convviz.incremental.lower import lowered
+from convviz.incremental.whole import whole
 from convviz.model import Model
 from convviz.occluding import Occluded
 
@@ -163,6 +166,36 @@ def test_a_batch_norm_in_float32_of_a_network_in_bfloat16() -> None:
     largest = float(want.abs().max())
     assert float((want - want[:, :1]).abs().max()) > 0.05 * largest
     torch.testing.assert_close(found.scores, want, rtol=0, atol=0.02 * largest)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_convolutions_of_single_pixels_in_bfloat16_are_right(
+    groups: int, bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    products: list[int] = []
+    product = step._product
+
+    def counted(*given: Tensor) -> Tensor:
+        products.append(1)
+        return product(*given)
+
+    monkeypatch.setattr(step, "_product", counted)
+    net = nn.Sequential(
+        nn.Conv2d(3, 6, 1, groups=groups, bias=bias), nn.ReLU(), nn.Conv2d(6, 9, 1, groups=groups)
+    ).eval()
+    model, images = Model(net), torch.randn(2, 3, 7, 5)
+    with model.session(), torch.no_grad():
+        program = incremental.compile_graph(graph_of(model, (3, 7, 5)))
+        low = whole(lowered(program, torch.bfloat16))
+        given = images.to(torch.bfloat16, memory_format=torch.channels_last)
+        (found,) = low(given)
+        want = net(images)
+    assert found.dtype == torch.bfloat16
+    assert found.shape == want.shape
+    torch.testing.assert_close(found.float(), want, rtol=0, atol=0.02 * float(want.abs().max()))
+    assert len(products) == (2 if groups == 1 else 0)
 
 
 @pytest.mark.parametrize("name", ["channels in two groups", "channels in chunks"])

@@ -128,7 +128,12 @@ class Step:
             result: Tensor = self.call(maps, *args, **kwargs)
             return result
 
-        result = _stacked(maps, convolve) if self.mixes else convolve(maps)
+        if not self.mixes:
+            result = convolve(maps)
+        elif not kwargs and _is_product(maps, args[0]):
+            result = _product(maps, *args[:2])
+        else:
+            result = _stacked(maps, convolve)
         return result.relu_() if self.rectifies else result
 
     def run_sliding(self, window: Tensor, values: Callable[[fx.Node], Any]) -> Tensor:
@@ -155,6 +160,20 @@ class Step:
         call = aten.conv2d.default if self.call is aten.conv2d.padding else self.call
         result: Tensor = call(window, **given)
         return result.relu_() if self.rectifies else result
+
+
+def _is_product(maps: Tensor, weight: Tensor) -> bool:
+    """Say whether a 1 x 1 convolution is faster as a matrix product, and is one: of one group."""
+    return maps.dtype == torch.bfloat16 and maps.dim() == 4 and weight.shape[1] == maps.shape[1]
+
+
+def _product(maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Mix the channels of each pixel by a matrix product.
+
+    In bfloat16 oneDNN's is a tenth to twice as fast as its 1 x 1 convolution, in float32 not.
+    """
+    mixed = torch.nn.functional.linear(maps.permute(0, 2, 3, 1), weight.flatten(1), bias)
+    return mixed.permute(0, 3, 1, 2)
 
 
 def _stacked(maps: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
