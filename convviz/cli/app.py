@@ -119,6 +119,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     from . import commands, explore, show  # noqa: F401  (they add themselves to the application)
 
+    # Windows have many shapes, which oneDNN would compile again and again. PyTorch is not loaded yet.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")
     _State.debug = os.environ.get("CONVVIZ_DEBUG", "") not in ("", "0")
     try:
         with _plain_warnings():
