@@ -112,6 +112,8 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0, 2 for a mistake in the call, 130 on Ctrl-C, else 1."""
+    # Windows have more shapes than oneDNN keeps what it compiled for; it reads this when it starts.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")
     sys.exit(run(arguments))
 
 
@@ -119,8 +121,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     from . import commands, explore, show  # noqa: F401  (they add themselves to the application)
 
-    # Windows have many shapes, which oneDNN would compile again and again. PyTorch is not loaded yet.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")
     _State.debug = os.environ.get("CONVVIZ_DEBUG", "") not in ("", "0")
     try:
         with _plain_warnings():
