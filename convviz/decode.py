@@ -150,8 +150,11 @@ def plain_jpeg(data: bytes, name: str) -> tuple[int, int] | None:
         return None
     if not 0 < image.width * image.height <= MAX_PIXELS:
         return None
-    size = (image.height, image.width)
-    return size[::-1] if _orientation(image) in TURNED else size
+    size, turn = (image.height, image.width), _exif_turn(image)
+    if turn == 1:
+        return size
+    # Decoders read odd metadata differently: whether one turns it too, only the shape tells.
+    return size[::-1] if turn in TURNED and image.height != image.width else None
 
 
 def read_image_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
@@ -335,9 +338,17 @@ def _upright(pixels: np.ndarray, image: PILImage) -> np.ndarray:
 
 def _orientation(image: PILImage) -> int:
     try:
-        return int(image.getexif().get(0x0112, 1))
+        return int(_exif_turn(image))
     except _BROKEN:  # a photo whose metadata are damaged is still a photo
         return 1
+
+
+def _exif_turn(image: PILImage) -> Any:
+    """Return the orientation as it is stored, 1 where there is none; None where it is damaged."""
+    try:
+        return image.getexif().get(0x0112, 1)
+    except _BROKEN:
+        return None
 
 
 def _check_png_end(file: IO[bytes], name: str) -> None:

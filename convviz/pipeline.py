@@ -173,7 +173,8 @@ def analyze(
         workers: processes that decode photos beside the model; 0 decodes in the model's process,
             None chooses: none where there is little to decode. They change no result.
         timeout: seconds that a photo may take a worker, 60 if not given; one that takes longer
-            is left out, as is one over which a worker dies. Not with workers=0.
+            is left out, as is one over which a worker dies. Not with workers=0, and not for what
+            decode="gpu" decodes in the model's process.
         decode: "scaled" lets JPEG files be decoded at a half, a quarter or an eighth where that is
             still no smaller than the model's resize: faster for large photos, other pixels.
             "gpu" has the model's CUDA device decode and cut JPEG files in batches, which takes

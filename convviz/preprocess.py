@@ -275,6 +275,6 @@ def _luminance(x: Tensor) -> Tensor:
     """ITU-R 601 luma in the 16-bit fixed point of PIL's mode "L", `[H, W, 3]` -> `[1, H, W]`."""
     import torch
 
-    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int64, device=x.device)
-    luma = ((x.long() * weights).sum(-1) + 0x8000).bitwise_right_shift(16)
+    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=x.device)
+    luma = ((x.int() * weights).sum(-1, dtype=torch.int32) + 0x8000).bitwise_right_shift(16)
     return luma.to(torch.uint8).unsqueeze(0)

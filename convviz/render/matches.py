@@ -148,7 +148,7 @@ def _said(name: str, limit: int, lines: int) -> list[str]:
     A bare number beside a class would not say what it counts.
     """
     stem = _stem(name)
-    said = f"image {stem}" if stem.isdigit() else stem
+    said = readable(f"image {stem}" if stem.isdigit() else stem, 1000)
     if not said or lines == 1 or len(said) <= limit:
         return [readable(said, limit)] if said else []
     at = max((i + 1 for i, c in enumerate(said[:limit]) if c in "_- ."), default=limit)

@@ -35,6 +35,8 @@ def _page(result: Table, scene: Scene, index: int, pages: int, top: int, left: i
     draw_table(figure.add_subplot(), head, shown)
     rows = result.values.shape[0]
     part = f"rows {top}–{top + len(shown) - 1} of {rows}" if pages > 1 else ""
+    if part and result.values.shape[1] > COLUMNS:
+        part += f", columns {left}–{left + len(names) - 1} of {result.values.shape[1]}"
     notes = page_notes(result.notes, index, pages, PAGES)
     title_block(figure, scene.title(), scene.subtitle(None, result.unit, part), notes)
     caption = f"{rows} rows, {result.values.shape[1]} columns" + (f"; {part}" if part else "")

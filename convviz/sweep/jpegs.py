@@ -6,6 +6,7 @@ import io
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,6 +37,11 @@ class Jpegs:
 
     def __init__(self, decoder: Decoder, cut: Preprocess, device: torch.device) -> None:
         self.decoder, self.cut, self.device = decoder, cut, device
+        self._warned = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Where a pickled one arrives, the model is on the first device that is seen there.
+        return {**self.__dict__, "device": torch.device(self.device.type)}
 
     def __call__(
         self, indices: Iterable[int], found: Iterable[Photo | Jpeg | Bad]
@@ -44,37 +50,42 @@ class Jpegs:
         batch: list[tuple[int, Photo | Jpeg | Bad]] = []
         pixels = 0
         for index, one in zip(indices, found, strict=True):
-            batch.append((index, one))
-            pixels += one.size[0] * one.size[1] if isinstance(one, Jpeg) else 0
-            if len(batch) == BATCH or pixels >= PIXELS:
+            more = one.size[0] * one.size[1] if isinstance(one, Jpeg) else 0
+            if batch and (len(batch) == BATCH or pixels + more > PIXELS):
                 yield from self._photos(batch)
                 batch, pixels = [], 0
+            batch.append((index, one))
+            pixels += more
         yield from self._photos(batch)
 
     def _photos(self, batch: list[tuple[int, Photo | Jpeg | Bad]]) -> list[Photo | Bad]:
         jpegs = [one for _, one in batch if isinstance(one, Jpeg)]
         # All are under way before the first is waited for.
-        crops = iter(
-            [self._cropped(*pair) for pair in zip(jpegs, self._decoded(jpegs), strict=True)]
-        )
+        made = [self._cut(*pair) for pair in zip(jpegs, self._decoded(jpegs), strict=True)]
+        if len(made) > 1 and not any(made) and not self._warned:
+            self._warned = True
+            logger.warning("decode=%r: %s decodes nothing, the CPU does it all", GPU, self.device)
+        cuts = iter(made)
         return [
-            self._photo(index, one, next(crops)) if isinstance(one, Jpeg) else one
+            self._photo(index, one, next(cuts)) if isinstance(one, Jpeg) else one
             for index, one in batch
         ]
 
-    def _photo(self, index: int, jpeg: Jpeg, crop: Tensor | None) -> Photo | Bad:
-        if crop is None:
+    def _photo(self, index: int, jpeg: Jpeg, cut: tuple[Tensor, Tensor] | None) -> Photo | Bad:
+        if cut is None:
             return self.decoder.instead(index, jpeg)
-        image = self.cut.normalize_tensor(crop)
-        return Photo(crop.cpu().numpy(), jpeg.size, jpeg.content, image)
+        pixels, image = cut
+        return Photo(pixels.cpu().numpy(), jpeg.size, jpeg.content, image)
 
-    def _cropped(self, jpeg: Jpeg, photo: Tensor | None) -> Tensor | None:
-        """Cut a decoded photo, `[3, h, w]`; None where that is left to the CPU."""
+    def _cut(self, jpeg: Jpeg, photo: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Cut and normalize a decoded photo, `[3, h, w]`; None where that is left to the CPU."""
         if photo is None or tuple(photo.shape) != (3, *jpeg.size):
             return None
         try:
-            return self.cut.cut_tensor(photo.permute(1, 2, 0))
-        except torch.OutOfMemoryError:
+            pixels = self.cut.cut_tensor(photo.permute(1, 2, 0))
+            return pixels, self.cut.normalize_tensor(pixels)
+        except RuntimeError as error:  # no memory, or a reduction too strong for CUDA's kernel
+            logger.debug("a photo is cut by the CPU: %s", error)
             return None
 
     def _decoded(self, jpegs: Sequence[Jpeg]) -> Iterator[Tensor | None]:

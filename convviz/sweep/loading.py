@@ -104,6 +104,7 @@ class Loader:
         self._jpegs: Jpegs | None = None
         if decode == GPU and self._cut is not None and device is not None:
             self._jpegs = Jpegs(self._decoder, self._cut, device)
+            ahead = min(ahead, AHEAD)  # whole files, not cut pixels
         self._ahead = ahead if self._cut else min(ahead, AHEAD_WHOLE)
         self._chosen = workers is None
         self.workers = workers_for(dataset) if workers is None else workers

@@ -26,6 +26,10 @@ CODE = "python:"
 GIVE = "give it (run.query(image, model=…), on the command line -m)"
 
 
+class _ArrayError(ConvvizError, LookupError):
+    """An array was asked for in the place of a layer."""
+
+
 class Layers:
     """The results of one explainer: layer -> Explanation, loaded when asked for.
 
@@ -46,7 +50,7 @@ class Layers:
     def __getitem__(self, layer: str) -> Explanation:
         if layer not in self._names:
             if len(self) == 1 and layer in self.only.result.arrays:
-                raise ConvvizError(
+                raise _ArrayError(
                     f"{layer!r} is an array of {self.folder.name}, not a layer: "
                     f"[{self._names[0]!r}][{layer!r}], or .only[{layer!r}]"
                 )

@@ -3,7 +3,7 @@
 openTSNE takes what is here in the place of its own interpolation. The difference is in the number
 of transforms: as many as there are charges, three, for the forces; none for the sum of all
 similarities, which is read off in frequency space; and the kernel's is kept between iterations.
-It computes in float32, whose rounding is a hundredth of what the interpolation leaves out.
+It computes in float32: the rounding is small beside what the interpolation leaves out.
 """
 
 from __future__ import annotations
