@@ -54,7 +54,7 @@ def png(pixels: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def load(data: Files, device: str = "cpu", preprocess=PREPROCESS, how: str = GPU, workers: int = 0):
+def load(data, device: str = "cpu", preprocess=PREPROCESS, how: str = GPU, workers: int = 0):
     there = torch.device(device)
     with Loader(data, preprocess, workers, decode=how, device=there) as loader:
         return list(loader.load(range(len(data.ids))))
@@ -159,12 +159,14 @@ def test_batches_are_bounded_by_files_and_by_pixels(watched, monkeypatch):
     assert watched == [1] * 70
 
 
-def test_workers_give_the_same():
+def test_workers_give_the_same(tmp_path):
     whole = file(photo(60, 50))
-    data = Files(
-        whole, png(photo(50, 60)), whole[:-200], *(file(photo(50, 60, i)) for i in range(9))
-    )
-    here, there = (load(data, workers=workers) for workers in (0, 2))
+    files = [whole, png(photo(50, 60)), whole[:-200], *(file(photo(50, 60, i)) for i in range(9))]
+    for i, data in enumerate(files):
+        (tmp_path / f"{i:02}.{'png' if i == 1 else 'jpg'}").write_bytes(data)
+    folder = convviz.open_dataset(tmp_path)
+    here, there = (load(folder, workers=workers) for workers in (0, 2))
+    assert [type(one).__name__ for one in here[:4]] == ["Ready", "Ready", "Skipped", "Ready"]
     for one, other in zip(here, there, strict=True):
         if isinstance(one, Skipped):
             assert one == other
