@@ -66,7 +66,7 @@ bool wide(const Tensor& x) {
 Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, const Tensor& table,
                       int64_t height, int64_t width, double padding) {
   check_gather("gather_windows", clean, changed, table, height, width);
-  const torch::stable::accelerator::DeviceGuard guard(clean.get_device_index());
+  const DeviceGuard guard(clean.get_device_index());
   const Extent e{clean.size(1), clean.size(2), clean.size(3), height, width};
   const int64_t count = table.size(0), sizes[] = {count, e.channels, height, width};
   Tensor out = torch::stable::empty({sizes, 4}, clean.scalar_type(), std::nullopt, clean.device(),
@@ -85,7 +85,7 @@ Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, c
   std::vector<Tensor> dense;
   for (size_t i = 0; i < changed.size(); ++i) {
     const Tensor& part = changed[i];
-    check(part.is_cuda() && part.get_device_index() == clean.get_device_index(),
+    check(is_on_device_of(clean, part),
           "gather_windows", "changed must be on clean's device");
     dense.push_back(read[i] ? torch::stable::contiguous(part, MemoryFormat::ChannelsLast) : part);
   }
@@ -105,11 +105,11 @@ Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, c
     for (size_t i = 0; i < dense.size(); ++i) packed = packed && (!read[i] || wide<T>(dense[i]));
     constexpr int kWide = 16 / sizeof(T);
     const auto kernel = packed ? &gather_kernel<T, kWide> : &gather_kernel<T, 1>;
-    kernel<<<blocks_for(out.numel() / (packed ? kWide : 1)), kThreads, 0, current_stream(clean)>>>(
-        e, count, base.const_data_ptr<T>(),
-        reinterpret_cast<const Source*>(sources.const_data_ptr<int64_t>()),
-        reinterpret_cast<const WindowEntry*>(entries.const_data_ptr<int64_t>()),
-        padding_value<T>(padding), out.mutable_data_ptr<T>());
+    launch(kernel, blocks_for(out.numel() / (packed ? kWide : 1)), current_stream(clean), e, count,
+           base.const_data_ptr<T>(),
+           reinterpret_cast<const Source*>(sources.const_data_ptr<int64_t>()),
+           reinterpret_cast<const WindowEntry*>(entries.const_data_ptr<int64_t>()),
+           padding_value<T>(padding), out.mutable_data_ptr<T>());
     check_launch("gather_windows");
   });
   return out;
@@ -117,7 +117,7 @@ Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, c
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(convviz, CUDA, m) {
+STABLE_TORCH_LIBRARY_IMPL(convviz, CONVVIZ_CUDA_KEY, m) {
   m.impl("gather_windows", TORCH_BOX(&gather_windows));
 }
 

@@ -96,13 +96,13 @@ void launch_backward(Rule rule, unsigned blocks, cudaStream_t stream, const T* g
                      const uint8_t* bits, T* out, int64_t count) {
   switch (rule) {
     case Rule::plain:
-      backward_kernel<T, Rule::plain><<<blocks, kThreads, 0, stream>>>(grad, bits, out, count);
+      launch(&backward_kernel<T, Rule::plain>, blocks, stream, grad, bits, out, count);
       break;
     case Rule::guided:
-      backward_kernel<T, Rule::guided><<<blocks, kThreads, 0, stream>>>(grad, bits, out, count);
+      launch(&backward_kernel<T, Rule::guided>, blocks, stream, grad, bits, out, count);
       break;
     case Rule::deconv:
-      backward_kernel<T, Rule::deconv><<<blocks, kThreads, 0, stream>>>(grad, bits, out, count);
+      launch(&backward_kernel<T, Rule::deconv>, blocks, stream, grad, bits, out, count);
       break;
   }
 }
@@ -118,16 +118,15 @@ Tensor aligned(const Tensor& x, bool channels_last) {
 
 std::tuple<Tensor, Tensor> guided_relu(const Tensor& given, const std::string& rule) {
   parse_rule("guided_relu", rule);
-  const torch::stable::accelerator::DeviceGuard guard(given.get_device_index());
+  const DeviceGuard guard(given.get_device_index());
   const bool channels_last = is_channels_last(given);
   const Tensor x = aligned(given, channels_last);
   Tensor y = dense_like(x, channels_last), bits = bits_for(x);
   dispatch_floating("guided_relu", "x", x, [&](auto type) {
     using T = decltype(type);
     if (x.numel() == 0) return;
-    forward_kernel<T><<<blocks_for(bits.numel()), kThreads, 0, current_stream(x)>>>(
-        x.const_data_ptr<T>(), y.mutable_data_ptr<T>(), bits.mutable_data_ptr<uint8_t>(),
-        x.numel());
+    launch(&forward_kernel<T>, blocks_for(bits.numel()), current_stream(x), x.const_data_ptr<T>(),
+           y.mutable_data_ptr<T>(), bits.mutable_data_ptr<uint8_t>(), x.numel());
     check_launch("guided_relu");
   });
   return {y, bits};
@@ -138,20 +137,20 @@ Tensor guided_relu_(const Tensor& x, const std::string& rule) {
   const bool dense = x.is_contiguous() || is_channels_last(x);
   if (!dense || reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 != 0) {
     auto [y, bits] = guided_relu(x, rule);
-    const torch::stable::accelerator::DeviceGuard guard(x.get_device_index());
+    const DeviceGuard guard(x.get_device_index());
     Tensor target = x;
     torch::stable::copy_(target, y);
     return bits;
   }
   parse_rule("guided_relu_", rule);
-  const torch::stable::accelerator::DeviceGuard guard(x.get_device_index());
+  const DeviceGuard guard(x.get_device_index());
   Tensor bits = bits_for(x);
   dispatch_floating("guided_relu_", "x", x, [&](auto type) {
     using T = decltype(type);
     if (x.numel() == 0) return;
     T* data = x.mutable_data_ptr<T>();
-    forward_kernel<T><<<blocks_for(bits.numel()), kThreads, 0, current_stream(x)>>>(
-        data, data, bits.mutable_data_ptr<uint8_t>(), x.numel());
+    launch(&forward_kernel<T>, blocks_for(bits.numel()), current_stream(x), data, data,
+           bits.mutable_data_ptr<uint8_t>(), x.numel());
     check_launch("guided_relu_");
   });
   return bits;
@@ -161,9 +160,9 @@ Tensor guided_relu_backward(const Tensor& given, const Tensor& bits, const std::
                             bool channels_last) {
   const Rule rule = parse_rule("guided_relu_backward", name);
   check_bits(given, bits, channels_last);
-  check(bits.is_cuda() && bits.get_device_index() == given.get_device_index(),
+  check(is_on_device_of(given, bits),
         "guided_relu_backward", "bits must be on the gradient's device");
-  const torch::stable::accelerator::DeviceGuard guard(given.get_device_index());
+  const DeviceGuard guard(given.get_device_index());
   const Tensor grad = aligned(given, channels_last);
   const Tensor dense_bits = torch::stable::contiguous(bits);
   Tensor out = dense_like(grad, channels_last);
@@ -180,7 +179,7 @@ Tensor guided_relu_backward(const Tensor& given, const Tensor& bits, const std::
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(convviz, CUDA, m) {
+STABLE_TORCH_LIBRARY_IMPL(convviz, CONVVIZ_CUDA_KEY, m) {
   m.impl("guided_relu", TORCH_BOX(&guided_relu));
   m.impl("guided_relu_", TORCH_BOX(&guided_relu_));
   m.impl("guided_relu_backward", TORCH_BOX(&guided_relu_backward));

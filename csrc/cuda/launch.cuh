@@ -1,23 +1,59 @@
-// What every launcher shares: the current stream, the grid, and the check after a launch.
+// What every launcher shares: the device guard, the current stream, the launch and its check.
+//
+// CONVVIZ_CUDA_ON_CPU compiles the kernels as ordinary C++, one call for each thread of the grid,
+// so that they can be tested without a GPU: see tests/cuda_on_cpu/.
 #pragma once
 
 #include "../checks.h"
 
+#include <algorithm>
+
+#ifdef CONVVIZ_CUDA_ON_CPU
+#include "cuda_on_cpu.h"
+#define CONVVIZ_CUDA_KEY CPU
+#else
 #include <cuda_runtime.h>
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/csrc/stable/accelerator.h>
-
-#include <algorithm>
+#define CONVVIZ_CUDA_KEY CUDA
+#endif
 
 namespace convviz {
 
 constexpr int kThreads = 256;
+
+#ifdef CONVVIZ_CUDA_ON_CPU
+struct DeviceGuard {
+  explicit DeviceGuard(int64_t) {}
+};
+
+inline cudaStream_t current_stream(const Tensor&) { return nullptr; }
+
+inline bool is_on_device_of(const Tensor&, const Tensor& other) { return other.is_cpu(); }
+
+template <typename... Parameters, typename... Args>
+inline void launch(void (*kernel)(Parameters...), unsigned blocks, cudaStream_t, Args... args) {
+  cuda_on_cpu::run_grid(blocks, kThreads, [&] { kernel(static_cast<Parameters>(args)...); });
+}
+#else
+using torch::stable::accelerator::DeviceGuard;
 
 inline cudaStream_t current_stream(const Tensor& x) {
   void* stream = nullptr;
   TORCH_ERROR_CODE_CHECK(aoti_torch_get_current_cuda_stream(x.get_device_index(), &stream));
   return static_cast<cudaStream_t>(stream);
 }
+
+inline bool is_on_device_of(const Tensor& x, const Tensor& other) {
+  return other.is_cuda() && other.get_device_index() == x.get_device_index();
+}
+
+template <typename... Parameters, typename... Args>
+inline void launch(void (*kernel)(Parameters...), unsigned blocks, cudaStream_t stream,
+                   Args... args) {
+  kernel<<<blocks, kThreads, 0, stream>>>(static_cast<Parameters>(args)...);
+}
+#endif
 
 // Blocks for `count` threads of work; kernels stride over the grid, so the cap loses nothing.
 inline unsigned blocks_for(int64_t count) {

@@ -53,18 +53,17 @@ __global__ void occlude_kernel(Occlusion o, const T* __restrict__ image,
 }
 
 template <typename T, bool channels_last>
-void launch(const Occlusion& o, cudaStream_t stream, const T* image, const int64_t* tops,
-            const int64_t* lefts, const T* fill, T* out) {
+void occlude_batch(const Occlusion& o, cudaStream_t stream, const T* image, const int64_t* tops,
+                   const int64_t* lefts, const T* fill, T* out) {
   constexpr int kWide = 16 / sizeof(T);
   const int64_t elements = o.channels * o.height * o.width;
   const bool wide = elements % kWide == 0 && reinterpret_cast<uintptr_t>(image) % 16 == 0;
   const unsigned blocks = blocks_for(elements * o.copies / (wide ? kWide : 1));
   if (wide) {
-    occlude_kernel<T, channels_last, kWide>
-        <<<blocks, kThreads, 0, stream>>>(o, image, tops, lefts, fill, out);
+    launch(&occlude_kernel<T, channels_last, kWide>, blocks, stream, o, image, tops, lefts, fill,
+           out);
   } else {
-    occlude_kernel<T, channels_last, 1>
-        <<<blocks, kThreads, 0, stream>>>(o, image, tops, lefts, fill, out);
+    launch(&occlude_kernel<T, channels_last, 1>, blocks, stream, o, image, tops, lefts, fill, out);
   }
   check_launch("occlude");
 }
@@ -72,12 +71,11 @@ void launch(const Occlusion& o, cudaStream_t stream, const T* image, const int64
 Tensor occlude(const Tensor& image, const Tensor& y, const Tensor& x, int64_t height,
                int64_t width, const Tensor& fill, bool channels_last) {
   const Occlusion o = check_occlude(image, y, x, height, width, fill);
-  const auto device = image.get_device_index();
   for (const Tensor* other : {&y, &x, &fill}) {
-    check(other->is_cuda() && other->get_device_index() == device, "occlude",
+    check(is_on_device_of(image, *other), "occlude",
           "y, x and fill must be on the image's device");
   }
-  const torch::stable::accelerator::DeviceGuard guard(device);
+  const DeviceGuard guard(image.get_device_index());
   const int64_t sizes[] = {o.copies, o.channels, o.height, o.width};
   Tensor batch = torch::stable::empty({sizes, 4}, image.scalar_type(), std::nullopt,
                                       image.device(), std::nullopt, layout(channels_last));
@@ -88,7 +86,7 @@ Tensor occlude(const Tensor& image, const Tensor& y, const Tensor& x, int64_t he
   const Tensor tops = torch::stable::contiguous(y), lefts = torch::stable::contiguous(x);
   dispatch_floating("occlude", "image", image, [&](auto type) {
     using T = decltype(type);
-    const auto run = channels_last ? &launch<T, true> : &launch<T, false>;
+    const auto run = channels_last ? &occlude_batch<T, true> : &occlude_batch<T, false>;
     run(o, current_stream(image), one.const_data_ptr<T>(), tops.const_data_ptr<int64_t>(),
         lefts.const_data_ptr<int64_t>(), dense_fill.const_data_ptr<T>(),
         batch.mutable_data_ptr<T>());
@@ -98,6 +96,6 @@ Tensor occlude(const Tensor& image, const Tensor& y, const Tensor& x, int64_t he
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(convviz, CUDA, m) { m.impl("occlude", TORCH_BOX(&occlude)); }
+STABLE_TORCH_LIBRARY_IMPL(convviz, CONVVIZ_CUDA_KEY, m) { m.impl("occlude", TORCH_BOX(&occlude)); }
 
 }  // namespace convviz
