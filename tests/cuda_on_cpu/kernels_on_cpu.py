@@ -11,7 +11,7 @@ import sys
 import torch
 
 sys.modules["convviz._C"] = None  # type: ignore[assignment]  # its kernels have the same names
-from convviz import ops
+from convviz import ops  # noqa: E402
 
 OPERATORS = ("guided_relu", "guided_relu_", "guided_relu_backward", "occlude", "gather_windows")
 
