@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from . import naming
+from .eager import call_eagerly
 from .errors import UnknownNameError
 
 Visit = Callable[[str, str, Tensor, Tensor | None], None]
@@ -46,6 +48,7 @@ def watched(module: nn.Module, visit: Visit, operations: bool = True) -> Iterato
     """Call `visit` after every module and, if asked for, functional operation of the block.
 
     It sees what the network passes on: a module's output comes after the user's own hooks.
+    Calls of other threads, which may use the network meanwhile, are passed over.
     """
     stack = [(naming.key(""), False)]
     with ExitStack() as exit:
@@ -61,11 +64,15 @@ def _watch_module(
     path: str, module: nn.Module, stack: list[tuple[str, bool]], visit: Visit
 ) -> list[Any]:
     """Hook a module so that the stack of calls is known, and its output is visited."""
+    thread = get_ident()
 
     def enter(_module: nn.Module, _args: Any) -> None:
-        stack.append((path, naming.opaque(module)))
+        if get_ident() == thread:
+            stack.append((path, naming.opaque(module)))
 
     def leave(_module: nn.Module, args: Any, out: Any) -> None:
+        if get_ident() != thread:
+            return
         stack.pop()
         tensor = first_tensor(out)
         if path and tensor is not None:
@@ -168,7 +175,7 @@ def trace(module: nn.Module, images: Tensor) -> tuple[Call, ...]:
         made.append(out)
 
     with torch.no_grad(), watched(module, visit):
-        module(images)
+        call_eagerly(module, images)
     names = naming.numbered(key for key, *_ in seen)
     calls = []
     for name, (key, kind, shape, source) in zip(names, seen, strict=True):

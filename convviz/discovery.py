@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 
-from .errors import closest
+from .errors import closest, message_of
 
 GROUPS = {
     "explainers": "convviz_explainers",
@@ -91,7 +91,7 @@ def normal(distribution: str) -> str:
 
 def one_line(error: BaseException) -> str:
     """Write an exception in one line, with the place of a syntax error."""
-    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    text = "; ".join(line.strip() for line in message_of(error).splitlines() if line.strip())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -45,6 +45,16 @@ class PluginError(ConvvizError):
     """A plugin broke its contract; raised from the plugin's own exception where there is one."""
 
 
+def message_of(error: BaseException) -> str:
+    """Return the message of an exception, also where its `__str__` raises."""
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as second:
+        return f"(it has no message: its __str__ raises {type(second).__name__})"
+
+
 def closest(given: str, known: tuple[str, ...], count: int = 3) -> str:
     """Say which of the known names come closest to the given one."""
     if not known:

@@ -18,6 +18,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from . import capture, naming
+from .eager import uncompiled
 from .functional import functionalize
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def export(
     named = _Named(module, pick, lambda: keys)
     images = torch.zeros(2, *shape, dtype=dtype, device=device)
     try:
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.no_grad(), uncompiled(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.export.export(named, (images,), dynamic_shapes=({0: Dim.AUTO},))
             if not functionalize(program.graph):

@@ -23,18 +23,23 @@ _HOOKS = (
 
 
 @contextmanager
-def untouched(module: nn.Module) -> Iterator[None]:
+def untouched(module: nn.Module) -> Iterator[list[str]]:
     """Put the network and the random generators back at the end, whatever happens inside.
 
-    Covers train and eval flags, `requires_grad`, `.grad`, hooks, buffers, and the states of
-    the generators of torch (CPU and CUDA), numpy and Python. Parameters are not copied:
-    nothing here writes them.
+    Covers train and eval flags, `requires_grad`, `.grad`, hooks, buffers, the names of modules,
+    parameters and buffers, and the states of the generators of torch (CPU and CUDA), numpy and
+    Python. Parameters are not copied: nothing here writes them.
+
+    Yields:
+        a list that at the end says what had been left changed.
     """
-    state = _Snapshot(module)
+    network, generators = NetworkState(module), RandomState()
+    left: list[str] = []
     try:
-        yield
+        yield left
     finally:
-        state.restore()
+        left += network.restore()
+        generators.restore()
 
 
 @contextmanager
@@ -74,53 +79,98 @@ def _tf32(allowed: bool) -> Iterator[None]:
             backend.allow_tf32 = value
 
 
-class _Snapshot:
-    """What `untouched` puts back."""
+class NetworkState:
+    """The state of a network apart from the values of its parameters.
+
+    Other threads may run the network meanwhile, so `restore` writes only what differs.
+    """
 
     def __init__(self, module: nn.Module) -> None:
-        modules = list(module.modules())
-        self.modes = [(m, m.training) for m in modules]
+        modules = dict(module.named_modules())
+        self.modes = [(name, m, m.training) for name, m in modules.items()]
         self.hooks = [
-            (hooks, list(hooks.items()))
-            for m in modules
-            for hooks in (getattr(m, name, None) for name in _HOOKS)
+            (name, hooks, list(hooks.items()))
+            for name, m in modules.items()
+            for hooks in (getattr(m, kind, None) for kind in _HOOKS)
             if hooks is not None
         ]
         self.parameters = [
-            (p, p.requires_grad, p.grad, None if p.grad is None else p.grad.detach().clone())
-            for p in module.parameters()
+            (name, p, p.requires_grad, p.grad, None if p.grad is None else p.grad.detach().clone())
+            for name, p in module.named_parameters()
         ]
         self.buffers = [
             (buffer, buffer.detach().clone())
-            for m in modules
+            for m in modules.values()
             for buffer in m._buffers.values()
             if buffer is not None
         ]
-        # A scripted part names its buffers for good, in something that is no dict.
-        self.named = [
-            (m._buffers, dict(m._buffers)) for m in modules if isinstance(m._buffers, dict)
+        # A scripted part names its buffers for good, in something that is no dict. A forward pass
+        # may make buffers, so these are put back without a word.
+        self.tables = [
+            (name, table, dict(table), table is not m._buffers)
+            for name, m in modules.items()
+            for table in (m._modules, m._parameters, m._buffers)
+            if isinstance(table, dict)
         ]
+
+    def restore(self) -> list[str]:
+        """Put everything back; returns what modules, parameters or hooks were found changed."""
+        changed: dict[str, None] = {}
+        for name, table, before, reported in self.tables:
+            if not same_entries(table, before):
+                if reported:
+                    changed[f"the parts of {_called(name)}"] = None
+                put_back_entries(table, before)
+        for name, m, training in self.modes:
+            if m.training != training:
+                changed[f"the train mode of {_called(name)}"] = None
+                m.training = training
+        for name, hooks, items in self.hooks:
+            if list(hooks.items()) != items:
+                changed[f"the hooks of {_called(name)}"] = None
+                put_back_entries(hooks, dict(items))
+        for name, p, requires_grad, grad, value in self.parameters:
+            if p.requires_grad != requires_grad:
+                changed[f"requires_grad of {name!r}"] = None
+                p.requires_grad_(requires_grad)
+            if p.grad is not grad:
+                p.grad = grad
+            _put_back(grad, value)
+        for buffer, value in self.buffers:
+            _put_back(buffer, value)
+        return list(changed)
+
+
+def same_entries(table: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Say whether two dicts have the same keys, in the same order, for the same objects."""
+    return list(table) == list(other) and all(v is other[k] for k, v in table.items())
+
+
+def put_back_entries(table: dict[str, Any], before: dict[str, Any]) -> None:
+    """Make a dict what it was; other threads that read it meanwhile miss no entry if possible."""
+    for key in [key for key in table if key not in before]:
+        del table[key]
+    table.update(before)
+    if list(table) != list(before):
+        table.clear()
+        table.update(before)
+
+
+def _called(name: str) -> str:
+    return repr(name) if name else "the network"
+
+
+class RandomState:
+    """The states of the global random generators."""
+
+    def __init__(self) -> None:
         self.random = random.getstate()
         self.numpy = np.random.get_state()
         self.torch = torch.get_rng_state()
         self.cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
 
     def restore(self) -> None:
-        for m, training in self.modes:
-            m.training = training
-        for hooks, items in self.hooks:
-            if list(hooks.items()) != items:
-                hooks.clear()
-                hooks.update(items)
-        for p, requires_grad, grad, value in self.parameters:
-            p.requires_grad_(requires_grad)
-            p.grad = grad
-            _put_back(grad, value)
-        for held, before in self.named:
-            held.clear()
-            held.update(before)
-        for buffer, value in self.buffers:
-            _put_back(buffer, value)
+        """Put the states back."""
         random.setstate(self.random)
         np.random.set_state(self.numpy)
         torch.set_rng_state(self.torch)

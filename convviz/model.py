@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,10 +13,12 @@ from torch import Tensor, nn
 from . import capture, naming, targets
 from .capture import Call, Keeper
 from .defaults import Kind, default_layers
+from .eager import call_eagerly
 from .errors import ModelError, ParameterError
-from .hygiene import frozen, precise, untouched
+from .hygiene import frozen
 from .lean import LeanMode, Untrusted
 from .network import channels_in, digest, likely_shapes, unwrapped
+from .network_lock import locked
 from .outputs import (
     Pick,
     are_probabilities,
@@ -32,6 +33,7 @@ from .outputs import (
 from .preprocess import Preprocess
 from .recognise import recognise
 from .rules import NonReLU, Rule, RuleMode
+from .session import session
 from .shortage import is_out_of_memory
 from .targets import Target, TargetSpec
 
@@ -95,25 +97,22 @@ class Model:
         self.name = name or type(self.module).__name__
         self.source = ""
         if device != "auto" or dtype is not None:
-            self.module.to(device=None if device == "auto" else torch.device(device), dtype=dtype)
+            with locked(self.module):  # another Model of the network may be at work
+                place = None if device == "auto" else torch.device(device)
+                self.module.to(device=place, dtype=dtype)
         self._device = torch.device("cpu" if device == "auto" else device)
         self._calls: dict[tuple[int, ...], tuple[Call, ...]] = {}
         self._seen: tuple[int, ...] | None = None
         self._hash: str | None = None
         self._warned = False
         self._lean = True  # until its network turns out not to run that way
-        self._depth = 0
-        self._lock = RLock()
+        self._depth = 0  # of sessions
 
     def __repr__(self) -> str:
         return f"Model({self.name}, {self.device}, {str(self.dtype).removeprefix('torch.')})"
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {k: v for k, v in self.__dict__.items() if k != "_lock"}
-        return kept | {"_depth": 0, "_hash": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=RLock())
+        return self.__dict__ | {"_depth": 0, "_hash": None}
 
     @property
     def device(self) -> torch.device:
@@ -133,27 +132,17 @@ class Model:
                     return tensor
         return torch.empty(0, device=self._device)
 
-    @contextmanager
-    def session(self) -> Iterator[None]:
+    def session(self) -> AbstractContextManager[None]:
         """Put the network in eval mode, and everything back at the end, after any exception.
 
         What is put back: train and eval flags, `requires_grad`, `.grad`, hooks, buffers, the
         random generators of torch, numpy and Python, and grad mode. Sessions may be nested;
-        other threads wait.
+        other threads wait, those of another Model of the same network as well.
+
+        Raises:
+            ModelError: the network's own `train` does not undo what its `eval` does.
         """
-        with self._lock, ExitStack() as stack:
-            if not self._depth:
-                stack.enter_context(untouched(self.module))
-                stack.enter_context(precise(self.device, self.tf32))
-                stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
-                self.module.eval()
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-                if not self._depth:
-                    self._hash = None
+        return session(self)
 
     def forward(self, images: Tensor, layers: Sequence[str] = ()) -> Forward:
         """Run the network without gradients, keeping copies of the outputs of some layers.
@@ -258,7 +247,7 @@ class Model:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         keeper = Keeper(layers, graph)
         with capture.kept(self.module, keeper):
-            out = self.module(x)
+            out = call_eagerly(self.module, x)
         for name in keeper.misnamed():
             capture.check(name, self.layer_names(tuple(x.shape[1:])))
         output = scores_of(out, self.output, len(x))

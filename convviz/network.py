@@ -6,7 +6,9 @@ import hashlib
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.nn.parameter import is_lazy
 
 from .errors import ModelError
 from .preprocess import Preprocess
@@ -19,7 +21,7 @@ def unwrapped(module: Any) -> nn.Module:
     """Take the wrappers off that hide a network's own layers.
 
     Raises:
-        ModelError: it is scripted or traced, or no module at all.
+        ModelError: it is scripted or traced, or no module at all, or `check_network` refuses it.
     """
     while True:
         if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
@@ -34,9 +36,59 @@ def unwrapped(module: Any) -> nn.Module:
             "it was made from"
         )
     if not isinstance(module, nn.Module):
-        raise ModelError(f"a Model wraps an nn.Module, not {type(module).__name__}")
+        kind = type(module).__name__
+        exported = "; give the nn.Module it was exported from" if kind == "ExportedProgram" else ""
+        raise ModelError(f"a Model wraps an nn.Module, not {kind}{exported}")
     network: nn.Module = module
+    check_network(network)
     return network
+
+
+def check_network(module: nn.Module) -> None:
+    """Refuse a network that cannot be explained, before anything of it is touched.
+
+    Raises:
+        ModelError: parts are exported, sharded, or have no values yet, or tensors that take no
+            part in gradients.
+    """
+    for name, part in module.named_modules():
+        if isinstance(part, fx.GraphModule) and "eval" in vars(part):
+            raise ModelError(
+                f"{_place(name)} is an exported program, which hides its layers and has no eval "
+                "mode; give the nn.Module it was exported from"
+            )
+        if type(part).__name__ in _SHARDED or type(part).__name__.startswith("FSDP"):
+            raise ModelError(f"{_place(name)} is sharded ({type(part).__name__}); {_GATHER}")
+    for tensors in (module.named_parameters(), module.named_buffers()):
+        for name, tensor in tensors:
+            _check_tensor(name, tensor)
+
+
+_SHARDED = ("FullyShardedDataParallel", "FlattenParamsWrapper")
+_GATHER = "gather its weights into an ordinary nn.Module first"
+
+
+def _place(name: str) -> str:
+    return f"the part {name!r}" if name else "the network"
+
+
+def _check_tensor(name: str, tensor: Tensor) -> None:
+    if is_lazy(tensor):
+        raise ModelError(
+            f"{name!r} is lazy and has no shape yet: run the network once on an image first"
+        )
+    if tensor.is_meta or isinstance(tensor, FakeTensor):
+        raise ModelError(
+            f"{name!r} has no values (it is on the meta device): load the weights first, for "
+            "example with network.to_empty(device='cpu') and load_state_dict"
+        )
+    if tensor.is_inference():
+        raise ModelError(
+            f"{name!r} was made in torch.inference_mode, so nothing can be differentiated through "
+            "it: make the network outside of it, or give copy.deepcopy(network)"
+        )
+    if type(tensor.data).__name__ == "DTensor":
+        raise ModelError(f"{name!r} is sharded (a DTensor); {_GATHER}")
 
 
 def channels_in(module: nn.Module) -> int:

@@ -11,11 +11,11 @@ from .datasets import as_dataset
 from .errors import ParameterError
 from .explanation import Explanation
 from .images import Batch, make_batch
+from .isolation import explain_alone
 from .model import Forward, Model
 from .progress import track
 from .provenance import (
     Named,
-    blamed_on,
     check_result,
     describe_model,
     named,
@@ -102,8 +102,7 @@ def _clean_forward(
 def _explain_one(
     model: Model, batch: Batch, targets: tuple[Target, ...], forward: Forward, who: Named
 ) -> Explanation:
-    with blamed_on(who):
-        result = who.explainer.explain(model, batch, targets, forward)
+    result = explain_alone(who, model, batch, targets, forward)
     looked = who.explainer.needs_image
     result = check_result(who, result, len(batch) if looked else None)
     return Explanation(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from .errors import ConvvizError, ParameterError, PluginError
+from .errors import ConvvizError, ConvvizWarning, ParameterError, PluginError, message_of
 from .explainers import DatasetExplainer, Explainer
 from .model import Model
+from .process_state import preserved
 from .results import RESULT_TYPES, Result
 from .shortage import is_out_of_memory
 
@@ -96,16 +98,44 @@ def versions(who: tuple[Named, ...]) -> dict[str, str]:
 
 @contextmanager
 def blamed_on(who: Named) -> Iterator[None]:
-    """Turn an unexpected exception of an explainer into a PluginError that names it.
+    """Attribute what happens in the block to an explainer.
 
-    Errors that speak to the user, lack of memory and interrupts pass as they are.
+    An unexpected exception, SystemExit and GeneratorExit included, becomes a PluginError that
+    names it; errors that speak to the user, lack of memory and interrupts pass as they are. State
+    of the process or thread that it leaves changed is put back, with a warning that names it.
     """
-    try:
-        yield
-    except (Exception, SystemExit) as error:
-        if isinstance(error, ConvvizError) or is_out_of_memory(error):
+    with preserved() as left:
+        try:
+            yield
+        except KeyboardInterrupt:
             raise
-        raise PluginError(f"explainer {who} failed: {type(error).__name__}: {error}") from error
+        except BaseException as error:
+            if passes(error):
+                raise
+            reason = f"{type(error).__name__}: {message_of(error)}"
+            raise PluginError(f"explainer {who} failed: {reason}") from error
+    warn_of_changes(who, left)
+
+
+def passes(error: BaseException) -> bool:
+    """Say whether an exception of a plugin speaks to the user as it is."""
+    if not isinstance(error, ConvvizError):
+        return isinstance(error, Exception) and is_out_of_memory(error)
+    try:
+        str(error)
+    except Exception:
+        return False
+    return True
+
+
+def warn_of_changes(who: Named, left: Sequence[str]) -> None:
+    """Warn of what an explainer left changed and what was put back."""
+    if left:
+        warnings.warn(
+            f"explainer {who} left changed: {', '.join(left)}; put back for the explainers after it",
+            ConvvizWarning,
+            stacklevel=4,
+        )
 
 
 def check_result(who: Named, result: object, images: int | None) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from .contract import (
 )
 from .discovery import GROUPS, Entry, Fault, discover
 from .errors import ConvvizError, PluginError, UnknownNameError
+from .fork_lock import ForkSafeLock
 from .parameters import build
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Registry:
         self._plugins: dict[Entry, object] = {}
         self._identities: dict[type, Identity] = {}
         self._unverified = strict
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
 
     def entries(self, group: str, disabled: bool = False) -> list[Entry]:
         """Return the entries of a group by name; the disabled ones too if asked for."""

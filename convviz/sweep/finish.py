@@ -17,11 +17,12 @@ from ..errors import ConvvizError, PluginError
 from ..explainers import Partial
 from ..explanation import Explanation
 from ..images import Affine
+from ..isolation import network_of
 from ..itemtable import ItemTable
 from ..model import Model
 from ..names import folder_name
 from ..progress import track
-from ..provenance import blamed_on, check_result, versions
+from ..provenance import check_result, versions
 from ..results import Result
 from ..shortage import is_out_of_memory
 from .plan import Plan, Step
@@ -140,7 +141,7 @@ def _finish_one(
         needs.append(found)
     broken: list[Exception] = []
     try:
-        with blamed_on(step.who):
+        with network_of(step.who, model):
             made = step.explainer.finish(model, _read(partials, broken), items, tuple(needs))
         return _checked(step, made)
     except Exception as error:

@@ -16,6 +16,7 @@ from ..datasets import Dataset
 from ..errors import PluginError
 from ..explainers import Partial
 from ..images import Batch, Item, collate
+from ..isolation import SweepGuard
 from ..model import Forward, Model
 from ..provenance import Named, blamed_on
 from .loading import Loader, Ready, Skipped
@@ -122,10 +123,12 @@ def _reduce(
     for layer, activation in forward.activations.items():
         if bad := _nonfinite(activation):
             shard.nonfinite[layer] += bad
+    guard = SweepGuard(model, batch, forward)
     done = []
     for step in plan.steps:
         with blamed_on(step.who):
             done.append(_checked(step.who, step.explainer.reduce(model, batch, forward)))
+        guard.check(step.who)
     return tuple(done)
 
 

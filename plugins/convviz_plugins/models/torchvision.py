@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,16 @@ from . import _checkpoint, _options
 from ._fetch import fetch
 
 _lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    """In a forked child, where the thread that may have held the lock does not exist."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 @hookimpl(tryfirst=True)

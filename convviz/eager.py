@@ -1,0 +1,70 @@
+"""Running a network without torch.compile, whose code does not see hooks and function modes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+from .fork_lock import ForkSafeLock, run_in_forked_children
+
+_guard = ForkSafeLock()
+_threads: list[int] = []
+"""The threads that run a network, one entry a call."""
+
+_former: list[Any] = []
+"""The stance of torch.compile before the first of them."""
+
+
+def call_eagerly(module: nn.Module, *args: Any) -> Any:
+    """Call a network with its compiled parts, whatever way they were compiled in, uncompiled."""
+    with uncompiled():
+        return module(*args)
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Have torch.compile run nothing compiled in the block.
+
+    The stance belongs to the process: what other threads call meanwhile runs uncompiled too, which
+    is slower and gives the same numbers. Free where nothing has been compiled.
+    """
+    if "torch._dynamo.eval_frame" not in sys.modules:
+        yield
+        return
+    _begin()
+    try:
+        yield
+    finally:
+        _end(threading.get_ident())
+
+
+def _begin() -> None:
+    import torch._dynamo.eval_frame as frames
+
+    with _guard:
+        if not _threads:
+            _former[:] = [frames._set_stance(frames.DynamoStance("force_eager"))]
+        _threads.append(threading.get_ident())
+
+
+def _end(thread: int) -> None:
+    import torch._dynamo.eval_frame as frames
+
+    with _guard:
+        _threads.remove(thread)
+        if not _threads:
+            frames._set_stance(_former.pop())
+
+
+def _forget_other_threads() -> None:
+    """In a forked child, where only the thread that forked goes on."""
+    for thread in [thread for thread in _threads if thread != threading.get_ident()]:
+        _end(thread)
+
+
+run_in_forked_children(_forget_other_threads)

@@ -1,0 +1,57 @@
+"""One lock per network, shared by all Models that wrap it or a part of it."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from torch import nn
+
+from .fork_lock import ForkSafeLock
+
+
+class NetworkLock(ForkSafeLock):
+    """The lock of one network.
+
+    Attributes:
+        order: locks are acquired by this number, so that two threads cannot wait for each other.
+        members: the ids of the network's modules and parameters when it was looked at last.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order = next(_numbers)
+        self.members: frozenset[int] = frozenset()
+
+
+_numbers = itertools.count()
+_guard = ForkSafeLock()
+_networks: weakref.WeakKeyDictionary[nn.Module, NetworkLock] = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def locked(module: nn.Module) -> Iterator[None]:
+    """Hold the locks of a network and of all others that share modules or parameters with it."""
+    with ExitStack() as stack:
+        for lock in _overlapping(module):
+            stack.enter_context(lock)
+        yield
+
+
+def _overlapping(module: nn.Module) -> list[NetworkLock]:
+    """Return the locks to acquire, in their order."""
+    with _guard:
+        lock = _networks.get(module)
+        if lock is None:
+            lock = _networks[module] = NetworkLock()
+        if lock.held:  # those it overlaps with are held as well
+            return [lock]
+        members = lock.members = _members(module)
+        sharing = [other for other in _networks.values() if not members.isdisjoint(other.members)]
+        return sorted({lock, *sharing}, key=lambda lock: lock.order)
+
+
+def _members(module: nn.Module) -> frozenset[int]:
+    return frozenset(map(id, itertools.chain(module.modules(), module.parameters())))

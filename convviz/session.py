@@ -1,0 +1,98 @@
+"""Sessions: a network in eval mode, used by one thread at a time, and put back at the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from .fork_lock import run_in_forked_children
+from .hygiene import NetworkState, RandomState, precise
+from .modes import Evaluation, evaluated
+from .network import check_network
+from .network_lock import locked
+from .process_state import present
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+@dataclass(eq=False)
+class _Open:
+    """A session that has begun.
+
+    Attributes:
+        model: whose session it is.
+        network: the state to put back.
+        thread: the thread that began it.
+        evaluation: the network's way into eval mode.
+    """
+
+    model: Model
+    network: NetworkState
+    thread: int
+    evaluation: Evaluation | None = None
+
+
+_open: list[_Open] = []
+
+
+@contextmanager
+def session(model: Model) -> Iterator[None]:
+    """Put the network of a model in eval mode, and everything back at the end.
+
+    Holds the network's lock, which all Models that share modules with it have in common.
+    Sessions of one thread may be nested; the outermost one does the work.
+    """
+    with locked(model.module), ExitStack() as stack:
+        if not model._depth:
+            stack.enter_context(_outermost(model))
+        model._depth += 1
+        try:
+            yield
+        finally:
+            model._depth -= 1
+
+
+@contextmanager
+def _outermost(model: Model) -> Iterator[None]:
+    check_network(model.module)
+    opened = _Open(model, NetworkState(model.module), threading.get_ident())
+    generators = RandomState()
+    _open.append(opened)
+    try:
+        with (
+            present(),
+            precise(model.device, model.tf32),
+            torch.set_grad_enabled(torch.is_grad_enabled()),
+            evaluated(model.module) as opened.evaluation,
+        ):
+            yield
+    finally:
+        opened.network.restore()
+        generators.restore()
+        _open.remove(opened)
+        model._hash = None
+
+
+def _abandon() -> None:
+    """In a forked child, end the sessions of threads that exist in the parent only.
+
+    The child has a copy of the network as it was in the middle of the session. The random
+    generators stay as they are.
+    """
+    gone = [opened for opened in _open if opened.thread != threading.get_ident()]
+    for opened in reversed(gone):
+        if opened.evaluation is not None:
+            with suppress(Exception):  # the network's own methods; nobody is there to be told
+                opened.evaluation.end()
+        opened.network.restore()
+        opened.model._depth, opened.model._hash = 0, None
+        _open.remove(opened)
+
+
+run_in_forked_children(_abandon)
