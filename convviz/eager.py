@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from .default_device import user_default
 from .fork_lock import ForkSafeLock, run_in_forked_children
 
 _guard = ForkSafeLock()
@@ -22,7 +23,7 @@ _former: list[Any] = []
 
 def call_eagerly(module: nn.Module, *args: Any) -> Any:
     """Call a network with its compiled parts, whatever way they were compiled in, uncompiled."""
-    with uncompiled():
+    with uncompiled(), user_default():
         return module(*args)
 
 

@@ -23,17 +23,21 @@ _HOOKS = (
 
 
 @contextmanager
-def untouched(module: nn.Module) -> Iterator[list[str]]:
+def untouched(module: nn.Module, gradients: bool = True) -> Iterator[list[str]]:
     """Put the network and the random generators back at the end, whatever happens inside.
 
     Covers train and eval flags, `requires_grad`, `.grad`, hooks, buffers, the names of modules,
     parameters and buffers, and the states of the generators of torch (CPU and CUDA), numpy and
     Python. Parameters are not copied: nothing here writes them.
 
+    Args:
+        module: the network.
+        gradients: keep the values of `.grad` too, which are as large as the weights.
+
     Yields:
         a list that at the end says what had been left changed.
     """
-    network, generators = NetworkState(module), RandomState()
+    network, generators = NetworkState(module, gradients), RandomState()
     left: list[str] = []
     try:
         yield left
@@ -85,7 +89,7 @@ class NetworkState:
     Other threads may run the network meanwhile, so `restore` writes only what differs.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, gradients: bool = True) -> None:
         modules = dict(module.named_modules())
         self.modes = [(name, m, m.training) for name, m in modules.items()]
         self.hooks = [
@@ -95,7 +99,7 @@ class NetworkState:
             if hooks is not None
         ]
         self.parameters = [
-            (name, p, p.requires_grad, p.grad, None if p.grad is None else p.grad.detach().clone())
+            (name, p, p.requires_grad, p.grad, _copy(p.grad) if gradients else None)
             for name, p in module.named_parameters()
         ]
         self.buffers = [
@@ -135,7 +139,8 @@ class NetworkState:
                 p.requires_grad_(requires_grad)
             if p.grad is not grad:
                 p.grad = grad
-            _put_back(grad, value)
+            if value is not None:
+                _put_back(grad, value)
         for buffer, value in self.buffers:
             _put_back(buffer, value)
         return list(changed)
@@ -178,9 +183,13 @@ class RandomState:
             torch.cuda.set_rng_state_all(self.cuda)
 
 
-def _put_back(tensor: Tensor | None, value: Any) -> None:
+def _copy(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.detach().clone()
+
+
+def _put_back(tensor: Tensor, value: Tensor) -> None:
     """Write a value back, unless it is there already."""
-    if tensor is None or torch.equal(tensor, value):
+    if torch.equal(tensor, value):
         return
     with torch.no_grad():
         tensor.copy_(value)

@@ -56,15 +56,25 @@ def explain_alone(
 def network_of(who: Named, model: Model) -> Iterator[None]:
     """Let an explainer use the network in the block, and put the network back at its end."""
     versions, weights = _versions(model.module), model.weights_hash
-    with untouched(model.module) as left, blamed_on(who):
-        yield
-    if _versions(model.module) != versions:
+
+    def are_weights_changed() -> bool:
+        if _versions(model.module) == versions:
+            return False
         model._hash = None
-        if model.weights_hash != weights:
-            raise PluginError(
-                f"explainer {who} changed the weights of the network, which cannot be put back; "
-                "load the network again"
-            )
+        return model.weights_hash != weights
+
+    try:
+        with untouched(model.module, gradients=False) as left, blamed_on(who):
+            yield
+    except Exception as error:
+        if are_weights_changed():
+            error.add_note(f"explainer {who} also left the weights of the network changed")
+        raise
+    if are_weights_changed():
+        raise PluginError(
+            f"explainer {who} changed the weights of the network, which cannot be put back; "
+            "load the network again"
+        )
     warn_of_changes(who, left)
 
 

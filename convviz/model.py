@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from . import capture, naming, targets
 from .capture import Call, Keeper
+from .checkpoints import CheckpointsOff, is_checkpoint_error
 from .defaults import Kind, default_layers
 from .eager import call_eagerly
 from .errors import ModelError, ParameterError
@@ -198,7 +199,12 @@ class Model:
                     if is_out_of_memory(error):
                         raise
                     # else, whatever it is, the network's own operators tell
-            found, missing = self._gradient(images, target, rule, nonrelu, None)
+            try:
+                found, missing = self._gradient(images, target, rule, nonrelu, None)
+            except RuntimeError as error:
+                if not is_checkpoint_error(error):
+                    raise
+                found, missing = self._gradient(images, target, rule, nonrelu, None, False)
             self._lean &= missing  # a lean pass is not trusted with NaN, whosever it is
             return found
 
@@ -209,6 +215,7 @@ class Model:
         rule: Rule,
         nonrelu: NonReLU,
         lean: LeanMode | None,
+        checkpoints: bool = True,
     ) -> tuple[Tensor, bool]:
         """Return the gradient, and whether NaN is among the scores."""
         x = self._input(images)
@@ -222,6 +229,8 @@ class Model:
             if rule != "plain":
                 real = None if lean is None else lean.filled
                 mode = stack.enter_context(RuleMode(rule, nonrelu, real))
+            if not checkpoints:
+                stack.enter_context(CheckpointsOff())
             # a copy goes in: a network may work in place on its input
             output, activations = self._run(x.clone(), layers_of(target), graph=True)
             total = values_of(target, output, activations).sum()

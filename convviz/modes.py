@@ -153,9 +153,8 @@ class _Held:
         now, value = self.tensor.detach(), self.value
         if now.shape != value.shape or now.dtype != value.dtype:
             return float("inf")
-        if (
-            torch.equal(now, value)
-            or torch.equal(now.isnan(), value.isnan())
+        if torch.equal(now, value) or (
+            torch.equal(now.isnan(), value.isnan())
             and torch.equal(now.nan_to_num(), value.nan_to_num())
         ):
             return None

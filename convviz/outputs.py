@@ -133,6 +133,11 @@ def differentiate(total: Tensor, x: Tensor) -> Tensor:
         if total.requires_grad:
             (found,) = torch.autograd.grad(total, x, allow_unused=True)
     except RuntimeError as error:
+        if "use_reentrant" in str(error):
+            raise ModelError(
+                "the network uses activation checkpointing with use_reentrant=True, which allows "
+                "no gradients of images: switch it off, or use use_reentrant=False"
+            ) from error
         if "inplace operation" not in str(error):
             raise
         raise ModelError(

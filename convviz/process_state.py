@@ -90,9 +90,13 @@ class ProcessState:
     def __init__(self) -> None:
         self.values = [(setting, setting.read()) for setting in _SETTINGS]
 
-    def differences(self) -> list[str]:
-        """Return the names of the settings that have another value now."""
-        return [s.name for s, value in self._changed() if s.told]
+    def differences(self, untold: bool = False) -> list[str]:
+        """Return the names of the settings that have another value now.
+
+        Args:
+            untold: also of those that importing a library may change.
+        """
+        return [s.name for s, _ in self._changed() if s.told or untold]
 
     def restore(self, shared: bool = True) -> list[str]:
         """Put the values back; returns the names of those that had changed.

@@ -131,11 +131,8 @@ def passes(error: BaseException) -> bool:
 def warn_of_changes(who: Named, left: Sequence[str]) -> None:
     """Warn of what an explainer left changed and what was put back."""
     if left:
-        warnings.warn(
-            f"explainer {who} left changed: {', '.join(left)}; put back for the explainers after it",
-            ConvvizWarning,
-            stacklevel=4,
-        )
+        what = f"explainer {who} left changed: {', '.join(left)}"
+        warnings.warn(f"{what}; it was put back", ConvvizWarning, stacklevel=4)
 
 
 def check_result(who: Named, result: object, images: int | None) -> Result:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from .default_device import cpu_by_default
 from .fork_lock import run_in_forked_children
 from .hygiene import NetworkState, RandomState, precise
 from .modes import Evaluation, evaluated
@@ -67,6 +68,7 @@ def _outermost(model: Model) -> Iterator[None]:
     try:
         with (
             present(),
+            cpu_by_default(),
             precise(model.device, model.tf32),
             torch.set_grad_enabled(torch.is_grad_enabled()),
             evaluated(model.module) as opened.evaluation,

@@ -88,18 +88,31 @@ class Bench:
         """The photos as `explain` takes them."""
         return list(self.photos) if self.explainer.needs_image else None
 
-    def call(self) -> Call:
+    def call(self, target: Any = None) -> Call:
         """Prepare a call of the explainer's own `explain`, as `convviz.explain` does."""
         assert isinstance(self.explainer, Explainer)
+        if not self.explainer.needs_image:
+            empty = torch.empty(0, 0, 0, 3, dtype=torch.uint8)
+            return Call(self, Batch(torch.empty(0), empty, ()), (), Forward(torch.empty(0, 0), {}))
         batch = make_batch(list(self.photos), self.model)
-        layers = tuple(map(self.model.check_layer, self.explainer.layers(self.model)))
+        wanted = (*self.explainer.layers(self.model), *self.model.target_layers(target))
+        layers = tuple(dict.fromkeys(map(self.model.check_layer, wanted)))
         forward = self.model.forward(batch.images, layers)
-        return Call(self, batch, self.model.resolve(None, forward), forward)
+        return Call(self, batch, self.model.resolve(target, forward), forward)
 
-    def explain(self, images: Any, model: Model | None = None) -> Explanation:
+    def explain(self, images: Any, model: Model | None = None, target: Any = None) -> Explanation:
         """Explain images as a user does."""
-        explanation: Explanation = explain(model or self.model, images, self.explainer)
+        explanation: Explanation = explain(model or self.model, images, self.explainer, target)
         return explanation
+
+    def run_once(self) -> None:
+        """Run all of the explainer's own methods once, with nothing of convviz around them."""
+        if isinstance(self.explainer, Explainer):
+            self.call().run()
+        else:
+            sweep = Sweep(self)
+            half = len(self.photos) // 2
+            sweep.finish([sweep.merged(sweep.partials([half, len(self.photos) - half]))])
 
     def analyze(self, model: Model | None = None, batch_size: int = 7) -> dict[str, Explanation]:
         """Analyze the photos as a user does; returns layer -> Explanation."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import ConvvizError
+from ..errors import ConvvizError, message_of
 from ..explainers import DatasetExplainer, Explainer
 from ..explanation import Explanation, load
 from ..images import make_batch
@@ -22,9 +22,12 @@ from ..model import Model
 from ..provenance import Named, check_result
 from ..registry import explainer as by_name
 from ..registry import identify
-from ..results import Heatmap, Mask, Result
+from ..results import Result
 from .bench import Bench, Sweep, tiny_model, tiny_photos
-from .compare import batch_differences, changed, differences, raw, snapshot
+from .checking import CheckFailedError, misshapen, none_of, nothing_written
+from .compare import batch_differences, changed, differences, snapshot
+from .process import no_trace_in_process
+from .units import takes_units
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,6 @@ class ConformanceError(AssertionError):
         self.failed = tuple(failed)
         lines = [f"  {check.name}: {check.detail}" for check in failed]
         super().__init__("\n".join([f"{type(explainer).__name__} fails:", *lines]))
-
-
-class _FailedError(Exception):
-    """What a check found."""
 
 
 def check_explainer(
@@ -84,6 +83,7 @@ def conformance(
     single = isinstance(explainer, Explainer)
     photos = tiny_photos(2 if single else 96) if photos is None else photos
     bench = Bench(explainer, model or tiny_model(), photos)
+    yield _run("leaves the process as it was", no_trace_in_process, bench)
     yield _run("parameters round-trip", _parameters, bench)
     checks = _IMAGE_CHECKS if single else _DATASET_CHECKS
     for name, check in checks.items():
@@ -105,33 +105,28 @@ def _instance(explainer: Any) -> Any:
 def _run(name: str, check: Callable[[Bench], None], bench: Bench) -> Check:
     try:
         check(bench)
-    except _FailedError as failure:
+    except CheckFailedError as failure:
         return Check(name, False, str(failure))
-    except Exception as error:
-        return Check(name, False, f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # an explainer may raise SystemExit
+        return Check(name, False, f"{type(error).__name__}: {message_of(error)}")
     return Check(name, True)
-
-
-def _none_of(problems: Iterator[str] | list[str], before: str = "") -> None:
-    found = list(problems)
-    if found:
-        more = f", and {len(found) - 3} more" if len(found) > 3 else ""
-        raise _FailedError(before + "; ".join(found[:3]) + more)
 
 
 def _parameters(bench: Bench) -> None:
     explainer = bench.explainer
     cls = type(explainer)
     bare = [name for name, field in cls.model_fields.items() if not field.description]
-    _none_of(bare, "no description: ")
+    none_of(bare, "no description: ")
     if not cls.model_config.get("frozen") or cls.model_config.get("extra") != "forbid":
-        raise _FailedError("model_config must keep frozen=True and extra='forbid'")
+        raise CheckFailedError("model_config must keep frozen=True and extra='forbid'")
     again = cls(**explainer.model_dump())
     if again.model_dump() != explainer.model_dump():
-        raise _FailedError(f"{explainer!r} becomes {again!r}")
+        raise CheckFailedError(f"{explainer!r} becomes {again!r}")
     text = explainer.model_dump_json()
     if cls.model_validate_json(text).model_dump_json() != text:
-        raise _FailedError(
+        raise CheckFailedError(
             f"{text} reads back as {cls.model_validate_json(text).model_dump_json()}"
         )
 
@@ -141,21 +136,21 @@ def _no_blank(explanation: Explanation) -> None:
 
     pictures = explanation.pictures()
     if not pictures:
-        raise _FailedError("there is no picture")
+        raise CheckFailedError("there is no picture")
     for picture in pictures:
         with Image.open(io.BytesIO(picture.png)) as image:
             pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
         if (pixels == pixels[0]).all():
-            raise _FailedError(f"picture {picture.name!r} has one colour only")
+            raise CheckFailedError(f"picture {picture.name!r} has one colour only")
 
 
 def _no_loss(explanation: Explanation) -> None:
     with tempfile.TemporaryDirectory() as folder:
         explanation.save(folder)
         again = load(folder)
-    _none_of(differences(again.result, explanation.result, exact=True))
+    none_of(differences(again.result, explanation.result, exact=True))
     if not again.equals(explanation):
-        raise _FailedError("what is loaded is not what was saved")
+        raise CheckFailedError("what is loaded is not what was saved")
 
 
 def _with_traces(model: Model) -> Model:
@@ -174,7 +169,7 @@ def _with_traces(model: Model) -> Model:
 def _runs(bench: Bench) -> None:
     result = bench.call().run() if bench.explainer.needs_image else bench.explain(None).result
     if not isinstance(result, Result):
-        raise _FailedError(f"explain returned {type(result).__name__}, not a Result")
+        raise CheckFailedError(f"explain returned {type(result).__name__}, not a Result")
 
 
 def _form(bench: Bench) -> None:
@@ -185,23 +180,13 @@ def _form(bench: Bench) -> None:
     who = identify(bench.explainer)
     named = Named(bench.explainer, who.name, who.distribution, who.version)
     check_result(named, result, len(bench.photos))
-    _none_of(_misshapen(result, bench))
-
-
-def _misshapen(result: Result, bench: Bench) -> Iterator[str]:
-    size = make_batch(list(bench.photos), bench.model).images.shape[-2:]
-    if isinstance(result, Mask | Heatmap) and result.values.shape[-2:] != size:
-        yield f"a map has shape {list(result.values.shape)}, the model's input is {list(size)}"
-    if isinstance(result, Mask) and result.values.dtype != torch.bool:
-        yield f"the values of a Mask are {result.values.dtype}, not torch.bool"
-    if isinstance(result, Heatmap) and result.values.dtype != bench.model.dtype:
-        yield f"the values are {result.values.dtype}, the model is {bench.model.dtype}"
+    none_of(misshapen(result, bench))
 
 
 def _repeats(bench: Bench) -> None:
     again = _after_seed(1, lambda: bench.explain(bench.images)).result
     found = differences(bench.explanation.result, again, exact=True)
-    _none_of(found, "a second call gives another result: ")
+    none_of(found, "a second call gives another result: ")
 
 
 def _after_seed(seed: int, call: Callable[[], Any]) -> Any:
@@ -222,25 +207,17 @@ def _batched(bench: Bench) -> None:
     if bench.images is None:
         return
     singles = [bench.explain([photo]).result for photo in bench.photos]
-    _none_of(batch_differences(bench.explanation.result, singles))
+    none_of(batch_differences(bench.explanation.result, singles))
 
 
 def _no_trace(bench: Bench) -> None:
     if bench.explainer.needs_image:
-        _nothing_written(bench)
+        nothing_written(bench)
     model = _with_traces(bench.model)
     inputs = make_batch(list(bench.photos), model).images
     before = snapshot(model.module, inputs)
     bench.explain(inputs if bench.explainer.needs_image else None, model)
-    _none_of(changed(before, snapshot(model.module, inputs)), "changed: ")
-
-
-def _nothing_written(bench: Bench) -> None:
-    call = bench.call()
-    before = {name: raw(tensor) for name, tensor in call.tensors().items()}
-    call.run()
-    after = {name: raw(tensor) for name, tensor in call.tensors().items()}
-    _none_of(changed(before, after), "it writes to what other explainers read too: ")
+    none_of(changed(before, snapshot(model.module, inputs)), "changed: ")
 
 
 def _no_trace_of_errors(bench: Bench) -> None:
@@ -251,7 +228,7 @@ def _no_trace_of_errors(bench: Bench) -> None:
         before = snapshot(model.module, inputs)
         with suppress(ConvvizError, RuntimeError):
             bench.explain(inputs if bench.explainer.needs_image else None, model)
-        _none_of(changed(before, snapshot(model.module, inputs)), "changed: ")
+        none_of(changed(before, snapshot(model.module, inputs)), "changed: ")
 
 
 def _raise_after(model: Model, calls: int) -> None:
@@ -277,18 +254,20 @@ def _draws(bench: Bench) -> None:
 
 def _analyzes(bench: Bench) -> None:
     if not bench.analysis:
-        raise _FailedError("finish made no result")
+        raise CheckFailedError("finish made no result")
 
 
 def _partial_form(bench: Bench) -> None:
     for partial in Sweep(bench).partials([2, 3]):
         if not isinstance(partial, dict):
-            raise _FailedError(f"reduce returned {type(partial).__name__}, not a dict of tensors")
+            raise CheckFailedError(
+                f"reduce returned {type(partial).__name__}, not a dict of tensors"
+            )
         for name, array in partial.items():
             if not isinstance(array, torch.Tensor) or array.device.type != "cpu":
-                raise _FailedError(f"{name!r} of a Partial is not a tensor on the CPU")
+                raise CheckFailedError(f"{name!r} of a Partial is not a tensor on the CPU")
             if array.requires_grad:
-                raise _FailedError(f"{name!r} of a Partial requires a gradient: detach it")
+                raise CheckFailedError(f"{name!r} of a Partial requires a gradient: detach it")
 
 
 def _any_merging(bench: Bench) -> None:
@@ -321,16 +300,16 @@ def _any_shards(bench: Bench) -> None:
 
 def _same_layers(one: dict[str, Result], other: dict[str, Result], before: str) -> None:
     if list(one) != list(other):
-        raise _FailedError(f"{before}layers {list(one)} and {list(other)}")
+        raise CheckFailedError(f"{before}layers {list(one)} and {list(other)}")
     for layer in one:
-        _none_of(differences(one[layer], other[layer]), f"{before}{layer}: ")
+        none_of(differences(one[layer], other[layer]), f"{before}{layer}: ")
 
 
 def _analysis_repeats(bench: Bench) -> None:
     again = _after_seed(1, bench.analyze)
     for layer, explanation in bench.analysis.items():
         found = differences(explanation.result, again[layer].result, exact=True)
-        _none_of(found, f"a second run gives another result: {layer}: ")
+        none_of(found, f"a second run gives another result: {layer}: ")
 
 
 def _analysis_no_trace(bench: Bench) -> None:
@@ -338,7 +317,7 @@ def _analysis_no_trace(bench: Bench) -> None:
     photos = torch.from_numpy(bench.photos)
     before = snapshot(model.module, photos)
     bench.analyze(model)
-    _none_of(changed(before, snapshot(model.module, photos)), "changed: ")
+    none_of(changed(before, snapshot(model.module, photos)), "changed: ")
 
 
 def _analysis_saves(bench: Bench) -> None:
@@ -359,6 +338,7 @@ _IMAGE_CHECKS: dict[str, Callable[[Bench], None]] = {
     "result keeps its form": _form,
     "repeats": _repeats,
     "batched equals single": _batched,
+    "takes units as targets": takes_units,
     "leaves no trace": _no_trace,
     "leaves no trace of errors": _no_trace_of_errors,
     "saves and loads": _saves,

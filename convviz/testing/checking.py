@@ -1,0 +1,45 @@
+"""What several checks use: how one fails, the form of a result, what is written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from ..images import make_batch
+from ..results import Heatmap, Mask, Result
+from .bench import Bench
+from .compare import changed, raw
+
+
+class CheckFailedError(Exception):
+    """What a check found."""
+
+
+def none_of(problems: Iterator[str] | list[str], before: str = "") -> None:
+    """Raise CheckFailedError where there are problems, naming the first ones."""
+    found = list(problems)
+    if found:
+        more = f", and {len(found) - 3} more" if len(found) > 3 else ""
+        raise CheckFailedError(before + "; ".join(found[:3]) + more)
+
+
+def misshapen(result: Result, bench: Bench) -> Iterator[str]:
+    """Yield what is wrong with the form of a result of all photos."""
+    size = make_batch(list(bench.photos), bench.model).images.shape[-2:]
+    if isinstance(result, Mask | Heatmap) and result.values.shape[-2:] != size:
+        yield f"a map has shape {list(result.values.shape)}, the model's input is {list(size)}"
+    if isinstance(result, Mask) and result.values.dtype != torch.bool:
+        yield f"the values of a Mask are {result.values.dtype}, not torch.bool"
+    if isinstance(result, Heatmap) and result.values.dtype != bench.model.dtype:
+        yield f"the values are {result.values.dtype}, the model is {bench.model.dtype}"
+
+
+def nothing_written(bench: Bench, target: Any = None) -> None:
+    """Check that the explainer writes to nothing that other explainers read."""
+    call = bench.call(target)
+    before = {name: raw(tensor) for name, tensor in call.tensors().items()}
+    call.run()
+    after = {name: raw(tensor) for name, tensor in call.tensors().items()}
+    none_of(changed(before, after), "it writes to what other explainers read too: ")

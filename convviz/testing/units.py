@@ -1,0 +1,42 @@
+"""Whether an explainer takes a unit of a layer as its target."""
+
+from __future__ import annotations
+
+from ..errors import ConvvizError, PluginError
+from ..explanation import Explanation
+from ..targets import Unit
+from .bench import Bench
+from .checking import CheckFailedError, misshapen, none_of, nothing_written
+from .compare import batch_differences, differences
+
+CHANNEL = 1
+
+
+def takes_units(bench: Bench) -> None:
+    """Check that a unit is explained, or refused with a ConvvizError that is no PluginError.
+
+    Raises:
+        CheckFailedError: a unit is mistaken for the class of its number, an image's result
+            depends on the images beside it, or the explainer writes to what others read.
+    """
+    if bench.images is None:
+        return
+    (layer, *_) = bench.model.default_layers("activations")
+    unit = Unit(layer, CHANNEL)
+    try:
+        by_unit = bench.explain(bench.images, target=unit)
+    except PluginError:
+        raise
+    except ConvvizError:
+        return
+    none_of(misshapen(by_unit.result, bench))
+    by_class = [bench.explain(bench.images, target=k) for k in (CHANNEL, CHANNEL - 1)]
+    if _same(by_unit, by_class[0]) and not _same(*by_class):
+        raise CheckFailedError(f"channel {CHANNEL} of {layer!r} is explained as class {CHANNEL}")
+    singles = [bench.explain([photo], target=unit).result for photo in bench.photos]
+    none_of(batch_differences(by_unit.result, singles))
+    nothing_written(bench, unit)
+
+
+def _same(one: Explanation, other: Explanation) -> bool:
+    return not list(differences(one.result, other.result, exact=True))
