@@ -39,7 +39,7 @@ def misshapen(result: Result, bench: Bench) -> Iterator[str]:
 def nothing_written(bench: Bench, target: Any = None) -> None:
     """Check that the explainer writes to nothing that other explainers read."""
     call = bench.call(target)
-    before = {name: raw(tensor) for name, tensor in call.tensors().items()}
+    before = {name: (raw(t), t.requires_grad) for name, t in call.tensors().items()}
     call.run()
-    after = {name: raw(tensor) for name, tensor in call.tensors().items()}
+    after = {name: (raw(t), t.requires_grad) for name, t in call.tensors().items()}
     none_of(changed(before, after), "it writes to what other explainers read too: ")

@@ -17,11 +17,12 @@ def no_trace_in_process(bench: Bench) -> None:
     before its first run. Importing a library may change warning filters and environment
     variables; such a change counts only where a second run makes it again.
     """
-    before, variables = ProcessState(), set(os.environ)
-    first = _changes(bench, before)
-    new = {name: os.environ.pop(name) for name in set(os.environ) - variables}
-    second = [] if first else _changes(bench, before, untold=True)
-    os.environ.update(new)
+    with bench.model.session():  # which puts some of it back at its end
+        before, variables = ProcessState(), set(os.environ)
+        first = _changes(bench, before)
+        new = {name: os.environ.pop(name) for name in set(os.environ) - variables}
+        second = [] if first else _changes(bench, before, untold=True)
+        os.environ.update(new)
     none_of([*first, *second], "changed: ")
 
 
