@@ -48,6 +48,7 @@ _HOME = {
     "analyze": "pipeline",
     "array_dataset": "datasets",
     "as_labels": "datasets",
+    "channel_means": "channels",
     "channel_moments": "channels",
     "channel_peaks": "channels",
     "decode_image": "images",

@@ -1,4 +1,4 @@
-"""What maps hold channel by channel: peaks with their places, and moments with a histogram.
+"""What maps hold channel by channel: peaks with their places, means, and moments with a histogram.
 
 For explainers of whole data sets, which look at every number of every layer: torch looks for the
 place of a maximum, and counts, far more slowly than it multiplies.
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
-from .ops import word
+from .ops import check_floating, word
 
 _LARGEST = (1 << 31) - 1
 _SIZES = {torch.float32: 512, torch.float64: 4096}
@@ -29,6 +29,22 @@ def channel_peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
     """
     values, places = peaks(maps)
     return values, places
+
+
+def channel_means(maps: Tensor) -> Tensor:
+    """Return the mean of every channel, summed in float64.
+
+    The CPU kernel adds the positions of a map in their order, so that the number of threads, the
+    layout in memory and the other images of the batch do not change a bit of it.
+
+    Args:
+        maps: `[N, C, H, W]`, floating point.
+
+    Returns:
+        float64 `[N, C]`; not finite where the channel has NaN or infinite values.
+    """
+    mean: Tensor = means(maps)
+    return mean
 
 
 def channel_moments(
@@ -59,11 +75,7 @@ def channel_moments(
 def peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Do what `channel_peaks` says."""
     _check("channel_peaks", maps)
-    if not maps.is_floating_point():
-        raise RuntimeError(
-            "convviz::channel_peaks: maps must be float16, bfloat16, float32 or float64, got "
-            f"{word(maps)}"
-        )
+    check_floating("channel_peaks", "maps", maps)
     flat = maps.flatten(2)
     places = flat.argmax(2)
     return flat.gather(2, places[..., None])[..., 0], places
@@ -73,6 +85,19 @@ def peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
 def _(maps: Tensor) -> tuple[Tensor, Tensor]:
     shape = maps.shape[:2]
     return maps.new_empty(shape), maps.new_empty(shape, dtype=torch.int64)
+
+
+@custom_op("convviz::channel_means", mutates_args=())
+def means(maps: Tensor) -> Tensor:
+    """Do what `channel_means` says."""
+    _check("channel_means", maps)
+    check_floating("channel_means", "maps", maps)
+    return maps.flatten(2).mean(2, dtype=torch.float64)
+
+
+@means.register_fake
+def _(maps: Tensor) -> Tensor:
+    return maps.new_empty(maps.shape[:2], dtype=torch.float64)
 
 
 @custom_op("convviz::channel_moments", mutates_args=())

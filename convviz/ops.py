@@ -23,12 +23,14 @@ _NAMES = (
     "gather_windows",
     "conv3x3_windows",
     "channel_peaks",
+    "channel_means",
     "channel_moments",
 )
 _REDUCTIONS = "torch's own reductions are used there"
 REFERENCE_ONLY = {
     ("conv3x3_windows", "cuda"): "cuDNN's own convolutions are used there",
     ("channel_peaks", "cuda"): _REDUCTIONS,
+    ("channel_means", "cuda"): _REDUCTIONS,
     ("channel_moments", "cuda"): _REDUCTIONS,
 }
 """(operator, device) -> why no kernel was written for it."""
@@ -64,7 +66,8 @@ def _check_rule(operator: str, rule: str) -> None:
         )
 
 
-def _check_floating(operator: str, name: str, x: Tensor) -> None:
+def check_floating(operator: str, name: str, x: Tensor) -> None:
+    """Raise where a tensor is not floating point."""
     if not x.is_floating_point():
         raise RuntimeError(
             f"convviz::{operator}: {name} must be float16, bfloat16, float32 or float64, "
@@ -92,7 +95,7 @@ def guided_relu(x: Tensor, rule: str = "guided") -> tuple[Tensor, Tensor]:
         At 0 the gate is closed; NaN passes, as in torch's own ReLU.
     """
     _check_rule("guided_relu", rule)
-    _check_floating("guided_relu", "x", x)
+    check_floating("guided_relu", "x", x)
     channels_last = is_channels_last(x)
     x = _laid_out(x, channels_last)
     gate = _in_memory_order(~(x <= 0), channels_last).to(torch.uint8)
@@ -119,7 +122,7 @@ def guided_relu_(x: Tensor, rule: str = "guided") -> Tensor:
         bits, in the order of `guided_relu`'s y.
     """
     _check_rule("guided_relu_", rule)
-    _check_floating("guided_relu_", "x", x)
+    check_floating("guided_relu_", "x", x)
     y, bits = guided_relu._init_fn(x, rule)
     x.copy_(y)
     return bits  # type: ignore[no-any-return]
@@ -147,7 +150,7 @@ def guided_relu_backward(grad: Tensor, bits: Tensor, rule: str, channels_last: b
         The gradient with respect to x, in y's layout.
     """
     _check_rule("guided_relu_backward", rule)
-    _check_floating("guided_relu_backward", "grad", grad)
+    check_floating("guided_relu_backward", "grad", grad)
     if bits.dtype != torch.uint8 or bits.numel() != (grad.numel() + 7) // 8:
         raise RuntimeError(
             f"convviz::guided_relu_backward: bits must be uint8 [{(grad.numel() + 7) // 8}] for a "
@@ -257,7 +260,7 @@ def _check_occlude(
         if not ok:
             raise RuntimeError(f"convviz::occlude: {what}")
 
-    _check_floating("occlude", "image", image)
+    check_floating("occlude", "image", image)
     need(image.dim() == 3, f"image must be [C, H, W], got {list(image.shape)}")
     for name, corner in (("y", y), ("x", x)):
         need(
@@ -345,7 +348,7 @@ def _check_gather(
 ) -> None:
     """Raise where an argument of `gather_windows` does not fit, as the kernels do."""
     op = "convviz::gather_windows"
-    _check_floating("gather_windows", "clean", clean)
+    check_floating("gather_windows", "clean", clean)
     if clean.dim() != 4 or clean.shape[0] != 1:
         raise RuntimeError(f"{op}: clean must be [1, C, H, W], got {list(clean.shape)}")
     if height < 1 or width < 1:

@@ -88,6 +88,28 @@ def test_peaks_are_the_first_of_the_highest(device, dtype, layout, shape):
         np.testing.assert_equal(values[n, c].double().item(), numbers[want])
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_means_are_those_of_exact_sums(device, dtype, layout, shape):
+    x = torch.nan_to_num(sample(shape, dtype, device), 1e-3, 3e4, -3e4)
+    x = layout(x)
+    means = convviz.channel_means(x)
+    assert means.dtype == torch.float64
+    assert means.shape == x.shape[:2]
+    flat = x.cpu().double().flatten(2)
+    for n, c in np.ndindex(x.shape[:2]):
+        exact = math.fsum(flat[n, c].tolist()) / flat.shape[2]
+        assert means[n, c].item() == pytest.approx(exact, rel=1e-12, abs=1e-10)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_mean_is_finite_only_where_all_values_are(device, bad):
+    x = torch.ones(2, 3, 4, 4, device=device)
+    x[1, 2, 3, 0] = bad
+    assert (~convviz.channel_means(x).isfinite()).nonzero().tolist() == [[1, 2]]
+
+
 @pytest.mark.parametrize("dtype", SIZES, ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -140,7 +162,8 @@ def test_threads_and_batches_change_nothing():
     try:
         for count in (1, 2, 4):
             torch.set_num_threads(count)
-            found.append([*channels.channel_moments(x, bins, 7), *channels.channel_peaks(x)])
+            results = [*channels.channel_moments(x, bins, 7), *channels.channel_peaks(x)]
+            found.append([*results, channels.channel_means(x)])
     finally:
         torch.set_num_threads(threads)
     for more in found[1:]:
@@ -148,11 +171,15 @@ def test_threads_and_batches_change_nothing():
     parts = [channels.channel_moments(part, bins, 7) for part in x.split(4)]
     assert torch.equal(sum(part[-1] for part in parts), found[0][4])
     assert torch.equal(torch.cat([part[1] for part in parts]), found[0][1])
+    for laid_out in (x, x.contiguous(), turned(x)):
+        means = torch.cat([channels.channel_means(part) for part in laid_out.split(2)])
+        assert torch.equal(means, found[0][-1])
 
 
 def test_opcheck(device):
     x = torch.randn(2, 3, 5, 7, device=device)
     assert set(opcheck(channels.peaks, (x,)).values()) == {"SUCCESS"}
+    assert set(opcheck(channels.means, (x,)).values()) == {"SUCCESS"}
     arguments = (x, homes(torch.float32), 7)
     assert set(opcheck(channels.moments, arguments).values()) == {"SUCCESS"}
 
@@ -164,6 +191,8 @@ def test_opcheck(device):
         ("channel_peaks", (torch.ones(2, 3),), r"peaks: maps must be \[N, C, H, W\], got \[2, 3\]"),
         ("channel_peaks", (torch.ones(2, 3, 0, 4),), "maps must have 1 to 2147483647 positions"),
         ("channel_peaks", (torch.ones(1, 1, 1, 1).int(),), "maps must be float16.*got int32"),
+        ("channel_means", (torch.ones(2, 3),), r"means: maps must be \[N, C, H, W\], got \[2, 3\]"),
+        ("channel_means", (torch.ones(1, 1, 1, 1).int(),), "maps must be float16.*got int32"),
         ("channel_moments", (torch.ones(1, 1, 1, 1).half(), homes(torch.float32), 7), "float16"),
         (
             "channel_moments",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -74,8 +75,18 @@ def swept(
         for b in batches(model, photos, sizes)
     ]
     if right:
-        return functools.reduce(lambda b, a: patches.merge(a, b), reversed(parts))
-    return functools.reduce(patches.merge, parts)
+        merged = functools.reduce(lambda b, a: patches.merge(a, b), reversed(parts))
+    else:
+        merged = functools.reduce(patches.merge, parts)
+    return shortened(merged, patches.k)
+
+
+def shortened(partial: dict[str, Tensor], k: int) -> dict[str, Tensor]:
+    """Leave out the entry after the k-th of each list, which only tells ties."""
+    lists = ("values", "means", "items")
+    cut = {name: t[..., :k] for name, t in partial.items() if name.endswith(lists)}
+    cut |= {name: t[..., :k, :] for name, t in partial.items() if name.endswith("positions")}
+    return {**partial, **cut}
 
 
 def brute_force(
@@ -96,13 +107,14 @@ def brute_force(
         kept = []
         for i, one in enumerate(maps):
             high, wide = one[c].shape
+            mean = math.fsum(one[c, rim : high - rim, rim : wide - rim].ravel()) / one[c].size
             spots = [
-                (-float(v), i, y, x)
+                (-float(v), -mean, i, y, x)
                 for (y, x), v in np.ndenumerate(one[c])
                 if min(y, x, high - 1 - y, wide - 1 - x) >= rim
             ]
             kept += sorted(spots)[:per_image]
-        result.append([(-v, i, y, x) for v, i, y, x in sorted(kept)[:k]])
+        result.append([(-v, i, y, x) for v, _, i, y, x in sorted(kept)[:k]])
     return result
 
 
@@ -390,6 +402,7 @@ def test_guided_gradients_are_those_of_the_unit() -> None:
     photos = coarse(4)
     model = Model(network(), preprocess=AS_IT_IS)
     result = finished(model, photos, [4], "3", k=2, units=1)
+    assert "own scale" in result.stacks[1].title
     channel = result.order[0]
     item, (y, x) = int(result["items"][channel, 1]), result["positions"][channel, 1].tolist()
     image = convviz.make_batch(photos[item], model).images
@@ -424,14 +437,14 @@ def test_a_net_without_activations_skips_guided_gradients_and_says_so() -> None:
         model.gradient(torch.zeros(1, 3, 12, 12), [target], rule="guided")
 
 
-def test_units_drawn_are_those_of_highest_value() -> None:
+def test_units_drawn_are_those_of_highest_prominence() -> None:
     photos = coarse(5)
     result = finished(Model(network(), preprocess=AS_IT_IS), photos, [5], "4", k=2, units=3)
-    best = result.values[:, 0].tolist()
-    assert list(result.order) == sorted(range(6), key=lambda c: (-best[c], c))[:3]
+    scores = result["prominence"].tolist()
+    assert list(result.order) == sorted(range(6), key=lambda c: (-scores[c], c))[:3]
     assert result["photo patches"].shape[:2] == (3, 2)
     assert result.values.shape == (6, 2)
-    assert "3 of 6 units are drawn, those of highest value." in result.notes
+    assert any(note.startswith("3 of 6 units are drawn") for note in result.notes)
 
 
 def test_layers_of_tokens_are_refused() -> None:
@@ -480,7 +493,7 @@ def swept_by_class(model: Model, photos: np.ndarray, sizes: list[int]) -> dict[s
         start += len(batch)
         forward = model.forward(batch.images, ("3",))
         parts.append(patches.reduce(model, replace(batch, items=items), forward))
-    return functools.reduce(patches.merge, parts)
+    return shortened(functools.reduce(patches.merge, parts), 4)
 
 
 def test_patches_of_a_class_are_those_of_its_images_alone() -> None:
@@ -530,17 +543,19 @@ def test_patches_of_classes_need_labels(tmp_path: Path) -> None:
 
 
 def test_the_winners_are_the_best_of_all_candidates_in_any_layout():
-    from convviz_plugins.patches import Patches
+    from convviz_plugins import ranking
+    from convviz_plugins._best_positions import winners
 
     maps = torch.randn(7, 4, 5, 3, generator=torch.Generator().manual_seed(0)).mul(2).round()
     last = maps.contiguous(memory_format=torch.channels_last)
-    found = Patches(k=3)._winners(last)
+    best = ranking.first(winners(last, *convviz.channel_peaks(last)), 3)
     for channel in range(4):
         spots = [
-            (-maps[i, channel].max().item(), i, int(maps[i, channel].flatten().argmax()))
-            for i in range(7)
+            (-one.max().item(), -one.mean().item(), i, int(one.flatten().argmax()))
+            for i, one in enumerate(maps[:, channel])
         ]
         expected = sorted(spots)[:3]
-        assert found["values"][channel].tolist() == [-v for v, _, _ in expected]
-        assert found["items"][channel].tolist() == [i for _, i, _ in expected]
-        assert found["positions"][channel].tolist() == [[p // 3, p % 3] for _, _, p in expected]
+        assert best["values"][channel].tolist() == [-v for v, *_ in expected]
+        assert best["means"][channel].tolist() == pytest.approx([-m for _, m, *_ in expected])
+        assert best["items"][channel].tolist() == [i for _, _, i, _ in expected]
+        assert best["positions"][channel].tolist() == [[p // 3, p % 3] for *_, p in expected]

@@ -136,6 +136,30 @@ def test_several_targets_share_one_scale():
     assert share(picture, weak, 3) > 0.2
 
 
+@pytest.mark.parametrize(("weaker", "apart"), [(0.5, False), (0.01, True)])
+def test_targets_with_scales_of_their_own_say_so_on_each_panel(monkeypatch, weaker, apart):
+    from convviz.render import heatmap
+
+    titles: list[str] = []
+    monkeypatch.setattr(heatmap, "panel_title", lambda ax, text, limit=60: titles.append(text))
+    maps = torch.rand(1, 2, 32, 32, generator=torch.Generator().manual_seed(0))
+    maps[:, 1] *= weaker
+    render(convviz.Heatmap(maps, panels=("cat", "dog")), Scene())
+    assert [("own scale" in title) for title in titles] == [apart, apart]
+
+
+def test_a_colour_bar_is_framed_so_that_its_white_end_can_be_seen():
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import to_hex
+
+    from convviz.render.style import PAPER, colour_bar, new_figure
+
+    figure = new_figure(3, 3)
+    bar = colour_bar(figure, ScalarMappable(cmap="gray"), figure.add_subplot(), extend="max")
+    assert bar.outline.get_visible()
+    assert to_hex(bar.outline.get_edgecolor()) != PAPER
+
+
 def test_classes_have_a_colour_and_a_legend_each():
     grid = torch.zeros(1, 60, 60)
     grid[:, 40:], grid[:, 50:] = 7, 9

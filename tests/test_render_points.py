@@ -104,19 +104,6 @@ def test_the_grid_puts_each_picture_in_its_cell():
     assert not (canvas == 100).any()
 
 
-def test_classes_are_named_in_place_only_where_they_lie_together():
-    from convviz.render.points import _over, _together
-
-    rng = np.random.default_rng(0)
-    left, right = rng.normal(size=(50, 2)), rng.normal((40, 0), size=(50, 2))
-    every = np.concatenate([left, right, [[np.nan, np.nan]]])
-    assert _together(left, every)
-    assert not _together(every[::2], every)
-    x, y = _over(left)
-    assert abs(x - np.median(left[:, 0])) < 1e-12
-    assert (left[:, 1] <= y).mean() >= 0.9
-
-
 def test_the_grid_is_as_large_as_it_is_drawn_however_many_pictures():
     rng = np.random.default_rng(0)
     thumbnails = rng.integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import io
 import itertools
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import convviz
 from convviz import Forward
-from convviz.render import render
+from convviz.render import Scene, render
+from convviz_plugins import statistics
 
 AS_IT_IS = convviz.Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)
 CLASSES = ("ant", "bee", "cat")
@@ -287,3 +290,51 @@ def test_memory_format_changes_nothing(bad):
     found = moments.measure(maps.contiguous(memory_format=torch.channels_last), rows, 2)
     for name, value in expected.items():
         torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
+
+
+def drawn_colours(difference: float) -> np.ndarray:
+    """Draw the class means of a table whose channel 0 differs by so many standard deviations."""
+    classes = ("a", "b")
+    mean = torch.zeros(2, 3, dtype=torch.float64)
+    mean[0, 0], mean[1, 0] = difference, -difference
+    values = torch.zeros(3, 7, dtype=torch.float64)
+    values[:, statistics.COLUMNS.index("variance")] = 1
+    table = convviz.Table(
+        values,
+        arrays={
+            "class_mean": mean,
+            "histogram": torch.ones(3, 4, dtype=torch.int64),
+            "edges": torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0], dtype=torch.float64),
+        },
+        columns=statistics.COLUMNS,
+        rows=("0", "1", "2"),
+        classes=classes,
+    )
+    (picture,) = [p for p in render(table, Scene()) if p.name == "classes"]
+    return np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")).astype(int)
+
+
+def test_class_means_of_all_layers_have_one_scale():
+    """A difference of 0.08 deviations is as pale in one layer as in another, 1.5 is dark."""
+
+    def reddest(image):
+        inside = image[:, : image.shape[1] * 3 // 5]  # without the colour bar
+        return int((inside[..., 0] - inside[..., 2]).max())
+
+    faint, middle, strong = (reddest(drawn_colours(d)) for d in (0.08, 0.75, 1.5))
+    assert faint < 30
+    assert middle > 2 * faint
+    assert strong > middle
+
+
+def test_channels_that_fire_equally_often_are_ordered_by_share_of_positions():
+    """The mean has another scale in every channel and must not order them."""
+    from convviz.render.profile import _order
+
+    values = torch.zeros(4, 7, dtype=torch.float64)
+    column = {name: values[:, i] for i, name in enumerate(statistics.COLUMNS)}
+    column["fires"][:] = torch.tensor([1.0, 1.0, 0.5, 1.0])
+    column["active"][:] = torch.tensor([0.2, 0.9, 0.4, 0.6])
+    column["mean"][:] = torch.tensor([9.0, 1.0, 5.0, 2.0])
+    table = convviz.Table(values, columns=statistics.COLUMNS, rows=tuple("0123"))
+    assert _order(table).tolist() == [1, 3, 0, 2]

@@ -101,6 +101,19 @@ def scale_of(values: np.ndarray, signed: bool = False) -> Scale:
     return Scale(low, high)
 
 
+def fixed_scale(values: np.ndarray, limit: float) -> Scale:
+    """Return the signed scale from -limit to limit, whatever the values.
+
+    For pictures that are compared with each other, such as those of several layers. `extend` tells
+    whether values lie beyond an end.
+    """
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    over, under = bool((finite > limit).any()), bool((finite < -limit).any())
+    extend = "both" if over and under else "max" if over else "min" if under else "neither"
+    return Scale(-limit, limit, True, extend)
+
+
 def _symmetric(finite: np.ndarray) -> Scale:
     sizes = np.abs(finite)
     limit, largest = float(np.quantile(sizes, _ROBUST)), float(sizes.max())

@@ -104,7 +104,7 @@ def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) 
     panels = axes if photo is None else axes[1:]
     for k, (ax, values, scale) in enumerate(zip(panels, maps, scales, strict=True)):
         name = _panel_name(result, index, k)
-        panel_title(ax, f"{name}, to {number(scale.high)}" if apart else name, 52)
+        panel_title(ax, f"{name}, own scale: {number(scale.high)}" if apart else name, 52)
         if photo is None:
             _show_map(ax, values, scale, shape)
         else:
@@ -113,7 +113,11 @@ def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) 
     label = f"{result.unit}, share of the panel's range" if apart else result.unit
     mappable = ScalarMappable(key.norm, key.cmap)
     colour_bar(figure, mappable, None, label, key.extend, into=bar)
-    said = "Each panel has its own range, named above it." if apart else sentence(joint.note)
+    said = (
+        "Each panel has its own scale, whose end is named above it."
+        if apart
+        else sentence(joint.note)
+    )
     return figure, [said]
 
 

@@ -9,17 +9,15 @@ import numpy as np
 from ..results import Points
 from .captions import figures_in_words
 from .colour import class_colours, class_markers
+from .place_names import densest_places, name_places
 from .style import (
     DPI,
     FAINT,
-    INK,
     MUTED,
-    PAPER,
     Picture,
     Scene,
     bare,
     new_figure,
-    outlined,
     readable,
     title_block,
     to_png,
@@ -32,10 +30,9 @@ MOST_CLASSES = 30
 """With more, colours can no longer be told apart, and the points are drawn in one colour."""
 
 NAMED_IN_PLACE = 20
-"""With more, names written beside the points would cover them."""
+"""With more, names written on the map would cover it; the legend alone names them."""
 
-COMPACT = 0.6
-"""A class is named in place if it lies closer together than this share of what all points do."""
+NOT_NAMED = "The legend alone names the classes: on the map their names would cover each other."
 
 SINGLE = "#3b6ea5"
 """The colour of points that have no class."""
@@ -61,10 +58,16 @@ def _scatter(result: Points, scene: Scene) -> Picture:
     _frame(ax, result)
     size = float(np.clip(16000 / max(len(points), 1), 3, 46))
     if coloured:
-        _by_class(ax, points, labels, result.classes, size)
+        named = _by_class(ax, points, labels, result.classes, size)
     else:
+        named = True
         _dots(ax, points, size, color=SINGLE, alpha=0.75)
-    notes = [_say_colour(labels, coloured), figures_in_words(result.figures), *result.notes]
+    notes = [
+        _say_colour(labels, coloured),
+        "" if named else NOT_NAMED,
+        figures_in_words(result.figures),
+        *result.notes,
+    ]
     title_block(
         figure, scene.title(what=_map_name(result)), scene.subtitle(None, _how_many(points)), notes
     )
@@ -90,8 +93,11 @@ def _dots(ax: Axes, points: np.ndarray, size: float, **how: Any) -> None:
 
 def _by_class(
     ax: Axes, points: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], size: float
-) -> None:
-    """Draw each class in its colour, name it in the legend and, if they are few, in place."""
+) -> bool:
+    """Draw each class in its colour and name it in the legend; if they are few, on the map too.
+
+    Returns False where there are names that do not fit on the map.
+    """
     present = np.unique(labels[labels >= 0])
     none = labels < 0
     if none.any():
@@ -105,47 +111,19 @@ def _by_class(
         ax.scatter(
             mine[:, 0], mine[:, 1], s=size, color=colour, marker=marker, linewidths=0, label=name
         )
-        if len(present) <= NAMED_IN_PLACE and _together(mine, points):
-            text = ax.annotate(
-                readable(class_name(classes, index), 16),
-                _over(mine),
-                xytext=(0, 2 + size**0.5 / 2),
-                textcoords="offset points",
-                ha="center",
-                va="bottom",
-                size=11,
-                weight="bold",
-                color=INK,
-            )
-            outlined(text, PAPER, 3)
+    few = len(present) <= NAMED_IN_PLACE
     ax.figure.legend(
         loc="outside right upper",
         title="class (images)",
         markerscale=max(1.0, (30 / size) ** 0.5),
-        ncols=1 if len(present) <= NAMED_IN_PLACE else 2,
+        ncols=1 if few else 2,
         alignment="left",
         handletextpad=0.2,
     )
-
-
-def _together(mine: np.ndarray, points: np.ndarray) -> bool:
-    """Say whether the points of a class lie in one place, at which it can be named."""
-    known, every = (p[np.isfinite(p).all(1)] for p in (mine, points))
-    return len(known) > 2 and _extent(known) < COMPACT * _extent(every)
-
-
-def _extent(points: np.ndarray) -> float:
-    away = np.hypot(*(points - np.median(points, axis=0)).T)
-    return float(np.quantile(away, 0.75))
-
-
-def _over(points: np.ndarray) -> tuple[float, float]:
-    """Return a place above the nearer nine tenths of some points: it covers few of them."""
-    known = points[np.isfinite(points).all(1)]
-    middle = np.median(known, axis=0)
-    away = np.hypot(*(known - middle).T)
-    core = known[away <= np.quantile(away, 0.9)]
-    return float(middle[0]), float(core[:, 1].max())
+    if not few:
+        return True
+    places = densest_places(points, labels)
+    return name_places(ax, places, [readable(class_name(classes, i), 16) for i in places])
 
 
 def _grid(result: Points, scene: Scene) -> Picture:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..results import Table
 from .captions import figures_in_words
-from .colour import scale_of
+from .colour import fixed_scale
 from .style import (
     ACCENT,
     FAINT,
@@ -18,6 +18,7 @@ from .style import (
     Scene,
     colour_bar,
     new_figure,
+    number,
     readable,
     title_block,
     to_png,
@@ -32,6 +33,9 @@ FREQUENT = "magma_r"
 """From pale for what is rare, next to the white of what does not occur, to dark."""
 
 MOST_CHANNELS, MOST_CLASSES = 32, 24
+DEVIATIONS = 2.0
+"""Where the colours of class means end, in standard deviations; the same for all layers."""
+
 FEWEST_IN_BIN = 1e-3
 
 
@@ -70,7 +74,7 @@ def draw_row(result: Table, row: int, scene: Scene) -> Picture:
 
 
 def _overview(result: Table, scene: Scene) -> Picture:
-    """Draw firing, means and histograms over the rows, all in one order: by firing, then mean."""
+    """Draw firing, means and histograms over the rows, all in one order: by firing."""
     order = _order(result)
     dead = _dead(result)[order]
     figure = new_figure(9.6, 7.4)
@@ -234,7 +238,7 @@ def _by_class(result: Table, scene: Scene) -> list[Picture]:
     classes, channels, apart = _selective(result)
     if not len(channels):
         return []
-    scale = scale_of(apart[np.ix_(classes, channels)], signed=True)
+    scale = fixed_scale(apart[np.ix_(classes, channels)], DEVIATIONS)
     figure = new_figure(max(5.2, 2.6 + 0.26 * len(channels)), 1.5 + 0.25 * len(classes))
     ax = figure.add_subplot()
     image = ax.imshow(
@@ -245,9 +249,12 @@ def _by_class(result: Table, scene: Scene) -> list[Picture]:
     ax.tick_params(length=0, colors=INK)
     ax.set_xlabel("channel")
     colour_bar(figure, image, [ax], "class mean − mean, in standard deviations", scale.extend)
+    largest = float(np.nanmax(np.abs(apart[np.ix_(classes, channels)])))
     notes = [
         f"The {len(channels)} of {len(result.values)} channels whose mean differs most for one "
-        "class; red: it fires more for this class than on average."
+        "class. Red: larger for this class than on average, blue: smaller.",
+        f"All layers have this scale, ±{DEVIATIONS:g} standard deviations of the channel over all "
+        f"positions; the largest difference here is {number(largest)}.",
     ]
     if len(classes) < len(result.classes):
         notes.append(f"{len(classes)} of {len(result.classes)} classes are drawn.")
@@ -287,7 +294,9 @@ def _class_means(result: Table) -> np.ndarray | None:
 
 def _order(result: Table) -> np.ndarray:
     fires = _column(result, "fires") if "fires" in result.columns else _column(result, "mean")
-    return np.lexsort((-np.nan_to_num(_column(result, "mean"), nan=-np.inf), -fires))
+    # Means of different channels have no common scale; shares of positions have.
+    second = _column(result, "active" if "active" in result.columns else "mean")
+    return np.lexsort((-np.nan_to_num(second, nan=-np.inf), -np.nan_to_num(fires, nan=-np.inf)))
 
 
 def _dead(result: Table) -> np.ndarray:

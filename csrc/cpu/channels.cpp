@@ -1,9 +1,10 @@
-// What maps hold channel by channel, on the CPU: the highest value and where it is, and moments with
-// a histogram.
+// What maps hold channel by channel, on the CPU: the highest value and where it is, the mean, and
+// moments with a histogram.
 //
 // The channels of a pixel lie side by side, so that the compiler computes several at a time. Memory
-// traffic: channel_peaks reads a map once; channel_moments twice, the second time from cache where
-// the map of one image fits there. Each image is one thread's, so results depend on no thread count.
+// traffic: channel_peaks and channel_means read a map once; channel_moments twice, the second time
+// from cache where the map of one image fits there. Each image is one thread's, and its pixels are
+// read row by row whatever the layout, so results depend on no thread count, layout or batch.
 #include "../checks.h"
 
 #include <algorithm>
@@ -48,6 +49,29 @@ CONVVIZ_ANY_WIDTH void peaks(const double* pixel, int64_t channels, int32_t plac
 template <typename T>
 void peaks(const T* pixel, int64_t channels, int32_t place, float* high, int32_t* where) {
   raise_peaks(pixel, channels, place, high, where);
+}
+
+template <typename T>
+inline void add_values(const T* pixel, int64_t channels, double* sum) {
+  for (int64_t c = 0; c < channels; ++c) sum[c] += static_cast<double>(static_cast<float>(pixel[c]));
+}
+
+template <>
+inline void add_values(const double* pixel, int64_t channels, double* sum) {
+  for (int64_t c = 0; c < channels; ++c) sum[c] += pixel[c];
+}
+
+CONVVIZ_ANY_WIDTH void totals(const float* pixel, int64_t channels, double* sum) {
+  add_values(pixel, channels, sum);
+}
+
+CONVVIZ_ANY_WIDTH void totals(const double* pixel, int64_t channels, double* sum) {
+  add_values(pixel, channels, sum);
+}
+
+template <typename T>
+void totals(const T* pixel, int64_t channels, double* sum) {
+  add_values(pixel, channels, sum);
 }
 
 template <typename T>
@@ -187,6 +211,28 @@ std::tuple<Tensor, Tensor> channel_peaks(const Tensor& maps) {
   return {values, places};
 }
 
+Tensor channel_means(const Tensor& maps) {
+  check_maps("channel_means", maps);
+  const int64_t count = maps.size(0), channels = maps.size(1), sizes[] = {count, channels};
+  const double positions = static_cast<double>(maps.size(2) * maps.size(3));
+  Tensor means = torch::stable::empty({sizes, 2}, ScalarType::Double);
+  const Pixels pixels(maps);
+  dispatch_floating("channel_means", "maps", maps, [&](auto type) {
+    using T = decltype(type);
+    if (maps.numel() == 0) return;
+    double* mean = means.mutable_data_ptr<double>();
+    torch::stable::parallel_for(0, count, images_at_once(maps), [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        double* sum = mean + n * channels;
+        std::fill(sum, sum + channels, 0.0);
+        pixels.each<T>(n, [&](const T* pixel) { totals(pixel, channels, sum); });
+        for (int64_t c = 0; c < channels; ++c) sum[c] /= positions;
+      }
+    });
+  });
+  return means;
+}
+
 template <typename T>
 struct Moments {
   const Pixels& pixels;
@@ -282,6 +328,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> channel_moments(const Tensor&
 
 STABLE_TORCH_LIBRARY_IMPL(convviz, CPU, m) {
   m.impl("channel_peaks", TORCH_BOX(&channel_peaks));
+  m.impl("channel_means", TORCH_BOX(&channel_means));
   m.impl("channel_moments", TORCH_BOX(&channel_moments));
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 from convviz import ReceptiveField
 
 from . import crops
-from .ranking import NOWHERE
+from .ranking import NOWHERE, Ties
 
 
 class Asked(Protocol):
@@ -28,16 +29,33 @@ class Asked(Protocol):
         """Whether guided gradients are drawn."""
 
 
-def figures_of(
-    layer: str, values: Tensor, count: int, bad: int, field: ReceptiveField
-) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What was counted at a layer.
+
+    Attributes:
+        count: images.
+        bad: values that are NaN or infinite.
+        cut: positions left out as the border of the map.
+        ties: lists that end between equal values.
+    """
+
+    count: int
+    bad: int
+    cut: int
+    ties: Ties
+
+
+def figures_of(layer: str, values: Tensor, facts: Facts, field: ReceptiveField) -> dict[str, Any]:
     """Return the plain facts about a layer's patches."""
     return {
         "layer": layer,
         "channels": len(values),
-        "images": count,
+        "images": facts.count,
         "receptive field": extent(field) + " of the model's input",
-        "non-finite values": bad,
+        "non-finite values": facts.bad,
+        "units with ties decided by the mean": facts.ties.by_mean,
+        "units with ties that remain": facts.ties.remaining,
     }
 
 
@@ -66,45 +84,92 @@ def say_field(field: ReceptiveField) -> str:
 def notes_of(
     asked: Asked,
     values: Tensor,
-    count: int,
-    bad: int,
-    cut: int,
+    facts: Facts,
     field: ReceptiveField,
     drawn: list[int],
     made: crops.Pictures,
 ) -> tuple[str, ...]:
     """Say what the pictures show, and what they leave out."""
-    said = [say_field(field)]
-    if cut:
-        said.append(
-            f"{cut} positions at the border of the map, where a unit reads padding, take no part "
-            '(border="include" lets them in).'
+    sentences = [say_field(field)]
+    if facts.cut:
+        sentences.append(
+            f"{facts.cut} positions at the border of the map, where a unit reads padding, take no "
+            'part (border="include" lets them in).'
         )
     if made.gradients is not None:
-        said.append(
+        sentences.append(
             "Guided gradients: which pixels of the patch drive the unit; zero is mid-grey, each "
             "picture on its own scale."
         )
     elif asked.guided and drawn:
-        said.append(f"No guided gradients: {made.why}")
+        sentences.append(f"No guided gradients: {made.why}")
     if len(drawn) < len(values):
-        said.append(f"{len(drawn)} of {len(values)} units are drawn, those of highest value.")
+        sentences.append(
+            f"{len(drawn)} of {len(values)} units are drawn, those whose best values stand out "
+            "most from their own distribution."
+        )
+    if drawn:
+        sentences.append(
+            "σ: how far a unit's best values lie above the mean of its highest values on all "
+            "images, in standard deviations."
+        )
     best = values[:, 0]
     if silent := int((best <= 0).sum()):
-        said.append(f"{silent} of {len(values)} units never rise above zero in these images.")
-    if count * asked.per_image < asked.k:
-        said.append(f"{count} images are too few for {asked.k} patches a unit.")
-    if bad:
-        said.append(f"NaN or infinite values, left out: {bad}.")
-    return tuple(said)
+        sentences.append(f"{silent} of {len(values)} units never rise above zero in these images.")
+    sentences += ties_in_words(facts.ties, len(values), asked.k)
+    if facts.count * asked.per_image < asked.k:
+        sentences.append(f"{facts.count} images are too few for {asked.k} patches a unit.")
+    if facts.bad:
+        sentences.append(f"NaN or infinite values, left out: {facts.bad}.")
+    return tuple(sentences)
 
 
-def table_of(values: Tensor, items: Tensor) -> dict[str, tuple[Any, ...]]:
+def ties_in_words(ties: Ties, channels: int, k: int) -> list[str]:
+    """Say for how many units more images than k share the last value, and what decided."""
+    sentences = []
+    equal = ties.remaining - ties.silent
+    if ties.by_mean or equal:
+        sentences.append(
+            f"{ties.by_mean + equal} of {channels} units reach the value of their last patch in "
+            f"more than {k} places; the image with the larger mean of the unit's map comes first."
+        )
+    if equal:
+        sentences.append(
+            f"{equal} of {channels} units have equal means there too: the order of the data set "
+            "decided."
+        )
+    if ties.silent:
+        sentences.append(
+            f"{ties.silent} of {channels} units have fewer than {k} patches above zero; the last "
+            "ones are of images on which the unit is zero, the first of the data set."
+        )
+    return sentences
+
+
+def class_ties_in_words(ties: Ties, lists: int) -> list[str]:
+    """Say in how many lists of a class and a unit the order of the data set decided."""
+    equal = ties.remaining - ties.silent
+    if not equal:
+        return []
+    return [
+        f"In {equal} of {lists} lists of a class and a unit the last patch has an equal in value "
+        "and mean: the order of the data set decided."
+    ]
+
+
+def captions_of(values: Tensor, scores: Tensor) -> tuple[str, ...]:
+    """Return the caption of each channel: its highest value, and how far the best stand out."""
+    pairs = zip(values[:, 0].tolist(), scores.tolist(), strict=True)
+    return tuple(f"unit {c} · max {v:#.3g} · {z:.1f} σ" for c, (v, z) in enumerate(pairs))
+
+
+def table_of(values: Tensor, items: Tensor, scores: Tensor) -> dict[str, tuple[Any, ...]]:
     """Return the table's columns, one value a channel."""
-    found = (items != NOWHERE).sum(1)
-    last = values.gather(1, (found - 1).clamp_min(0)[:, None])[:, 0]
+    known = (items != NOWHERE).sum(1)
+    last = values.gather(1, (known - 1).clamp_min(0)[:, None])[:, 0]
     return {
         "max": tuple(values[:, 0].tolist()),
         "last patch": tuple(last.tolist()),
+        "prominence": tuple(scores.tolist()),
         "best item": tuple(i if i != NOWHERE else None for i in items[:, 0].tolist()),
     }

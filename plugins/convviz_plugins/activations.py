@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -29,11 +30,17 @@ class Activations(Explainer):
     sort: Literal["index", "max", "mean"] = Field(
         "index", description="Order of the tiles: by channel, or strongest first by max or mean."
     )
-    top: int = Field(9, ge=0, description="Strongest channels laid over the photo.")
+    top: int = Field(
+        9,
+        ge=0,
+        description="Strongest channels laid over the photo: by max (by mean with sort='mean'), or "
+        "with statistics by how far the max stands out from the channel's own distribution.",
+    )
     statistics: str | None = Field(
         None,
         description="A run folder that holds statistics of the layer: tells channels that are "
-        "silent on this image from those that are dead on the whole data set.",
+        "silent on this image from those that are dead on the whole data set, and gives each "
+        "channel its own scale.",
     )
 
     @field_validator("statistics", mode="before")
@@ -54,8 +61,11 @@ class Activations(Explainer):
         values = maps_of(forward, layer).cpu()
         facts = measure(values)
         swept = self._swept(model, layer)
-        by = "mean" if self.sort == "mean" else "max"
-        ranked = strongest(facts[by])
+        by, then = ("mean", "max") if self.sort == "mean" else ("max", "mean")
+        keys = facts[by], facts[then]
+        ranked = strongest(*keys)
+        top_keys = keys if swept is None else (standing_out(facts["max"], swept), facts["mean"])
+        overlays = strongest(*top_keys)
         channels = values.shape[1]
         figures = {"layer": layer, "channels": channels, **count_silent(facts)}
         arrays = facts
@@ -67,10 +77,13 @@ class Activations(Explainer):
             arrays=arrays,
             unit="activation",
             figures=figures,
-            notes=notes(values, facts, swept),
+            notes=(
+                *notes(values, facts, swept),
+                *(ties_in_words(top_keys, overlays, self.top, then) if self.top else ()),
+            ),
             layout="images",
             order=tuple(map(tuple, ranked)) if self.sort != "index" else (),
-            overlays=tuple(tuple(row[: self.top]) for row in ranked) if self.top else (),
+            overlays=tuple(tuple(row[: self.top]) for row in overlays) if self.top else (),
             captions=tuple(str(c) for c in range(channels)),
             table=table_of(facts),
         )
@@ -106,18 +119,55 @@ def measure(values: Tensor) -> dict[str, Tensor]:
     flat = values.flatten(2)
     return {
         "max": flat.amax(2),
-        "mean": flat.mean(2),
+        "mean": convviz.channel_means(values).to(values.dtype),
         "active": (flat > 0).to(flat.dtype).mean(2),
     }
 
 
-def strongest(by: Tensor) -> list[list[int]]:
-    """Return the channels of each image, strongest first; ties by index, NaN last."""
-    order = by.nan_to_num(-torch.inf, torch.inf, -torch.inf).sort(
-        dim=1, descending=True, stable=True
-    )
-    ranked: list[list[int]] = order.indices.tolist()
+def strongest(by: Tensor, then: Tensor) -> list[list[int]]:
+    """Return the channels of each image, strongest first; equal ones by `then`, NaN last.
+
+    What is equal in both goes by index.
+    """
+    order = _sortable(then).sort(dim=1, descending=True, stable=True).indices
+    keys = _sortable(by).gather(1, order)
+    places = keys.sort(dim=1, descending=True, stable=True).indices
+    ranked: list[list[int]] = order.gather(1, places).tolist()
     return ranked
+
+
+def _sortable(values: Tensor) -> Tensor:
+    return values.nan_to_num(-torch.inf, torch.inf, -torch.inf)
+
+
+def standing_out(peaks: Tensor, swept: Explanation) -> Tensor:
+    """Return how far peaks lie above each channel's mean over a data set, `[N, C]`.
+
+    Counted in the channel's standard deviations over all positions; 0 for a constant channel.
+    """
+    deviation = swept["variance"].to(peaks.dtype).sqrt()
+    apart = (peaks - swept["mean"].to(peaks.dtype)) / deviation
+    return torch.where(deviation > 0, apart, torch.zeros_like(apart))
+
+
+def ties_in_words(
+    keys: tuple[Tensor, Tensor], ranked: list[list[int]], top: int, then: str
+) -> Iterator[str]:
+    """Say of each image whether more channels than drawn share the value of the last one drawn."""
+    for image, row in enumerate(ranked):
+        if top >= len(row):
+            return
+        by, second = (key[image] for key in keys)
+        last, following = row[top - 1], row[top]
+        if by[last] != by[following] or (by[last], second[last]) == (0, 0):
+            continue
+        count = int((by == by[last]).sum())
+        where = f" on image {image + 1}" if len(ranked) > 1 else ""
+        sentence = f"{count} channels tie for the last of the {top} strongest{where}"
+        if second[last] == second[following]:
+            yield f"{sentence}, in their {then} too: the lowest indices are drawn."
+        else:
+            yield f"{sentence}: those with the larger {then} are drawn."
 
 
 def count_silent(facts: dict[str, Tensor]) -> dict[str, int]:
@@ -136,6 +186,11 @@ def notes(
     silent = (facts["active"] == 0).sum(1).tolist()
     if any(silent) or swept is not None:
         said.append(say_silent(silent, values.shape[1], swept))
+    if swept is not None:
+        said.append(
+            "On the photo are the channels whose max stands out most from their own values over "
+            f"{swept.result.figures['images']} images, in standard deviations."
+        )
     if below := float((values < 0).double().mean()):
         said.append(f"{below:.0%} of the values are below zero; they are drawn black, like zero.")
     if bad := int((~torch.isfinite(values)).sum()):

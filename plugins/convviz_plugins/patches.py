@@ -26,12 +26,23 @@ from convviz import (
     Unit,
 )
 
-from . import crops, ranking
+from . import crops, prominence, ranking
+from ._best_positions import candidates, finite_maps, winners
 from ._partials import all_merged, layers_in
 from ._patch_border import inner_positions
-from ._patch_words import figures_of, notes_of, table_of
+from ._patch_words import (
+    Facts,
+    captions_of,
+    class_ties_in_words,
+    figures_of,
+    notes_of,
+    table_of,
+)
 from .crops import Box, Spot
 from .ranking import NAMES, NOWHERE
+
+OWN_SCALES = "guided gradients, own scales"
+"""Title of the gradients in the picture: each of them is stretched by itself."""
 
 CLASSES_DRAWN = 10
 """Classes that have a column in the picture, those that fire the drawn units most."""
@@ -43,7 +54,9 @@ class Patches(DatasetExplainer):
     Of each layer `values` `[C, k]`, best first; `items` `[C, k]`; `positions` `[C, k, 2]`, (y, x)
     in the layer's map; `boxes` `[C, k, 4]`, what the unit sees there: (x0, y0, x1, y1), half-open,
     in pixels of the original photo (of the model's input, where its preprocessing has no affine
-    map), reaching past the photo where the field does.
+    map), reaching past the photo where the field does. Equal values are ordered by the mean of the
+    unit's map on that image, `means` `[C, k]`, then by item, then by position. `prominence` `[C]`
+    says how far the best values stand out from the unit's own distribution over the images.
     """
 
     k: int = Field(9, ge=1, description="Patches a channel.")
@@ -52,7 +65,7 @@ class Patches(DatasetExplainer):
     per_class: bool = Field(
         False,
         description="Also find the patches of each class, among its images; needs labels. Takes "
-        "about classes × channels × k × 60 bytes a layer.",
+        "about classes × channels × k × 70 bytes a layer.",
     )
     border: Literal["exclude", "include"] = Field(
         "exclude",
@@ -61,7 +74,10 @@ class Patches(DatasetExplainer):
     )
     guided: bool = Field(True, description="Draw the guided gradient of each patch beside it.")
     units: int = Field(
-        16, ge=0, description="Channels drawn a layer, those of highest value; arrays hold all."
+        16,
+        ge=0,
+        description="Channels drawn a layer, those whose best values stand out most from their "
+        "own distribution over the data set; arrays hold all.",
     )
 
     def default_layers(self, model: Model) -> tuple[str, ...]:
@@ -71,37 +87,43 @@ class Patches(DatasetExplainer):
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
         """Return the best positions of every channel in a batch.
 
-        Of each layer `values`, `items` `[C, k']` and `positions` `[C, k', 2]`, best first,
-        the number of `nonfinite` values, and how many positions of the map were `cut` off as its
-        border; items count from 0 in the batch. `count` is the
-        number of images. With `per_class` also the `labels` `[L]` in the batch, and `class values`
-        and so on of the images of each, `[L, C, k]`.
+        Of each layer the lists of `ranking`, `values` and so on `[C, k']`, with k' up to k + 1; the
+        summary of `prominence`; the number of `nonfinite` values; and how many positions of the map
+        were `cut` off as its border. Items count from 0 in the batch. `count` is the number of
+        images. With `per_class` also the `labels` `[L]` in the batch, and `class values` and so on
+        of the images of each, `[L, C, k']`.
         """
         partial: Partial = {"count": torch.tensor([len(batch)])}
         labels = torch.tensor([NOWHERE if i.label is None else i.label for i in batch.items])
         if self.per_class:
             partial["labels"] = labels[labels >= 0].unique()
         for layer in self.resolve_layers(model):
-            maps, bad = finite_maps(maps_of(forward, layer))
-            rows, columns = self._inner(model, layer, maps)
-            cut = maps.shape[2] * maps.shape[3] - len(rows) * len(columns)
-            maps = maps[:, :, rows.start : rows.stop, columns.start : columns.stop]
-            # The winners of a class may be anywhere; those of all can be told by values alone.
-            lists = self._candidates(maps) if self._many else self._winners(maps)
-            lists["positions"] += torch.tensor([rows.start, columns.start]).to(maps.device)
-            if forward.activations[layer].ndim == 2:  # units of a linear layer are nowhere
-                lists["positions"].fill_(NOWHERE)
-            best = {name: t.cpu() for name, t in ranking.first(lists, self.k).items()}
-            partial |= {f"{layer}/{name}": t for name, t in best.items()}
-            partial |= {
-                f"{layer}/nonfinite": torch.tensor([bad]),
-                f"{layer}/cut": torch.tensor([cut]),
-            }
-            if self.per_class:
-                owners = labels.to(lists["items"].device)[lists["items"][0]]
-                mine = ranking.by_label(lists, owners, partial["labels"], self.k)
-                partial |= {f"{layer}/class {name}": t for name, t in mine.items()}
+            reduced = self._reduce_layer(model, layer, forward, labels)
+            partial |= {f"{layer}/{name}": t for name, t in reduced.items()}
         return partial
+
+    def _reduce_layer(self, model: Model, layer: str, forward: Forward, labels: Tensor) -> Partial:
+        """Return what is kept of a layer; `labels` `[N]` are -1 where an image has none."""
+        maps, bad = finite_maps(maps_of(forward, layer))
+        rows, columns = self._inner(model, layer, maps)
+        cut = maps.shape[2] * maps.shape[3] - len(rows) * len(columns)
+        maps = maps[:, :, rows.start : rows.stop, columns.start : columns.stop]
+        peaks, places = convviz.channel_peaks(maps)
+        lists = (
+            candidates(maps, self.per_image) if self.per_image > 1 else winners(maps, peaks, places)
+        )
+        lists["positions"] += torch.tensor([rows.start, columns.start]).to(maps.device)
+        if forward.activations[layer].ndim == 2:  # units of a linear layer are nowhere
+            lists["positions"].fill_(NOWHERE)
+        best = {name: t.cpu() for name, t in ranking.first(lists, self._kept).items()}
+        counts = {"nonfinite": torch.tensor([bad]), "cut": torch.tensor([cut])}
+        reduced = {**best, **prominence.measure_peaks(peaks), **counts}
+        if self.per_class:
+            owners = labels.to(lists["items"].device)[lists["items"][0]]
+            present = labels[labels >= 0].unique()
+            mine = ranking.by_label(lists, owners, present, self._kept)
+            reduced |= {f"class {name}": t for name, t in mine.items()}
+        return reduced
 
     def _inner(self, model: Model, layer: str, maps: Tensor) -> tuple[range, range]:
         """Return the rows and columns of the map that take part."""
@@ -111,39 +133,9 @@ class Patches(DatasetExplainer):
         return inner_positions(model, layer, size)
 
     @property
-    def _many(self) -> bool:
-        """Whether more than the best images of each channel may be wanted."""
-        return self.per_class or self.per_image > 1
-
-    def _winners(self, maps: Tensor) -> Partial:
-        """Return the best position of the k best images of every channel, `[C, k]`."""
-        peaks, places = convviz.channel_peaks(maps)
-        values, items = peaks.T.sort(dim=1, descending=True, stable=True)
-        values, items = values[:, : self.k], items[:, : self.k]
-        at = places.T.gather(1, items)
-        width = maps.shape[3]
-        positions = torch.stack([at // width, at % width], 2)
-        return {"values": values, "items": items, "positions": positions}
-
-    def _candidates(self, maps: Tensor) -> Partial:
-        """Return the best positions of every image, `[C, n]`."""
-        images, channels, height, width = maps.shape
-        flat = maps.flatten(2).contiguous()
-        found, places = [], []
-        for _ in range(min(self.per_image, height * width)):
-            at = flat.argmax(2, keepdim=True)  # the first of equal ones
-            found.append(flat.gather(2, at))
-            places.append(at)
-            flat = flat.scatter(2, at, -torch.inf)
-        # [N, C, m] -> [C, N * m]: candidates in the order of items.
-        values = torch.cat(found, 2).transpose(0, 1).flatten(1)
-        places_ = torch.cat(places, 2).transpose(0, 1).flatten(1)
-        items = torch.arange(images, device=maps.device).repeat_interleave(len(found))
-        return {
-            "values": values,
-            "items": items.expand(channels, -1),
-            "positions": torch.stack([places_ // width, places_ % width], 2),
-        }
+    def _kept(self) -> int:
+        """Entries of a list: one more than drawn, which tells whether the last one was a tie."""
+        return self.k + 1
 
     def merge(self, a: Partial, b: Partial) -> Partial:
         """Join two lists of patches; the items of `b` come after those of `a`."""
@@ -152,7 +144,8 @@ class Patches(DatasetExplainer):
             merged["labels"] = torch.cat([a["labels"], b["labels"]]).unique()
         for layer in layers_in(a, "values"):
             left, right = lists_of(a, layer), ranking.moved(lists_of(b, layer), a["count"])
-            best = ranking.joined(left, right, self.k)
+            best = ranking.joined(left, right, self._kept)
+            best |= prominence.merge_peaks(peaks_of(a, layer), peaks_of(b, layer))
             merged |= {f"{layer}/{name}": t for name, t in best.items()}
             merged[f"{layer}/nonfinite"] = a[f"{layer}/nonfinite"] + b[f"{layer}/nonfinite"]
             merged[f"{layer}/cut"] = torch.maximum(a[f"{layer}/cut"], b[f"{layer}/cut"])
@@ -160,7 +153,7 @@ class Patches(DatasetExplainer):
                 left = lists_of(a, layer, "class ")
                 right = ranking.moved(lists_of(b, layer, "class "), a["count"])
                 labels = (a["labels"], b["labels"])
-                mine = ranking.joined_labels((left, right), labels, self.k)
+                mine = ranking.joined_labels((left, right), labels, self._kept)
                 merged |= {f"{layer}/class {name}": t for name, t in mine.items()}
         return merged
 
@@ -180,37 +173,43 @@ class Patches(DatasetExplainer):
     def _result(self, model: Model, layer: str, merged: Partial, items: Items) -> Tiles:
         lists = ranking.shown(lists_of(merged, layer), self.k)
         values = lists["values"]
+        scores = prominence.prominence(values, peaks_of(merged, layer))
         field = model.receptive_field(layer)
         inner = input_boxes(field, lists["items"], lists["positions"])
-        drawn = strongest(values[:, 0], self.units)
+        drawn = prominence.most_prominent(scores, self.units)
         spots = spots_of(layer, drawn, lists, inner)
         made = crops.draw(model, items, spots, (len(drawn), self.k), self.guided)
-        arrays = {name: lists[name] for name in ("items", "positions")}
+        arrays = {name: lists[name] for name in ("items", "positions", "means")}
         arrays["boxes"] = photo_boxes(model, items, lists["items"], inner)
+        arrays["prominence"] = scores
         stacks = []
         if drawn:
             arrays["photo patches"] = torch.from_numpy(made.photos)
             stacks.append(Stack(title="photo patches", pictures="photo patches"))
         if drawn and made.gradients is not None:
             arrays["guided gradients"] = torch.from_numpy(made.gradients)
-            stacks.append(Stack(title="guided gradients", pictures="guided gradients"))
+            stacks.append(Stack(title=OWN_SCALES, pictures="guided gradients"))
         said: tuple[str, ...] = ()
         if self.per_class:
             of_classes = ByClass(self.k, model, items, layer, field)
             own, more, said = of_classes.result(merged, drawn, made.photos.shape[2:4])
             arrays, stacks = {**arrays, **own}, [*stacks, *more]
-        count = int(merged["count"])
-        bad, cut = (int(merged[f"{layer}/{name}"]) for name in ("nonfinite", "cut"))
+        facts = Facts(
+            count=int(merged["count"]),
+            bad=int(merged[f"{layer}/nonfinite"]),
+            cut=int(merged[f"{layer}/cut"]),
+            ties=ranking.count_ties(lists_of(merged, layer), self.k),
+        )
         return Tiles(
             values,
             arrays=arrays,
             unit="activation",
-            figures=figures_of(layer, values, count, bad, field),
-            notes=(*notes_of(self, values, count, bad, cut, field, drawn, made), *said),
-            captions=tuple(f"unit {c} · max {v:#.3g}" for c, v in enumerate(values[:, 0].tolist())),
+            figures=figures_of(layer, values, facts, field),
+            notes=(*notes_of(self, values, facts, field, drawn, made), *said),
+            captions=captions_of(values, scores),
             order=tuple(drawn),
             stacks=tuple(stacks),
-            table=table_of(values, lists["items"]),
+            table=table_of(values, lists["items"], scores),
         )
 
 
@@ -233,7 +232,9 @@ class ByClass:
             raise ParameterError("per_class=True needs a data set with labels")
         known = ranking.shown(lists_of(merged, self.layer, "class "), self.k)
         lists = {
-            name: t.new_full((len(names), *t.shape[1:]), torch.nan if name == "values" else NOWHERE)
+            name: t.new_full(
+                (len(names), *t.shape[1:]), torch.nan if t.is_floating_point() else NOWHERE
+            )
             for name, t in known.items()
         }
         for name, t in known.items():
@@ -246,7 +247,7 @@ class ByClass:
         )
         arrays = {f"class_{name}": t for name, t in lists.items()}
         arrays["class_boxes"] = photo_boxes(self.model, self.items, lists["items"], boxes)
-        shown = self._shown(lists["values"], drawn) if drawn else []
+        shown = self._shown(lists, drawn) if drawn else []
         stacks = []
         for c in shown:
             mine = {name: t[c] for name, t in lists.items()}
@@ -254,22 +255,34 @@ class ByClass:
             made = crops.draw(self.model, self.items, spots, (len(drawn), self.k), False, size)
             arrays[f"patches of {names[c]}"] = torch.from_numpy(made.photos)
             stacks.append(Stack(title=f"class {names[c]}", pictures=f"patches of {names[c]}"))
-        left = len(merged["labels"]) - len(shown)
-        said = f"{left} more classes are in the arrays, not in the picture." if left else ""
-        return arrays, stacks, (said,) if said else ()
+        known_lists = lists_of(merged, self.layer, "class ")
+        total = known_lists["values"].shape[0] * known_lists["values"].shape[1]
+        notes = class_ties_in_words(ranking.count_ties(known_lists, self.k), total)
+        if left := len(merged["labels"]) - len(shown):
+            notes.append(f"{left} more classes are in the arrays, not in the picture.")
+        return arrays, stacks, tuple(notes)
 
-    def _shown(self, values: Tensor, drawn: list[int]) -> list[int]:
-        """Choose the classes that fire one of the drawn units most, in their own order."""
-        best = values[:, drawn, 0].nan_to_num(-torch.inf)  # [K, units]
-        rank = best.argsort(dim=0, descending=True, stable=True).argsort(dim=0).amin(1)
-        present = ~values[..., 0].isnan().all(1)
-        order = [c for c in rank.argsort(stable=True).tolist() if present[c]]
-        return sorted(order[:CLASSES_DRAWN])
+    def _shown(self, lists: Partial, drawn: list[int]) -> list[int]:
+        """Choose the classes that fire one of the drawn units most, in their own order.
+
+        Classes of equal value, as after a ReLU6, are ranked by the mean of the map, as patches are.
+        """
+        keys = [lists[name][:, drawn, 0].nan_to_num(-torch.inf).T for name in ranking.SORTED_BY]
+        order = ranking.sorted_by(keys).T  # [K, units]
+        rank = order.argsort(dim=0).amin(1)
+        present = ~lists["values"][..., 0].isnan().all(1)
+        ranked = [c for c in rank.argsort(stable=True).tolist() if present[c]]
+        return sorted(ranked[:CLASSES_DRAWN])
 
 
 def lists_of(partial: Partial, layer: str, head: str = "") -> Partial:
     """Return the lists of a layer: overall, or with "class " by label."""
     return {name: partial[f"{layer}/{head}{name}"] for name in NAMES}
+
+
+def peaks_of(partial: Partial, layer: str) -> Partial:
+    """Return the summary of a layer's peaks."""
+    return {name: partial[f"{layer}/{name}"] for name in prominence.NAMES}
 
 
 def maps_of(forward: Forward, layer: str) -> Tensor:
@@ -282,14 +295,6 @@ def maps_of(forward: Forward, layer: str) -> Tensor:
             f"patches needs maps [N, C, h, w]; layer {layer!r} gives {list(maps.shape)}"
         )
     return maps if maps.dtype == torch.float64 else maps.float()
-
-
-def finite_maps(maps: Tensor) -> tuple[Tensor, int]:
-    """Put -inf where maps are NaN or infinite; also return how many values that are."""
-    if bool(maps.sum().isfinite()):  # one quick pass tells that all of them are finite
-        return maps, 0
-    finite = torch.isfinite(maps)
-    return maps.masked_fill(~finite, -torch.inf), int((~finite).sum())
 
 
 def input_boxes(field: ReceptiveField, items: Tensor, positions: Tensor) -> Tensor:
@@ -318,12 +323,6 @@ def photo_boxes(model: Model, items: Items, which: Tensor, boxes: Tensor) -> Ten
     xs = torch.stack([a * x + b * y + c for x in (x0, x1) for y in (y0, y1)])
     ys = torch.stack([d * x + e * y + f for x in (x0, x1) for y in (y0, y1)])
     return torch.stack([xs.amin(0), ys.amin(0), xs.amax(0), ys.amax(0)], -1)
-
-
-def strongest(best: Tensor, count: int) -> list[int]:
-    """Return the channels of highest value; ties by index; channels without a patch are out."""
-    order = best.nan_to_num(-torch.inf).sort(descending=True, stable=True).indices.tolist()
-    return [c for c in order if not torch.isnan(best[c])][:count]
 
 
 def spots_of(layer: str, drawn: list[int], lists: Partial, boxes: Tensor) -> list[Spot]:

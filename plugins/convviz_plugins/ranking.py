@@ -1,12 +1,18 @@
 """Lists of the best positions of channels, overall and by class; they can be merged.
 
-A list has `values` `[C, k]`, best first, the `items` `[C, k]` they come from and the `positions`
-`[C, k, 2]` in the map. -inf, -1 and -1 stand where there are fewer than k.
+A list has `values` `[C, n]`, best first, the `means` `[C, n]` of the maps they were found in, the
+`items` `[C, n]` they come from and the `positions` `[C, n, 2]` in the map. Where there are fewer
+than n, values and means are -inf, items and positions -1.
+
+The order is total: by value, both descending, then by the mean of the map, then by item, then by
+position. A list of k patches is kept with k + 1 entries, so that `count_ties` can tell whether the
+last patch was chosen over an equal one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,22 +21,51 @@ from torch.nn.functional import pad
 from convviz import Partial
 
 NOWHERE = -1
-NAMES = ("values", "items", "positions")
+NAMES = ("values", "means", "items", "positions")
+SORTED_BY = ("means", "values")
+"""The keys of the order, the least important one first."""
+
+
+class Ties(NamedTuple):
+    """How many lists end between two equal values.
+
+    Attributes:
+        by_mean: the mean of the map decided.
+        remaining: the means are equal too, so that the order of the items decided.
+        silent: among these, both maps are zero everywhere: there was nothing to choose.
+    """
+
+    by_mean: int
+    remaining: int
+    silent: int
 
 
 def first(lists: Mapping[str, Tensor], k: int) -> Partial:
-    """Keep the k best of each channel: by value, then in the order they come in.
+    """Keep the k best of each channel.
 
-    The order they come in is that of item and position, so sorting stably gives the total
-    order, however a data set was cut into batches.
+    Entries of equal value and mean must come in the order of item and position. Both sorts are
+    stable and keep it, so that the result does not depend on how a data set was cut into batches.
     """
-    values, order = lists["values"].sort(dim=1, descending=True, stable=True)
-    values, order = values[:, :k], order[:, :k]
+    order = sorted_by([lists[name] for name in SORTED_BY])[:, :k]
+    values, means = (lists[name].gather(1, order) for name in ("values", "means"))
     empty = values == -torch.inf
     items = lists["items"].gather(1, order).masked_fill(empty, NOWHERE)
     positions = lists["positions"].gather(1, order[..., None].expand(-1, -1, 2))
-    positions = positions.masked_fill(empty[..., None], NOWHERE)
-    return {"values": values.contiguous(), "items": items, "positions": positions}
+    return {
+        "values": values,
+        "means": means.masked_fill(empty, -torch.inf),
+        "items": items,
+        "positions": positions.masked_fill(empty[..., None], NOWHERE),
+    }
+
+
+def sorted_by(keys: Sequence[Tensor]) -> Tensor:
+    """Return the order `[C, n]` of descending keys, the least important first; ties by place."""
+    order = torch.arange(keys[0].shape[1], device=keys[0].device).expand(keys[0].shape)
+    for key in keys:
+        places = key.gather(1, order).sort(dim=1, descending=True, stable=True).indices
+        order = order.gather(1, places)
+    return order
 
 
 def joined(a: Mapping[str, Tensor], b: Mapping[str, Tensor], k: int) -> Partial:
@@ -45,20 +80,32 @@ def moved(lists: Mapping[str, Tensor], by: Tensor) -> Partial:
 
 
 def filled(lists: Mapping[str, Tensor], k: int) -> Partial:
-    """Bring lists to k entries."""
+    """Bring lists to k entries, cutting longer ones."""
     missing = k - lists["values"].shape[-1]
     return {
         "values": pad(lists["values"], (0, missing), value=-torch.inf),
+        "means": pad(lists["means"], (0, missing), value=-torch.inf),
         "items": pad(lists["items"], (0, missing), value=NOWHERE),
         "positions": pad(lists["positions"], (0, 0, 0, missing), value=NOWHERE),
     }
 
 
 def shown(lists: Mapping[str, Tensor], k: int) -> Partial:
-    """Bring lists to k entries for a reader: a missing one has value NaN."""
+    """Bring lists to k entries for a reader: a missing one has value and mean NaN."""
     done = filled(lists, k)
-    values = done["values"]
-    return {**done, "values": values.masked_fill(values == -torch.inf, torch.nan)}
+    empty = done["values"] == -torch.inf
+    readable = {name: done[name].masked_fill(empty, torch.nan) for name in ("values", "means")}
+    return {**done, **readable}
+
+
+def count_ties(lists: Mapping[str, Tensor], k: int) -> Ties:
+    """Count the lists `[..., C, n]` whose k-th entry equals the one after it in value."""
+    done = filled(lists, k + 1)
+    values, means = done["values"], done["means"]
+    tied = (values[..., k - 1] == values[..., k]) & (values[..., k] > -torch.inf)
+    equal = tied & (means[..., k - 1] == means[..., k])
+    silent = equal & (values[..., k] == 0) & (means[..., k] == 0)
+    return Ties(*(int(mask.sum()) for mask in (tied & ~equal, equal, silent)))
 
 
 def by_label(lists: Mapping[str, Tensor], owners: Tensor, labels: Tensor, k: int) -> Partial:
@@ -98,7 +145,7 @@ def _placed(lists: Partial, own: Tensor, every: Tensor) -> Partial:
     made: Partial = {}
     for name in NAMES:
         array = lists[name]
-        filler = -torch.inf if name == "values" else NOWHERE
+        filler = -torch.inf if array.is_floating_point() else NOWHERE
         made[name] = array.new_full((len(every), *array.shape[1:]), filler)
         made[name][places] = array
     return made

@@ -158,8 +158,10 @@ def notes(kept: Partial, dead: Tensor, constant: Tensor) -> tuple[str, ...]:
     silenced = int((dead & ~constant).sum())
     if below := int((kept["min"] < 0).sum()):
         said.append(
-            f"{below} of {len(dead)} channels go below zero: these values come before a rectifier, "
-            "or there is none. Firing means above zero here; a norm that follows may move it."
+            f"{below} of {len(dead)} channels go below zero, so that no ReLU ends this layer. A "
+            "channel fires where it is above zero. After a smooth activation (GELU, SiLU) this is "
+            "where values pass; after a norm, a convolution or a residual sum it is no more than "
+            "the sign, and mean, variance and histogram tell more."
         )
     if dead.any():
         said.append(
