@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .durable import sync
 from .errors import ConvvizError
+from .untrusted import JSON_LIMIT, read_bounded
 
 _DECIDED = ".convviz-saved"
 _PENDING = ".convviz-saving-"
@@ -37,7 +38,8 @@ def replacing(folder: Path, former: Iterable[str] = ()) -> Iterator[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     finish(folder)
-    pending = Path(tempfile.mkdtemp(prefix=_PENDING, dir=folder))
+    pending = folder / f"{_PENDING}{secrets.token_hex(8)}"
+    pending.mkdir()
     try:
         yield pending
         stale = sorted({plain(name) for name in former} - set(os.listdir(pending)))
@@ -56,12 +58,14 @@ def replacing(folder: Path, former: Iterable[str] = ()) -> Iterator[Path]:
 def finish(folder: Path) -> None:
     """Move the files of a decided save to their places, where one was interrupted."""
     decided = folder / _DECIDED
+    if decided.is_symlink():  # its target's files would be moved away
+        raise ConvvizError(f"{decided} is a link, which convviz does not make: remove it")
     if not decided.is_dir():
         return
     remove = decided / _REMOVE
     if remove.exists():
-        for name in json.loads(remove.read_text(encoding="utf-8")):
-            (folder / plain(name)).unlink(missing_ok=True)
+        for name in _removed_names(folder):
+            (folder / name).unlink(missing_ok=True)
     for file in decided.iterdir():
         if file.name != _REMOVE:
             file.replace(folder / file.name)
@@ -70,14 +74,30 @@ def finish(folder: Path) -> None:
     sync(folder)
 
 
+def _removed_names(folder: Path) -> list[str]:
+    """Read which files a decided save removes."""
+    name = f"{_DECIDED}/{_REMOVE}"
+    try:
+        names = json.loads(read_bounded(folder, name, JSON_LIMIT))
+        return [plain(name) for name in names]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConvvizError(f"{folder / name} is damaged: {error}") from error
+
+
+def current_name(folder: Path, name: str) -> str:
+    """Return where in a folder the current version of a file is."""
+    decided = f"{_DECIDED}/{name}"
+    return decided if os.path.lexists(folder / decided) else name
+
+
 def current(folder: Path, name: str) -> Path:
     """Return where the current version of a file is."""
-    decided = folder / _DECIDED / name
-    return decided if decided.exists() else folder / name
+    return folder / current_name(folder, name)
 
 
 def plain(name: str) -> str:
     """Return a file name that cannot leave its folder; raises ConvvizError for any other."""
-    if not name or name in (".", "..") or any(c in name for c in "/\\\0"):
+    bad = not isinstance(name, str) or not name or name in (".", "..")
+    if bad or any(c in name for c in "/\\\0"):
         raise ConvvizError(f"{name!r} is not a plain file name")
     return name

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -23,8 +24,12 @@ def write(path: Path, content: bytes) -> None:
     The bytes go to a temporary file in the same folder and to the disk, the file takes its
     name, and the folder goes to the disk.
     """
-    temporary = path.with_name(f"{_TEMPORARY}{os.getpid()}-{path.name}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    writer = f"{os.getpid()}-{threading.get_ident()}"
+    temporary = path.with_name(f"{_TEMPORARY}{writer}-{path.name}")
+    # A link of that name, which another may have put there, is not written through.
+    temporary.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(temporary, flags, 0o666)
     try:
         try:
             left = memoryview(content)

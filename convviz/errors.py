@@ -5,9 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from .names import printable
+
 
 class ConvvizError(Exception):
-    """Anything convviz refuses to do, with the reason and what is allowed instead."""
+    """Anything convviz refuses to do, with the reason and what is allowed instead.
+
+    As text it is safe to print: messages quote names and reasons that others have written.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, super().__str__().split("\n")))
 
 
 class ConvvizWarning(UserWarning):

@@ -108,7 +108,14 @@ class Explanation:
 
     @cached_property
     def _pictures(self) -> list[Picture]:
-        return render(self.result, self.scene)
+        try:
+            return render(self.result, self.scene)
+        except Exception as error:
+            if self.saved is None or isinstance(error, ConvvizError):
+                raise
+            # What was loaded may be anybody's: its arrays need not fit together.
+            reason = f"{type(error).__name__}: {error}"
+            raise ConvvizError(f"the result of {self.name} cannot be drawn: {reason}") from error
 
     def save(self, folder: str | Path) -> Path:
         """Write `explanation.json`, `arrays.safetensors` and the pictures into a folder.
@@ -155,14 +162,16 @@ def load(folder: str | Path) -> Explanation:
     installed here), everything else loads all the same, and `missing` says why.
 
     Raises:
-        ConvvizError: where the folder holds no explanation, a damaged one, or one that a
-            newer convviz wrote.
+        ConvvizError: where the folder holds no explanation, a damaged one, or one that another
+            version of convviz wrote; the message names the file.
     """
     path = Path(folder)
     document, arrays = leaf.read(path)
     try:
         return _build(path, document, arrays)
-    except (KeyError, TypeError, ValueError, OSError, AttributeError, IndexError) as error:
+    except ConvvizError:
+        raise
+    except Exception as error:  # the folder may be anybody's
         raise ConvvizError(f"{path / leaf.JSON_NAME} is damaged: {error!r}") from error
 
 
@@ -203,8 +212,8 @@ def _rebuild(saved: Mapping[str, Any]) -> tuple[Any, str]:
     full = f"{saved['distribution']}:{name}" if saved["distribution"] else name
     try:
         return explainer(full, **saved["parameters"]), ""
-    except (ConvvizError, ValueError) as error:
-        return None, str(error)
+    except Exception as error:  # a plugin may check its parameters in any way
+        return None, str(error) or type(error).__name__
 
 
 def _content(explanation: Explanation) -> tuple[dict[str, Any], bytes, Mapping[str, bytes]]:

@@ -58,6 +58,22 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
 
 
 @hookspec(firstresult=True)
+def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:  # type: ignore[empty-body]
+    """Say whether this plugin opens a source of a model or data set safely, whoever wrote it.
+
+    A run folder says how its model was loaded, and anybody may have written the folder. Its
+    source is loaded only where the plugin implements this hook and returns True: loading then
+    must run no code that the source or a file it names brings (no factory by name, no pickle),
+    and must read no file, and reach no network address, of the source's choice that could do
+    harm or never end. A plugin without this hook is never asked to load such a source.
+
+    Args:
+        source: as for `convviz_load_model`.
+        options: the values of the query. Say no to those you do not know.
+    """
+
+
+@hookspec(firstresult=True)
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
     """Open the data set that a source names.
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from .affine import IDENTITY, Affine
 from .decode import decode_image, load_image, to_rgb
 from .errors import ImageError, ModelError, ParameterError
+from .names import printable
 from .preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -168,11 +169,6 @@ def collate(
     images = images.to(model.device, model.dtype, non_blocking=True)
     pixels = torch.from_numpy(np.stack([p.pixels for p in prepared]))
     return Batch(images, pixels, tuple(items))
-
-
-def printable(name: str) -> str:
-    """Write a name, which may hold anything a file system allows, as one printable line."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def _several(images: Any) -> list[Any]:

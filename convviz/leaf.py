@@ -1,8 +1,11 @@
 """The leaf folder: one saved Explanation, as JSON, arrays and pictures.
 
-explanation.json     what was explained, how, and by which versions
+explanation.json     what was explained, how, by which versions; the checksums of the files
 arrays.safetensors   "values", the further arrays by name, "@pixels", "@parameters.*"
+items.parquet        the items, where they are those of a run
 <picture>.png        the pictures, and the result's own files beside them
+
+A leaf folder may come from anybody: everything is checked before it is used.
 """
 
 from __future__ import annotations
@@ -10,9 +13,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -20,21 +23,35 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import numpy as np
 from torch import Tensor
 
-from .atomic import current, plain, replacing
+from .arrayfile import read_npy, read_tensors
+from .atomic import current_name, plain, replacing
 from .codec import Arrays, decode, encode
 from .errors import ConvvizError
 from .images import Item
+from .integrity import (
+    CHECKSUMS,
+    Checksum,
+    check_size,
+    checksum,
+    parse_document,
+    read_verified,
+    sealed,
+)
 from .itemtable import ItemTable
+from .leafdocument import check_document
 from .results import RESULT_TYPES, Result
 from .targets import Target, Unit
+from .untrusted import JSON_LIMIT, MissingFileError, read_bounded
 
 if TYPE_CHECKING:
     from .explanation import Explanation
     from .render import Picture
 
-SCHEMA = 1
+SCHEMA = 2
 JSON_NAME = "explanation.json"
 ARRAYS_NAME = "arrays.safetensors"
+ITEMS_NAME = "items.parquet"
+RESERVED = (JSON_NAME, ARRAYS_NAME, ITEMS_NAME)
 PIXELS = "@pixels"
 _IDS = "$ids"
 """Stands for the ids of all items of a run, which its table holds."""
@@ -50,33 +67,39 @@ def write(explanation: Explanation, folder: Path) -> None:
         arrays[name] = array
     if explanation.pixels is not None:
         arrays[PIXELS] = explanation.pixels
-    document = to_json(explanation, arrays, folder)
+    document = to_json(explanation, arrays, with_table=True)
     pictures = _draw(explanation, document)
     for name in (*document["pictures"], *document["files"]):
-        if plain(name) in (JSON_NAME, ARRAYS_NAME):
+        if plain(name) in RESERVED:
             raise ConvvizError(f"a result may not bring a file called {name!r}")
-    text = _lay_out(document)
     with replacing(folder, _former(folder)) as new:
         _write_arrays(new / ARRAYS_NAME, arrays)
         for name, content in result.files.items():
             _write_file(new / name, content)
+        if isinstance(explanation.items, ItemTable):
+            explanation.items.save(new / ITEMS_NAME)
+        names = sorted(path.name for path in new.iterdir())
+        document[CHECKSUMS] = {name: checksum(new / name) for name in names}
         for picture in pictures:
             (new / f"{picture.name}.png").write_bytes(picture.png)
+        text = _lay_out(sealed(document))
+        check_size(text, str(folder / JSON_NAME))
         # A lone surrogate (of a file name that is not UTF-8) becomes its JSON escape.
         (new / JSON_NAME).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
-def to_json(explanation: Explanation, arrays: Arrays, folder: Path | None = None) -> dict[str, Any]:
+def to_json(explanation: Explanation, arrays: Arrays, with_table: bool = False) -> dict[str, Any]:
     """Return the content of `explanation.json`; arrays among the parameters go to `arrays`.
 
-    With the folder it is for, items that are in the table of a run are referred to.
+    With `with_table`, the items of a run are referred to as those of the folder's own table.
     """
-    result = explanation.result
+    result, items = explanation.result, explanation.items
     record = dict(explanation.record)
     record["parameters"] = encode(record["parameters"], arrays, "@parameters")
     scalars = _scalars(result)
-    if folder is not None and isinstance(explanation.items, ItemTable):
-        ids = explanation.items.ids
+    in_table = with_table and isinstance(items, ItemTable)
+    if in_table and isinstance(items, ItemTable):
+        ids = items.ids
         scalars = {k: {_IDS: True} if v and v == ids else v for k, v in scalars.items()}
     document = {
         "schema": SCHEMA,
@@ -84,54 +107,88 @@ def to_json(explanation: Explanation, arrays: Arrays, folder: Path | None = None
         "layer": explanation.layer,
         "model": encode(explanation.model, arrays, "@model"),
         "target": encode(explanation.target, arrays, "@target"),
-        "items": _items(explanation.items, arrays, folder),
+        "items": {"table": ITEMS_NAME, "count": len(items)}
+        if in_table
+        else encode(tuple(items), arrays, "@items"),
         "result": {"kind": result.kind, **encode(scalars, arrays, "@result")},
         "versions": encode(explanation.versions, arrays, "@versions"),
         "files": sorted(result.files),
         "pictures": {},
     }
-    shapes = {
-        name: {"dtype": str(a.dtype).removeprefix("torch."), "shape": list(a.shape)}
-        for name, a in arrays.items()
-    }
-    return {**document, "arrays": shapes}
+    return {**document, "arrays": {name: _described(array) for name, array in arrays.items()}}
+
+
+def _described(array: Tensor) -> dict[str, Any]:
+    return {"dtype": str(array.dtype).removeprefix("torch."), "shape": list(array.shape)}
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read the JSON and the arrays of a leaf folder.
 
     Raises:
-        ConvvizError: naming the folder, where it is no leaf folder, is damaged, or was
-            written by a newer convviz.
+        ConvvizError: naming the file, where it is no leaf folder, is damaged, or was written by
+            another version.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     document = read_json(folder)
-    path = current(folder, ARRAYS_NAME)
-    try:
-        return document, load(path.read_bytes())  # `load_file` wants a path in UTF-8
-    except (OSError, SafetensorError) as error:
-        raise ConvvizError(f"{path} cannot be read: {error}") from error
+    content = read_verified(*_place(folder, ARRAYS_NAME), _checksum(document, folder, ARRAYS_NAME))
+    arrays = read_tensors(content, str(folder / ARRAYS_NAME))
+    if {name: _described(array) for name, array in arrays.items()} != document["arrays"]:
+        raise ConvvizError(f"{folder / ARRAYS_NAME} holds other arrays than {JSON_NAME} says")
+    return document, arrays
 
 
 def read_json(folder: Path) -> dict[str, Any]:
-    """Read `explanation.json` of a leaf folder, checked for its schema."""
-    path = current(folder, JSON_NAME)
+    """Read `explanation.json` of a leaf folder, its checksum and its entries checked."""
+    path = folder / JSON_NAME
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        content = read_bounded(*_place(folder, JSON_NAME), JSON_LIMIT)
+    except MissingFileError as error:
         raise ConvvizError(f"{folder} holds no {JSON_NAME}: nothing was saved there") from error
-    except (OSError, ValueError) as error:
-        raise ConvvizError(f"{path} cannot be read: {error}") from error
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if not isinstance(schema, int):
-        raise ConvvizError(f"{path} is not an explanation saved by convviz")
-    if schema > SCHEMA:
-        raise ConvvizError(
-            f"{path} has schema {schema}, this convviz reads up to {SCHEMA}: it needs a newer one"
-        )
-    return dict(document)
+    document = parse_document(content, str(path), SCHEMA)
+    check_document(document, str(path))
+    return document
+
+
+def _place(folder: Path, name: str) -> tuple[Path, str]:
+    """Return folder and name of the current version of a file."""
+    return folder, current_name(folder, name)
+
+
+def _checksum(document: Mapping[str, Any], folder: Path, name: str) -> Checksum:
+    known: Mapping[str, Checksum] = document[CHECKSUMS]
+    if name not in known:
+        raise ConvvizError(f"{folder / JSON_NAME} is damaged: it has no checksum of {name}")
+    return known[name]
+
+
+class SavedFiles(Mapping[str, bytes | np.ndarray]):
+    """The files of a saved result: each is read, and its checksum compared, when it is asked for.
+
+    Arrays are mapped, other files are read into memory.
+    """
+
+    def __init__(self, folder: Path, document: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._checksums = {n: _checksum(document, folder, n) for n in document["files"]}
+        self._contents: dict[str, bytes | np.ndarray] = {}
+
+    def __getitem__(self, name: str) -> bytes | np.ndarray:
+        expected = self._checksums[name]
+        if name not in self._contents:
+            is_array = name.endswith(".npy")
+            content = read_verified(*_place(self._folder, name), expected, mapped=is_array)
+            path = str(self._folder / name)
+            self._contents[name] = read_npy(content, path) if is_array else bytes(content)
+        return self._contents[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._checksums)
+
+    def __len__(self) -> int:
+        return len(self._checksums)
+
+    def __repr__(self) -> str:
+        return f"<files of {str(self._folder)!r}: {', '.join(map(repr, self))}>"
 
 
 def result_from(document: Mapping[str, Any], arrays: Mapping[str, Tensor], folder: Path) -> Result:
@@ -141,7 +198,7 @@ def result_from(document: Mapping[str, Any], arrays: Mapping[str, Tensor], folde
     saved = dict(document["result"])
     for name, value in saved.items():
         if value == {"$items": [[_IDS, True]]}:
-            saved[name] = [item.id for item in items_from(document, arrays, folder)]
+            saved[name] = list(_table(document, folder).ids)
     cls = RESULT_TYPES[saved.pop("kind")]
     hints = get_type_hints(cls)
     known = {f.name for f in fields(cls)}
@@ -153,7 +210,7 @@ def result_from(document: Mapping[str, Any], arrays: Mapping[str, Tensor], folde
     return cls(
         values=arrays["values"],
         arrays={k: arrays[k] for k in document["arrays"] if k != "values" and k[0] != "@"},
-        files={name: _read_file(current(folder, plain(name))) for name in document["files"]},
+        files=SavedFiles(folder, document),
         **scalars,
     )
 
@@ -169,14 +226,6 @@ def _write_file(path: Path, content: bytes | np.ndarray) -> None:
     np.save(path, content, allow_pickle=False)
 
 
-def _read_file(path: Path) -> bytes | np.ndarray:
-    """Read a file; an array is mapped, not read."""
-    if path.suffix == ".npy":
-        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-        return array
-    return path.read_bytes()
-
-
 def target_from(saved: Mapping[str, Any]) -> Target:
     """Rebuild a resolved target."""
     unit = saved["unit"]
@@ -189,26 +238,17 @@ def items_from(
     """Rebuild the items; those in the table of a run are read when they are looked at."""
     saved = document["items"]
     if isinstance(saved, dict):
-        return ItemTable(_table_of(folder, saved["table"]))
+        return _table(document, folder)
     return tuple(Item(**item) for item in decode(saved, arrays))
 
 
-def _table_of(folder: Path, address: str) -> Path:
-    """Return the table a leaf refers to; raises ConvvizError for what is no table of its run."""
-    *up, name = address.split("/")
-    if not up or any(part != ".." for part in up):
-        raise ConvvizError(f"{folder}: {address!r} is not the table of the run around it")
-    return Path(os.path.normpath(folder.resolve().joinpath(*up, plain(name))))
-
-
-def _items(items: Sequence[Item], arrays: Arrays, folder: Path | None) -> Any:
-    if folder is None or not isinstance(items, ItemTable):
-        return encode(tuple(items), arrays, "@items")
-    address = Path(os.path.relpath(items.path.resolve(), folder.resolve())).as_posix()
-    with suppress(ConvvizError):
-        _table_of(folder, address)
-        return {"table": address, "count": len(items)}
-    return encode(tuple(items), arrays, "@items")  # saved outside of its run
+def _table(document: Mapping[str, Any], folder: Path) -> ItemTable:
+    """Return the table of items in a leaf folder; it is read when it is looked at."""
+    saved = document["items"]
+    if not isinstance(saved, dict) or saved["table"] != ITEMS_NAME:
+        raise ConvvizError(f"{folder / JSON_NAME} is damaged: its items are in no {ITEMS_NAME}")
+    path = Path(*_place(folder, ITEMS_NAME))
+    return ItemTable(path, _checksum(document, folder, ITEMS_NAME), saved["count"])
 
 
 def pack(arrays: Mapping[str, Tensor]) -> bytes:
@@ -223,6 +263,8 @@ def _write_arrays(path: Path, arrays: Mapping[str, Tensor]) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)  # as the umask has it; safetensors takes 0600
     try:
         save_file(_apart(arrays), path)
     except SafetensorError as error:
@@ -230,6 +272,7 @@ def _write_arrays(path: Path, arrays: Mapping[str, Tensor]) -> None:
         if code is None:
             raise
         raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error
+    path.chmod(mode)
 
 
 def _apart(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -292,7 +335,7 @@ def _former(folder: Path) -> list[str]:
     """Return the pictures and files that an earlier save into this folder wrote."""
     try:
         document = read_json(folder)
-        names = [*document["pictures"], *document["files"]]
-        return [plain(name) for name in names]
-    except (ConvvizError, KeyError, TypeError):
+    except ConvvizError:
         return []  # none, or not ours to clean up
+    table = [ITEMS_NAME] if isinstance(document["items"], dict) else []
+    return [*document["pictures"], *document["files"], *table]

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO, TypeVar
 
+from .names import printable
+
 T = TypeVar("T")
 
 
@@ -49,7 +51,7 @@ def shown_by(reporter: Reporter | None) -> Iterator[None]:
 def tell(line: str) -> None:
     """Say something on stderr where progress is shown, else nothing."""
     if _reporter.get() is not None:
-        print(line, file=sys.stderr)
+        print(printable(line), file=sys.stderr)
 
 
 def track(
@@ -70,12 +72,13 @@ def track(
     if reporter is None:
         yield from steps
         return
+    what = printable(what)
     task = reporter.add_task(what, total=total)
     describe = getattr(reporter, "update", None)
     try:
         for step in steps:
             if name is not None and describe is not None:
-                describe(task, description=f"{what} {name(step)}")
+                describe(task, description=f"{what} {printable(name(step))}")
             yield step
             reporter.advance(task, 1)
     finally:
@@ -91,13 +94,13 @@ class Meter:
     """
 
     def __init__(self, what: str, total: int, done: int) -> None:
-        self.what, self.total, self.done = what, total, done
+        self.what, self.total, self.done = printable(what), total, done
         self.waited = 0.0
         self._first, self._start = done, time.perf_counter()
         self._reporter = _reporter.get()
         self._task: Any = None
         if self._reporter is not None:
-            self._task = self._reporter.add_task(what, total=total)
+            self._task = self._reporter.add_task(self.what, total=total)
             self._reporter.advance(self._task, done)
 
     @property
@@ -231,6 +234,8 @@ def show_progress() -> Iterator[None]:
                 return Text(f"{_span(task.elapsed or 0)} so far")
             return Text(f"{_span(task.time_remaining)} left")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Time())
+    # Names may hold what rich would take for markup.
+    what = TextColumn("{task.description}", markup=False)
+    columns = (what, BarColumn(), MofNCompleteColumn(), Time())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars, shown_by(bars):
         yield

@@ -130,11 +130,14 @@ class Registry:
                 self._plugins[entry] = plugin
             return self._plugins[entry]
 
-    def call(self, entry: Entry, **arguments: Any) -> Any:
-        """Call the hook of one plugin; convviz's own errors pass, others become PluginError."""
+    def call(self, entry: Entry, hook_name: str = "", **arguments: Any) -> Any:
+        """Call the hook of one plugin; convviz's own errors pass, others become PluginError.
+
+        It is the hook of the plugin's group where no other is named.
+        """
         plugin = self.load(entry)
         others = [other for other in self.manager.get_plugins() if other is not plugin]
-        hook = self.manager.subset_hook_caller(GROUPS[entry.group], others)
+        hook = self.manager.subset_hook_caller(hook_name or GROUPS[entry.group], others)
         with _blaming(entry, passing=ConvvizError):
             return hook(**arguments)
 

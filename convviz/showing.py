@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch import bool as torch_bool
 
+from .names import printable
 from .results import Matches
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def describe(explanation: Explanation) -> str:
     lines += [f"  {name}: {_array(array)}" for name, array in result.arrays.items()]
     lines += [f"  {name}: {in_words(value)}" for name, value in result.figures.items()]
     lines += [f"  note: {note}" for note in result.notes]
-    return "\n".join(lines)
+    # Names and notes may hold control characters, which a terminal would obey.
+    return "\n".join(map(printable, lines))
 
 
 def found(explanation: Explanation) -> list[str]:

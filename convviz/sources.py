@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from .contract import BrokenPluginError, is_a
 from .discovery import Entry, normal
-from .errors import ParameterError, UnknownNameError, closest
+from .errors import ConvvizError, ParameterError, UnknownNameError, closest
 from .registry import Registry, current
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
     from .datasets import Dataset
     from .model import Model
+
+VOUCHES = "convviz_vouches_for_source"
+"""The hook by which a plugin says that it loads a source safely, whoever wrote it."""
+
+ELSEWHERE = ("//", "\\\\")
+"""How paths of other machines begin."""
 
 _PATHS = {"models": "file"}
 """Group -> the scheme that takes paths; without one, each plugin looks whether it knows them."""
@@ -50,6 +57,23 @@ def load_model(
     return model
 
 
+def load_recorded_model(
+    source: str, *, device: str | torch.device = "auto", dtype: str | torch.dtype | None = None
+) -> Model | None:
+    """Load a model from a source that a run folder names, where that is safe.
+
+    Anybody may have written the folder. So the source is resolved as `load_model` does it, and
+    only plugins that vouch for it (`convviz_vouches_for_source`) are asked to load it.
+
+    Returns:
+        The model; None where no plugin vouches for the source.
+    """
+    model: Model | None = _vouched("models", source, {"device": device, "dtype": _dtype(dtype)})
+    if model is not None:
+        model.source = source
+    return model
+
+
 def open_dataset(source: str | os.PathLike[str], **options: Any) -> Dataset:
     """Open a data set: a path, "demo-digits", or `scheme:…` of a plugin.
 
@@ -62,31 +86,103 @@ def open_dataset(source: str | os.PathLike[str], **options: Any) -> Dataset:
     return dataset
 
 
+@dataclass(frozen=True)
+class _Resolved:
+    """A source taken apart.
+
+    Attributes:
+        entry: the plugin that its scheme names, or that takes paths; None asks one after the other.
+        rest: what the plugin gets.
+        options: those of the query, and those given.
+    """
+
+    entry: Entry | None
+    rest: str
+    options: Mapping[str, Any]
+
+
+def open_recorded_dataset(name: str) -> Dataset:
+    """Open the data set that a run folder names: a path of this machine, or a source that is safe.
+
+    Raises:
+        ParameterError: it is neither.
+    """
+    if not name.startswith(ELSEWHERE) and (_exists(name) and not _is_special(name)):
+        return open_dataset(Path(name))
+    dataset: Dataset | None = _vouched("datasets", name, {})
+    if dataset is None:
+        raise ParameterError(f"there is no folder or file {name!r} here, which the run names")
+    return dataset
+
+
+def _vouched(group: str, source: str, options: Mapping[str, Any]) -> Any:
+    """Open a source by a plugin that vouches for it; None where none does."""
+    if not source or source.startswith(ELSEWHERE):
+        return None
+    registry = current()
+    registry.verify()
+    try:
+        resolved = _resolve(registry, group, source, {})
+    except ConvvizError:
+        return None
+    rest, query = resolved.rest, resolved.options
+    for entry in [resolved.entry] if resolved.entry else registry.in_order(group):
+        if registry.call(entry, VOUCHES, source=rest, options=query) is not True:
+            continue
+        try:
+            opened = _ask(registry, entry, rest, {**options, **query})
+        except UnknownNameError as error:
+            if error.given != rest:
+                raise
+            continue
+        if opened is not None:
+            return opened
+    return None
+
+
 def _open(group: str, source: str | os.PathLike[str], options: Mapping[str, Any]) -> Any:
     registry = current()
     registry.verify()
+    found = _resolve(registry, group, source, options)
+    if found.entry is None:
+        return _any(registry, group, found.rest, found.options)
+    return _one(registry, found.entry, found.rest, found.options)
+
+
+def _resolve(
+    registry: Registry, group: str, source: str | os.PathLike[str], options: Mapping[str, Any]
+) -> _Resolved:
     text = os.fspath(source)
     if not isinstance(source, str):
-        return _path(registry, group, text, options)
+        return _Resolved(_of_paths(registry, group), text, options)
     entry, rest = _scheme(registry, group, text)
-    if entry is None and Path(text).exists():  # a "?" in a file's own name begins no query
-        return _path(registry, group, text, options)
+    if entry is None and _exists(text):  # a "?" in a file's own name begins no query
+        return _Resolved(_of_paths(registry, group), text, options)
     rest, query = _query(rest)
     options = {**query, **options}
-    if entry is None and Path(rest).exists():
-        return _path(registry, group, rest, options)
+    if entry is None and _exists(rest):
+        return _Resolved(_of_paths(registry, group), rest, options)
     if entry is None and ":" in rest:
         # Never guess behind what looks like a scheme: some ("python:") run code when asked to.
         raise _nothing(registry, group, rest, [])
-    if entry is None:
-        return _any(registry, group, rest, options)
-    return _one(registry, entry, rest, options)
+    return _Resolved(entry, rest, options)
 
 
-def _path(registry: Registry, group: str, path: str, options: Mapping[str, Any]) -> Any:
-    if group in _PATHS:
-        return _one(registry, registry.find(group, _PATHS[group]), path, options)
-    return _any(registry, group, path, options)
+def _of_paths(registry: Registry, group: str) -> Entry | None:
+    """Return the plugin that takes paths; None where each looks whether it knows them."""
+    return registry.find(group, _PATHS[group]) if group in _PATHS else None
+
+
+def _is_special(path: str) -> bool:
+    """Say whether a path is neither a folder nor a regular file: a device may never end."""
+    return not Path(path).is_dir() and not Path(path).is_file()
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long, or with a character that no path holds
+        return False
 
 
 def _scheme(registry: Registry, group: str, source: str) -> tuple[Entry | None, str]:
@@ -166,7 +262,7 @@ def _nothing(registry: Registry, group: str, source: str, known: list[str]) -> U
     near = closest(head, schemes) if colon else closest(source, (*schemes, *known))
     error = UnknownNameError(_KINDS[group], source, (*schemes, *known))
     said = f"no {_KINDS[group]} is called {source!r}, and there is no such path"
-    if Path(source).exists():
+    if _exists(source):
         said = f"{source!r} is no {_KINDS[group]} that a plugin knows"
     error.args = (f"{said}; {near}; schemes: {', '.join(schemes) or 'none'}",)
     return error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import signal
 import sys
 from pathlib import Path
@@ -96,6 +98,22 @@ def house(tmp_path, monkeypatch):
     yield house
     house.forget()
     registry.reset()
+
+
+@pytest.fixture
+def rewrite():
+    """Change a sealed JSON file as one would who knows how its checksum is made."""
+
+    def change(path, edit):
+        document = json.loads(path.read_text("utf-8"))
+        edit(document)
+        document.pop("sha256", None)
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+        document["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        path.write_text(json.dumps(document), "utf-8")
+        return document
+
+    return change
 
 
 @pytest.fixture

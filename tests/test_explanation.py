@@ -64,6 +64,8 @@ def assert_same_fields(a, b):
             assert list(a.arrays) == list(b.arrays)
             for key in a.arrays:
                 assert_same_array(a[key], b[key])
+        elif name == "files":
+            assert dict(a.files) == dict(b.files)
         else:
             assert repr(getattr(a, name)) == repr(getattr(b, name)), name
 
@@ -171,7 +173,7 @@ def test_saving_twice_and_after_loading_writes_the_same_bytes(tmp_path, undrawn)
 def test_the_json_is_strict_and_says_how(tmp_path, undrawn):
     explanation(results()[0]).save(tmp_path)
     document = saved_json(tmp_path)
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["explainer"]["name"] == "saliency"
     assert document["explainer"]["distribution"] == "convviz"
     assert document["explainer"]["parameters"]["channels"] == "max"
@@ -204,11 +206,10 @@ def test_a_subclass_comes_back_as_its_closed_type(tmp_path, undrawn):
     assert_same_array(loaded.values, result.values)
 
 
-def test_an_explainer_that_is_not_installed_leaves_the_rest(tmp_path, undrawn):
+def test_an_explainer_that_is_not_installed_leaves_the_rest(tmp_path, rewrite, undrawn):
     explanation().save(tmp_path)
-    document = saved_json(tmp_path)
-    document["explainer"].update(name="gone", distribution="convviz-gone", version="9")
-    (tmp_path / "explanation.json").write_text(json.dumps(document), "utf-8")
+    gone = {"name": "gone", "distribution": "convviz-gone", "version": "9"}
+    document = rewrite(tmp_path / "explanation.json", lambda d: d["explainer"].update(gone))
     loaded = convviz.load(tmp_path)
     assert loaded.explainer is None
     assert "gone" in loaded.missing
@@ -219,71 +220,76 @@ def test_an_explainer_that_is_not_installed_leaves_the_rest(tmp_path, undrawn):
     assert saved_json(tmp_path / "again")["explainer"] == document["explainer"]
 
 
-def test_parameters_that_no_longer_hold_leave_the_rest(tmp_path, undrawn):
+def test_parameters_that_no_longer_hold_leave_the_rest(tmp_path, rewrite, undrawn):
     explanation().save(tmp_path)
-    document = saved_json(tmp_path)
-    document["explainer"]["parameters"]["channels"] = "sideways"
-    (tmp_path / "explanation.json").write_text(json.dumps(document), "utf-8")
+    odd = {"channels": "sideways"}
+    rewrite(tmp_path / "explanation.json", lambda d: d["explainer"]["parameters"].update(odd))
     loaded = convviz.load(tmp_path)
     assert loaded.explainer is None
     assert "channels" in loaded.missing
 
 
-def damage_schema(folder):
-    document = saved_json(folder)
-    (folder / "explanation.json").write_text(json.dumps({**document, "schema": 2}), "utf-8")
+def damage_schema(folder, rewrite):
+    rewrite(folder / "explanation.json", lambda document: document.update(schema=3))
 
 
-def cut_json(folder):
+def older_schema(folder, rewrite):
+    rewrite(folder / "explanation.json", lambda document: document.update(schema=1))
+
+
+def cut_json(folder, rewrite):
     path = folder / "explanation.json"
     path.write_bytes(path.read_bytes()[:-20])
 
 
-def drop_key(folder):
-    document = saved_json(folder)
-    del document["result"]["kind"]
-    (folder / "explanation.json").write_text(json.dumps(document), "utf-8")
+def drop_key(folder, rewrite):
+    rewrite(folder / "explanation.json", lambda document: document["result"].pop("kind"))
 
 
-def cut_arrays(folder):
+def edit_by_hand(folder, rewrite):
+    path = folder / "explanation.json"
+    path.write_text(path.read_text("utf-8").replace('"layer": ""', '"layer": "conv"'), "utf-8")
+
+
+def cut_arrays(folder, rewrite):
     path = folder / "arrays.safetensors"
     path.write_bytes(path.read_bytes()[:-3])
 
 
-def foreign_json(folder):
+def foreign_json(folder, rewrite):
     (folder / "explanation.json").write_text("[1]", "utf-8")
 
 
-def escape(folder):
-    document = saved_json(folder)
-    (folder / "explanation.json").write_text(
-        json.dumps({**document, "files": ["../secret"]}), "utf-8"
-    )
+def escape(folder, rewrite):
+    rewrite(folder / "explanation.json", lambda document: document.update(files=["../secret"]))
 
 
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (damage_schema, "schema 2"),
+        (damage_schema, "schema 3"),
+        (older_schema, "schema 1, which kept no checksums"),
+        (edit_by_hand, r"explanation.json has changed since it was written"),
         (cut_json, "cannot be read"),
         (drop_key, "damaged"),
-        (cut_arrays, "arrays.safetensors cannot be read"),
-        (foreign_json, "not an explanation"),
+        (cut_arrays, "arrays.safetensors is damaged"),
+        (foreign_json, "not written by convviz"),
         (escape, "not a plain file name"),
-        (lambda folder: (folder / "explanation.json").unlink(), "nothing was saved there"),
+        (lambda folder, _: (folder / "explanation.json").unlink(), "nothing was saved there"),
     ],
 )
-def test_what_cannot_be_loaded_says_why_and_where(damage, words, tmp_path, undrawn):
+def test_what_cannot_be_loaded_says_why_and_where(damage, words, tmp_path, rewrite, undrawn):
     (tmp_path / "secret").write_text("x")
     folder = explanation().save(tmp_path / "leaf")
-    damage(folder)
+    damage(folder, rewrite)
     with pytest.raises(ConvvizError, match=words) as caught:
         convviz.load(folder)
     assert "leaf" in str(caught.value) or "secret" in str(caught.value)
 
 
 def test_names_that_leave_the_folder_are_refused(tmp_path, undrawn):
-    for name in ("../x", "a/b", "", "..", "arrays.safetensors", "explanation.json"):
+    reserved = ("arrays.safetensors", "explanation.json", "items.parquet")
+    for name in ("../x", "a/b", "", "..", *reserved):
         with pytest.raises(ConvvizError):
             explanation(heatmap(files={name: b""})).save(tmp_path / "leaf")
     for name in ("values", "@pixels"):

@@ -175,11 +175,11 @@ def test_beside_a_picture_of_a_whole_row_the_other_takes_one_too(leaf, tmp_path)
     assert write_report(tmp_path).read_text().count('<figure class="wide"') == 2
 
 
-def test_captions_appear_where_they_tell_pictures_apart(leaf, tmp_path):
+def test_captions_appear_where_they_tell_pictures_apart(leaf, tmp_path, rewrite):
     leaf("a/occlusion", pictures=("one", "two"))
     assert not Page(write_report(tmp_path)).all("figcaption")
-    document = tmp_path / "a/occlusion/explanation.json"
-    document.write_text(document.read_text().replace("Warm is good.", "Cold is bad.", 1))
+    other = {"one.png": "Cold is bad."}
+    rewrite(tmp_path / "a/occlusion/explanation.json", lambda d: d["pictures"].update(other))
     page = Page(write_report(tmp_path))
     assert len(page.all("figcaption")) == 2
     assert page.text.count("Warm is good.") == page.text.count("Cold is bad.") == 1
@@ -230,7 +230,7 @@ def test_cards_follow_the_given_order_and_gather_their_leaves(leaf, tmp_path):
 def test_broken_leaves_are_listed_and_leave_the_rest(leaf, tmp_path):
     leaf("good/occlusion")
     (leaf("cut/occlusion") / "explanation.json").write_text("{")
-    (leaf("empty/occlusion") / "explanation.json").write_text('{"schema": 1}')
+    (leaf("empty/occlusion") / "explanation.json").write_text('{"schema": 2}')
     (leaf("newer/occlusion") / "explanation.json").write_text('{"schema": 99}')
     leaf(".hidden/occlusion")
     page = Page(write_report(tmp_path))
@@ -240,9 +240,9 @@ def test_broken_leaves_are_listed_and_leave_the_rest(leaf, tmp_path):
     assert "hidden" not in page.text
 
 
-def test_a_picture_that_tries_to_leave_its_folder_is_a_broken_leaf(leaf, tmp_path):
+def test_a_picture_that_tries_to_leave_its_folder_is_a_broken_leaf(leaf, tmp_path, rewrite):
     path = leaf("good/occlusion") / "explanation.json"
-    path.write_text(path.read_text().replace("map.png", "../../../map.png"))
+    rewrite(path, lambda document: document.update(pictures={"../../../map.png": ""}))
     page = Page(write_report(tmp_path))
     assert not page.all("img")
     assert "not a plain file name" in page.text

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,13 +260,15 @@ def test_a_refusal_names_the_first_differences_and_counts_the_others(model, tmp_
     assert "threads" not in str(caught.value)
 
 
-def test_another_version_of_a_plugin_is_refused(model, tmp_path) -> None:
+def test_another_version_of_a_plugin_is_refused(model, tmp_path, rewrite) -> None:
     out = tmp_path / "run"
     run_into(out, model)
-    record = json.loads((out / "run.json").read_text("utf-8"))
-    record["versions"]["convviz"] = "0.0.1"
-    record["explainers"]["neighbors"]["version"] = "0.0.1"
-    (out / "run.json").write_text(json.dumps(record), "utf-8")
+
+    def older(record):
+        record["versions"]["convviz"] = "0.0.1"
+        record["explainers"]["neighbors"]["version"] = "0.0.1"
+
+    rewrite(out / "run.json", older)
     with pytest.raises(ParameterError, match=r"neighbors\.version: 0\.0\.1 → .*convviz: 0\.0\.1"):
         run_into(out, model)
 
@@ -528,19 +531,28 @@ def test_a_signal_waits_for_the_write_in_hand_and_a_second_one_does_not(signals,
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_the_leaf_refers_to_the_table_of_the_run(model, tmp_path) -> None:
+def test_a_leaf_holds_its_items_and_opens_wherever_it_is_copied(model, tmp_path, rewrite) -> None:
     run = run_into(tmp_path / "run", model)
     [leaf] = run["neighbors"].folder.iterdir()
     text = (leaf / "explanation.json").read_text("utf-8")
     document = json.loads(text)
-    assert document["items"] == {"table": "../../../items.parquet", "count": 12}
+    assert document["items"] == {"table": "items.parquet", "count": 12}
     assert run.items[11].id not in json.dumps(document["result"]["names"])
-    moved = tmp_path / "moved"
-    run.folder.rename(moved)
-    again = convviz.load(moved / leaf.relative_to(run.folder))
+    shutil.copytree(leaf, tmp_path / "alone")
+    shutil.rmtree(run.folder)
+    again = convviz.load(tmp_path / "alone")
     assert [item.id for item in again.items] == [f"{i:02d}" for i in range(12)]
     assert again.result.names == tuple(f"{i:02d}" for i in range(12))
-    document["items"]["table"] = "../../../../secret/items.parquet"
-    (moved / leaf.relative_to(run.folder) / "explanation.json").write_text(json.dumps(document))
-    with pytest.raises(ConvvizError, match="not the table of the run"):
-        convviz.load(moved / leaf.relative_to(run.folder))
+    assert again.items[3].size == (8, 8)
+    secret = {"table": "../secret/items.parquet", "count": 12}
+    rewrite(tmp_path / "alone" / "explanation.json", lambda d: d.update(items=secret))
+    with pytest.raises(ConvvizError, match="items are in no items.parquet"):
+        convviz.load(tmp_path / "alone")
+
+
+def test_the_leaves_of_a_run_share_one_table(model, tmp_path) -> None:
+    run = run_into(tmp_path / "run", model, what=["neighbors", "embedding"])
+    tables = list(run.folder.glob("results/*/*/items.parquet"))
+    assert len(tables) == 2
+    assert len({(path.stat().st_dev, path.stat().st_ino) for path in tables}) == 1
+    assert len(convviz.load(tables[0].parent).items) == 12

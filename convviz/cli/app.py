@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from ..errors import ConvvizError, ParameterError, TargetError, UnknownNameError
+from ..names import printable
 from .group import LazyGroup
 
 UsageError = typer.BadParameter.__mro__[1]
@@ -149,7 +150,7 @@ def _plain_warnings() -> Iterator[None]:
             if _State.debug:
                 with_source(message, *where, **more)
             else:
-                print("warning:", " ".join(str(message).split()), file=sys.stderr)
+                print("warning:", printable(" ".join(str(message).split())), file=sys.stderr)
 
         warnings.showwarning = show
         yield
@@ -166,7 +167,7 @@ def _report(error: Exception) -> int:
         text, code = str(error), 2 if isinstance(error, USAGE_ERRORS) else 1
     else:
         text, code = f"{type(error).__name__}: {error} (--debug shows where)", 1
-    print("error:", " ".join(text.split()), file=sys.stderr)
+    print("error:", printable(" ".join(text.split())), file=sys.stderr)
     return code
 
 

@@ -22,6 +22,7 @@ def chosen_model(
         explainers: name -> explainer.
         device, dtype: as for `convviz.load_model`.
     """
+    from ..names import printable
     from ..sources import load_model
     from ..sweep.run import open_run
 
@@ -31,7 +32,7 @@ def chosen_model(
     field, folder = found
     model = open_run(folder).load_model(device, dtype)
     said = f"model: {model.source}, that of the run {folder!r} ({field}); -m takes another"
-    print(said, file=sys.stderr)
+    print(printable(said), file=sys.stderr)
     return model
 
 

@@ -189,6 +189,7 @@ def analyze(
     """
     explainers = _explainers(explainer, parameter)
     with show_progress():
+        from ..names import printable
         from ..pipeline import analyze as sweep
         from ..report import page_path
         from ..sources import load_model, open_dataset
@@ -217,11 +218,11 @@ def analyze(
 
         print(How.of(run.plan["forward"]))
     for skipped in run.skipped:
-        print(f"left out {skipped.id}: {skipped.reason}", file=sys.stderr)
+        print(printable(f"left out {skipped.id}: {skipped.reason}"), file=sys.stderr)
     print(f"{len(run.items)} items in {out}")
     for name in run.explainers:
         for layer in run[name]:
-            print(f"  {name} {layer}".rstrip())
+            print(printable(f"  {name} {layer}".rstrip()))
             if verbose:
                 print(run[name][layer].describe())
     page = place / "index.html" if isinstance(place, Remote) else page_path(place)
@@ -333,20 +334,20 @@ def _tell(
     leaves: Mapping[str, Path],
     verbose: bool,
 ) -> None:
-    from ..images import printable
+    from ..names import printable
     from ..showing import found
 
     shown = printable(image or "(no image)")
     for name, error in failed.items():
         where = f"{shown}, {name}" if name else shown
-        print(f"error: {where}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(printable(f"error: {where}: {' '.join(str(error).split())}"), file=sys.stderr)
     if not done:
         return
     first = next(iter(done.values()))
     targets = ", ".join(f"{t.label} ({t.score:.2f})" for t in first.target)
-    print(f"{shown}{': ' if targets else ''}{targets}")
+    print(printable(f"{shown}{': ' if targets else ''}{targets}"))
     for name, explanation in done.items():
-        print(f"  {name} → {printable(str(leaves[name]))}")
+        print(printable(f"  {name} → {leaves[name]}"))
         if verbose:
             print(explanation.describe())
             continue

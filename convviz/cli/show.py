@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import webbrowser
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -54,6 +53,7 @@ def show(
     ] = True,
 ) -> None:
     """Show results of a run: prints the path of every picture, and opens them."""
+    from ..names import printable
     from ..showing import has_screen
     from ..sweep.remote import Remote, place_of
     from ..sweep.run import open_run
@@ -63,7 +63,7 @@ def show(
     opened = open_run(run)
     pictures = list(_pictures(opened, explainer or (), layer or (), unit, out, photos))
     for path in pictures:
-        print(path)
+        print(printable(str(path)))
         if open_them and has_screen():
             webbrowser.open(path.resolve().as_uri())
 
@@ -78,6 +78,7 @@ def _pictures(
 ) -> Iterator[Path]:
     """Yield the pictures, written where they do not lie in the run already."""
     from ..names import folder_name
+    from ..untrusted import open_regular
 
     for name in explainers or run.explainers:
         for layer in layers or run[name].keys():
@@ -86,15 +87,20 @@ def _pictures(
             if unit is not None:
                 from ..one_unit import draw_unit
 
-                folder = (out or Path("convviz-out")) / place
-                folder.mkdir(parents=True, exist_ok=True)
+                target = (out or Path("convviz-out")) / place
+                target.mkdir(parents=True, exist_ok=True)
                 for picture in draw_unit(found, unit, loader(run, photos)):
-                    path = folder / f"{picture.name}.png"
+                    path = target / f"{picture.name}.png"
                     path.write_bytes(picture.png)
                     yield path
                 continue
-            for path in sorted((run[name].folder / folder_name(layer)).glob("*.png")):
-                yield _copied(path, out / place) if out is not None else path
+            folder = run[name].folder / folder_name(layer)
+            for picture_name in sorted(path.name for path in folder.glob("*.png")):
+                open_regular(folder, picture_name).close()  # no link to elsewhere, no device
+                if out is None:
+                    yield folder / picture_name
+                else:
+                    yield _copied(folder, picture_name, out / place)
 
 
 def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
@@ -102,9 +108,10 @@ def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
 
     @cache
     def places() -> tuple[Dataset, dict[str, int]]:
-        from ..sources import open_dataset
+        from ..sources import open_dataset, open_recorded_dataset
 
-        dataset = open_dataset(photos or run.plan["dataset"]["name"])
+        name = run.plan["dataset"]["name"]
+        dataset = open_dataset(photos) if photos else open_recorded_dataset(name)
         return dataset, {name: i for i, name in enumerate(dataset.ids)}
 
     def load(item: Item) -> np.ndarray:
@@ -119,6 +126,9 @@ def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
     return load
 
 
-def _copied(path: Path, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.copyfile(path, folder / path.name))
+def _copied(folder: Path, name: str, target: Path) -> Path:
+    from ..untrusted import copy_regular
+
+    target.mkdir(parents=True, exist_ok=True)
+    copy_regular(folder, name, target / name)
+    return target / name

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..names import printable
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Lay rows out in columns; `right` are the columns of numbers."""
@@ -20,4 +22,4 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[
 
 
 def _line(cell: str) -> str:
-    return " ".join(str(cell).split())
+    return printable(" ".join(str(cell).split()))

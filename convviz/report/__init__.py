@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import durable
+from ..errors import ConvvizError
+from ..untrusted import MissingFileError, open_regular
 from .cards import Card, Problem, Shown, collect
 
 __all__ = ["Card", "Problem", "Shown", "collect", "page_path", "write_report"]
@@ -39,16 +42,18 @@ def write_report(
     cards, problems = collect(root, order)
     text = fill(title or root.resolve().name, intro, cards, problems)
     page = page_path(root)
-    pending = page.with_name(f".{page.name}.new")
     # A lone surrogate (of a file name that is not UTF-8) has no other way into a page.
-    pending.write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
-    pending.replace(page)
+    durable.write(page, text.encode("utf-8", "xmlcharrefreplace"))
     return page
 
 
 def page_path(root: Path) -> Path:
     """Return where the page of a folder is, or would be written."""
-    page = root / PAGE_NAME
-    if page.exists() and GENERATOR not in page.read_text("utf-8", "replace")[:2000]:
-        return root / OTHER_NAME
-    return page
+    try:
+        with open_regular(root, PAGE_NAME) as file:
+            head = file.read(2000)
+    except MissingFileError:
+        return root / PAGE_NAME
+    except ConvvizError:  # no file of convviz's
+        head = b""
+    return root / (PAGE_NAME if GENERATOR.encode() in head else OTHER_NAME)

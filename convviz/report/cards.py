@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import quote
 
 from .. import leaf
-from ..atomic import current, plain
+from ..atomic import current, current_name, plain
 from ..codec import decode
 from ..errors import ConvvizError
 from ..names import natural
 from ..showing import in_words
+from ..untrusted import MissingFileError, open_regular
 from .reading import how_to_read
 
 KINDS = {
@@ -150,8 +151,9 @@ def collect(root: Path, order: Sequence[str] = ()) -> tuple[list[Card], list[Pro
         try:
             document = leaf.read_json(folder)
             shown = _shown(root, folder, document)
-            found.setdefault(str(document["explainer"]["name"]), []).append((document, shown))
-        except (ConvvizError, KeyError, TypeError, ValueError, AttributeError) as error:
+            how_to_read(_plain_words(document["result"]), document["arrays"])
+            found.setdefault(document["explainer"]["name"], []).append((document, shown))
+        except Exception as error:  # a leaf folder may be anybody's, and shall cost only itself
             reason = str(error) if isinstance(error, ConvvizError) else f"damaged: {error!r}"
             problems.append(Problem(str(folder.relative_to(root)), reason))
     rank = {name: place for place, name in enumerate(order)}
@@ -163,7 +165,7 @@ def find_leaves(root: Path) -> Iterator[Path]:
     """Yield the leaf folders below `root` in the order of their paths; hidden ones are not."""
     for folder, inner, _files in os.walk(root):
         inner[:] = sorted((name for name in inner if not name.startswith(".")), key=natural)
-        if current(Path(folder), leaf.JSON_NAME).is_file():
+        if os.path.lexists(current(Path(folder), leaf.JSON_NAME)):
             yield Path(folder)
 
 
@@ -212,9 +214,9 @@ def _worth_saying(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _shots(root: Path, folder: Path, pictures: Mapping[str, str]) -> Iterator[Shot]:
     for name, caption in pictures.items():
-        path = current(folder, plain(name))
-        width, height = _png_size(path)
-        yield Shot(address(path.relative_to(root)), width, height, caption)
+        where = current_name(folder, plain(name))
+        width, height = _png_size(folder, where)
+        yield Shot(address((folder / where).relative_to(root)), width, height, caption)
 
 
 def address(path: Path) -> str:
@@ -222,11 +224,12 @@ def address(path: Path) -> str:
     return "/".join(quote(os.fsencode(part)) for part in path.parts)
 
 
-def _png_size(path: Path) -> tuple[int, int]:
+def _png_size(folder: Path, name: str) -> tuple[int, int]:
+    """Return the size that a PNG file claims; raises ConvvizError for what is no regular file."""
     try:
-        with path.open("rb") as file:
+        with open_regular(folder, name) as file:
             head = file.read(24)
-    except OSError:
+    except MissingFileError:
         return 0, 0
     if len(head) < 24 or not head.startswith(b"\x89PNG"):
         return 0, 0

@@ -29,7 +29,7 @@ from .plan import Plan, Settings, differences, make_plan
 from .remote import Remote
 from .remotestore import RemoteStore, opened
 from .store import Store
-from .tables import ITEMS, SKIPPED, rows
+from .tables import ITEMS, SKIPPED, content_types, rows, skipped_types
 from .worker import Task, Worker, computing
 
 logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ def _is_finished(store: Store | RemoteStore, plan: Plan, overwrite: bool) -> boo
         what = "a sweep under way" if under_way else "a run"
         raise ParameterError(
             f"out={str(store.out)!r} holds {what} already, and this differs from it: "
-            f"{_some(changed)}{_older(found)}. Nothing was touched: overwrite=True "
+            f"{_some(changed)}. Nothing was touched: overwrite=True "
             "(--overwrite) starts anew, another folder keeps both"
         )
     if under_way is None and (failed := found.get("failed")):
@@ -131,13 +131,6 @@ def _is_finished(store: Store | RemoteStore, plan: Plan, overwrite: bool) -> boo
 def _some(changed: Sequence[str]) -> str:
     more = f"; and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
     return "; ".join(changed[:SHOWN]) + more
-
-
-def _older(found: Mapping[str, Any]) -> str:
-    """Say so where a run is of a convviz that ran every network as it is."""
-    if "precision" in found:
-        return ""
-    return " (an older convviz made it, whose numbers differ from this one's by rounding)"
 
 
 @dataclass
@@ -264,7 +257,8 @@ class _Job:
         if not used:
             raise self._all_bad(entries)
         table = self.store.tables(entries)
-        items = SweptItems(self.dataset, ItemTable(table), self.store.spool)
+        leaf_items = ItemTable(self.store.leaf_items)
+        items = SweptItems(self.dataset, ItemTable(table), leaf_items, self.store.spool)
         outcome = finish(
             self.model, self.plan, lambda step: self.store.partials(entries, step), items
         )
@@ -282,7 +276,7 @@ class _Job:
 
     def _all_bad(self, entries: list[Entry]) -> ImageError:
         paths = [self.store.manifest.path(entry["shard"], SKIPPED) for entry in entries]
-        first = next(chain.from_iterable(rows(path) for path in paths))
+        first = next(chain.from_iterable(rows(path, skipped_types()) for path in paths))
         self.store.discard()
         return ImageError(
             f"none of the {self.plan.count} items of {self.dataset.name!r} could be used; the "
@@ -292,7 +286,7 @@ class _Job:
 
 def _check_contents(dataset: Dataset, *tables: Path) -> None:
     """Refuse to go on with items that are no longer what they were when they were swept."""
-    if changed := verify(dataset, chain.from_iterable(map(rows, tables))):
+    if changed := verify(dataset, chain.from_iterable(rows(t, content_types()) for t in tables)):
         names = ", ".join(map(repr, changed[:3])) + (", …" if len(changed) > 3 else "")
         raise ParameterError(
             f"{len(changed)} items of {dataset.name!r} have changed since they were swept: "

@@ -37,11 +37,14 @@ class SweptItems:
     Args:
         dataset: where they come from.
         table: the items.
+        leaf_items: the same items, without what only a run needs, for its results.
         work: a folder for what does not fit memory; it goes when the sweep is done.
     """
 
-    def __init__(self, dataset: Dataset, table: ItemTable, work: Path) -> None:
-        self.all = table
+    def __init__(
+        self, dataset: Dataset, table: ItemTable, leaf_items: ItemTable, work: Path
+    ) -> None:
+        self.all, self.of_results = table, leaf_items
         self.classes = tuple(dataset.classes)
         self._dataset, self._work = dataset, work
         self._spools = 0
@@ -188,7 +191,7 @@ def _explanations(
             name=step.who.name,
             layer=layer,
             model=plan.record["model"],
-            items=items.all,
+            items=items.of_results,
             versions=versions((step.who,)),
         )
         for layer, result in found.items()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..durable import FULL
 from ..errors import ConvvizError
 
 try:
@@ -39,7 +41,7 @@ def locked(folder: Path) -> Iterator[None]:
 def _taken(folder: Path) -> int:
     path = folder / LOCK
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = _opened(path)
         try:
             if fcntl is not None:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,6 +63,21 @@ def _taken(folder: Path) -> int:
             os.write(handle, f"{os.getpid()}\n".encode())
             return handle
         os.close(handle)  # its owner removed it between our opening and locking it
+
+
+def _opened(path: Path) -> int:
+    """Open the file of the lock; raises ConvvizError for a link, a FIFO or a device."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        handle = os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno in FULL:
+            raise
+        raise ConvvizError(f"{path} cannot be opened: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ConvvizError(f"{path} is not a regular file: remove it")
+    return handle
 
 
 def _is_still(path: Path, handle: int) -> bool:

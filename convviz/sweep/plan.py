@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..codec import encode
 from ..datasets import Dataset
 from ..errors import ConvvizWarning, ModelError, ParameterError, PluginError, UnknownNameError
 from ..explainers import DatasetExplainer
@@ -43,7 +44,7 @@ SAYS_NOTHING = frozenset({"model.source", "dataset.name", "schema"})
 SAID = {"dataset.ids_hash": "dataset, the ids or labels of its items (by their hash)"}
 """What a difference is called whose name says too little."""
 
-SCHEMA = 1
+SCHEMA = 2
 DEEPEST = 8
 """More levels of `needs` than any sensible explainer has; a circle is caught by it."""
 
@@ -328,6 +329,6 @@ def _describe_step(step: Step) -> dict[str, Any]:
     return {
         "distribution": step.who.distribution,
         "version": step.who.version,
-        "parameters": step.explainer.model_dump(mode="json"),
+        "parameters": encode(step.explainer.model_dump(mode="json"), {}, step.who.name),
         "layers": list(step.layers),
     }

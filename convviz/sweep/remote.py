@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConvvizError, ParameterError
+from ..untrusted import JSON_LIMIT
 
 HERE = ("file://", "local://")
 NEEDS = {"s3": "convviz[s3]", "s3a": "convviz[s3]"}
@@ -79,10 +80,11 @@ class Remote:
             ) from error
 
     def read(self, name: str) -> bytes | None:
-        """Return an object; None where there is none."""
+        """Return an object, none longer than JSON files may be; None where there is none."""
         system, root = self._system()
         with self._blamed(name):
             try:
+                self._check_size(system, name, JSON_LIMIT)
                 return bytes(system.cat_file(f"{root}/{name}"))
             except FileNotFoundError:
                 return None
@@ -117,12 +119,18 @@ class Remote:
                 return []
         return sorted(path[len(root) :].lstrip("/") for path in found)
 
-    def fetch(self, name: str, path: Path) -> None:
-        """Copy an object to a file; raises FileNotFoundError where there is none."""
+    def fetch(self, name: str, path: Path, limit: int | None = None) -> None:
+        """Copy an object to a file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ConvvizError: it is longer than `limit` bytes.
+        """
         system, root = self._system()
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".fetching-{path.name}")
         with self._blamed(name, keep=OSError):
+            self._check_size(system, name, limit)
             system.get_file(f"{root}/{name}", str(temporary))
         os.replace(temporary, path)
 
@@ -136,6 +144,14 @@ class Remote:
         """Remove all that is below the folder."""
         for name in self.names():
             self.remove(name)
+
+    def _check_size(self, system: Any, name: str, limit: int | None) -> None:
+        """Raise ConvvizError where an object is longer than allowed."""
+        if limit is None:
+            return
+        size = system.size(f"{self._system()[1]}/{name}")
+        if size is not None and size > limit:
+            raise ConvvizError(f"{self.address}/{name} is longer than the {limit:,} bytes allowed")
 
     def _system(self) -> tuple[Any, str]:
         """Return fsspec's file system and the folder there; fsspec keeps one for all."""

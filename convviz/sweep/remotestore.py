@@ -18,17 +18,23 @@ from typing import Any
 
 from ..errors import ConvvizError, ParameterError
 from ..explainers import Partial
+from ..integrity import CHECKSUMS
+from ..leaf import JSON_NAME, read_json
+from ..untrusted import JSON_LIMIT
 from .finish import Outcome
 from .lease import LEASE, Lease, leased
 from .manifest import PLAN, Entry
 from .remote import Remote
 from .remotemanifest import RemoteManifest
-from .store import RESULTS, RUN, SHARDS, SWEEP, Store, as_text, parsed
+from .runrecord import as_text, parse_plan, read_run
+from .store import RESULTS, RUN, SHARDS, SWEEP, Store
 from .store import check_out as check_folder
 from .store import is_finished as is_finished_folder
 from .tables import ITEMS, SKIPPED
 
 UNDER_WAY = f"{SWEEP}/{PLAN}"
+PICTURE_LIMIT = 1 << 30
+"""Bytes that a picture may have."""
 
 
 class RemoteStore:
@@ -46,6 +52,7 @@ class RemoteStore:
         self.manifest = RemoteManifest(self.shards, work / SHARDS)
         self._local = Store(cache, self.manifest)
         self.spool = self._local.spool
+        self.leaf_items = self._local.leaf_items
         self._lease: Lease | None = None
 
     @contextmanager
@@ -62,11 +69,13 @@ class RemoteStore:
 
     def plan(self) -> dict[str, Any] | None:
         """Return the plan of the sweep under way; None where there is none."""
-        return self._parsed(UNDER_WAY)
+        content = self.out.read(UNDER_WAY)
+        return None if content is None else parse_plan(content, f"{self.out}/{UNDER_WAY}")
 
     def finished(self) -> dict[str, Any] | None:
         """Return the plan of the finished run; None where there is none."""
-        return self._parsed(RUN)
+        content = self.out.read(RUN)
+        return None if content is None else parse_plan(content, f"{self.out}/{RUN}")
 
     def settle(self) -> None:
         """Remove what is left of a sweep that was killed while it removed its shards."""
@@ -121,10 +130,6 @@ class RemoteStore:
         if self._lease is not None:
             self._lease.check()
 
-    def _parsed(self, name: str) -> dict[str, Any] | None:
-        content = self.out.read(name)
-        return None if content is None else parsed(content, f"{self.out}/{name}")
-
 
 @contextmanager
 def opened(out: Path | Remote) -> Iterator[Store | RemoteStore]:
@@ -166,7 +171,7 @@ class Copy:
 
     def __init__(self, place: Remote) -> None:
         self.place = place
-        self._names = place.names()
+        self._names = [name for name in place.names() if _is_below(name)]
         if UNDER_WAY in self._names:
             raise ConvvizError(
                 f"the run in {str(place)!r} is not finished: the same analyze goes on"
@@ -175,8 +180,10 @@ class Copy:
             raise ConvvizError(f"{str(place)!r} is not a run folder: it has no {RUN} and {ITEMS}")
         self.folder = Path(tempfile.mkdtemp(prefix="convviz-"))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
-        for name in (RUN, ITEMS, SKIPPED):
-            place.fetch(name, self.folder / name)
+        place.fetch(RUN, self.folder / RUN, JSON_LIMIT)
+        sizes = read_run(self.folder, RUN)[CHECKSUMS]
+        for name in (ITEMS, SKIPPED):
+            place.fetch(name, self.folder / name, sizes[name]["bytes"])
         for name in self._names:
             if name.startswith(f"{RESULTS}/"):
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +191,17 @@ class Copy:
     def fetch(self, folder: Path) -> None:
         """Fetch what is below a folder of the copy and not there yet."""
         below = folder.relative_to(self.folder).as_posix() + "/"
-        for name in self._names:
-            path = self.folder / name
-            if name.startswith(below) and not path.exists():
-                self.place.fetch(name, path)
+        if f"{below}{JSON_NAME}" not in self._names or (folder / JSON_NAME).exists():
+            return
+        self.place.fetch(f"{below}{JSON_NAME}", folder / JSON_NAME, JSON_LIMIT)
+        document = read_json(folder)
+        limits = {name: entry["bytes"] for name, entry in document[CHECKSUMS].items()}
+        limits |= dict.fromkeys(document["pictures"], PICTURE_LIMIT)
+        for name, limit in limits.items():
+            if f"{below}{name}" in self._names:
+                self.place.fetch(f"{below}{name}", folder / name, limit)
+
+
+def _is_below(name: str) -> bool:
+    """Say whether the name of an object, as a path, stays below its folder."""
+    return all(part not in ("", ".", "..") and "\\" not in part for part in name.split("/"))

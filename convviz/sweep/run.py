@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,18 +10,19 @@ from typing import Any
 from ..contents import Content
 from ..errors import ConvvizError, ParameterError, UnknownNameError
 from ..explanation import Explanation, load
+from ..integrity import CHECKSUMS
 from ..itemtable import ItemTable
 from ..model import Model
-from ..names import folder_name, layer_name, natural
+from ..names import folder_name, layer_name, natural, printable
+from ..untrusted import check_inside
 from .loading import Skipped
 from .lock import locked
-from .plan import SCHEMA
 from .remote import Remote, place_of
 from .remotestore import Copy
+from .runrecord import read_run
 from .store import RESULTS, RUN, SWEEP, Store, is_run
-from .tables import ITEMS, SKIPPED, rows
+from .tables import ITEMS, SKIPPED, rows, skipped_types
 
-CODE = "python:"
 GIVE = "give it (run.query(image, model=…), on the command line -m)"
 
 
@@ -41,8 +41,7 @@ class Layers:
     def __init__(self, folder: Path, copy: Copy | None = None, order: Sequence[str] = ()) -> None:
         self.folder = folder
         self._copy = copy
-        found = (layer_name(p.name) for p in folder.iterdir() if p.is_dir())
-        names = sorted(found, key=natural)
+        names = sorted(_names_in(folder), key=natural)
         first = [layer for layer in order if layer in names]
         self._names = tuple(dict.fromkeys([*first, *names]))
         self._loaded: dict[str, Explanation] = {}
@@ -58,7 +57,9 @@ class Layers:
         if layer not in self._loaded:
             if self._copy is not None:
                 self._copy.fetch(self.folder / folder_name(layer))
-            self._loaded[layer] = load(self.folder / folder_name(layer))
+            folder = self.folder / folder_name(layer)
+            check_inside(self.folder, folder)
+            self._loaded[layer] = load(folder)
         return self._loaded[layer]
 
     def __iter__(self) -> Iterator[str]:
@@ -95,7 +96,7 @@ class Layers:
         return getattr(self.only, name)
 
     def __repr__(self) -> str:
-        return f"<{self.folder.name}: {', '.join(self)}>"
+        return printable(f"<{self.folder.name}: {', '.join(self)}>")
 
 
 class Run:
@@ -119,18 +120,21 @@ class Run:
     @cached_property
     def explainers(self) -> tuple[str, ...]:
         """The explainers that have results."""
-        results = self.folder / RESULTS
-        return tuple(sorted(layer_name(p.name) for p in results.iterdir() if p.is_dir()))
+        return tuple(sorted(_names_in(self.folder / RESULTS)))
 
     @cached_property
     def items(self) -> ItemTable:
         """The items that were used; results count them in this order."""
-        return ItemTable(self.folder / ITEMS)
+        return ItemTable(self.folder / ITEMS, self.plan[CHECKSUMS][ITEMS], self.plan["items"])
 
     @cached_property
     def skipped(self) -> tuple[Skipped, ...]:
         """The items that could not be used, with the reason."""
-        return tuple(_skipped(row) for row in rows(self.folder / SKIPPED))
+        table, checksum = self.folder / SKIPPED, self.plan[CHECKSUMS][SKIPPED]
+        skipped = tuple(_skipped(row) for row in rows(table, skipped_types(), checksum))
+        if len(skipped) != (count := self.plan["skipped"]):
+            raise ConvvizError(f"{table} is damaged: it has {len(skipped)} rows instead of {count}")
+        return skipped
 
     @property
     def nonfinite(self) -> dict[str, int]:
@@ -170,14 +174,15 @@ class Run:
         Raises:
             ParameterError: the run does not say how, or other weights are loaded now.
         """
-        from ..sources import load_model
+        from ..sources import load_recorded_model
 
         saved = self.plan["model"]
         source = saved.get("source", "")
-        # A run folder may be a stranger's, and this scheme runs any code.
-        if not source or source.startswith(CODE):
-            raise ParameterError(f"this needs the model of the run ({saved['name']}): {GIVE}")
-        model = load_model(source, device=device, dtype=dtype or self.plan.get("dtype"))
+        # Anybody may have written the folder, and some sources run any code.
+        model = load_recorded_model(source, device=device, dtype=dtype or self.plan["dtype"])
+        if model is None:
+            how = f", loaded from {source!r}" if source else ""
+            raise ParameterError(f"this needs the model of the run ({saved['name']}{how}): {GIVE}")
         if model.weights_hash != saved["weights_hash"]:
             raise ParameterError(
                 f"{source!r} loads other weights now than those of the run: {GIVE}"
@@ -190,6 +195,7 @@ class Run:
         if name not in self._results:
             order = self.plan["explainers"].get(name, {}).get("layers", ())
             folder = self.folder / RESULTS / folder_name(name)
+            check_inside(self.folder, folder)
             self._results[name] = Layers(folder, self._copy, order)
         return self._results[name]
 
@@ -206,7 +212,7 @@ class Run:
         count = f"{len(self.items)} items" + (
             f", {len(self.skipped)} skipped" if self.skipped else ""
         )
-        return f"<Run {self._address!r}: {', '.join(self.explainers)}; {count}>"
+        return printable(f"<Run {self._address!r}: {', '.join(self.explainers)}; {count}>")
 
 
 def open_run(folder: str | Path, model: Model | None = None) -> Run:
@@ -225,6 +231,14 @@ def _skipped(row: dict[str, Any]) -> Skipped:
     return Skipped(row["index"], row["id"], row["reason"], content)
 
 
+def _names_in(folder: Path) -> list[str]:
+    """Return what the folders inside of a folder of results are called after."""
+    try:
+        return [layer_name(path.name) for path in folder.iterdir() if path.is_dir()]
+    except OSError as error:
+        raise ConvvizError(f"{folder} cannot be read: {error.strerror}") from error
+
+
 def _read_plan(folder: Path) -> dict[str, Any]:
     if (folder / SWEEP / "done").is_dir():  # complete, and killed before all was in its place
         with locked(folder):
@@ -233,14 +247,4 @@ def _read_plan(folder: Path) -> dict[str, Any]:
         raise ConvvizError(f"the run in {str(folder)!r} is not finished: the same analyze goes on")
     if not is_run(folder):
         raise ConvvizError(f"{str(folder)!r} is not a run folder: it has no {RUN} and {ITEMS}")
-    try:
-        plan = json.loads((folder / RUN).read_text(encoding="utf-8"))
-        schema = plan["schema"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConvvizError(f"{folder / RUN} is damaged: {error}") from error
-    if schema > SCHEMA:
-        raise ConvvizError(
-            f"{folder / RUN} has schema {schema}, this convviz reads up to {SCHEMA}: it needs a "
-            "newer one"
-        )
-    return dict(plan)
+    return read_run(folder, RUN)

@@ -16,7 +16,6 @@ RUN/.convviz-sweep/new/            the results in the making; renamed to `done`,
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -27,12 +26,16 @@ from typing import Any
 from .. import durable
 from ..errors import ParameterError
 from ..explainers import Partial
+from ..integrity import CHECKSUMS, checksum
+from ..itemtable import item_types
 from ..names import folder_name
 from ..report import write_report
+from ..untrusted import check_inside
 from .finish import Outcome
 from .lock import LOCK, locked
 from .manifest import PLAN, Entry, Manifest
-from .tables import ITEMS, SKIPPED, joined
+from .runrecord import as_text, read_plan, read_run
+from .tables import ITEMS, LEAF_ITEMS, SKIPPED, joined
 from .worker import PARTIALS
 
 RUN, RESULTS = "run.json", "results"
@@ -91,11 +94,11 @@ class Store:
 
     def plan(self) -> dict[str, Any] | None:
         """Return the plan of the sweep under way; None where there is none."""
-        return _read(self.work / PLAN)
+        return read_plan(self.out, f"{SWEEP}/{PLAN}")
 
     def finished(self) -> dict[str, Any] | None:
         """Return the plan of the finished run in the folder; None where there is none."""
-        return _read(self.out / RUN) if is_run(self.out) else None
+        return read_plan(self.out, RUN) if is_run(self.out) else None
 
     def begin(self, record: Mapping[str, Any]) -> None:
         """Start or go on with a sweep by this plan."""
@@ -135,7 +138,14 @@ class Store:
         new.mkdir(parents=True, exist_ok=True)
         for name in (ITEMS, SKIPPED):
             joined([self.manifest.path(e["shard"], name) for e in entries], new / name)
+        parts = [self.manifest.path(e["shard"], ITEMS) for e in entries]
+        joined(parts, self.leaf_items, list(item_types()))
         return new / ITEMS
+
+    @property
+    def leaf_items(self) -> Path:
+        """The table of items that every result holds: without what only the run needs."""
+        return self.work / LEAF_ITEMS
 
     def complete(self, record: Mapping[str, Any], outcome: Outcome) -> None:
         """Write the results; those of a former run stay until these are whole."""
@@ -145,7 +155,9 @@ class Store:
                 explanation.save(new / RESULTS / folder_name(name) / folder_name(layer))
         (new / RESULTS).mkdir(exist_ok=True)
         failed = {name: str(error) for name, error in outcome.failed.items()}
-        (new / RUN).write_text(as_text({**record, "failed": failed}), encoding="utf-8")
+        checksums = {name: checksum(new / name) for name in (ITEMS, SKIPPED)}
+        text = as_text({**record, "failed": failed, CHECKSUMS: checksums})
+        (new / RUN).write_text(text, encoding="utf-8")
         for path in (new / ITEMS, new / SKIPPED, new / RUN):
             durable.sync(path)
         for folder, _, _ in os.walk(new, topdown=False):
@@ -159,16 +171,19 @@ class Store:
 
         Shards without a plan, left by one killed while it removed them, belong to nobody and go.
         """
+        check_inside(self.out, self.work)
         done = self.work / "done"
+        check_inside(self.out, done)
         if not done.is_dir():
             if not (self.work / PLAN).exists():
                 shutil.rmtree(self.work, ignore_errors=True)
             return
+        where = f"{SWEEP}/done/{RUN}" if os.path.lexists(done / RUN) else RUN
+        record = read_run(self.out, where)  # nothing is moved where it is damaged
         for name in MOVED:
             if (done / name).exists():
                 _remove(self.out / name)
                 (done / name).rename(self.out / name)
-        record = self.finished() or {}
         write_report(self.out, title=record["dataset"]["name"], intro=_intro(record))
         durable.sync(self.out)
         self.discard()
@@ -181,32 +196,8 @@ def _intro(record: Mapping[str, Any]) -> str:
     return f"{seen}{left_out}."
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return parsed(content, str(path))
-
-
-def parsed(content: bytes, name: str) -> dict[str, Any]:
-    """Read a plan from the bytes of its file; raises ParameterError where it is damaged."""
-    try:
-        found = json.loads(content)
-    except ValueError as error:
-        raise ParameterError(f"{name} is damaged: {error}; overwrite=True starts anew") from error
-    if not isinstance(found, dict) or not found:
-        raise ParameterError(f"{name} is damaged: it holds no plan; overwrite=True starts anew")
-    return found
-
-
-def as_text(record: Mapping[str, Any]) -> str:
-    """Write a plan as its file holds it."""
-    return json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-
-
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

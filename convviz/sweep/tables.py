@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..integrity import Checksum
+from ..parquetfile import read_batches
 
 if TYPE_CHECKING:
     from .loading import Skipped
@@ -13,6 +16,24 @@ if TYPE_CHECKING:
 
 ITEMS, SKIPPED = "items.parquet", "skipped.parquet"
 """The tables of a run, and what the names of those of a shard end in."""
+
+LEAF_ITEMS = "leaf-items.parquet"
+OPTIONAL = frozenset({"bytes", "sha256"})
+"""The columns that may be empty."""
+
+
+def content_types() -> dict[str, Any]:
+    """Return the columns that tell what an item's file held, with their Arrow types."""
+    import pyarrow as pa
+
+    return {"id": pa.string(), "index": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()}
+
+
+def skipped_types() -> dict[str, Any]:
+    """Return the columns of the table of skipped items, with their Arrow types."""
+    import pyarrow as pa
+
+    return {**content_types(), "reason": pa.string()}
 
 
 def items_table(shard: Shard) -> bytes:
@@ -51,26 +72,26 @@ def skipped_table(skipped: Sequence[Skipped]) -> bytes:
     )
 
 
-def joined(parts: Sequence[Path], path: Path) -> None:
-    """Put the tables of all shards into one file, one at a time."""
+def joined(parts: Sequence[Path], path: Path, columns: list[str] | None = None) -> None:
+    """Put the tables of all shards into one file, one at a time; all columns, or some."""
     from pyarrow import parquet
 
     rows = 0
-    with parquet.ParquetWriter(path, parquet.read_schema(parts[0]), compression="zstd") as writer:
+    schema = parquet.read_table(parts[0], columns=columns).schema
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for part in parts:
-            table = parquet.read_table(part)
+            table = parquet.read_table(part, columns=columns)
             rows += len(table)
             if len(table) or (part == parts[-1] and not rows):
                 writer.write_table(table)
 
 
-def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table."""
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches():
-            yield from batch.to_pylist()
+def rows(
+    path: Path, types: Mapping[str, Any], checksum: Checksum | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table; raises ConvvizError where it is damaged."""
+    for batch in read_batches(path.parent, path.name, types, checksum, OPTIONAL):
+        yield from batch.to_pylist()
 
 
 def _packed(columns: dict[str, Any]) -> bytes:

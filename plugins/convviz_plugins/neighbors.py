@@ -190,15 +190,11 @@ class Neighbors(DatasetExplainer):
         pictures: Tensor,
         metric: space.Metric,
     ) -> Matches:
-        import faiss
-
-        index = faiss.deserialize_index(np.frombuffer(kept.result.files[INDEX_FILE], np.uint8))
-        if hasattr(index, "make_direct_map"):
-            index.make_direct_map()
-        known = index.reconstruct_n(0, index.ntotal)
-        k = min(self.k, index.ntotal)
-        distances, places = space.search(index, space.prepared(queries, metric), known, k, metric)
-        rows = kept["rows"].numpy()
+        # The index file is not read: FAISS trusts its content, and the folder may be anybody's.
+        vectors = _vectors_of(kept, queries.shape[1])
+        rows = np.flatnonzero(space.usable(vectors, metric))
+        k = min(self.k, len(rows))
+        distances, places = space.search_among(queries, vectors, rows, k, metric)
         shown = pixel_vectors(kept["thumbnails"]).numpy()
         asked = pixel_vectors(pictures).numpy()
         by_pixels = space.search(None, asked, shown, min(k, len(shown)), "l2")
@@ -220,6 +216,18 @@ class Neighbors(DatasetExplainer):
             names=kept.result.names,
             found=tuple(_named(kept, *row) for row in zip(indices, distances, strict=True)),
         )
+
+
+def _vectors_of(kept: Explanation, length: int) -> np.ndarray:
+    """Return the vectors of a run's items, `[n, length]`, all counts of the result agreeing."""
+    vectors = kept.result.files[space.FILE]
+    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.shape[1] != length:
+        raise ParameterError(f"the run holds no vectors of length {length} in {space.FILE}")
+    labels, names, pictures = kept["labels"], kept.result.names, kept["thumbnails"]
+    counts = {len(vectors), len(labels), len(names), len(pictures)}
+    if len(counts) > 1:
+        raise ParameterError(f"the run counts its items differently: {sorted(counts)}")
+    return vectors
 
 
 def _named(

@@ -25,6 +25,8 @@ IVF_TRAIN = 39
 """FAISS wants at least this many vectors a cell, and warns below it."""
 
 BLOCK = 1024
+WIDE_BLOCK = 16384
+"""Vectors that are compared with a few queries at a time."""
 
 
 def usable(vectors: np.ndarray, metric: Metric = "l2") -> np.ndarray:
@@ -140,6 +142,43 @@ def search(
         distances[part] = np.take_along_axis(exact, order, axis=1)
     distances[rows < 0] = np.nan
     return distances, rows
+
+
+def search_among(
+    queries: np.ndarray, vectors: np.ndarray, rows: np.ndarray, k: int, metric: Metric
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the k nearest of some vectors, exactly, without a copy of them all.
+
+    Args:
+        queries: `[q, d]`, as collected.
+        vectors: `[n, d]`, as collected, in memory or mapped.
+        rows: the vectors to look among, `[m]`.
+        k: how many, at most m.
+        metric: what is measured.
+
+    Returns:
+        Distances `[q, k]` as `search` returns them, and positions in `rows`, `[q, k]`.
+    """
+    import faiss
+
+    asked, wanted = prepared(queries, metric), min(len(rows), k + SPARE)
+    best = np.full((len(queries), 0), np.inf, np.float32)
+    places = np.zeros((len(queries), 0), np.int64)
+    for part in blocks(len(rows), WIDE_BLOCK):
+        known = np.ascontiguousarray(prepared(vectors, metric, rows[part]))
+        found = faiss.knn(asked, known, min(wanted, len(known)), _measure(metric))
+        nearness = found[0] if metric == "l2" else -found[0]
+        best = np.concatenate([best, nearness], axis=1)
+        places = np.concatenate([places, found[1] + part.start], axis=1)
+        order = np.argsort(best, axis=1, kind="stable")[:, :wanted]
+        best = np.take_along_axis(best, order, axis=1)
+        places = np.take_along_axis(places, order, axis=1)
+    candidates = np.unique(places)
+    among = prepared(vectors, metric, rows[candidates])
+    local = np.searchsorted(candidates, places)
+    exact = _distances(asked, among, local, metric)
+    order = np.lexsort((places, exact), axis=1)[:, :k]
+    return np.take_along_axis(exact, order, axis=1), np.take_along_axis(places, order, axis=1)
 
 
 def neighbours(

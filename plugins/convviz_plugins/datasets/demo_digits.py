@@ -14,6 +14,12 @@ SHADES = 16
 
 
 @hookimpl
+def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
+    """Vouch for digits that scikit-learn brings."""
+    return True
+
+
+@hookimpl
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
     """Open the digits; the source names nothing, `limit=` takes only the first so many."""
     if source:

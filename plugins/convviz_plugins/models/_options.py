@@ -14,6 +14,9 @@ from convviz import Model, ModelError, ParameterError, Preprocess, UnknownNameEr
 
 FIELDS = ("resize", "crop", "interpolation", "mean", "std", "channels")
 _NEUTRAL = {"resize": None, "crop": None, "mean": (0.0,), "std": (1.0,)}
+LARGEST_SIDE = 8192
+"""Pixels that an image may be resized to where an untrusted file says so."""
+
 COMMON = ("labels", "device", "dtype", "output", "preprocess", *FIELDS)
 
 
@@ -23,6 +26,20 @@ def check(options: Mapping[str, Any], own: Iterable[str] = ()) -> None:
     for name in options:
         if name not in known:
             raise UnknownNameError("model option", name, known)
+
+
+def are_harmless(options: Mapping[str, Any], own: Iterable[str] = ()) -> bool:
+    """Say whether a query from an untrusted file may be obeyed: it reads no file, fills no memory.
+
+    Args:
+        options: its values, all of them texts.
+        own: the options that its source knows beside the fields of a Preprocess.
+    """
+    known = {*own, *FIELDS}
+    sides = ",".join(str(options.get(name, "")) for name in ("resize", "crop"))
+    numbers = [part for part in sides.split(",") if part.strip().isdecimal()]
+    small = all(len(part) < 9 and int(part) <= LARGEST_SIDE for part in numbers)
+    return small and set(options) <= known
 
 
 def is_none(value: Any) -> bool:

@@ -54,3 +54,9 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
         labels=ResNet18_Weights.DEFAULT.meta["categories"],
         classes=1000,
     )
+
+
+@hookimpl
+def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
+    """Vouch for its own weights."""
+    return not source and _options.are_harmless(options)

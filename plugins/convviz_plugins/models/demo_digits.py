@@ -90,6 +90,12 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     )
 
 
+@hookimpl
+def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
+    """Vouch for its own weights."""
+    return not source and _options.are_harmless(options)
+
+
 def metadata() -> dict[str, Any]:
     """Return how the shipped weights were trained, and how well they do."""
     from safetensors import safe_open

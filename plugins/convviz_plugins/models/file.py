@@ -48,6 +48,19 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     )
 
 
+@hookimpl
+def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
+    """Vouch for safetensors files of this machine, put into torchvision's or timm's networks.
+
+    A PyTorch file is unpickled, if only in part; a factory runs code.
+    """
+    if Path(source).suffix != ".safetensors" or source.startswith(("//", "\\\\")):
+        return False
+    regular = Path(source).is_file()
+    builtin = _architecture(options.get("arch", ""))[0] in ("torchvision", "timm")
+    return regular and builtin and _options.are_harmless(options, ("arch",))
+
+
 @dataclass(frozen=True)
 class _Plan:
     """An architecture: how to build it for so many classes (None: as it is)."""
@@ -65,7 +78,7 @@ def _plan(arch: Any) -> _Plan:
     if callable(arch):
         name = getattr(arch, "__name__", "arch")
         return _Plan(name, lambda _classes: _network(arch(), name), sized=False)
-    scheme, _, rest = str(arch).rpartition(":")
+    scheme, rest = _architecture(arch)
     if scheme == "timm":
         timm_source.check_name(rest)
         return _Plan(
@@ -73,18 +86,31 @@ def _plan(arch: Any) -> _Plan:
             lambda classes: timm_source.build(rest, classes=classes),
             timm_source.default_preprocess,
         )
-    if scheme.startswith("python:"):
-        module_name = scheme.removeprefix("python:")
+    if scheme == "python":
+        module_name, _, factory = rest.partition(":")
         return _Plan(
-            rest, lambda _classes: _network(python.call(module_name, rest), rest), sized=False
+            factory,
+            lambda _classes: _network(python.call(module_name, factory), factory),
+            sized=False,
         )
-    name = torchvision_source.check_name(str(arch).removeprefix("torchvision:"))
+    name = torchvision_source.check_name(rest)
     return _Plan(
         name,
         lambda classes: torchvision_source.build(name, classes=classes),
         lambda _module: torchvision_source.default_preprocess(name),
         torchvision_source.output_of(name),
     )
+
+
+def _architecture(arch: Any) -> tuple[str, str]:
+    """Split an architecture into the scheme that builds it and what follows.
+
+    What no other scheme is known for is a name of torchvision's.
+    """
+    scheme, _, rest = str(arch).partition(":")
+    if scheme in ("timm", "torchvision") or (scheme == "python" and ":" in rest):
+        return scheme, rest
+    return "torchvision", str(arch)
 
 
 def _network(made: Any, name: str) -> nn.Module:

@@ -45,6 +45,12 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     )
 
 
+@hookimpl
+def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
+    """Vouch for the networks that timm registers: it alone says where their weights are."""
+    return _options.are_harmless(options, ("weights", "seed"))
+
+
 def check_name(name: str) -> str:
     """Return the name of a network; raises UnknownNameError, or ModelError without timm."""
     timm = _timm(name)

@@ -52,6 +52,12 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     )
 
 
+@hookimpl
+def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
+    """Vouch for torchvision's own networks and weights, which are read as tensors only."""
+    return _options.are_harmless(options, ("weights", "seed"))
+
+
 def names() -> list[str]:
     """Return the networks that map an image to scores."""
     import torchvision
