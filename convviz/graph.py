@@ -6,8 +6,8 @@ that writes nothing but its own result.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -19,7 +19,10 @@ from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from . import capture, naming
 from .eager import uncompiled
+from .errors import ConvvizError, ModelError
+from .fingerprint import StructureCache
 from .functional import functionalize
+from .silence import silenced
 
 if TYPE_CHECKING:
     from .model import Model
@@ -65,21 +68,27 @@ class NoGraph:
     reason: str
 
 
-_CACHE: WeakKeyDictionary[Model, dict[Any, Graph | NoGraph]] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[Model, StructureCache] = WeakKeyDictionary()
 
 
 def graph_of(model: Model, shape: Shape) -> Graph | NoGraph:
-    """Return the model's graph for images of a shape (C, H, W), made on first use.
+    """Return the model's graph for images of a shape (C, H, W).
+
+    It is made on first use and again once the network's structure has changed.
 
     Takes seconds for a deep network. A network that does not export gives a NoGraph: what
     needs the graph takes its general path then, and says why.
     """
-    known = _CACHE.setdefault(model, {})
+    cache = _CACHE.setdefault(model, StructureCache())
     key = (tuple(shape), model.dtype, model.device)
-    if key not in known:
-        with model.session():
-            known[key] = export(model.module, shape, model.dtype, model.device, model.pick)
-    return known[key]
+    with model.session():
+        if key not in cache.at(model.structure):
+            with suppress(ModelError):  # which says why there is no graph
+                model.calls(shape)  # a first pass shows what changes in every one
+            graph = export(model.module, shape, model.dtype, model.device, model.pick)
+            cache.at(model.structure)[key] = graph
+        found: Graph | NoGraph = cache.at(model.structure)[key]
+        return found
 
 
 def export(
@@ -102,8 +111,7 @@ def export(
     named = _Named(module, pick, lambda: keys)
     images = torch.zeros(2, *shape, dtype=dtype, device=device)
     try:
-        with torch.no_grad(), uncompiled(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with torch.no_grad(), uncompiled(), silenced():
             program = torch.export.export(named, (images,), dynamic_shapes=({0: Dim.AUTO},))
             if not functionalize(program.graph):
                 program = program.run_decompositions({})
@@ -194,8 +202,24 @@ def _constants(program: ExportedProgram) -> dict[str, Tensor]:
     }
 
 
+_REASONS = (
+    (
+        "data-dependent",
+        "its forward pass depends on the values of the images (an `if` on a tensor)",
+    ),
+    (".numpy() is not supported", "its forward pass leaves PyTorch for NumPy"),
+    ("FakeTensor", "its forward pass does what cannot be traced without real numbers"),
+)
+"""Part of what torch.export says -> what it means."""
+
+
 def _reason(error: Exception) -> str:
-    """Put an exporter's page of explanation into one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else ""
-    return f"torch.export: {type(error).__name__}: {text}"[:240]
+    """Put an exporter's page of explanation into one sentence."""
+    if isinstance(error, ConvvizError):
+        return str(error)
+    text = str(error)
+    reason = next((meaning for part, meaning in _REASONS if part in text), "")
+    if not reason:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        reason = f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
+    return f"torch.export cannot take the network: {reason}"

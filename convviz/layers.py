@@ -48,9 +48,10 @@ class LayerInfo:
 
 def list_layers(model: Model) -> tuple[LayerInfo, ...]:
     """List a model's layers in call order; the first time takes seconds for a deep network."""
-    shape = (model.input_channels, *model.input_size)
-    takers = _takers(model)
-    return tuple(_info(model, call, shape, takers) for call in model.calls(shape))
+    with model.session():
+        shape = (model.input_channels, *model.input_size)
+        takers = _takers(model)
+        return tuple(_info(model, call, shape, takers) for call in model.calls(shape))
 
 
 def field_of(model: Model, layer: str, size: tuple[int, int] | None = None) -> ReceptiveField:

@@ -15,10 +15,12 @@ from .capture import Call, Keeper
 from .checkpoints import CheckpointsOff, is_checkpoint_error
 from .defaults import Kind, default_layers
 from .eager import call_eagerly
-from .errors import ModelError, ParameterError
+from .errors import ParameterError
+from .failures import attributed
+from .fingerprint import Structure, StructureCache, mark, structure_of
 from .hygiene import frozen
 from .lean import LeanMode, Untrusted
-from .network import channels_in, digest, likely_shapes, unwrapped
+from .network import channels_in, check_images, digest, first_float, likely_shapes, unwrapped
 from .network_lock import locked
 from .outputs import (
     Pick,
@@ -37,6 +39,7 @@ from .rules import NonReLU, Rule, RuleMode
 from .session import session
 from .shortage import is_out_of_memory
 from .targets import Target, TargetSpec
+from .tracing import traced
 
 if TYPE_CHECKING:
     from .layers import LayerInfo
@@ -102,9 +105,10 @@ class Model:
                 place = None if device == "auto" else torch.device(device)
                 self.module.to(device=place, dtype=dtype)
         self._device = torch.device("cpu" if device == "auto" else device)
-        self._calls: dict[tuple[int, ...], tuple[Call, ...]] = {}
+        self._calls = StructureCache()  # of `traced`
         self._seen: tuple[int, ...] | None = None
         self._hash: str | None = None
+        self._structure: Structure | None = None
         self._warned = False
         self._lean = True  # until its network turns out not to run that way
         self._depth = 0  # of sessions
@@ -113,7 +117,12 @@ class Model:
         return f"Model({self.name}, {self.device}, {str(self.dtype).removeprefix('torch.')})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_depth": 0, "_hash": None}
+        fresh = {"_depth": 0, "_hash": None, "_structure": None, "_calls": StructureCache()}
+        return self.__dict__ | fresh
+
+    def _end_session(self) -> None:
+        """Forget what is known only as long as nobody else changes the network."""
+        self._hash = self._structure = None
 
     @property
     def device(self) -> torch.device:
@@ -127,11 +136,8 @@ class Model:
 
     def _first(self) -> Tensor:
         """Return a tensor of the network that has its device and dtype."""
-        for tensors in (self.module.parameters(), self.module.buffers()):
-            for tensor in tensors:
-                if tensor.is_floating_point():
-                    return tensor
-        return torch.empty(0, device=self._device)
+        tensor = first_float(self.module)
+        return torch.empty(0, device=self._device) if tensor is None else tensor
 
     def session(self) -> AbstractContextManager[None]:
         """Put the network in eval mode, and everything back at the end, after any exception.
@@ -242,11 +248,7 @@ class Model:
             return differentiate(total, x).contiguous(), bool(reached.isnan().any())
 
     def _input(self, images: Tensor) -> Tensor:
-        if images.ndim != 4 or not images.is_floating_point():
-            raise ParameterError(
-                "images must be a float tensor [N, C, H, W]; this one is "
-                f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
-            )
+        check_images(images)
         self._seen = tuple(images.shape[1:])
         # clone: the network gets tensors that are nobody else's, and no inference tensors
         return images.detach().to(self.device, self.dtype, copy=True)
@@ -255,7 +257,7 @@ class Model:
         self, x: Tensor, layers: Sequence[str], graph: bool = False
     ) -> tuple[Tensor, dict[str, Tensor]]:
         keeper = Keeper(layers, graph)
-        with capture.kept(self.module, keeper):
+        with attributed(self, x), capture.kept(self.module, keeper):
             out = call_eagerly(self.module, x)
         for name in keeper.misnamed():
             capture.check(name, self.layer_names(tuple(x.shape[1:])))
@@ -278,11 +280,8 @@ class Model:
             TargetError: it does not fit the model or the images.
             UnknownNameError: there is no such class name.
         """
-        specs = targets.listed(target, len(forward.output))
-        return tuple(
-            targets.resolve_one(spec, i, forward.output, forward.activations, self.labels)
-            for i, spec in enumerate(specs)
-        )
+        output, activations = forward.output, forward.activations
+        return targets.resolve_all(target, output, activations, self.labels)
 
     def target_layers(self, target: TargetSpec) -> tuple[str, ...]:
         """Return the layers that `resolve` needs the activations of: those of units."""
@@ -305,23 +304,14 @@ class Model:
         Raises:
             ModelError: no input size is known, and none of the usual ones works.
         """
-        shapes = [shape] if shape is not None else self._shapes()
-        for tried in shapes:
-            if tried in self._calls:
-                return self._calls[tried]
-        failed: Exception | None = None
-        for tried in shapes:
-            try:
-                with self.session():
-                    images = torch.zeros((1, *tried), device=self.device, dtype=self.dtype)
-                    self._calls[tried] = capture.trace(self.module, images)
-                return self._calls[tried]
-            except Exception as error:  # whatever a network raises at a size it cannot take
-                failed = failed or error
-        raise ModelError(
-            f"{self.name} does not run on zeros of shape {list(shapes[0])}: {failed}; give the "
-            "model a Preprocess with its crop, or run it on images first"
-        ) from failed
+        return traced(self, [shape] if shape is not None else self._shapes())[1]
+
+    @property
+    def structure(self) -> Structure:
+        """A fingerprint of the modules, tensors, hooks and attributes, not of their values."""
+        if self._structure is None or self._depth == 0:
+            self._structure = (structure_of(self.module), mark(self.output))
+        return self._structure
 
     def layer_names(self, shape: tuple[int, ...] | None = None) -> tuple[str, ...]:
         """Return the names of all layers in call order."""
@@ -340,6 +330,19 @@ class Model:
         modules: dict[str, nn.Module] = dict(self.module.named_modules())
         path = layer if layer in modules else naming.split(layer)[0]
         return modules[capture.check(path, [name for name in modules if name])]
+
+    def weight(self, layer: str) -> Tensor:
+        """Return a copy of the weight that a layer uses in a forward pass, on the network's device.
+
+        Weight norm, pruning and parametrizations are applied, whatever the module's attribute
+        holds.
+
+        Raises:
+            ModelError: the layer runs no convolution and no linear map.
+        """
+        from .weights import used_weight
+
+        return used_weight(self, layer)
 
     def default_layers(self, kind: Kind) -> tuple[str, ...]:
         """Return the layers an explainer takes when none are given.
@@ -381,8 +384,8 @@ class Model:
         _, h, w = self._shapes()[0]
         if isinstance(self.preprocess, Preprocess) or self._seen is not None:
             return h, w
-        self.calls()
-        return next((s[1], s[2]) for s in self._shapes() if s in self._calls)
+        _, height, width = traced(self, self._shapes())[0]
+        return height, width
 
     def _shapes(self) -> list[tuple[int, ...]]:
         """Return the input shapes to try, the likeliest first."""

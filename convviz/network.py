@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.parameter import is_lazy
 
-from .errors import ModelError
+from .errors import ModelError, ParameterError
 from .preprocess import Preprocess
 
 _SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
@@ -98,6 +100,21 @@ def channels_in(module: nn.Module) -> int:
     return 3 if first is None else first.in_channels
 
 
+def first_float(module: nn.Module) -> Tensor | None:
+    """Return a floating-point tensor of a network, which has its device and dtype."""
+    tensors = itertools.chain(module.parameters(), module.buffers())
+    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+
+
+def check_images(images: Tensor) -> None:
+    """Raise ParameterError where a tensor is not a batch of images for a network."""
+    if images.ndim != 4 or not images.is_floating_point():
+        raise ParameterError(
+            "images must be a float tensor [N, C, H, W], as the network takes them; this one is "
+            f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
+        )
+
+
 def likely_shapes(
     channels: int, preprocess: Any, seen: tuple[int, ...] | None
 ) -> list[tuple[int, ...]]:
@@ -119,9 +136,19 @@ def digest(module: nn.Module) -> str:
     """Return the SHA-256 of the sorted state dict: names, dtypes, shapes and bytes."""
     fingerprint = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
-        if not isinstance(value, Tensor):
-            continue
-        fingerprint.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
-        flat = value.detach().cpu().contiguous().reshape(-1)
-        fingerprint.update(flat.view(torch.uint8).numpy().data)
+        for key, tensor in _tensors(name, value):
+            fingerprint.update(f"{key} {tensor.dtype} {list(tensor.shape)}\n".encode())
+            flat = tensor.detach().cpu().contiguous().reshape(-1)
+            fingerprint.update(flat.view(torch.uint8).numpy().data)
     return fingerprint.hexdigest()
+
+
+def _tensors(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
+    """Yield the plain tensors of a state dict's entry; quantised layers keep theirs in tuples."""
+    if isinstance(value, Tensor) and value.is_quantized:
+        value = (value.int_repr(), value.dequantize())  # the second depends on scale and zero point
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            yield from _tensors(f"{name}[{index}]", item)

@@ -9,7 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import ConvvizWarning, ModelError, ParameterError, TargetError, UnknownNameError
+from .checkpoints import is_checkpoint_error
+from .errors import (
+    ConvvizError,
+    ConvvizWarning,
+    ModelError,
+    ParameterError,
+    TargetError,
+    UnknownNameError,
+)
+from .shortage import is_out_of_memory
 from .targets import Target, check_unit
 
 Pick = str | int | Callable[[Any], Tensor] | None
@@ -38,6 +47,12 @@ def scores_of(out: Any, pick: Pick, count: int) -> Tensor:
     if not isinstance(scores, Tensor):
         raise ModelError(f"{what} {describe(scores)}, not scores [N, classes]; {_HELP}")
     fits = scores.ndim == 2 and scores.shape[0] == count and scores.shape[1] > 0
+    if scores.ndim == 2 and 0 < scores.shape[0] != count:
+        raise ModelError(
+            f"{what} {describe(scores)} for {count} images, not one row of scores an image: the "
+            "network mixes the images of a batch, as view(1, -1) in place of flatten(1) does, or "
+            f"returns something else; {_HELP}"
+        )
     if not fits or not scores.is_floating_point():
         raise ModelError(
             f"{what} {describe(scores)} for {count} images, not scores [N, classes]; {_HELP}"
@@ -98,6 +113,29 @@ def warn_of_probabilities(name: str) -> None:
     )
 
 
+def warn_of_useless(output: Tensor, target: Sequence[Target], name: str) -> None:
+    """Warn of images whose class scores explain nothing: NaN, or all classes alike.
+
+    Args:
+        output: scores `[N, classes]`.
+        target: one resolved target an image.
+        name: of the model.
+    """
+    of_class = [i for i, t in enumerate(target) if t.unit is None]
+    rows = output.detach()[of_class]
+    said = ""
+    if nan := int(rows.isnan().any(1).sum()):
+        said = f"{nan} of {len(output)} images have NaN among their scores, and in their maps"
+    elif rows.shape[1] > 1 and (alike := int((rows == rows[:, :1]).all(1).sum())):
+        said = (
+            f"{alike} of {len(output)} images have the same score in all {rows.shape[1]} classes: "
+            "no class is the top one, and maps of classes are flat where the last layer's weights "
+            "are 0, as in a network that was not trained"
+        )
+    if said:
+        warnings.warn(f"{name}: {said}", ConvvizWarning, stacklevel=3)
+
+
 def layers_of(target: Sequence[Target]) -> tuple[str, ...]:
     """Return the layers of the units among resolved targets."""
     return tuple(dict.fromkeys(t.unit.layer for t in target if t.unit is not None))
@@ -132,14 +170,18 @@ def differentiate(total: Tensor, x: Tensor) -> Tensor:
     try:
         if total.requires_grad:
             (found,) = torch.autograd.grad(total, x, allow_unused=True)
-    except RuntimeError as error:
+    except Exception as error:
+        if isinstance(error, ConvvizError) or is_out_of_memory(error) or is_checkpoint_error(error):
+            raise
         if "use_reentrant" in str(error):
             raise ModelError(
                 "the network uses activation checkpointing with use_reentrant=True, which allows "
                 "no gradients of images: switch it off, or use use_reentrant=False"
             ) from error
         if "inplace operation" not in str(error):
-            raise
+            raise ModelError(
+                f"the backward pass of the network fails: {type(error).__name__}: {error}"
+            ) from error
         raise ModelError(
             f"the network has no gradients: it writes in place over what they need ({error})"
         ) from error

@@ -13,6 +13,7 @@ from .explanation import Explanation
 from .images import Batch, make_batch
 from .isolation import explain_alone
 from .model import Forward, Model
+from .outputs import warn_of_useless
 from .progress import track
 from .provenance import (
     Named,
@@ -96,7 +97,9 @@ def _clean_forward(
         wanted += read_layers(one, model)
     layers = tuple(dict.fromkeys(model.check_layer(name) for name in wanted))
     forward = model.forward(batch.images, layers)
-    return forward, model.resolve(target, forward)
+    resolved = model.resolve(target, forward)
+    warn_of_useless(forward.output, resolved, model.name)
+    return forward, resolved
 
 
 def _explain_one(

@@ -78,7 +78,7 @@ def _outermost(model: Model) -> Iterator[None]:
         opened.network.restore()
         generators.restore()
         _open.remove(opened)
-        model._hash = None
+        model._end_session()
 
 
 def _abandon() -> None:
@@ -93,7 +93,8 @@ def _abandon() -> None:
             with suppress(Exception):  # the network's own methods; nobody is there to be told
                 opened.evaluation.end()
         opened.network.restore()
-        opened.model._depth, opened.model._hash = 0, None
+        opened.model._depth = 0
+        opened.model._end_session()
         _open.remove(opened)
 
 

@@ -109,6 +109,17 @@ def units_of(spec: TargetSpec, labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(u.layer for u in units if isinstance(u, Unit)))
 
 
+def resolve_all(
+    spec: TargetSpec,
+    output: Tensor,
+    activations: Mapping[str, Tensor],
+    labels: Sequence[str],
+) -> tuple[Target, ...]:
+    """Resolve a target for every image; arguments as of `resolve_one`."""
+    specs = listed(spec, len(output))
+    return tuple(resolve_one(s, i, output, activations, labels) for i, s in enumerate(specs))
+
+
 def resolve_one(
     spec: Any, row: int, output: Tensor, activations: Mapping[str, Tensor], labels: Sequence[str]
 ) -> Target:

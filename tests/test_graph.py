@@ -241,7 +241,8 @@ def test_what_does_not_export_says_why():
 
     asks = graph_of(convviz.Model(Asks()), (1, 4, 4))
     assert isinstance(asks, NoGraph)
-    assert asks.reason.startswith("torch.export: ")
+    assert "torch.export" in asks.reason
+    assert "branches on the values" in asks.reason
     assert len(asks.reason) <= 240
     breaks = export(Breaks(), (1, 4, 4))
     assert isinstance(breaks, NoGraph)

@@ -163,12 +163,23 @@ def _report(error: Exception) -> int:
     if isinstance(error, UsageError):
         text = f"{error.format_message()} (see {_help_of(error)})"  # type: ignore[attr-defined]
         code = 2
+    elif _lacks_memory(error):
+        notes = getattr(error, "__notes__", ["give fewer or smaller images, or a smaller batch"])
+        text, code = f"not enough memory: {str(error).split('. ')[0]}; {notes[0]}", 1
     elif isinstance(error, ConvvizError):
         text, code = str(error), 2 if isinstance(error, USAGE_ERRORS) else 1
     else:
         text, code = f"{type(error).__name__}: {error} (--debug shows where)", 1
     print("error:", printable(" ".join(text.split())), file=sys.stderr)
     return code
+
+
+def _lacks_memory(error: Exception) -> bool:
+    if "torch" not in sys.modules:  # importing it would take seconds
+        return isinstance(error, MemoryError)
+    from ..shortage import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 def _help_of(error: Any) -> str:

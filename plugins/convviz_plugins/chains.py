@@ -104,17 +104,25 @@ def watch(model: Model, images: Tensor) -> list[Step]:
     return seen.steps
 
 
-def conv_at(steps: list[Step], conv: nn.Conv2d, layer: str) -> int:
-    """Return the index of the step in which a conv layer ran first."""
-    weight = conv.weight
-    for i, step in enumerate(steps):
-        used = step.argument(1, "weight")
-        # A parametrised weight is computed anew each time, so identity alone would miss it.
-        if step.name in CONVS and (
-            used is weight or (used.shape == weight.shape and torch.equal(used, weight))
-        ):
-            return i
-    raise ConvvizError(f"layer {layer!r} did not run as a convolution in a forward pass")
+def conv_at(steps: list[Step], conv: nn.Conv2d, weight: Tensor, layer: str) -> int:
+    """Return the index of the step in which a conv layer ran first.
+
+    Args:
+        steps: what `watch` returned.
+        conv: the layer's module.
+        weight: what it uses as its weight, as of `model.weight`.
+        layer: what an error calls it.
+    """
+    used = {i: s.argument(1, "weight") for i, s in enumerate(steps) if s.name in CONVS}
+    attribute = conv.weight
+    by_identity = (i for i, tensor in used.items() if tensor is attribute)
+    # A weight that is computed in the forward pass is another tensor each time.
+    by_value = (i for i, tensor in used.items() if torch.equal(tensor, weight))
+    at = next(by_identity, None)
+    at = next(by_value, None) if at is None else at
+    if at is None:
+        raise ConvvizError(f"layer {layer!r} did not run as a convolution in a forward pass")
+    return at
 
 
 def norm_behind(steps: list[Step], at: int) -> Step | None:

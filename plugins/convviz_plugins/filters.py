@@ -80,9 +80,10 @@ class Filters(Explainer):
         conv = conv_of(model, layer)
         if self.view == "weights":
             if not self.fold_bn:
-                return conv.weight, ()
+                return model.weight(layer), ()
             steps = chains.watch(model, probe(model))
-            return folded(conv, steps, layer), ("Batch norm is folded into the weights.",)
+            at = chains.conv_at(steps, conv, model.weight(layer), layer)
+            return folded(steps, at, layer), ("Batch norm is folded into the weights.",)
         return self._pixel_kernels(model, conv, layer)
 
     def _pixel_kernels(
@@ -96,11 +97,13 @@ class Filters(Explainer):
                 "first conv itself: give the conv that follows it as layer"
             )
         steps = chains.watch(model, probe(model))
-        gap = chains.between(
-            steps, chains.conv_at(steps, stem, first), chains.conv_at(steps, conv, layer), layer
-        )
-        inner = folded(stem, steps, first) if self.fold_bn else stem.weight
-        outer = folded(conv, steps, layer, required=False) if self.fold_bn else conv.weight
+        inner, outer = model.weight(first), model.weight(layer)
+        start = chains.conv_at(steps, stem, inner, first)
+        end = chains.conv_at(steps, conv, outer, layer)
+        gap = chains.between(steps, start, end, layer)
+        if self.fold_bn:
+            inner = folded(steps, start, first)
+            outer = folded(steps, end, layer, required=False)
         kernels = compose(
             dense(inner, stem.groups),
             dense(outer, conv.groups),
@@ -143,15 +146,21 @@ def probe(model: Model) -> Tensor:
     return torch.zeros(1, model.input_channels, *model.input_size, dtype=model.dtype)
 
 
-def folded(
-    conv: nn.Conv2d, steps: list[chains.Step], layer: str, *, required: bool = True
-) -> Tensor:
-    """Return a conv's weights times gamma / sqrt(variance + eps) of the norm behind it."""
-    norm = chains.norm_behind(steps, chains.conv_at(steps, conv, layer))
+def folded(steps: list[chains.Step], at: int, layer: str, *, required: bool = True) -> Tensor:
+    """Return a conv's weights times gamma / sqrt(variance + eps) of the norm behind it.
+
+    Args:
+        steps: what `chains.watch` returned.
+        at: index of the conv's step.
+        layer: what an error calls it.
+        required: raise where no norm follows, instead of returning the weights as they are.
+    """
+    weight: Tensor = steps[at].argument(1, "weight")
+    norm = chains.norm_behind(steps, at)
     if norm is None:
         if required:
             raise ParameterError(f"fold_bn=True: no batch norm takes the output of layer {layer!r}")
-        return conv.weight
+        return weight
     # F.batch_norm and torch.batch_norm order their arguments differently.
     at_variance, at_gamma = (2, 3) if norm.python else (4, 1)
     variance = norm.argument(at_variance, "running_var")
@@ -162,7 +171,7 @@ def folded(
     gamma = norm.argument(at_gamma, "weight")
     eps = float(norm.argument(7, "eps", 1e-5))
     scale = (variance + eps).rsqrt() * (1.0 if gamma is None else gamma)
-    return conv.weight * scale.view(-1, 1, 1, 1)
+    return weight * scale.view(-1, 1, 1, 1)
 
 
 def dense(weight: Tensor, groups: int) -> Tensor:

@@ -4,64 +4,49 @@ from __future__ import annotations
 
 import difflib
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from convviz import ModelError
 
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
-
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
-_PREFIXES = ("module.", "model.", "_orig_mod.")
-
-State = dict[str, Tensor]
+from . import _formats
+from ._weight_sets import State, WeightSet, weight_sets
 
 
 def read(path: str | Path) -> State:
+    """Read the first state dict of a checkpoint; errors as of `read_sets`."""
+    return read_sets(path)[0].state
+
+
+def read_sets(path: str | Path) -> list[WeightSet]:
     """Read a checkpoint: safetensors, or a PyTorch file that holds nothing but tensors.
 
-    Raises ModelError where it is missing, damaged, or would have to run code to be read.
+    Raises ModelError where it is missing, damaged, of another kind, without weights by name, or
+    would have to run code to be read.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"there is no checkpoint {str(path)!r}")
-    loaded = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    state = _unwrap(loaded)
-    if not state:
+    kind = _formats.kind_of(path)
+    sets = weight_sets(_read_safetensors(path) if kind == "safetensors" else _read_pickle(path))
+    if not sets:
         raise ModelError(f"{str(path)!r} holds no weights by name (a state dict)")
-    return state
+    return sets
 
 
 def load_into(module: nn.Module, state: State, what: str) -> None:
-    """Put weights into a network; raises ModelError for the names and shapes that differ.
-
-    Prefixes that training wrappers add (`module.`, `model.`) are taken off where the network
-    has no such names.
-    """
+    """Put weights into a network; raises ModelError for the names and shapes that differ."""
     own = module.state_dict()
-    state = strip(state, own)
-    problems = _missing(own, state) + _unexpected(own, state) + _shapes(own, state)
+    shapes = _shapes(own, state)
+    problems = _missing(own, state) + _unexpected(own, state) + shapes
     if problems:
         shown = "\n  ".join(problems[:8])
         more = f"\n  and {len(problems) - 8} more" if len(problems) > 8 else ""
-        raise ModelError(f"{what}: the weights do not fit\n  {shown}{more}")
+        outputs = _outputs(own, state) if len(shapes) == len(problems) else ""
+        raise ModelError(f"{what}: the weights do not fit{outputs}\n  {shown}{more}")
     module.load_state_dict(state, strict=False)  # missing are counters of batch norm only
-
-
-def strip(state: State, own: Mapping[str, Any]) -> State:
-    """Take prefixes off for as long as that makes more names fit."""
-    while True:
-        prefix = next((p for p in _PREFIXES if all(k.startswith(p) for k in state)), None)
-        if prefix is None:
-            return state
-        shorter = {key.removeprefix(prefix): value for key, value in state.items()}
-        if len(own.keys() & state.keys()) >= max(1, len(own.keys() & shorter.keys())):
-            return state
-        state = shorter
 
 
 def _read_safetensors(path: Path) -> Any:
@@ -89,18 +74,6 @@ def _read_pickle(path: Path) -> Any:
         raise ModelError(f"{str(path)!r} is not a readable checkpoint: {first}") from error
 
 
-def _unwrap(loaded: Any) -> State:
-    """Find the state dict in what training scripts save."""
-    if not isinstance(loaded, Mapping):
-        return {}
-    for key in _WRAPPERS:
-        if isinstance(loaded.get(key), Mapping):
-            return _unwrap(loaded[key])
-    if all(isinstance(value, Tensor) for value in loaded.values()):
-        return dict(loaded)
-    return {}
-
-
 def _missing(own: State, state: State) -> list[str]:
     # Checkpoints from before PyTorch 0.4.1 have no such counters.
     gone = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
@@ -120,6 +93,16 @@ def _shapes(own: State, state: State) -> list[str]:
         for key, value in own.items()
         if key in state and state[key].shape != value.shape
     ]
+
+
+def _outputs(own: State, state: State) -> str:
+    """Say so where a single layer alone differs, in how many outputs it has; else ""."""
+    differing = [k for k, v in own.items() if state[k].shape != v.shape]
+    layers = {k.rpartition(".")[0] for k in differing}
+    if len(layers) > 1 or any(own[k].shape[1:] != state[k].shape[1:] for k in differing):
+        return ""
+    given, wanted = len(state[differing[0]]), len(own[differing[0]])
+    return f": layer {layers.pop()!r} has {given} outputs in the file, {wanted} in the network"
 
 
 def nearest(key: str, others: Iterable[str]) -> str:

@@ -12,9 +12,10 @@ from torch import nn
 
 from convviz import Model, ModelError, ParameterError, hookimpl
 
-from . import _checkpoint, _options, python
+from . import _checkpoint, _formats, _options, python
 from . import timm as timm_source
 from . import torchvision as torchvision_source
+from ._weight_sets import Shapes, State, WeightSet, choose, describe
 
 
 @hookimpl
@@ -24,24 +25,25 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     Further options: `arch`, a network of torchvision ("resnet18") or timm ("timm:resnet18"),
     a factory ("python:package.module:factory") or, from Python, an `nn.Module` or a function
     that makes one. How many classes a torchvision or timm network has is read from the weights.
+    `key` names the set of weights where the file holds several ("state_dict_ema").
     """
-    if Path(source).suffix not in _checkpoint.SUFFIXES:
+    path = Path(source)
+    if path.suffix not in _formats.SUFFIXES and not path.exists():
         return None
-    _options.check(options, ("arch",))
+    _options.check(options, ("arch", "key"))
+    _formats.kind_of(path)  # which refuses other files, whatever network is named
     if not options.get("arch"):
         raise ParameterError(
             f"which network are the weights {source!r} for? Say '{source}?arch=resnet18', "
             "'?arch=timm:NAME' or '?arch=python:MODULE:FACTORY'"
         )
-    state = _checkpoint.read(source)
     plan = _plan(options["arch"])
-    classes = _classes(plan, state, source)
-    module = plan.build(classes)
-    _checkpoint.load_into(module, state, f"{source} into {plan.name}")
+    weights, module, classes = _build(plan, source, options.get("key"))
+    where = f" ({weights.name})" if weights.name else ""
     return _options.make_model(
         module,
         options,
-        name=f"{plan.name} from {Path(source).name}",
+        name=f"{plan.name} from {path.name}{where}",
         preprocess=plan.preprocess(module),
         classes=classes,
         output=plan.output,
@@ -121,17 +123,35 @@ def _network(made: Any, name: str) -> nn.Module:
     return made
 
 
-def _classes(plan: _Plan, state: _checkpoint.State, source: str) -> int | None:
-    """Read the number of classes from the weights whose shape depends on it."""
+def _build(plan: _Plan, source: str, key: str | None) -> tuple[WeightSet, nn.Module, int | None]:
+    """Build a network with the weights of a file; returns which set, and how many classes."""
+    what = f"{source} into {plan.name}"
+    sets = _checkpoint.read_sets(source)
     if not plan.sized:
-        return None
-    with torch.device("meta"):
-        few, many = plan.build(7).state_dict(), plan.build(11).state_dict()
-    state = _checkpoint.strip(state, few)
-    sized = [key for key, value in few.items() if value.shape != many[key].shape]
-    found = [key for key in reversed(sized) if key in state and state[key].ndim]
-    if not found:
+        module = plan.build(None)
+        shapes: Shapes = {name: value.shape for name, value in module.state_dict().items()}
+        weights, classes = choose(sets, shapes, key, what), None
+    else:
+        with torch.device("meta"):
+            few, many = plan.build(7).state_dict(), plan.build(11).state_dict()
+        sized = [name for name, value in few.items() if value.shape != many[name].shape]
+        shapes = {name: None if name in sized else value.shape for name, value in few.items()}
+        weights = choose(sets, shapes, key, what)
+        classes = _classes(sized, weights.state, f"{what}: the weights")
+        module = plan.build(classes)
+    try:
+        _checkpoint.load_into(module, weights.state, what)
+    except ModelError as error:
+        if len(sets) > 1:
+            error.args = (f"{error}\n{describe(sets)}; key= takes one of them",)
+        raise
+    return weights, module, classes
+
+
+def _classes(sized: list[str], state: State, what: str) -> int:
+    """Read the number of classes from the weights whose shape depends on it."""
+    name = next((name for name in reversed(sized) if name in state and state[name].ndim), None)
+    if name is None:
         last = sized[-1] if sized else "a classifier"
-        near = _checkpoint.nearest(last, state.keys())
-        raise ModelError(f"{source} into {plan.name}: the weights lack {last}{near}")
-    return int(state[found[0]].shape[0])
+        raise ModelError(f"{what} lack {last}{_checkpoint.nearest(last, state.keys())}")
+    return int(state[name].shape[0])

@@ -1,0 +1,72 @@
+"""Keeping what torch prints and logs while it exports a network away from the user."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Drop warnings, the log records of torch, and what this thread prints to stderr.
+
+    Other threads' output passes. Nothing is dropped where TORCH_LOGS is set.
+    """
+    if os.environ.get("TORCH_LOGS"):
+        yield
+        return
+    with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        drop = _DropRecords()
+        for handler in _handlers():
+            handler.addFilter(drop)
+            stack.callback(handler.removeFilter, drop)
+        stream = sys.stderr
+        stack.callback(setattr, sys, "stderr", stream)
+        sys.stderr = _Muted(stream)
+        yield
+
+
+def _handlers() -> set[logging.Handler]:
+    """Return the handlers that records of torch reach."""
+    handlers = {*logging.getLogger().handlers}
+    if logging.lastResort is not None:
+        handlers.add(logging.lastResort)
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] == "torch":
+            handlers.update(logger.handlers)
+    return handlers
+
+
+class _DropRecords(logging.Filter):
+    """Drops the records that torch makes in the thread that made this filter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.thread != self._thread or record.name.partition(".")[0] != "torch"
+
+
+class _Muted:
+    """A stream that drops what one thread writes."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._thread = stream, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        """Write the text of any other thread."""
+        if threading.get_ident() != self._thread:
+            self._stream.write(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)

@@ -1,0 +1,96 @@
+"""What an unknown name is answered with."""
+
+import pytest
+
+import convviz
+from convviz import UnknownNameError
+from convviz.errors import closest
+
+ANIMALS = ("tench", "tabby", "tiger cat", "Egyptian cat", "catamaran", "cattle dog", "crate")
+LAYERS = ("conv1", "layer4", "layer4.1", "layer4.1.conv1", "layer4.1.relu:2", "fc")
+
+
+def names(text: str) -> list[str]:
+    return text.replace("closest: ", "").replace("'", "").split(", ")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("cat", ["tiger cat", "Egyptian cat", "catamaran", "cattle dog"]),
+        ("CAT", ["tiger cat", "Egyptian cat", "catamaran", "cattle dog"]),
+        ("egyptian_cat", ["Egyptian cat"]),
+        ("egyptian", ["Egyptian cat"]),
+        ("a tabby", ["tabby"]),
+        ("tabbby", ["tabby"]),
+    ],
+)
+def test_labels_are_found_by_word_then_by_part_then_by_spelling(given, expected):
+    assert names(closest(given, ANIMALS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "first"),
+    [
+        ("layer4/1", "layer4.1"),
+        ("layer4_1", "layer4.1"),
+        ("Layer4.1", "layer4.1"),
+        ("module.layer4.1", "layer4.1"),
+        ("layer4.1.conv2", "layer4.1.conv1"),
+        ("relu", "layer4.1.relu:2"),
+        ("conv", "conv1"),
+    ],
+)
+def test_layers_are_found_in_other_spellings(given, first):
+    assert names(closest(given, LAYERS))[0] == first
+
+
+def test_what_is_like_nothing_lists_what_there_is():
+    assert closest("zebra", LAYERS).count("'") == 2 * len(LAYERS)
+    assert "and 88 more" in closest("zebra", tuple(f"unit {i}" for i in range(100)))
+    assert closest("zebra", ()) == "there are none"
+    assert "'unit 5'" in closest("5", tuple(f"unit {i}" for i in range(100)))
+
+
+@pytest.mark.parametrize(
+    ("given", "facts"),
+    [
+        ("smooth_grad", ["saliency", "samples"]),
+        ("t-SNE", ["embedding"]),
+        ("umap", ["UMAP is not included", "embedding"]),
+        ("knn", ["neighbors"]),
+        ("deconvnet", ["guided_backprop", "rule='deconv'"]),
+        ("lime", ["LIME is not included yet", "occlusion"]),
+        ("SHAP", ["SHAP is not included yet"]),
+        ("lrp", ["LRP is not included yet"]),
+        ("DeepLift", ["DeepLIFT is not included yet"]),
+        ("filter", ["'filters'"]),
+    ],
+)
+def test_methods_of_similar_tools_are_known(given, facts):
+    with pytest.raises(UnknownNameError) as caught:
+        convviz.explainer(given)
+    assert all(fact in str(caught.value) for fact in facts)
+
+
+def test_a_method_that_a_plugin_offers_is_not_called_missing():
+    error = UnknownNameError("explainer", "gradcam", ("grad_cam", "saliency"))
+    assert "closest: 'grad_cam'" in str(error)
+    error = UnknownNameError("explainer", "gradcam", ("saliency",))
+    assert "Grad-CAM is not included yet" in str(error)
+    # A hint is given only where the explainer that it names exists.
+    assert "saliency" not in str(UnknownNameError("explainer", "smoothgrad", ("filters",)))
+
+
+def test_parameters_come_with_those_of_the_explainer():
+    with pytest.raises(UnknownNameError, match="closest: 'samples'"):
+        convviz.explainer("saliency", n_samples=3)
+    with pytest.raises(UnknownNameError, match=r"known: .*'samples'"):
+        convviz.explainer("saliency", zebra=3)
+
+
+def test_sources_come_with_the_schemes():
+    with pytest.raises(UnknownNameError, match="closest: 'torchvision'"):
+        convviz.load_model("torch_vision:resnet18")
+    with pytest.raises(UnknownNameError, match="closest: 'folder'"):
+        convviz.open_dataset("folders:photos")
