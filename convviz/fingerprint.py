@@ -101,6 +101,19 @@ def learning(module: nn.Module) -> Iterator[None]:
             _changing.setdefault(part, set()).update(changed)
 
 
+def tensor_versions(module: nn.Module) -> dict[str, Hashable]:
+    """Return, for each parameter and buffer by name, what changes when it is written to."""
+    tensors = (*module.named_parameters(), *module.named_buffers())
+    return {name: (_address(t), 0 if t.is_inference() else t._version) for name, t in tensors}
+
+
+def _address(tensor: Tensor) -> int:
+    try:
+        return tensor.data_ptr()
+    except RuntimeError:  # a tensor without storage: lazy, or of a subclass
+        return 0
+
+
 class StructureCache:
     """Values computed from a network, dropped as soon as its structure is another one."""
 

@@ -60,7 +60,7 @@ def network_of(who: Named, model: Model) -> Iterator[None]:
     def are_weights_changed() -> bool:
         if _versions(model.module) == versions:
             return False
-        model._hash = None
+        model._end_session()
         return model.weights_hash != weights
 
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from . import capture, naming, targets
+from .behavior import Behavior, behavior_of, check_single, one_by_one
 from .capture import Call, Keeper
 from .checkpoints import CheckpointsOff, is_checkpoint_error
 from .defaults import Kind, default_layers
@@ -23,19 +23,20 @@ from .lean import LeanMode, Untrusted
 from .network import channels_in, check_images, digest, first_float, likely_shapes, unwrapped
 from .network_lock import locked
 from .outputs import (
+    Activation,
+    Forward,
     Pick,
-    are_probabilities,
     at_least_single,
+    check_activation,
     differentiate,
     layers_of,
-    picked,
     scores_of,
     values_of,
-    warn_of_probabilities,
 )
 from .preprocess import Preprocess
 from .recognise import recognise
 from .rules import NonReLU, Rule, RuleMode
+from .scores import ScoreReader
 from .session import session
 from .shortage import is_out_of_memory
 from .targets import Target, TargetSpec
@@ -46,20 +47,7 @@ if TYPE_CHECKING:
     from .locality import ReceptiveField
 
 
-@dataclass(frozen=True, eq=False)
-class Forward:
-    """One forward pass.
-
-    Attributes:
-        output: scores `[N, classes]`, at least float32.
-        activations: layer -> a copy of its output, in any memory layout: `reshape`, not `view`.
-    """
-
-    output: Tensor
-    activations: dict[str, Tensor]
-
-
-class Model:
+class Model(ScoreReader):
     """Wraps a network that maps images `[N, C, H, W]` to scores `[N, classes]`.
 
     Args:
@@ -69,6 +57,9 @@ class Model:
         labels: class names.
         output: picks the scores out of what the network returns: a key, an index, an
             attribute's name or a function.
+        activation: turns scores into probabilities: "softmax", or "sigmoid" for classes that do
+            not exclude each other. None is softmax, but sigmoid for one output with two labels:
+            it is the score of labels[1], and its negative that of labels[0].
         device: "auto" keeps the module where it is; any other moves it there.
         dtype: None keeps the module's own; any other converts it.
         name: for a reader.
@@ -88,6 +79,7 @@ class Model:
         preprocess: Preprocess | Callable[[Any], Tensor] | None = None,
         labels: Sequence[str] | None = None,
         output: Pick = None,
+        activation: Activation | None = None,
         device: str | torch.device = "auto",
         dtype: torch.dtype | None = None,
         name: str | None = None,
@@ -97,6 +89,7 @@ class Model:
         self.preprocess = recognise(preprocess)
         self.labels = tuple(labels or ())
         self.output = output
+        self.activation = check_activation(activation)
         self.tf32 = tf32
         self.name = name or type(self.module).__name__
         self.source = ""
@@ -109,7 +102,7 @@ class Model:
         self._seen: tuple[int, ...] | None = None
         self._hash: str | None = None
         self._structure: Structure | None = None
-        self._warned = False
+        self._behaviors: dict[Any, Behavior] = {}
         self._lean = True  # until its network turns out not to run that way
         self._depth = 0  # of sessions
 
@@ -117,12 +110,12 @@ class Model:
         return f"Model({self.name}, {self.device}, {str(self.dtype).removeprefix('torch.')})"
 
     def __getstate__(self) -> dict[str, Any]:
-        fresh = {"_depth": 0, "_hash": None, "_structure": None, "_calls": StructureCache()}
-        return self.__dict__ | fresh
+        fresh = {"_depth": 0, "_hash": None, "_structure": None, "_behaviors": {}}
+        return self.__dict__ | fresh | {"_calls": StructureCache()}
 
     def _end_session(self) -> None:
         """Forget what is known only as long as nobody else changes the network."""
-        self._hash = self._structure = None
+        self._hash, self._structure, self._behaviors = None, None, {}
 
     @property
     def device(self) -> torch.device:
@@ -160,9 +153,7 @@ class Model:
         """
         with self.session(), torch.no_grad():
             output, activations = self._run(self._input(images), layers)
-        if not self._warned and are_probabilities(output):
-            self._warned = True
-            warn_of_probabilities(self.name)
+            self.check_raw(output, lambda: self.behavior(images).sigmoid)
         return Forward(output, activations)
 
     def scores(self, images: Tensor, target: Sequence[Target]) -> Tensor:
@@ -251,22 +242,38 @@ class Model:
         check_images(images)
         self._seen = tuple(images.shape[1:])
         # clone: the network gets tensors that are nobody else's, and no inference tensors
-        return images.detach().to(self.device, self.dtype, copy=True)
+        x = images.detach().to(self.device, self.dtype, copy=True)
+        if len(x) > 1:  # measured here, before any mode for gradients is entered
+            check_single(self.behavior(x), self.name)
+        return x
+
+    def behavior(self, images: Tensor) -> Behavior:
+        """Return whether the network couples the images of a batch, and whether it is random.
+
+        Args:
+            images: `[N, C, H, W]`, N at least 1.
+        """
+        key = (images.shape[1:], self.device, self.dtype)
+        if key not in self._behaviors:  # in a session the network stays as it is
+            with self.session():
+                first = images[:1].detach().to(self.device, self.dtype)
+                behavior = behavior_of(self.module, first, self.output)
+                self._behaviors[key] = behavior
+                return behavior
+        return self._behaviors[key]
 
     def _run(
         self, x: Tensor, layers: Sequence[str], graph: bool = False
     ) -> tuple[Tensor, dict[str, Tensor]]:
+        if len(x) > 1 and self.behavior(x).single:
+            return one_by_one(lambda image: self._run(image, layers, graph), x)
         keeper = Keeper(layers, graph)
         with attributed(self, x), capture.kept(self.module, keeper):
             out = call_eagerly(self.module, x)
         for name in keeper.misnamed():
             capture.check(name, self.layer_names(tuple(x.shape[1:])))
-        output = scores_of(out, self.output, len(x))
-        return at_least_single(output), keeper.activations
-
-    def pick(self, out: Any) -> Any:
-        """Return the part of what the network returns that `output` names, unchecked."""
-        return picked(out, self.output)
+        scores = self.both_classes(scores_of(out, self.output, len(x)))
+        return at_least_single(scores), keeper.activations
 
     def resolve(self, target: TargetSpec, forward: Forward) -> tuple[Target, ...]:
         """Resolve a target once for every image of a clean forward pass.
@@ -286,14 +293,6 @@ class Model:
     def target_layers(self, target: TargetSpec) -> tuple[str, ...]:
         """Return the layers that `resolve` needs the activations of: those of units."""
         return tuple(self.check_layer(name) for name in targets.units_of(target, self.labels))
-
-    def label_index(self, label: str | int) -> int:
-        """Return the class index of a label name or index."""
-        return targets.label_index(label, self.labels)
-
-    def label(self, index: int) -> str:
-        """Return the name of a class."""
-        return self.labels[index] if 0 <= index < len(self.labels) else f"class {index}"
 
     def calls(self, shape: tuple[int, ...] | None = None) -> tuple[Call, ...]:
         """List the layers in call order, by running the network once on zeros.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -22,11 +23,26 @@ from .shortage import is_out_of_memory
 from .targets import Target, check_unit
 
 Pick = str | int | Callable[[Any], Tensor] | None
+Activation = Literal["softmax", "sigmoid"]
+"""What turns scores into probabilities: of all classes together, or of each class by itself."""
 
 _HELP = (
     "Model(output=…) picks the scores [N, classes]: a key, an index, an attribute's name, or a "
     "function such as output=lambda out: out['out'].mean((2, 3))"
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """One forward pass.
+
+    Attributes:
+        output: scores `[N, classes]`, at least float32.
+        activations: layer -> a copy of its output, in any memory layout: `reshape`, not `view`.
+    """
+
+    output: Tensor
+    activations: dict[str, Tensor]
 
 
 def at_least_single(scores: Tensor) -> Tensor:
@@ -93,24 +109,14 @@ def describe(out: Any) -> str:
     return f"a {type(out).__name__}"
 
 
-def are_probabilities(scores: Tensor) -> bool:
-    """Say whether every row lies in [0, 1] and sums to 1."""
-    if scores.shape[0] == 0 or scores.shape[1] < 2:
-        return False
-    rows = scores.detach().double()
-    inside = bool(((rows >= 0) & (rows <= 1)).all())
-    return inside and bool(((rows.sum(1) - 1).abs() < 1e-3).all())
-
-
-def warn_of_probabilities(name: str) -> None:
-    """Warn that a model's outputs look like probabilities."""
-    warnings.warn(
-        f"the scores of {name} are probabilities already (rows in [0, 1] that sum to 1); "
-        "explanations of a softmax mix the target with all other classes: give the network "
-        "without its softmax, or pick its logits with Model(output=…)",
-        ConvvizWarning,
-        stacklevel=3,
-    )
+def check_activation(activation: Activation | None) -> Activation | None:
+    """Return the activation; raises ParameterError where it is not one of the allowed."""
+    if activation not in ("softmax", "sigmoid", None):
+        raise ParameterError(
+            f"activation={activation!r}: allowed are 'softmax', 'sigmoid' and None, which is "
+            "softmax for several outputs, and sigmoid for one output with two labels"
+        )
+    return activation
 
 
 def warn_of_useless(output: Tensor, target: Sequence[Target], name: str) -> None:

@@ -23,7 +23,7 @@ from .provenance import (
     read_layers,
     versions,
 )
-from .results import Result
+from .results import Result, with_notes
 from .sweep.drive import sweep
 from .sweep.engines import engine_of
 from .sweep.plan import Settings
@@ -108,12 +108,14 @@ def _explain_one(
     result = explain_alone(who, model, batch, targets, forward)
     looked = who.explainer.needs_image
     result = check_result(who, result, len(batch) if looked else None)
+    if looked and len(batch):
+        result = with_notes(result, model.behavior(batch.images).notes)
     return Explanation(
         result=result,
         explainer=who.explainer,
         name=who.name,
         layer=_layer(who, model, result),
-        model=describe_model(model),
+        model=describe_model(model) | ({"activation": "sigmoid"} if model.binary else {}),
         target=targets if looked else (),
         items=batch.items if looked else (),
         pixels=batch.pixels if looked else None,

@@ -80,6 +80,8 @@ def describe_model(model: Model) -> dict[str, Any]:
     described = {"name": model.name, "weights_hash": model.weights_hash}
     if model.source:
         described["source"] = model.source
+    if model.activation is not None:
+        described["activation"] = model.activation
     return {**described, "labels": list(model.labels)}
 
 

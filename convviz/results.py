@@ -5,6 +5,7 @@ Every type draws, saves and shows in the report without code of the explainer th
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -201,6 +202,13 @@ class Table(Result):
     rows: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     show: tuple[int, ...] = ()
+
+
+def with_notes(result: Result, notes: tuple[str, ...]) -> Result:
+    """Return a result with further notes; those it has already are not repeated."""
+    added = copy.copy(result)  # of the same class, whatever arguments that one takes
+    object.__setattr__(added, "notes", tuple(dict.fromkeys((*result.notes, *notes))))
+    return added
 
 
 RESULT_TYPES: dict[str, type[Result]] = {

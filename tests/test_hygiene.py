@@ -180,6 +180,7 @@ CASES = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Functional is random in evaluation mode")
 @pytest.mark.parametrize(("name", "architecture", "fault"), CASES)
 def test_nothing_changes(name, architecture, fault, tmp_path):
     error, at, target = FAULTS[fault]

@@ -395,13 +395,16 @@ class Greedy(nn.Module):
 
     def __init__(self, room: int, error: Exception) -> None:
         super().__init__()
-        self.net, self.room, self.error = small_net(), room, error
+        self.net, self.error = small_net(), error
         self.sizes: list[int] = []
-        self.spare = 0
+        self.limits = {"room": 10, "spare": 0}
+        convviz.Model(self).behavior(photos(1))  # measured once, with room enough
+        self.sizes.clear()
+        self.limits["room"] = room
 
     def forward(self, x):
         self.sizes.append(len(x))
-        if len(x) > self.room and len(self.sizes) > self.spare:
+        if len(x) > self.limits["room"] and len(self.sizes) > self.limits["spare"]:
             raise self.error
         return self.net(x)
 
@@ -431,7 +434,7 @@ def test_other_errors_are_not_swallowed():
 
 def test_lack_of_memory_for_a_single_copy_is_an_error():
     net = Greedy(0, torch.OutOfMemoryError("not even one"))
-    net.spare = 1  # the clean image still fits
+    net.limits["spare"] = 1  # the clean image still fits
     with pytest.raises(torch.OutOfMemoryError, match="not even one"):
         explain(net, photos(1), 1, window=4, stride=3, fill=0, batch_size=4)
     assert net.sizes == [1, 4, 2, 1]

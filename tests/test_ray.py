@@ -18,7 +18,7 @@ from torch import nn
 
 import convviz
 from convviz.errors import ConvvizError, ParameterError, UnknownNameError
-from convviz.sweep import drive, forwards
+from convviz.sweep import forwards
 from convviz.sweep.engines import cluster, engine_of
 from convviz.sweep.plan import make_plan
 from convviz.sweep.worker import Task, Worker
@@ -112,7 +112,6 @@ def test_a_cluster_is_started_and_ended_and_gives_the_same_bytes(tmp_path, capfd
 
 @pytest.mark.usefixtures("two_workers")
 def test_processes_run_the_network_as_the_plan_says(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(drive, "FEW", 4)
     monkeypatch.setattr(forwards, "FEW", 4)
     model = model_of(tmp_path / "net")
     found = swept(model, tmp_path / "ray", "ray")

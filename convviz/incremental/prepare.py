@@ -69,6 +69,8 @@ def prepare(
         dtype: what to compute in; the model's own is kept where the network does not run in it.
         approximate: as of `make_plan`.
     """
+    if reason := model.behavior(images).reason:
+        return reason
     channels, height, width = images.shape[1:]
     graph = usable_graph(model, (channels, height, width), layers)
     if isinstance(graph, str):

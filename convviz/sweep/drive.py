@@ -21,7 +21,7 @@ from ..progress import Meter, measured, tell
 from ..provenance import Named
 from .engines import Engine
 from .finish import Outcome, SweptItems, finish
-from .forwards import FEW, Forwards, How, choose, first_images
+from .forwards import Forwards, How, choose, first_images
 from .interrupt import Interrupts
 from .loading import AHEAD, Loader
 from .manifest import Entry
@@ -195,11 +195,10 @@ class _Job:
         if kept is not None:
             return Forwards(self.model, layers, How.of(kept))
         precision, compiled = plan.record["precision"], plan.record["compile"]
-        images = None
-        if plan.count >= FEW or precision != "model" or compiled:
-            images = first_images(self.loader, self.model, plan.count)
+        images = first_images(self.loader, self.model, plan.count)
+        notes = () if images is None else self.model.behavior(images).notes
         chosen = choose(
-            self.model, layers, images, plan.count, plan.batch_size, precision, compiled
+            self.model, layers, images, plan.count, plan.batch_size, precision, compiled, notes
         )
         logger.info("%s", chosen.how)
         return chosen
@@ -260,8 +259,9 @@ class _Job:
         leaf_items = ItemTable(self.store.leaf_items)
         items = SweptItems(self.dataset, ItemTable(table), leaf_items, self.store.spool)
         outcome = finish(
-            self.model, self.plan, lambda step: self.store.partials(entries, step), items
-        )
+            self.model, self.plan, lambda step: self.store.partials(entries, step), items,
+            tuple(self.record[FORWARD].get("notes", ())),
+        )  # fmt: skip
         if not outcome.explanations:
             raise next(iter(outcome.failed.values()))
         record = {

@@ -23,7 +23,7 @@ from ..model import Model
 from ..names import folder_name
 from ..progress import track
 from ..provenance import check_result, versions
-from ..results import Result
+from ..results import Result, with_notes
 from ..shortage import is_out_of_memory
 from .plan import Plan, Step
 
@@ -106,13 +106,20 @@ class Outcome:
     failed: dict[str, ConvvizError] = field(default_factory=dict)
 
 
-def finish(model: Model, plan: Plan, partials: Partials, items: SweptItems) -> Outcome:
+def finish(
+    model: Model,
+    plan: Plan,
+    partials: Partials,
+    items: SweptItems,
+    notes: tuple[str, ...] = (),
+) -> Outcome:
     """Finish every explainer; one that fails keeps back only itself and what builds on it.
 
     Args:
         model, plan: what was swept.
         partials: gives those of a step, in item order, loaded one by one.
         items: the items that were used.
+        notes: what all results say of the network.
     """
     outcome = Outcome()
     results: list[Layers | ConvvizError] = []
@@ -125,7 +132,7 @@ def finish(model: Model, plan: Plan, partials: Partials, items: SweptItems) -> O
         if isinstance(found, ConvvizError):
             outcome.failed[step.who.name] = found
         else:
-            outcome.explanations[step.who.name] = _explanations(plan, step, found, items)
+            outcome.explanations[step.who.name] = _explanations(plan, step, found, items, notes)
     return outcome
 
 
@@ -182,11 +189,11 @@ def _checked(step: Step, made: Any) -> Layers:
 
 
 def _explanations(
-    plan: Plan, step: Step, found: Layers, items: SweptItems
+    plan: Plan, step: Step, found: Layers, items: SweptItems, notes: tuple[str, ...]
 ) -> dict[str, Explanation]:
     return {
         layer: Explanation(
-            result=result,
+            result=with_notes(result, notes) if notes else result,
             explainer=step.explainer,
             name=step.who.name,
             layer=layer,

@@ -40,6 +40,7 @@ class How:
         dtype: what the graph computes in.
         compiled: the size of the batches that torch.compile's code runs; 0 for none.
         why: what was asked for, or is usual, and is not done, and why.
+        notes: what the results say of how the network treats a batch.
     """
 
     graph: bool = False
@@ -47,6 +48,7 @@ class How:
     dtype: str = ""
     compiled: int = 0
     why: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Return it as a run folder keeps it."""
@@ -132,6 +134,7 @@ def choose(
     batch_size: int,
     precision: str = "model",
     compiled: bool = False,
+    notes: tuple[str, ...] = (),
 ) -> Forwards:
     """Choose how a sweep runs the model, by running it on one of its images.
 
@@ -143,6 +146,7 @@ def choose(
         batch_size: of the sweep.
         precision: "model", or "bf16" where the device is fast at it.
         compiled: have torch.compile translate the graph.
+        notes: for the results, of how the network treats a batch.
     """
     chosen, reason = _by_graph(model, layers, images, items, precision != "model" or compiled)
     why = [reason] if reason else []
@@ -163,7 +167,7 @@ def choose(
         if refused:
             why.append(f"not compiled: {refused}")
             warnings.warn(why[-1], ConvvizWarning, stacklevel=2)
-    chosen.how = replace(chosen.how, why=tuple(why))
+    chosen.how = replace(chosen.how, why=tuple(why), notes=notes)
     return chosen
 
 
@@ -172,6 +176,8 @@ def _by_graph(
 ) -> tuple[Forwards, str]:
     """Return how the model is run in its own precision, and why not by its graph."""
     own = Forwards(model, layers, How())
+    if images is not None and (reason := model.behavior(images).reason):
+        return own, reason
     if items < FEW and not asked:
         return own, f"fewer than {FEW} items are sooner done than a graph is made"
     if images is None:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from convviz import Forward, ParameterError, Target
+from convviz import Forward, Model, ParameterError, Target
 
 Score = Literal["logit", "prob", "logprob"]
 Output = Literal["drop", "value", "argmax"]
@@ -21,12 +21,14 @@ class Reading:
     Attributes:
         score, output: as in Occlusion.
         targets: K tuples of one resolved target an image.
+        model: whose scores are read; it knows their probabilities.
         layers: the layers of those targets that are units.
     """
 
     score: Score
     output: Output
     targets: tuple[tuple[Target, ...], ...]
+    model: Model
     layers: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,12 +45,19 @@ class Reading:
         """Return `[B, K]`; `owner [B]` says which image each copy was made from."""
         output = forward.output
         if self.output == "argmax":
-            return _winner(output)[:, None]
-        if self.score == "prob":
-            output = output.double().softmax(1).to(output.dtype)
-        elif self.score == "logprob":
-            output = output.double().log_softmax(1).to(output.dtype)
+            return self._winner(output)[:, None]
+        if self.score != "logit":
+            log = self.score == "logprob"
+            output = self.model.probabilities(output.double(), log).to(output.dtype)
         return torch.stack([self._one(row, output, forward, owner) for row in self.targets], 1)
+
+    def _winner(self, output: Tensor) -> Tensor:
+        if output.shape[1] == 1:
+            raise ParameterError(
+                f'output="argmax" compares classes, and {self.model.name} has one output: give '
+                "Model(…, labels=(negative, positive)) if it decides between two"
+            )
+        return _winner(output)
 
     def _one(
         self, row: tuple[Target, ...], output: Tensor, forward: Forward, owner: Tensor

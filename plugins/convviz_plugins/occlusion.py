@@ -114,7 +114,9 @@ class Occlusion(Explainer):
         "model-input space.",
     )
     score: Score = Field(
-        "logit", description="The raw score, its softmax probability, or the logarithm of that."
+        "logit",
+        description="The raw score, the probability of the class (by the model's activation: "
+        "softmax, or sigmoid), or the logarithm of that.",
     )
     output: Output = Field(
         "drop",
@@ -201,7 +203,7 @@ class Occlusion(Explainer):
         height, width = batch.images.shape[-2:]
         windows = slide((height, width), window, stride, self.edge)
         targets = tuple(model.resolve(t, forward) for t in self.targets) or (target,)
-        read = Reading(self.score, self.output, targets)
+        read = Reading(self.score, self.output, targets, model)
         layers = read.layers
         if not all(layer in forward.activations for layer in layers):
             forward = model.forward(batch.images, layers)

@@ -58,7 +58,7 @@ class Rise(Explainer):
 def _scores(model: Model, images: Tensor, target: Target) -> Tensor:
     if target.index is None:
         return model.scores(images, [target] * len(images))
-    return model.forward(images).output.softmax(1)[:, target.index]
+    return model.probabilities(model.forward(images).output)[:, target.index]
 
 
 @hookimpl

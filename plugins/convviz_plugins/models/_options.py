@@ -17,7 +17,7 @@ _NEUTRAL = {"resize": None, "crop": None, "mean": (0.0,), "std": (1.0,)}
 LARGEST_SIDE = 8192
 """Pixels that an image may be resized to where an untrusted file says so."""
 
-COMMON = ("labels", "device", "dtype", "output", "preprocess", *FIELDS)
+COMMON = ("labels", "device", "dtype", "output", "activation", "preprocess", *FIELDS)
 
 
 def check(options: Mapping[str, Any], own: Iterable[str] = ()) -> None:
@@ -80,6 +80,7 @@ def make_model(
             preprocess=_preprocess(options, preprocess),
             labels=given,
             output=int(output) if isinstance(output, str) and output.isdecimal() else output,
+            activation=options.get("activation"),
             device=device,
             dtype=options.get("dtype"),
             name=name,

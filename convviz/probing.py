@@ -1,0 +1,205 @@
+"""Small forward passes that show how a network treats a batch: what to run, see and compare."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from . import capture, naming
+from .eager import call_eagerly
+from .errors import ConvvizError, ModelError
+from .outputs import Pick, picked
+from .shortage import is_out_of_memory
+
+_SMALL_LAYER = 1e-2
+"""A layer's values are compared on this share of the median layer's scale at least: what is left
+of values that cancel each other is rounding."""
+
+
+@dataclass
+class Pass:
+    """What one forward pass gave for the last image of its batch.
+
+    Attributes:
+        scores: `[classes]`, float64 on the CPU.
+        scale: the largest score of the batch.
+        drew: random numbers were drawn from a generator of torch, numpy or Python.
+        keys: the modules in the order in which they finished.
+        levels: mean absolute value and mean of each one's output; None where its first axis does
+            not count the images.
+        sigmoid: the scores are the output of a sigmoid.
+    """
+
+    scores: Tensor
+    scale: float
+    drew: bool
+    sigmoid: bool
+    keys: list[str] = field(default_factory=list)
+    levels: list[tuple[tuple[int, ...], Tensor] | None] = field(default_factory=list)
+
+
+def probe_images(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return an image of middling contrast like the first one, and one of the full range.
+
+    Both lie within the values of the given images. The second has the larger extremes, so that
+    whatever is shared by a batch (a maximum, a range, a variance) changes with it.
+    """
+    first = images[:1].detach().float().cpu()
+    finite = first[first.isfinite()]
+    low = float(finite.min()) if len(finite) else 0.0
+    high = float(finite.max()) if len(finite) else 1.0
+    if not high > low:
+        high = low + 1.0
+    span, middle = high - low, (high + low) / 2
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.rand(first.shape, generator=generator) - 0.5
+    image = middle + 0.4 * (first.nan_to_num(middle, high, low) - middle) + 0.1 * span * noise
+    blocks = torch.rand((1, first.shape[1], 8, 8), generator=generator).round()
+    enlarged = nn.functional.interpolate(blocks, size=first.shape[-2:], mode="nearest")
+    return image.to(images), (low + span * enlarged).to(images)
+
+
+def mirrored(image: Tensor) -> Tensor:
+    """Return another image: upside down, colors exchanged, half the contrast."""
+    return 0.5 * (image.flip(1, 2) + image.mean())
+
+
+def attempt(module: nn.Module, images: Tensor, output: Pick) -> tuple[Pass | None, str]:
+    """Run a batch; return what its last image gave, or None and the network's error.
+
+    The error is "" where the network runs and returns no scores `[N, classes]`. Lack of memory is
+    raised.
+    """
+    try:
+        return _observe(module, images, output), ""
+    except ConvvizError:
+        return None, ""
+    except Exception as error:  # whatever a network raises over a batch that it does not take
+        if is_out_of_memory(error):
+            raise
+        lines = str(error).strip().splitlines()
+        return None, f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
+
+
+def _observe(module: nn.Module, images: Tensor, output: Pick) -> Pass:
+    keys: list[str] = []
+    levels: list[tuple[tuple[int, ...], Tensor] | None] = []
+    sigmoids: list[Tensor] = []
+    count = len(images)
+
+    def visit(key: str, kind: str, out: Tensor, source: Tensor | None) -> None:
+        if kind in ("Sigmoid", "sigmoid"):
+            sigmoids[:] = [out]
+        if "/" in key:
+            return
+        keys.append(key)
+        plain = out.ndim > 0 and len(out) == count
+        levels.append((tuple(out.shape[1:]), _level(out[-1])) if plain else None)
+
+    before = _generators()
+    with capture.watched(module, visit):
+        scores = picked(call_eagerly(module, images.clone()), output)
+    if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != count:
+        raise ModelError("no scores")
+    wide = scores.detach().double().cpu()
+    sigmoid = bool(sigmoids) and _same_values(sigmoids[0], scores)
+    drew = not _equal_states(before, _generators())
+    return Pass(wide[-1], _largest(wide), drew, sigmoid, keys, levels)
+
+
+def _level(values: Tensor) -> Tensor:
+    """Return the mean absolute value and the mean of an image's values, `[2]`."""
+    values = values.detach()
+    values = values if values.dtype == torch.float64 else values.float()
+    return torch.stack([values.abs().mean(), values.mean()])
+
+
+def _same_values(a: Tensor, b: Tensor) -> bool:
+    return a.numel() == b.numel() and bool((a.flatten() == b.flatten()).all())
+
+
+def _largest(values: Tensor) -> float:
+    finite = values[values.isfinite()]
+    return float(finite.abs().max()) if len(finite) else 0.0
+
+
+def _generators() -> list[Any]:
+    """Return the states of all generators that a network may draw from."""
+    states: list[Any] = [torch.get_rng_state(), random.getstate(), np.random.get_state()]
+    if torch.cuda.is_initialized():
+        states += torch.cuda.get_rng_state_all()
+    return states
+
+
+def _equal_states(a: list[Any], b: list[Any]) -> bool:
+    def same(x: Any, y: Any) -> bool:
+        if isinstance(x, tuple):
+            return all(map(same, x, y))
+        if isinstance(x, np.ndarray | Tensor):
+            return bool((x == y).all())
+        return bool(x == y)
+
+    return all(map(same, a, b))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two passes are apart.
+
+    Attributes:
+        scores: largest difference of a score, as a share of the largest one.
+        layer: the first module whose output differs by more than rounding.
+        differs: scores or a layer differ by more than rounding.
+    """
+
+    scores: float = 0.0
+    layer: str = ""
+    differs: bool = False
+
+
+def difference(a: Pass, b: Pass, tolerance: float) -> Difference:
+    """Compare two passes; what rounding may cause is no difference."""
+    scale = max(a.scale, b.scale)
+    gap = _gap(a.scores, b.scores)
+    scores = gap / scale if scale else gap
+    layer = _first_differing(a, b, tolerance)
+    if scores <= tolerance:
+        return Difference(0.0, layer, bool(layer))
+    return Difference(scores, layer, True)
+
+
+def _gap(a: Tensor, b: Tensor) -> float:
+    """Return the largest difference; a NaN in both is none, in one of them an infinite one."""
+    if a.shape != b.shape:
+        return float("inf")
+    same = (a == b) | (a.isnan() & b.isnan())
+    gaps = torch.where(same, 0.0, (a - b).abs().nan_to_num(float("inf"), float("inf")))
+    return float(gaps.max()) if gaps.numel() else 0.0
+
+
+def _first_differing(a: Pass, b: Pass, tolerance: float) -> str:
+    """Name the first module whose output differs; "" where none does or calls differ."""
+    if a.keys != b.keys:
+        return ""
+    pairs = [
+        (place, x[1], y[1])
+        for place, (x, y) in enumerate(zip(a.levels, b.levels, strict=True))
+        if x is not None and y is not None and x[0] == y[0]
+    ]
+    if not pairs:
+        return ""
+    left = torch.stack([x for _, x, _ in pairs]).double().cpu()
+    right = torch.stack([y for _, _, y in pairs]).double().cpu()
+    scales = torch.maximum(left[:, 0], right[:, 0]).nan_to_num(0.0, 0.0)
+    scales = scales.clamp_min(_SMALL_LAYER * float(scales.median()))
+    same = (left == right) | (left.isnan() & right.isnan())
+    gaps = torch.where(same, 0.0, (left - right).abs().nan_to_num(float("inf"))).amax(1)
+    differing = (gaps > tolerance * scales).nonzero()
+    if not len(differing):
+        return ""
+    return naming.numbered(a.keys)[pairs[int(differing[0, 0])][0]]
