@@ -47,6 +47,7 @@ class _Forward(_Open):
     dtype: str = ""
     compiled: Count = 0
     why: list[str] = []
+    notes: list[str] = []
 
 
 class _Plan(_Open):
