@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from threading import get_ident
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from . import naming
 from .eager import call_eagerly
 from .errors import UnknownNameError
+from .layouts import UNKNOWN, Layout, Tracker, Value, decide
+from .outputs import Pick, picked
 
-Visit = Callable[[str, str, Tensor, Tensor | None], None]
-"""Gets a call's key, its kind (class or operation), its output and its first input tensor."""
+if TYPE_CHECKING:
+    from .model import Model
+
+Visit = Callable[[str, str, Tensor, Tensor | None, Any], None]
+"""Gets a call's key, its kind (class or operation), its output, its first input tensor, and what
+was noted of that before the call."""
+
+Note = Callable[[Tensor | None], Any]
+"""Notes something of the first input tensor of a call that begins."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,9 @@ class Call:
         shape: of its output, with the batch axis.
         source: the call whose output is its first input, by its place in the trace; None
             where no call made it (the images themselves).
+        layout: how its output becomes maps.
+        value: its output's place among the values of the trace; None where it is none of them.
+        input: that of its first input.
     """
 
     name: str
@@ -41,42 +55,68 @@ class Call:
     kind: str
     shape: tuple[int, ...]
     source: int | None
+    layout: Layout = UNKNOWN
+    value: int | None = None
+    input: int | None = None
+
+
+class Calls(tuple[Call, ...]):
+    """The layers of a forward pass in the order in which they finish.
+
+    Attributes:
+        values: every value that depends on the images, in the order of making.
+        outputs: places among them of what the network returns.
+    """
+
+    values: tuple[Value, ...] = ()
+    outputs: tuple[int, ...] = ()
+
+    @cached_property
+    def layouts(self) -> dict[str, Layout]:
+        """How each layer's output becomes maps."""
+        return {call.name: call.layout for call in self}
+
+
+_Stack = list[tuple[str, bool, Any]]
+"""Of each call under way its path, whether its functional calls are no layers, and the note."""
 
 
 @contextmanager
-def watched(module: nn.Module, visit: Visit, operations: bool = True) -> Iterator[None]:
+def watched(
+    module: nn.Module, visit: Visit, operations: bool = True, note: Note = lambda tensor: None
+) -> Iterator[None]:
     """Call `visit` after every module and, if asked for, functional operation of the block.
 
     It sees what the network passes on: a module's output comes after the user's own hooks.
     Calls of other threads, which may use the network meanwhile, are passed over.
     """
-    stack = [(naming.key(""), False)]
+    stack: _Stack = [(naming.key(""), False, None)]
     with ExitStack() as exit:
         for path, m in module.named_modules():
-            for handle in _watch_module(path, m, stack, visit):
+            for handle in _watch_module(path, m, stack, visit, note):
                 exit.callback(handle.remove)
         if operations:
-            exit.enter_context(_Operations(stack, visit))
+            exit.enter_context(_Operations(stack, visit, note))
         yield
 
 
 def _watch_module(
-    path: str, module: nn.Module, stack: list[tuple[str, bool]], visit: Visit
+    path: str, module: nn.Module, stack: _Stack, visit: Visit, note: Note
 ) -> list[Any]:
     """Hook a module so that the stack of calls is known, and its output is visited."""
     thread = get_ident()
 
-    def enter(_module: nn.Module, _args: Any) -> None:
+    def enter(_module: nn.Module, args: Any) -> None:
         if get_ident() == thread:
-            stack.append((path, naming.opaque(module)))
+            stack.append((path, naming.opaque(module), note(first_tensor(args))))
 
     def leave(_module: nn.Module, args: Any, out: Any) -> None:
         if get_ident() != thread:
             return
-        stack.pop()
+        _, _, noted = stack.pop()
         tensor = first_tensor(out)
         if path and tensor is not None:
-            visit(path, type(module).__name__, tensor, first_tensor(args))
+            visit(path, type(module).__name__, tensor, first_tensor(args), noted)
 
     # always_call: a network may catch what one of its modules raises, and go on
     return [
@@ -88,20 +128,22 @@ def _watch_module(
 class _Operations(TorchFunctionMode):
     """Visits the functional operations that are layers."""
 
-    def __init__(self, stack: list[tuple[str, bool]], visit: Visit) -> None:
+    def __init__(self, stack: _Stack, visit: Visit, note: Note) -> None:
         super().__init__()
-        self.stack, self.visit = stack, visit
+        self.stack, self.visit, self.note = stack, visit, note
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        out = func(*args, **(kwargs or {}))
-        path, opaque = self.stack[-1]
+        path, opaque, _ = self.stack[-1]
         op = None if opaque else naming.operation(getattr(func, "__name__", ""))
-        if op is not None:
-            tensor = first_tensor(out)
-            if tensor is not None:
-                self.visit(naming.key(path, op), op, tensor, first_tensor(args))
+        if op is None:
+            return func(*args, **(kwargs or {}))
+        noted = self.note(first_tensor(args))
+        out = func(*args, **(kwargs or {}))
+        tensor = first_tensor(out)
+        if tensor is not None:
+            self.visit(naming.key(path, op), op, tensor, first_tensor(args), noted)
         return out
 
 
@@ -137,7 +179,7 @@ class Keeper:
         """Whether functional operations have to be watched."""
         return any("/" in key for key in self._keys)
 
-    def __call__(self, key: str, kind: str, out: Tensor, source: Tensor | None) -> None:
+    def __call__(self, key: str, kind: str, out: Tensor, source: Tensor | None, _: Any) -> None:
         """Keep the output if its layer is wanted."""
         if key not in self._keys:
             return
@@ -165,23 +207,89 @@ def kept(module: nn.Module, keeper: Keeper) -> Iterator[None]:
         yield
 
 
-def trace(module: nn.Module, images: Tensor) -> tuple[Call, ...]:
-    """Run the network once and list its layers in the order in which they finish."""
-    seen: list[tuple[str, str, tuple[int, ...], int | None]] = []
+def trace_any(module: nn.Module, images: Tensor, output: Pick) -> Calls:
+    """Run the network on images, or on the first alone where it takes no more at a time.
+
+    Two images tell the axis of the batch from others of one position.
+    """
+    try:
+        return trace(module, images, output)
+    except Exception:  # whatever a network raises at a number of images that it cannot take
+        return trace(module, images[:1], output)
+
+
+def trace(module: nn.Module, images: Tensor, output: Pick = None) -> Calls:
+    """Run the network once and list its layers in the order in which they finish.
+
+    Args:
+        module: the network.
+        images: `[N, C, H, W]`.
+        output: picks the scores out of what the network returns.
+    """
+    seen: list[dict[str, Any]] = []
     made: list[Tensor] = []  # kept alive: identity says who source whom
 
-    def visit(key: str, kind: str, out: Tensor, source: Tensor | None) -> None:
-        seen.append((key, kind, tuple(out.shape), _last(made, source)))
+    def visit(key: str, kind: str, out: Tensor, source: Tensor | None, place: Any) -> None:
+        path, _, op = key.partition("/")
+        layout = decide(tracker.axes(out), out.shape)
+        call = {"path": path, "op": op, "kind": kind, "shape": tuple(out.shape), "layout": layout}
+        call |= {"source": _last(made, source), "value": tracker.place(out), "input": place}
+        seen.append(call)
         made.append(out)
 
-    with torch.no_grad(), watched(module, visit):
-        call_eagerly(module, images)
-    names = naming.numbered(key for key, *_ in seen)
-    calls = []
-    for name, (key, kind, shape, source) in zip(names, seen, strict=True):
-        path, _, op = key.partition("/")
-        calls.append(Call(name, path, op, kind, shape, source))
-    return tuple(calls)
+    def note(source: Tensor | None) -> int | None:
+        return None if source is None else tracker.place(source)
+
+    with torch.no_grad(), Tracker(images) as tracker, watched(module, visit, note=note):
+        out = call_eagerly(module, images)
+    names = naming.numbered(naming.key(call["path"], call["op"]) for call in seen)
+    calls = Calls(Call(name, **call) for name, call in zip(names, seen, strict=True))
+    calls.values = tuple(tracker.values)
+    places = [tracker.place(t) for t in _scores(out, output)]
+    calls.outputs = tuple(place for place in places if place is not None)
+    return calls
+
+
+def layouts_of(model: Model, images: Tensor, layers: Sequence[str]) -> dict[str, Layout]:
+    """Return how the outputs of layers become maps; layers that there are not are left out.
+
+    That of maps does not depend on the size of the images, that of tokens in a grid does.
+
+    Args:
+        model: inside its session.
+        images: `[N, C, H, W]`, on the model's device and in its dtype.
+        layers: names of layers.
+    """
+    shape = tuple(images.shape[1:])
+    for known in (
+        lambda: _known_layouts(model._calls.at(model.structure), shape, layers),
+        lambda: model.calls(shape).layouts,
+        # images may lead another way than zeros
+        lambda: trace_any(model.module, images[:2].detach(), model.output).layouts,
+    ):
+        found = {name: layout for name, layout in known().items() if name in layers}
+        if len(found) == len(set(layers)):
+            break
+    return found
+
+
+def _known_layouts(
+    traces: Mapping[tuple[int, ...], Calls], shape: tuple[int, ...], layers: Sequence[str]
+) -> dict[str, Layout]:
+    """Return what earlier traces, of images of this or of other shapes, tell."""
+    if shape in traces:
+        return traces[shape].layouts
+    first = next(iter(traces.values()), Calls()).layouts
+    return {name: a for name in layers if (a := first.get(name)) and a.is_for_any_size}
+
+
+def _scores(out: Any, output: Pick) -> list[Tensor]:
+    """Return the scores, or all tensors that the network returns where they cannot be found."""
+    with suppress(
+        Exception
+    ):  # `output` may be a function of the user's; forward passes tell what is wrong
+        out = picked(out, output)
+    return [t for t in tree_leaves(out) if isinstance(t, Tensor)]
 
 
 def _last(made: list[Tensor], tensor: Tensor | None) -> int | None:

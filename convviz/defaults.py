@@ -2,96 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from torch import nn
 
-from .capture import Call
+from .capture import Call, Calls
 from .errors import ModelError
+from .trunk import stages_of, trunk_of
 
 Kind = Literal["filters", "activations", "patches", "features"]
 
 
-def default_layers(kind: Kind, module: nn.Module, calls: Sequence[Call]) -> tuple[str, ...]:
+def default_layers(kind: Kind, module: nn.Module, calls: Calls) -> tuple[str, ...]:
     """Return the layers of a kind; raises ModelError where the network has none.
 
-    "filters": the first convolution (its module path). "activations": the last one. "patches":
-    the last of each stage. "features": the input of the last linear layer, or of the last
-    convolution in a network without one.
+    "filters": the first convolution (its module path). "activations": the output of the last
+    stage. "patches": the output of each stage. "features": the input of the last linear layer, or
+    of the last convolution in a network without one.
     """
     if kind == "features":
         return (_features(module, calls),)
-    convs = _convolutions(module, calls)
-    if not convs:
-        raise ModelError(f"{type(module).__name__} has no convolution; name a layer")
     if kind == "filters":
+        convs = _convolutions(module, calls)
+        if not convs:
+            raise ModelError(f"{type(module).__name__} has no convolution; name a layer")
         return (convs[0].path,)
-    return (convs[-1].name,) if kind == "activations" else _stages(module, calls, convs)
+    stages = _stages(module, calls)
+    if not stages:
+        raise ModelError(f"{type(module).__name__} has no layer that gives maps; name a layer")
+    return tuple(stages[-1:] if kind == "activations" else stages)
+
+
+def _stages(module: nn.Module, calls: Calls) -> list[str]:
+    """Return the outputs of the stages; the last maps of a network that cannot be followed."""
+    containers = {
+        path for path, m in module.named_modules() if type(m) in (nn.Sequential, nn.ModuleList)
+    }
+    stages = stages_of(calls, frozenset(containers))
+    if stages:
+        return stages
+    maps = [c.name for c in calls if c.layout.kind in ("maps", "tokens") and _has_places(c)]
+    return maps[-1:]
+
+
+def _has_places(call: Call) -> bool:
+    _, *size = call.layout.shape(call.shape)
+    return max(size) > 1
 
 
 def _convolutions(module: nn.Module, calls: Sequence[Call]) -> list[Call]:
     """List the convolutions, without those on 1x1 maps, which gate channels."""
-    convs = [c for c in calls if not c.op and isinstance(_at(module, c), nn.Conv2d)]
+    convs = [c for c in calls if _is_a(nn.Conv2d, module, c)]
     return [c for c in convs if len(c.shape) == 4 and max(c.shape[2:]) > 1] or convs
 
 
-def _at(module: nn.Module, call: Call) -> nn.Module:
-    return module.get_submodule(call.path)
-
-
-def _stages(module: nn.Module, calls: Sequence[Call], convs: Sequence[Call]) -> tuple[str, ...]:
-    """Take the last convolution of each stage.
-
-    A stage is what has about the same resolution (a border cut by a convolution without
-    padding opens no new one). A convolution inside a block that goes down (ResNet-50's
-    `layer3.0.conv1`) belongs to the next stage.
-    """
-    stages: list[list[Call]] = []
-    for conv in convs:
-        size = min(conv.shape[2:])
-        home = next((s for s in stages if 2 / 3 < size / min(s[0].shape[2:]) < 1.5), None)
-        if home is None:
-            stages.append([conv])
-        else:
-            home.append(conv)
-    sizes = {c.path: c.shape[2:] for c in calls if not c.op and len(c.shape) == 4}
-    last = [_last_of(module, stage, sizes, convs) for stage in stages]
-    return tuple(c.name for c in sorted(last, key=convs.index))
-
-
-def _last_of(
-    module: nn.Module,
-    stage: Sequence[Call],
-    sizes: Mapping[str, tuple[int, ...]],
-    convs: Sequence[Call],
-) -> Call:
-    staying = [c for c in stage if not _goes_down(module, c, sizes, convs)]
-    return (staying or stage)[-1]
-
-
-def _goes_down(
-    module: nn.Module, conv: Call, sizes: Mapping[str, tuple[int, ...]], convs: Sequence[Call]
-) -> bool:
-    """Say whether a block around the convolution returns a coarser map than it does."""
-    parts = conv.path.split(".")
-    for depth in range(len(parts) - 1, 0, -1):
-        path = ".".join(parts[:depth])
-        around = module.get_submodule(path)
-        if isinstance(around, nn.Sequential | nn.ModuleList) or path not in sizes:
-            continue
-        inside = {c.shape[2:] for c in convs if c.path.startswith(path + ".")}
-        if len(inside) > 2:
-            return False  # no block but a network of stages
-        if min(sizes[path]) * 1.5 <= min(conv.shape[2:]):
-            return True
-    return False
-
-
-def _features(module: nn.Module, calls: Sequence[Call]) -> str:
+def _features(module: nn.Module, calls: Calls) -> str:
     """Find what the last linear layer gets, as a layer that can be captured."""
-    heads = [c for c in calls if c.op == "linear" or (not c.op and _is_linear(module, c))]
-    heads = heads or _convolutions(module, calls)
+    linear = [c for c in calls if c.op == "linear" or _is_a(nn.Linear, module, c)]
+    convs = [c for c in calls if _is_a(nn.Conv2d, module, c)]
+    # A block that gates channels has such layers too, but beside the trunk.
+    trunk = trunk_of(calls)
+    places = {part.value for part in trunk}
+    last = [part.value for part in trunk if part.weighted][-1:]
+    heads = [c for c in linear if c.value in places] or [c for c in convs if c.value in last]
+    heads = heads or linear or convs
     if not heads:
         raise ModelError(
             f"{type(module).__name__} has no linear layer and no convolution; name a layer"
@@ -104,5 +79,5 @@ def _features(module: nn.Module, calls: Sequence[Call]) -> str:
     return calls[head.source].name
 
 
-def _is_linear(module: nn.Module, call: Call) -> bool:
-    return isinstance(_at(module, call), nn.Linear)
+def _is_a(kind: type[nn.Module], module: nn.Module, call: Call) -> bool:
+    return not call.op and isinstance(module.get_submodule(call.path), kind)

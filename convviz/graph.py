@@ -139,7 +139,7 @@ class _Named(nn.Module):
         keys = self.keys()
         keys.clear()  # it may be traced more than once
 
-        def visit(key: str, kind: str, out: Tensor, source: Tensor | None) -> None:
+        def visit(key: str, kind: str, out: Tensor, *_: Any) -> None:
             keys.append(key)
             copies.append(out.clone())
 

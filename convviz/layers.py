@@ -31,7 +31,7 @@ class LayerInfo:
     Attributes:
         name: what it is called by.
         kind: the module's class, or the operation.
-        shape: of its output for one image.
+        shape: of its output for one image, as readers of activations get it.
         receptive_field: what a unit sees, in model-input pixels: "43×43, every 8" is the size
             and the step from neighbour to neighbour; "whole image, from avgpool on".
         parameters: how many numbers its module learns, those of modules inside it included.
@@ -69,7 +69,13 @@ def field_of(model: Model, layer: str, size: tuple[int, int] | None = None) -> R
         graph = NoGraph(shape, "the network takes another way when it is exported")
     elif isinstance(graph, NoGraph):
         model.check_layer(layer)
-    return receptive_field(graph, layer)
+    field = receptive_field(graph, layer)
+    if isinstance(graph, Graph) and not field.whole:
+        call = next((c for c in model.calls(shape) if c.name == layer), None)
+        map_size = None if call is None else call.layout.shape(call.shape)[1:]
+        if field.positions != map_size:  # of no map, or of one that is read in another way
+            field = receptive_field(NoGraph(shape, "its map is not that of the graph"), layer)
+    return field
 
 
 def _info(model: Model, call: Call, shape: Shape, takers: dict[str, tuple[str, ...]]) -> LayerInfo:
@@ -77,7 +83,7 @@ def _info(model: Model, call: Call, shape: Shape, takers: dict[str, tuple[str, .
     return LayerInfo(
         name=call.name,
         kind=call.kind,
-        shape=call.shape[1:],
+        shape=call.layout.shape(call.shape),
         receptive_field=str(field_of(model, call.name, shape[1:])),
         parameters=sum(p.numel() for p in parameters),
         default_for=takers.get(call.name, ()),

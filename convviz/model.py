@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from . import capture, naming, targets
 from .behavior import Behavior, behavior_of, check_single, one_by_one
-from .capture import Call, Keeper
+from .capture import Calls, Keeper
 from .checkpoints import CheckpointsOff, is_checkpoint_error
 from .defaults import Kind, default_layers
 from .eager import call_eagerly
@@ -19,6 +19,7 @@ from .errors import ParameterError
 from .failures import attributed
 from .fingerprint import Structure, StructureCache, mark, structure_of
 from .hygiene import frozen
+from .layouts import Layout, arrange
 from .lean import LeanMode, Untrusted
 from .network import channels_in, check_images, digest, first_float, likely_shapes, unwrapped
 from .network_lock import locked
@@ -149,7 +150,8 @@ class Model(ScoreReader):
 
         Args:
             images: `[N, C, H, W]`, on any device and of any real dtype.
-            layers: names of layers, as `layer_names` lists them.
+            layers: names of layers, as `layer_names` lists them; a ParameterError says where the
+                axes of an output are not known.
         """
         with self.session(), torch.no_grad():
             output, activations = self._run(self._input(images), layers)
@@ -215,7 +217,8 @@ class Model(ScoreReader):
         checkpoints: bool = True,
     ) -> tuple[Tensor, bool]:
         """Return the gradient, and whether NaN is among the scores."""
-        x = self._input(images)
+        x, layers = self._input(images), layers_of(target)
+        layouts = capture.layouts_of(self, x, layers)
         if lean is not None and x.device.type == "cpu":
             x = x.contiguous(memory_format=torch.channels_last)  # in which convolutions are faster
         x.requires_grad_()
@@ -229,7 +232,7 @@ class Model(ScoreReader):
             if not checkpoints:
                 stack.enter_context(CheckpointsOff())
             # a copy goes in: a network may work in place on its input
-            output, activations = self._run(x.clone(), layers_of(target), graph=True)
+            output, activations = self._run(x.clone(), layers, layouts)
             total = values_of(target, output, activations).sum()
             reached = output.sum() + total
             if lean is not None and not lean.trusted(reached):
@@ -263,17 +266,19 @@ class Model(ScoreReader):
         return self._behaviors[key]
 
     def _run(
-        self, x: Tensor, layers: Sequence[str], graph: bool = False
+        self, x: Tensor, layers: Sequence[str], layouts: dict[str, Layout] | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Run the network; with layouts given, the layers stay connected to the images."""
         if len(x) > 1 and self.behavior(x).single:
-            return one_by_one(lambda image: self._run(image, layers, graph), x)
-        keeper = Keeper(layers, graph)
+            return one_by_one(lambda image: self._run(image, layers, layouts), x)
+        keeper = Keeper(layers, graph=layouts is not None)
+        layouts = capture.layouts_of(self, x, layers) if layouts is None else layouts
         with attributed(self, x), capture.kept(self.module, keeper):
             out = call_eagerly(self.module, x)
         for name in keeper.misnamed():
             capture.check(name, self.layer_names(tuple(x.shape[1:])))
         scores = self.both_classes(scores_of(out, self.output, len(x)))
-        return at_least_single(scores), keeper.activations
+        return at_least_single(scores), arrange(keeper.activations, layouts, len(x))
 
     def resolve(self, target: TargetSpec, forward: Forward) -> tuple[Target, ...]:
         """Resolve a target once for every image of a clean forward pass.
@@ -294,8 +299,8 @@ class Model(ScoreReader):
         """Return the layers that `resolve` needs the activations of: those of units."""
         return tuple(self.check_layer(name) for name in targets.units_of(target, self.labels))
 
-    def calls(self, shape: tuple[int, ...] | None = None) -> tuple[Call, ...]:
-        """List the layers in call order, by running the network once on zeros.
+    def calls(self, shape: tuple[int, ...] | None = None) -> Calls:
+        """List the layers in call order, by running the network once on two images of zeros.
 
         Args:
             shape: (C, H, W); the model's own where None. The list is kept for each shape.
@@ -346,8 +351,8 @@ class Model(ScoreReader):
     def default_layers(self, kind: Kind) -> tuple[str, ...]:
         """Return the layers an explainer takes when none are given.
 
-        "filters": the first conv; "activations": the last conv; "patches": the last conv of
-        each stage; "features": the input of the last linear layer.
+        "filters": the first conv; "activations": the output of the last stage; "patches": the
+        output of each stage; "features": the input of the last linear layer.
         """
         return default_layers(kind, self.module, self.calls())
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
 from torch import nn
 
@@ -51,6 +52,7 @@ _SPELLINGS = {
 }
 
 
+@cache
 def operation(spelling: str) -> str | None:
     """Return the one name of an operation, or None where it makes no layer.
 

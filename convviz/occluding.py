@@ -18,7 +18,6 @@ from . import ops
 from .errors import ParameterError
 from .incremental import MEMORY, Plan, Prepared, Run, prepare
 from .model import Forward
-from .outputs import at_least_single
 from .precision import no_bf16
 from .progress import track
 from .shortage import is_out_of_memory
@@ -137,9 +136,8 @@ class _Job:
                 assert run is not None
                 parts = []
                 for piece, values in run.outputs(positions.numpy()):
-                    kept = {name: values[node] for name, node in program.layers.items()}
                     owner = torch.full((len(piece),), image, device=images.device)
-                    forward = Forward(at_least_single(values[program.output]), kept)
+                    forward = program.forward(values)
                     if prepared.dtype != images.dtype:
                         forward = _raised(forward, images.dtype)
                     parts.append(self.read(forward, owner).cpu())

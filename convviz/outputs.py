@@ -38,7 +38,8 @@ class Forward:
 
     Attributes:
         output: scores `[N, classes]`, at least float32.
-        activations: layer -> a copy of its output, in any memory layout: `reshape`, not `view`.
+        activations: layer -> a copy of its output: `[N, C, h, w]`, `[N, C]`, or `[N, T, C]` where
+            positions form no grid; in any memory layout: `reshape`, not `view`.
     """
 
     output: Tensor

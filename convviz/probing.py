@@ -92,7 +92,7 @@ def _observe(module: nn.Module, images: Tensor, output: Pick) -> Pass:
     sigmoids: list[Tensor] = []
     count = len(images)
 
-    def visit(key: str, kind: str, out: Tensor, source: Tensor | None) -> None:
+    def visit(key: str, kind: str, out: Tensor, *_: Any) -> None:
         if kind in ("Sigmoid", "sigmoid"):
             sigmoids[:] = [out]
         if "/" in key:

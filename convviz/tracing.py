@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from . import capture
-from .capture import Call
+from .capture import Calls
 from .errors import ModelError
 from .failures import attributed
 from .fingerprint import learning
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 
-def traced(model: Model, shapes: Sequence[Shape]) -> tuple[Shape, tuple[Call, ...]]:
+def traced(model: Model, shapes: Sequence[Shape]) -> tuple[Shape, Calls]:
     """Return the first shape (C, H, W) that a network runs on, and its calls in call order.
 
     They are kept for each shape for as long as the structure of the network stays.
@@ -46,10 +46,10 @@ def traced(model: Model, shapes: Sequence[Shape]) -> tuple[Shape, tuple[Call, ..
     ) from failed[0]
 
 
-def _trace(model: Model, shape: Shape) -> tuple[Call, ...]:
-    images = torch.zeros((1, *shape), device=model.device, dtype=model.dtype)
-    with attributed(model, images), learning(model.module):
-        calls = capture.trace(model.module, images)
+def _trace(model: Model, shape: Shape) -> Calls:
+    images = torch.zeros((2, *shape), device=model.device, dtype=model.dtype)
+    with attributed(model, images[:1]), learning(model.module):
+        calls = capture.trace_any(model.module, images, model.output)
     model._structure = None  # it is another one without the attributes that every pass changes
     model._calls.at(model.structure)[shape] = calls
     return calls

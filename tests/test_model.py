@@ -339,45 +339,20 @@ def test_submodule(model):
 # real architectures
 
 STAGES = {
-    "alexnet": ("features.0", "features.3", "features.10"),
-    "vgg16": tuple(f"features.{i}" for i in (2, 7, 14, 21, 28)),
-    "resnet18": ("conv1", *(f"layer{i}.1.conv2" for i in (1, 2, 3, 4))),
-    "resnet50": ("conv1", *(f"layer{i}.conv3" for i in ("1.2", "2.3", "3.5", "4.2"))),
-    "googlenet": (
-        *("conv1.conv", "conv3.conv", "inception3b.branch4.1.conv"),
-        *("inception4e.branch4.1.conv", "inception5b.branch4.1.conv"),
-    ),
-    "inception_v3": (
-        *("Conv2d_2b_3x3.conv", "Conv2d_4a_3x3.conv", "Mixed_5d.branch_pool.conv"),
-        "Mixed_6e.branch_pool.conv",
-    ),
-    "densenet121": (
-        *("features.conv0", *(f"features.transition{i}.conv" for i in (1, 2, 3))),
-        "features.denseblock4.denselayer16.conv2",
-    ),
-    "squeezenet1_0": (
-        "features.0",
-        "features.5.expand3x3",
-        "features.10.expand3x3",
-        "classifier.1",
-    ),
-    "mobilenet_v2": tuple(
-        f"features.{i}" for i in ("1.conv.1", "3.conv.2", "6.conv.2", "13.conv.2", "18.0")
-    ),
-    "mobilenet_v3_small": (
-        *("features.0.0", "features.1.block.2.0", "features.3.block.2.0"),
-        *("features.8.block.3.0", "features.12.0"),
-    ),
-    "efficientnet_b0": (
-        *("features.1.0.block.2.0", "features.2.1.block.3.0", "features.3.1.block.3.0"),
-        *("features.5.2.block.3.0", "features.8.0"),
-    ),
-    "convnext_tiny": tuple(f"features.{i}.block.0" for i in ("1.2", "3.2", "5.8", "7.2")),
-    "vit_b_16": ("conv_proj",),
-    "tf_efficientnet_lite0": (
-        *("blocks.0.0.conv_pw", "blocks.1.1.conv_pwl", "blocks.2.1.conv_pwl"),
-        *("blocks.4.2.conv_pwl", "conv_head"),
-    ),
+    "alexnet": ("features.1", "features.4", "features.11"),
+    "vgg16": tuple(f"features.{i}" for i in (3, 8, 15, 22, 29)),
+    "resnet18": tuple(f"layer{i}.1" for i in (1, 2, 3, 4)),
+    "resnet50": tuple(f"layer{i}" for i in ("1.2", "2.3", "3.5", "4.2")),
+    "googlenet": ("conv3", "inception3b", "inception4e", "inception5b"),
+    "inception_v3": ("Conv2d_2b_3x3", "Conv2d_4a_3x3", "Mixed_5d", "Mixed_6e"),
+    "densenet121": (*(f"features.denseblock{i}" for i in (1, 2, 3)), "/relu"),
+    "squeezenet1_0": ("features.5", "features.10", "features.12"),
+    "mobilenet_v2": tuple(f"features.{i}" for i in (1, 3, 6, 13, 18)),
+    "mobilenet_v3_small": tuple(f"features.{i}" for i in (1, 3, 8, 12)),
+    "efficientnet_b0": tuple(f"features.{i}" for i in ("1.0", "2.1", "3.1", "5.2", "8")),
+    "convnext_tiny": tuple(f"features.{i}" for i in ("1.2", "3.2", "5.8", "7.2")),
+    "vit_b_16": ("encoder.layers.encoder_layer_11",),
+    "tf_efficientnet_lite0": (*(f"blocks.{i}" for i in ("0.0", "1.1", "2.1", "4.2")), "bn2"),
 }
 FEATURES = {
     "alexnet": "classifier.5",
@@ -436,7 +411,10 @@ def test_architectures(name):
     head = [m for m in net.modules() if isinstance(m, nn.Linear)]
     if name != "squeezenet1_0":
         assert forward.activations[features].shape == (1, head[-1].in_features)
-    assert forward.activations[last].shape[1] == model.submodule(last).out_channels
+    assert last == stages[-1]
+    (info,) = (call for call in model.calls() if call.name == last)
+    assert forward.activations[last].shape == (1, *info.layout.shape(info.shape))
+    assert forward.activations[last].shape[2] == forward.activations[last].shape[3]
     target = model.resolve(None, forward)
     torch.testing.assert_close(
         model.scores(images, target), forward.output.amax(1), atol=1e-5, rtol=1e-5

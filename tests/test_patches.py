@@ -448,9 +448,9 @@ def test_units_drawn_are_those_of_highest_prominence() -> None:
 
 
 def test_layers_of_tokens_are_refused() -> None:
-    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(2), nn.Flatten())
-    with pytest.raises(convviz.ParameterError, match="patches needs maps"):
-        finished(Model(net, preprocess=AS_IT_IS), coarse(2), [2], "1")
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(2), nn.Linear(100, 7), nn.Flatten())
+    with pytest.raises(convviz.ParameterError, match="layer '2'"):
+        finished(Model(net, preprocess=AS_IT_IS), coarse(2), [2], "2")
 
 
 def test_analyze_keeps_every_layer_and_leaves_the_model_alone(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..capture import layouts_of
 from ..model import Forward
 from ..shortage import is_out_of_memory
 from .engine import Run, in_order
@@ -18,7 +19,6 @@ from .lower import lowered
 from .memory import MEMORY, chunk_size
 from .plan import Plan, make_plan
 from .program import Program, compile_graph
-from .step import Values
 from .whole import agree, usable_graph
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def prepare(
     first = images[:1]
     try:
         program = compile_graph(graph, layers)
+        program.layouts = layouts_of(model, first, layers)
         plan = make_plan(program, boxes, approximate=approximate)
         trial = _unoccluded if approximate is not None else _under_two_boxes
         found, want = trial(model, program, plan, first, boxes)
@@ -100,7 +101,7 @@ def _unoccluded(
     """Return what the program and what the model make of an image."""
     run = Run(program, plan, image, image)
     list(run.outputs(np.arange(min(1, len(boxes)))))  # must run, whatever it gives
-    return _forward(program, run.unoccluded()), model.forward(image, [*program.layers])
+    return program.forward(run.unoccluded()), model.forward(image, [*program.layers])
 
 
 def _under_two_boxes(
@@ -119,12 +120,7 @@ def _under_two_boxes(
         copy[:, y0:y1, x0:x1] = fill[0, :, y0:y1, x0:x1]
     pieces = [values for _, values in Run(program, plan, image, fill).outputs(some)]
     values = {node: torch.cat([piece[node] for piece in pieces]) for node in pieces[0]}
-    return _forward(program, values), model.forward(copies, [*program.layers])
-
-
-def _forward(program: Program, values: Values) -> Forward:
-    kept = {name: values[node] for name, node in program.layers.items()}
-    return Forward(values[program.output], kept)
+    return program.forward(values), model.forward(copies, [*program.layers])
 
 
 def _low(program: Program, plan: Plan, image: Tensor) -> Program | None:

@@ -14,8 +14,11 @@ import torch
 from torch import Tensor, fx
 
 from ..graph import Graph
+from ..layouts import Layout, arrange
 from ..locality import Axes, Local, locality
 from ..locality.maps import Window
+from ..model import Forward
+from ..outputs import at_least_single
 from .fold import chain_concatenations, fold_batch_norms, fold_rectifiers, transform_weights
 from .respell import respell
 from .step import CONVOLUTIONS, CUTTING, Step, Values, operator_name
@@ -62,6 +65,7 @@ class Program:
         output: the node of the scores.
         layers: layer name -> node, for those that were asked to be kept.
         last_use: node -> index of the last step that reads it.
+        layouts: layer name -> how its value becomes maps.
     """
 
     image: fx.Node
@@ -71,6 +75,13 @@ class Program:
     output: fx.Node
     layers: dict[str, fx.Node]
     last_use: dict[fx.Node, int] = field(default_factory=dict)
+    layouts: dict[str, Layout] = field(default_factory=dict)
+
+    def forward(self, values: Values) -> Forward:
+        """Return the scores and the kept layers as a forward pass of the model gives them."""
+        scores = values[self.output]
+        kept = {name: values[node] for name, node in self.layers.items()}
+        return Forward(at_least_single(scores), arrange(kept, self.layouts, len(scores)))
 
 
 def compile_graph(graph: Graph, layers: Iterable[str] = ()) -> Program:

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..capture import layouts_of
 from ..errors import ConvvizError, ConvvizWarning
 from ..incremental.lower import lowered
 from ..incremental.program import compile_graph
 from ..incremental.whole import agree, usable_graph, whole
+from ..layouts import arrange
 from ..model import Forward, Model
 from ..outputs import at_least_single
 from ..precision import no_bf16
@@ -99,7 +101,12 @@ class Forwards:
             scores, *kept = self._program(len(given))(given)
             if dtype != self.model.dtype:
                 kept = [v.to(self.model.dtype) if v.dtype == dtype else v for v in kept]
-        return Forward(at_least_single(scores), dict(zip(self.layers, kept, strict=True)))
+            activations = arrange(
+                dict(zip(self.layers, kept, strict=True)),
+                layouts_of(self.model, given, self.layers),
+                len(given),
+            )
+        return Forward(at_least_single(scores), activations)
 
     def compiled(self, count: int) -> Forwards:
         """Return these with batches of so many images compiled."""

@@ -1,0 +1,226 @@
+"""What each axis of a tensor runs along: the batch, the image's rows and columns, channels.
+
+An axis is a tuple of factors, the slowest first: after `x.flatten(2)` the last axis of a map is
+`(rows, columns)`. Factors can be split and joined again, so that cutting a map into windows and
+putting it together leaves rows and columns as they were.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class Factor(NamedTuple):
+    """One factor of an axis.
+
+    Attributes:
+        kind: "n" the batch, "y" rows of the image, "x" columns, "c" channels as a layer makes
+            them, "t" tokens some of which form a grid, "u" unknown, "!" contradictory.
+        size: how many positions it has.
+        total: of rows and columns, how many the whole axis has.
+        stride: of rows and columns, how many of the whole axis lie between two positions.
+        grid: of tokens, the factors of those that form a grid.
+        before: of tokens, how many come before the grid.
+    """
+
+    kind: str
+    size: int
+    total: int = 0
+    stride: int = 1
+    grid: tuple[Factor, ...] = ()
+    before: int = 0
+
+    @property
+    def major(self) -> bool:
+        """Whether these are rows or columns that, in order, cover the whole image."""
+        return self.kind in "yx" and self.size * self.stride == self.total
+
+
+Axis = tuple[Factor, ...]
+"""An axis of one position may have no factor."""
+
+Axes = tuple[Axis, ...]
+"""The axes of a tensor, in its own order."""
+
+_WEAK = "cu"
+
+
+def spatial(kind: str, size: int) -> Axis:
+    """Return an axis of all rows ("y") or all columns ("x")."""
+    return (Factor(kind, size, size),)
+
+
+def channels(size: int) -> Axis:
+    """Return an axis of channels."""
+    return (Factor("c", size),) if size != 1 else ()
+
+
+def unknown(size: int) -> Axis:
+    """Return an axis of which nothing is known."""
+    return (Factor("u", size),) if size != 1 else ()
+
+
+def image_axes(shape: Sequence[int]) -> Axes:
+    """Return the axes of images `[N, C, H, W]`."""
+    n, c, h, w = shape
+    return (Factor("n", n),), channels(c), spatial("y", h), spatial("x", w)
+
+
+def is_weak(axis: Axis) -> bool:
+    """Say whether an axis may be anything but the batch and the image's rows and columns."""
+    return all(factor.kind in _WEAK for factor in axis)
+
+
+def kinds(axes: Iterable[Axis]) -> set[str]:
+    """Return the kinds of all factors."""
+    return {factor.kind for axis in axes for factor in axis}
+
+
+def join_factors(factors: Iterable[Factor]) -> Axis:
+    """Return an axis of factors in order, neighbours joined where they belong together."""
+    joined: list[Factor] = []
+    factors = list(factors)
+    several = sum(f.size != 1 for f in factors) > 0 or len(factors) > 1
+    for factor in factors:
+        if several and factor.size == 1 and factor.kind != "n":
+            continue
+        last = joined[-1] if joined else None
+        if last is not None and {last.kind, factor.kind} <= set(_WEAK):
+            kind = "c" if last.kind == factor.kind == "c" else "u"
+            joined[-1] = Factor(kind, last.size * factor.size)
+        elif last is not None and _continues(last, factor):
+            size = last.size * factor.size
+            joined[-1] = Factor(factor.kind, size, factor.total, factor.stride)
+        else:
+            joined.append(factor)
+    return tuple(joined)
+
+
+def _continues(major: Factor, minor: Factor) -> bool:
+    same = major.kind == minor.kind and major.kind in "yx" and major.total == minor.total
+    return same and major.stride == minor.size * minor.stride
+
+
+def _split(factor: Factor, size: int) -> tuple[Factor, Factor] | None:
+    """Split a factor into a slow one of a size and the rest; None where that is not possible."""
+    if factor.size % size or factor.kind in "nt!":
+        return None
+    rest = factor.size // size
+    if factor.kind in _WEAK:
+        return Factor(factor.kind, size), Factor(factor.kind, rest)
+    slow = Factor(factor.kind, size, factor.total, factor.stride * rest)
+    return slow, Factor(factor.kind, rest, factor.total, factor.stride)
+
+
+def view(axes: Axes, sizes: Sequence[int]) -> Axes:
+    """Return the axes of the same numbers in another shape, as a contiguous view has them."""
+    left = [factor for axis in axes for factor in axis][::-1]
+    result = []
+    for size in sizes:
+        axis = _take(left, size)
+        if axis is None:
+            return tuple(map(unknown, sizes))
+        result.append(axis)
+    return tuple(result)
+
+
+def _take(left: list[Factor], size: int) -> Axis | None:
+    """Take factors off the end of a list (the slowest is last) until they make up a size."""
+    if size == 1:
+        return (left.pop(),) if left and left[-1].size == 1 else ()
+    taken: list[Factor] = []
+    product = 1
+    while product < size:
+        if not left or size % product:
+            return None
+        factor = left.pop()
+        if factor.size > size // product:
+            parts = _split(factor, size // product)
+            if parts is None:
+                return None
+            factor, rest = parts
+            left.append(rest)
+        taken.append(factor)
+        product *= factor.size
+    return join_factors(taken) if product == size else None
+
+
+def combine(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
+    """Return the axes of an element-wise result of operands, aligned at the last axis."""
+    result = []
+    for i, size in enumerate(shape):
+        place = i - len(shape)
+        axes = [axes[place] for axes in operands if len(axes) >= -place]
+        result.append(_agreed([a for a in axes if length(a) == size], size))
+    return tuple(result)
+
+
+def _agreed(axes: list[Axis], size: int) -> Axis:
+    """Return what several operands say of one axis; a contradiction where they disagree."""
+    strong = {axis for axis in axes if not is_weak(axis)}
+    if len(strong) == 1:
+        return strong.pop()
+    if strong:
+        return (Factor("!", size),)
+    if axes and all(kinds([axis]) <= {"c"} for axis in axes):
+        return channels(size)
+    return unknown(size)
+
+
+def length(axis: Axis) -> int:
+    """Return the number of positions of an axis."""
+    return math.prod(factor.size for factor in axis)
+
+
+def settled(axes: Axes) -> Axes:
+    """Return axes in which coarse rows or columns whose fine part is gone are whole ones."""
+    factors = [factor for axis in axes for factor in axis]
+    result = axes
+    for kind in "yx":
+        parts = [f for f in factors if f.kind == kind]
+        if len(parts) == 1 and parts[0].major and parts[0].stride > 1:
+            whole = Factor(kind, parts[0].size, parts[0].size)
+            result = tuple(tuple(whole if f == parts[0] else f for f in axis) for axis in result)
+    return result
+
+
+def cut(axis: Axis, start: int, size: int, step: int = 1) -> Axis:
+    """Return an axis of which `size` positions are kept, from `start` on, every `step`-th."""
+    if length(axis) == size and step == 1:
+        return axis
+    if is_weak(axis):
+        return channels(size) if kinds([axis]) == {"c"} else unknown(size)
+    if len(axis) == 1 and axis[0].major:
+        return spatial(axis[0].kind, size)
+    if len(axis) == 1 and axis[0].kind == "t" and step == 1:
+        return _cut_tokens(axis[0], start, size)
+    return unknown(size)
+
+
+def _cut_tokens(tokens: Factor, start: int, size: int) -> Axis:
+    grid = math.prod(f.size for f in tokens.grid)
+    before, behind = tokens.before - start, start + size - tokens.before - grid
+    if before < 0 or behind < 0:
+        return unknown(size)
+    return with_others(tokens.grid, before, behind)
+
+
+def with_others(axis: Axis, before: int, behind: int) -> Axis:
+    """Return an axis of a grid with further positions before and behind it, as class tokens."""
+    if before == behind == 0:
+        return axis
+    if len(axis) == 1 and axis[0].kind == "t":
+        tokens = axis[0]
+        size = tokens.size + before + behind
+        return (Factor("t", size, grid=tokens.grid, before=tokens.before + before),)
+    if not is_grid(axis):
+        return unknown(length(axis) + before + behind)
+    size = length(axis) + before + behind
+    return (Factor("t", size, grid=axis, before=before),)
+
+
+def is_grid(axis: Axis) -> bool:
+    """Say whether the positions of an axis are all places of the image, row by row or turned."""
+    return len(axis) == 2 and all(f.major for f in axis) and {f.kind for f in axis} == {"y", "x"}

@@ -1,0 +1,181 @@
+"""Follows the images through a forward pass: the axes of every value, and what it is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from . import axes as ax
+from .axes import Axes
+from .operators import Operation, rule_of
+
+_FIXED = frozenset(
+    """
+    empty_like full_like new_empty new_full new_ones new_zeros ones_like zeros_like rand_like
+    randn_like new_empty_strided
+    """.split()  # noqa: SIM905
+)
+"""Operators that look at the shape of a tensor only."""
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """One value that depends on the images.
+
+    Attributes:
+        op: the ATen operator that made it; "" for the images.
+        sources: the values it was made from, by their places in the order of making.
+        axes: what its axes are.
+        shape: its shape.
+        window: height and width of the kernel of a convolution.
+        stride: its strides.
+    """
+
+    op: str
+    sources: tuple[int, ...]
+    axes: Axes
+    shape: tuple[int, ...]
+    window: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
+
+
+class Tracker(TorchDispatchMode):
+    """Notes, while it is entered, every value that depends on the images.
+
+    A value is known again by its memory, so that nothing is kept alive.
+
+    Args:
+        images: `[N, C, H, W]`, what the network is about to get.
+    """
+
+    def __init__(self, images: Tensor) -> None:
+        super().__init__()
+        self.values: list[Value] = []
+        self._places: dict[int, dict[Any, int]] = {}
+        # A weak reference keeps an address from being used again.
+        self._storages: dict[int, StorageWeakRef] = {}
+        self._add(images, Value("", (), ax.image_axes(images.shape), tuple(images.shape)))
+
+    def place(self, tensor: Tensor) -> int | None:
+        """Return a tensor's place among the values; None where it does not depend on the images."""
+        key = _key(tensor)
+        return None if key is None else self._places.get(key[0], {}).get(key[1])
+
+    def axes(self, tensor: Tensor) -> Axes | None:
+        """Return what the axes of a tensor are; None where nothing is known."""
+        place = self.place(tensor)
+        return None if place is None else self.values[place].axes
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        with torch._C.DisableTorchFunction():  # looking at tensors is no call of the network
+            return self._dispatch(func, args, kwargs)
+
+    def _dispatch(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        inputs = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
+        places = [p for t in inputs if (p := self.place(t)) is not None]
+        # Axes are asked for before the call, which may write over an input.
+        known = {id(t): self.axes(t) for t in inputs} if places else {}
+        out = func(*args, **kwargs)
+        outputs = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
+        if places and outputs and not _fixed(func):
+            call = _Call(func, args, kwargs, outputs, known)
+            self._note(call, tuple(dict.fromkeys(places)))
+        return out
+
+    def _note(self, call: _Call, sources: tuple[int, ...]) -> None:
+        window, stride = call.window()
+        for tensor, axes in zip(call.outputs, call.axes(), strict=True):
+            shape = tuple(tensor.shape)
+            value = Value(call.name, sources, ax.settled(axes), shape, window, stride)
+            self._add(tensor, value, call.func._schema.is_mutable)
+
+    def _add(self, tensor: Tensor, value: Value, written: bool = False) -> None:
+        key = _key(tensor)
+        if key is None:
+            return
+        storage, form = key
+        if storage not in self._storages:
+            self._storages[storage] = StorageWeakRef(tensor.untyped_storage())
+        known = self._places.setdefault(storage, {})
+        for other in [form for form in known if form != key[1]] if written else ():
+            # What else lies in that memory has changed too.
+            before = self.values[known[other]]
+            sources = tuple(dict.fromkeys((*value.sources, known[other])))
+            known[other] = len(self.values)
+            self.values.append(
+                replace(value, sources=sources, axes=before.axes, shape=before.shape)
+            )
+        known[form] = len(self.values)
+        self.values.append(value)
+
+
+@dataclass(frozen=True, eq=False)
+class _Call:
+    """A call of an operator with its outputs."""
+
+    func: Any
+    args: Any
+    kwargs: dict[str, Any]
+    outputs: list[Tensor]
+    known: dict[int, Axes | None]
+
+    @property
+    def name(self) -> str:
+        return str(self.func._schema.name).split("::")[-1]
+
+    def axes(self) -> list[Axes]:
+        """Return the axes of every output; unknown where there is no rule."""
+        shapes = [tuple(t.shape) for t in self.outputs]
+        rule = rule_of(self.func)
+        found: list[Axes] = []
+        if rule is not None:
+            try:
+                operation = Operation(
+                    self.func, self.args, self.kwargs, shapes, lambda t: self.known.get(id(t))
+                )
+                axes = rule(operation)
+                found = axes if isinstance(axes, list) else [axes]
+            except (IndexError, KeyError, TypeError, ValueError):
+                found = []  # called in a way that the rule does not know
+        return [_checked(found[i : i + 1], shape) for i, shape in enumerate(shapes)]
+
+    def window(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the size of a convolution's kernel, and its strides."""
+        if "conv" not in self.name:
+            return (), ()
+        names = [argument.name for argument in self.func._schema.arguments]
+        given = dict(zip(names, self.args, strict=False)) | self.kwargs
+        weight, stride = given.get("weight"), given.get("stride")
+        window = tuple(weight.shape[2:]) if isinstance(weight, Tensor) else ()
+        return window, tuple(stride) if isinstance(stride, list | tuple) else ()
+
+
+def _checked(found: list[Axes], shape: tuple[int, ...]) -> Axes:
+    """Return axes if they fit a shape, else unknown ones."""
+    if found and tuple(map(ax.length, found[0])) == shape:
+        return found[0]
+    return tuple(map(ax.unknown, shape))
+
+
+def _fixed(func: Any) -> bool:
+    return str(func._schema.name).split("::")[-1] in _FIXED
+
+
+def _key(tensor: Tensor) -> tuple[int, Any] | None:
+    """Return what a tensor's memory is known by; None where it has none of its own."""
+    if tensor.layout != torch.strided or tensor.is_quantized:
+        return None
+    try:
+        storage = StorageWeakRef(tensor.untyped_storage()).cdata
+    except (NotImplementedError, RuntimeError):
+        return None
+    return storage, (tensor.storage_offset(), tuple(tensor.shape), tensor.stride())
