@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,15 +12,13 @@ from torch import Tensor, nn
 from . import capture, naming, targets
 from .behavior import Behavior, behavior_of, check_single, one_by_one
 from .capture import Calls, Keeper
-from .checkpoints import CheckpointsOff, is_checkpoint_error
 from .defaults import Kind, default_layers
 from .eager import call_eagerly
 from .errors import ParameterError
 from .failures import attributed
 from .fingerprint import Structure, StructureCache, mark, structure_of
-from .hygiene import frozen
+from .gradients import gradient
 from .layouts import Layout, arrange
-from .lean import LeanMode, Untrusted
 from .network import channels_in, check_images, digest, first_float, likely_shapes, unwrapped
 from .network_lock import locked
 from .outputs import (
@@ -29,17 +27,15 @@ from .outputs import (
     Pick,
     at_least_single,
     check_activation,
-    differentiate,
     layers_of,
     scores_of,
     values_of,
 )
 from .preprocess import Preprocess
 from .recognise import recognise
-from .rules import NonReLU, Rule, RuleMode
+from .rules import NonReLU, Rule, RuleSettings
 from .scores import ScoreReader
 from .session import session
-from .shortage import is_out_of_memory
 from .targets import Target, TargetSpec
 from .tracing import traced
 
@@ -170,6 +166,7 @@ class Model(ScoreReader):
         target: Sequence[Target],
         rule: Rule = "plain",
         nonrelu: NonReLU = "clamp",
+        notes: list[str] | None = None,
     ) -> Tensor:
         """Return the gradient of each image's target with respect to its pixels, `[N, C, H, W]`.
 
@@ -180,6 +177,7 @@ class Model(ScoreReader):
                 et al. 2014); "deconv" positive ones into any (Zeiler & Fergus 2013).
             nonrelu: "clamp" treats other activations alike, with their own derivative;
                 "error" refuses them.
+            notes: gets what a reader must know about the rule; without it, a ConvvizWarning.
 
         Raises:
             ModelError: the rule found no activation, or one that it cannot reach; or the
@@ -190,56 +188,7 @@ class Model(ScoreReader):
                 f"rule={rule!r}, nonrelu={nonrelu!r}: allowed are 'plain', 'guided', 'deconv', "
                 "and 'clamp', 'error'"
             )
-        with self.session(), torch.enable_grad(), frozen(self.module):
-            if self._lean:
-                try:
-                    return self._gradient(images, target, rule, nonrelu, LeanMode())[0]
-                except Exception as error:
-                    if is_out_of_memory(error):
-                        raise
-                    # else, whatever it is, the network's own operators tell
-            try:
-                found, missing = self._gradient(images, target, rule, nonrelu, None)
-            except RuntimeError as error:
-                if not is_checkpoint_error(error):
-                    raise
-                found, missing = self._gradient(images, target, rule, nonrelu, None, False)
-            self._lean &= missing  # a lean pass is not trusted with NaN, whosever it is
-            return found
-
-    def _gradient(
-        self,
-        images: Tensor,
-        target: Sequence[Target],
-        rule: Rule,
-        nonrelu: NonReLU,
-        lean: LeanMode | None,
-        checkpoints: bool = True,
-    ) -> tuple[Tensor, bool]:
-        """Return the gradient, and whether NaN is among the scores."""
-        x, layers = self._input(images), layers_of(target)
-        layouts = capture.layouts_of(self, x, layers)
-        if lean is not None and x.device.type == "cpu":
-            x = x.contiguous(memory_format=torch.channels_last)  # in which convolutions are faster
-        x.requires_grad_()
-        with ExitStack() as stack:
-            if lean is not None:
-                stack.enter_context(lean)
-            mode = None
-            if rule != "plain":
-                real = None if lean is None else lean.filled
-                mode = stack.enter_context(RuleMode(rule, nonrelu, real))
-            if not checkpoints:
-                stack.enter_context(CheckpointsOff())
-            # a copy goes in: a network may work in place on its input
-            output, activations = self._run(x.clone(), layers, layouts)
-            total = values_of(target, output, activations).sum()
-            reached = output.sum() + total
-            if lean is not None and not lean.trusted(reached):
-                raise Untrusted
-            if mode is not None:
-                mode.check(reached)
-            return differentiate(total, x).contiguous(), bool(reached.isnan().any())
+        return gradient(self, images, target, RuleSettings(rule, nonrelu, notes))
 
     def _input(self, images: Tensor) -> Tensor:
         check_images(images)

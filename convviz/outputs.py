@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -141,6 +141,15 @@ def warn_of_useless(output: Tensor, target: Sequence[Target], name: str) -> None
         )
     if said:
         warnings.warn(f"{name}: {said}", ConvvizWarning, stacklevel=3)
+
+
+def tell(sentences: Iterable[str], notes: list[str] | None) -> None:
+    """Add sentences to notes, each once, or warn of them where there are no notes."""
+    for sentence in sentences:
+        if notes is None:
+            warnings.warn(sentence, ConvvizWarning, stacklevel=4)
+        elif sentence not in notes:
+            notes.append(sentence)
 
 
 def layers_of(target: Sequence[Target]) -> tuple[str, ...]:

@@ -68,7 +68,12 @@ def shown(value: Any) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "(required)"
-    return shown(field.get_default(call_default_factory=True, validated_data={}))
+    value = shown(field.get_default(call_default_factory=True, validated_data={}))
+    extra = field.json_schema_extra
+    meaning = extra.get("default_meaning") if isinstance(extra, dict) else None
+    if field.default_factory is not None and meaning:
+        return str(meaning)  # an explainer with parameters of its own
+    return f"{value} ({meaning})" if meaning else value
 
 
 def _type(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:

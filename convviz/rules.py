@@ -5,8 +5,9 @@ An activation with output `y = f(x)` normally passes the gradient R of its outpu
 positive: `f'(x)·max(R, 0)`, for a ReLU `1[x>0]·1[R>0]·R`. The deconvnet (Zeiler & Fergus
 2013) leaves out the first factor: `max(R, 0)`.
 
-A `TorchFunctionMode` around the forward pass sees every spelling of an activation and changes
-the gradient of that call alone: in `relu(x) + x` the skip path keeps its own.
+A `TorchFunctionMode` around the forward pass sees the activations, by name or composed of other
+operators, and changes the gradient of that call alone: in `relu(x) + x` the skip path keeps its
+own. What it cannot reach is refused or noted after the pass.
 """
 
 from __future__ import annotations
@@ -20,25 +21,25 @@ from torch.overrides import TorchFunctionMode
 
 from . import ops
 from .errors import ModelError
-from .lean import is_lean, nodes_behind
+from .lean import nodes_behind
+from .rectifiers import Activation, is_custom, named_activation, spelling_of
+from .unreachable import Unreachable
+from .written_out import WRITTEN, Suspect, WrittenOut
 
 Rule = Literal["plain", "guided", "deconv"]
 NonReLU = Literal["clamp", "error"]
 
-_OTHERS = {
-    *("celu", "elu", "gelu", "hardswish", "hardtanh", "leaky_relu", "mish", "prelu", "relu6"),
-    *("rrelu", "selu", "silu", "softplus"),
-}
-_CLAMPS = frozenset({"clamp", "clamp_min", "clip"})
 
-# What autograd calls the backward pass of an activation; one that is left in the graph was
-# made where no function mode sees it.
-_NODES = (
-    *("CeluBackward", "EluBackward", "GeluBackward", "HardswishBackward", "HardtanhBackward"),
-    *("LeakyReluBackward", "MishBackward", "PreluKernelBackward", "ReluBackward"),
-    *("RreluWithNoiseBackward", "SeluBackward", "SiluBackward", "SoftplusBackward"),
-    "ThresholdBackward",
-)
+class RuleSettings(NamedTuple):
+    """A rule, what it does with other activations, and where its notes go."""
+
+    rule: Rule
+    nonrelu: NonReLU
+    notes: list[str] | None
+
+
+WATCHED = WRITTEN | {"lp_pool1d", "lp_pool2d", "lp_pool3d"} | {f"i{name}" for name in WRITTEN}
+"""Names of functions that are looked at beside the activations themselves."""
 
 
 class _Rectified(torch.autograd.Function):
@@ -84,14 +85,31 @@ class _Ungated(torch.autograd.Function):
         return only_positive(gradient), None
 
 
-class _Activation(NamedTuple):
-    """An activation as it is called: the tensor, and the same call on another tensor."""
+class _Gated(torch.autograd.Function):
+    """A rectifier under a rule whose values are those of the network's own operators.
 
-    name: str
-    relu: bool
-    inplace: bool
-    x: Tensor
-    again: Callable[[Tensor], Tensor]
+    It is `factor * relu(sign * x)`. NaN passes where the operators let it pass.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, function: Callable[[Tensor], Tensor], rule: Rule, *how: float
+    ) -> Tensor:
+        ctx.rule, (ctx.sign, ctx.factor) = rule, how
+        y = function(x)
+        gate = torch.where(x.isnan(), y.isnan(), x * ctx.sign > 0)
+        # uint8, unlike the masks that the operators themselves keep: where a checkpoint computes
+        # this again without the rule, it notices.
+        ctx.save_for_backward(gate.to(torch.uint8))
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (gate,) = ctx.saved_tensors
+        passed = only_positive(gradient * ctx.factor) * ctx.sign
+        if ctx.rule == "guided":
+            passed = passed.masked_fill(gate == 0, 0)
+        return passed, *[None] * 4
 
 
 class RuleMode(TorchFunctionMode):
@@ -103,48 +121,81 @@ class RuleMode(TorchFunctionMode):
             gradients into them, "error" refuses them.
         real: gives the tensor that a placeholder stands for, anything else as it is. This mode
             hands its tensors to autograd functions, where no mode around it would see them.
-
-    Attributes:
-        matched: how many activations on the way from the images the rule was applied to.
     """
 
     def __init__(
-        self, rule: Rule, nonrelu: NonReLU, real: Callable[[Tensor], Tensor] | None = None
+        self, rule: Rule, nonrelu: NonReLU, real: Callable[[Any], Any] | None = None
     ) -> None:
         super().__init__()
-        self.rule, self.nonrelu, self._real = rule, nonrelu, real
-        self.matched = 0
-        self._hidden: list[str] = []
+        self.rule, self.nonrelu = rule, nonrelu
+        self._real = real or (lambda value: value)
+        self._written = WrittenOut(self._real)
+        self._unreachable = Unreachable()
         self._nodes: list[Any] = []  # kept alive: they are told apart by identity
+        self._suspects: list[tuple[Any, Suspect]] = []
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        call = _activation(func, args, kwargs)
-        if call is None or not call.x.requires_grad:
-            return func(*args, **kwargs)
+        custom = is_custom(func)
+        call = None if custom else named_activation(func, args, kwargs)
+        if custom or (call is None and spelling_of(func).strip("_") in WATCHED):
+            return self._watch(func, args, kwargs)
+        return func(*args, **kwargs) if call is None else self._handle(call, func, args, kwargs)
+
+    def _watch(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run a call that may be part of a rectifier."""
+        call = None if is_custom(func) else self._written.recognise(func, args, kwargs)
+        if call is not None:
+            y = self._handle(call, func, args, kwargs)
+        elif torch.is_grad_enabled():
+            before = self._written.inputs_before(func, args, kwargs)
+            y = func(*args, **kwargs)
+            self._judge(func, args, kwargs, before, y)
+        else:
+            y = func(*args, **kwargs)
+        self._written.note(func, args, kwargs, y)
+        return y
+
+    def _judge(
+        self, func: Any, args: Any, kwargs: dict[str, Any], before: list[Any], y: Any
+    ) -> None:
+        """Keep what a call that was not recognised left in the graph, and whether it is suspect."""
+        name = spelling_of(func)
+        y = args[0] if name == "__setitem__" else y[0] if isinstance(y, tuple) else y
+        if not isinstance(y, Tensor) or not y.requires_grad:
+            return
+        if name.startswith("lp_pool"):  # a ReLU of what is not negative, for numeric safety
+            self._unreachable.pass_over(y, before)
+        self._unreachable.seen(y.grad_fn)
+        suspect = self._written.suspect(func, args, kwargs, before, y)
+        if suspect is not None:
+            self._suspects.append((y.grad_fn, suspect))
+
+    def _handle(self, call: Activation, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if not torch.is_grad_enabled():
-            self._hidden.append(call.name)
+            self._unreachable.hide(call.name)
+            return func(*args, **kwargs)
+        if not call.x.requires_grad:
             return func(*args, **kwargs)
         if not call.relu and self.nonrelu == "error":
             raise ModelError(
                 f"{self.rule} rule: the network uses {call.name}, which is no ReLU; "
                 "nonrelu='clamp' lets only positive gradients into it"
             )
-        self.matched += 1
-        if self._real is not None:
-            call = call._replace(x=self._real(call.x))
-        return self._apply(call)
+        return self._apply(call._replace(x=self._real(call.x)))
 
-    def _apply(self, call: _Activation) -> Tensor:
-        if call.relu:
+    def _apply(self, call: Activation) -> Tensor:
+        if call.kernel:
             # Into a view or a leaf autograd writes by its own rules, as it does below.
             inplace = call.inplace and not call.x._is_view() and not call.x.is_leaf
             y = rectify(call.x, self.rule, inplace)
             if inplace:
                 self._nodes.append(y.grad_fn)
                 return y
+        elif call.relu:
+            y = self._rectified(call)
         elif self.rule == "deconv":
             y = _Ungated.apply(call.x, call.again)
         else:
@@ -154,80 +205,43 @@ class RuleMode(TorchFunctionMode):
         # Written back, so that whoever else holds the tensor sees the activation in it too.
         return call.x.copy_(y) if call.inplace else y
 
-    def check(self, score: Tensor) -> None:
-        """Raise ModelError where an activation that the score depends on was not reached."""
-        unknown = self._unknown(score)
-        custom = [
-            node.name() for node in unknown if isinstance(node, _CustomNode) and not is_lean(node)
-        ]
-        if custom and self._hidden:
+    def _rectified(self, call: Activation) -> Tensor:
+        """Run a rectifier that is not `torch.relu` itself, under the rule."""
+        with torch.no_grad():
+            values = call.again(call.x)
+        x = call.x.to(values.dtype).expand(values.shape)
+        y: Tensor = _Gated.apply(x, lambda _: values, self.rule, call.sign, call.factor)
+        return y
+
+    def check(self, score: Tensor) -> tuple[str, ...]:
+        """Return notes on operators between the images and the score that may be rectifiers.
+
+        Raises:
+            ModelError: an activation that the score depends on was not reached, or there is none.
+        """
+        behind = set(nodes_behind(score))
+        suspects = [suspect for node, suspect in self._suspects if node in behind]
+        sure = [suspect.name for suspect in suspects if suspect.sure]
+        unreached = self._unreachable.find(behind - set(self._nodes))
+        if sure:
             raise ModelError(
-                f"{self.rule} rule: {self._hidden[0]} is called inside the autograd function "
-                f"{custom[0]}, whose gradient is its own; the rule cannot reach it"
+                f"{self.rule} rule: {sure[0]} works as a ReLU here, in a way that is not "
+                f"recognised, so the rule does not reach it; {_INSTEAD}"
             )
-        missed = [node.name() for node in unknown if node.name().startswith(_NODES)]
-        if missed:
-            raise ModelError(
-                f"{self.rule} rule: an activation ({missed[0]}) was not reached; it is called "
-                "where Python does not see it (a scripted, traced or compiled part)"
-            )
-        if not self.matched:
+        if unreached.refused:
+            raise ModelError(f"{self.rule} rule: {unreached.refused[0]}")
+        if behind.isdisjoint(self._nodes):
             raise ModelError(
                 f"{self.rule} rule: no activation function was found in the network between "
                 "the images and the scores"
             )
-
-    def _unknown(self, score: Tensor) -> list[Any]:
-        """List the graph's nodes that no rule made."""
-        known = set(self._nodes)
-        return [node for node in nodes_behind(score) if node not in known]
-
-
-_CustomNode: Any = torch.autograd.function.BackwardCFunction
-
-
-def _activation(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Activation | None:
-    """Recognise an activation in whatever way it is spelled; None for anything else."""
-    spelling = getattr(func, "__name__", "")
-    name = spelling.strip("_")
-    if spelling.startswith("__") or not (
-        name in _OTHERS or name in _CLAMPS or name in ("relu", "threshold")
-    ):
-        return None
-    x = args[0] if args else kwargs.get("input", kwargs.get("self"))
-    relu = _is_relu(name, args[1:], kwargs)
-    if relu is None or not isinstance(x, Tensor):
-        return None
-    inplace = spelling.endswith("_") or bool(kwargs.get("inplace"))
-    rest = {k: v for k, v in kwargs.items() if k not in ("input", "self")}
-
-    def again(tensor: Tensor) -> Tensor:
-        own = tensor.clone() if inplace else tensor
-        y: Tensor = func(own, *args[1:], **rest)
-        return y
-
-    return _Activation(spelling, relu, inplace, x, again)
-
-
-def _is_relu(name: str, rest: tuple[Any, ...], kwargs: dict[str, Any]) -> bool | None:
-    """Say whether a call is a ReLU; None where it is no activation at all."""
-    if name == "threshold":
-        return _zero(_argument(rest, kwargs, 0, "threshold")) and _zero(
-            _argument(rest, kwargs, 1, "value")
+        names = dict.fromkeys([*(suspect.name for suspect in suspects), *unreached.doubtful])
+        if not names:
+            return ()
+        return (
+            f"The {self.rule} rule was not applied to {', '.join(names)}, which may be a "
+            f"rectifier; its own gradient was taken. If it is one: {_INSTEAD}.",
         )
-    if name not in _CLAMPS:
-        return name == "relu"
-    if not _zero(_argument(rest, kwargs, 0, "min")):
-        return None  # a clamp for numeric safety, not an activation
-    return _argument(rest, kwargs, 1, "max") is None
 
 
-def _argument(rest: tuple[Any, ...], kwargs: dict[str, Any], index: int, name: str) -> Any:
-    return rest[index] if len(rest) > index else kwargs.get(name)
-
-
-def _zero(value: Any) -> bool:
-    """Say whether a bound is the number 0, or a tensor of one element that is."""
-    if isinstance(value, Tensor):
-        return value.numel() == 1 and not value.requires_grad and float(value) == 0
-    return isinstance(value, int | float) and value == 0
+_INSTEAD = "write it as torch.nn.functional.relu"

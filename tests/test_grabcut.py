@@ -231,3 +231,50 @@ def test_parameters_and_arrays_survive_saving(tmp_path):
     assert torch.equal(again.values, made.values)
     assert torch.equal(again["seeds"], made["seeds"])
     assert torch.equal(again.explainer.reference[0], torch.from_numpy(DISC))
+
+
+def test_the_default_source_is_averaged_over_noisy_copies():
+    source = convviz.explainer("grabcut").source
+    assert source == convviz.explainer("saliency", samples=16)
+    assert torch.equal(cut().values, cut(source=source).values)
+
+
+def test_the_command_line_changes_one_parameter_of_the_default_source():
+    from convviz.cli.values import build_explainers
+
+    (built,) = build_explainers(["grabcut"], ["grabcut.source.seed=3"])
+    assert built.source == convviz.explainer("saliency", samples=16, seed=3)
+    (built,) = build_explainers(["grabcut"], ["grabcut.source=saliency"])
+    assert built.source == convviz.explainer("saliency")
+
+
+def spread_of(heat: np.ndarray) -> tuple[float, tuple[str, ...]]:
+    got = cut(source=Given(heat=torch.from_numpy(heat)), smoothing=0)
+    return got["spread"].item(), got.result.notes
+
+
+def test_seeds_in_one_disc_have_a_spread_of_one():
+    y, x = np.mgrid[:SIDE, :SIDE]
+    spread, notes = spread_of(-np.hypot(y - 20.0, x - 40.0))
+    assert spread == pytest.approx(1, abs=0.05)
+    assert not notes
+
+
+def test_seeds_all_over_the_photo_are_noted():
+    heat = np.random.default_rng(0).random((SIDE, SIDE))
+    spread, notes = spread_of(heat)
+    # 5 % of a square: a disc of radius sqrt(0.05 / pi), at 2/3 of which its points lie on average;
+    # those of a square lie at 0.3826 of its side from its centre.
+    assert spread == pytest.approx(0.3826 / (2 / 3 * np.sqrt(0.05 / np.pi)), rel=0.05)
+    assert len(notes) == 1
+    assert "scattered" in notes[0]
+
+
+def test_the_largest_spread_of_several_images_is_a_figure():
+    y, x = np.mgrid[:SIDE, :SIDE]
+    compact = -np.hypot(y - 20.0, x - 40.0)
+    scattered = np.random.default_rng(0).random((SIDE, SIDE))
+    heat = torch.from_numpy(np.stack([compact, scattered]))
+    got = cut([photo(), photo()], source=Given(heat=heat), smoothing=0)
+    assert got.result.figures["largest spread of seeds"] == got["spread"].max().item()
+    assert [note[:7] for note in got.result.notes] == ["Image 1"]

@@ -92,18 +92,20 @@ def _inner(cls: type[BaseModel], field: str, tree: Tree, name: str) -> dict[str,
     from .. import registry
     from ..contract import is_explainer
 
-    inner = tree.pop("", None)
+    inner, chosen = tree.pop("", None), {}
     if inner is None:
         default = cls.model_fields[field].get_default(call_default_factory=True, validated_data={})
         inner = default if isinstance(default, str) else None
         if is_explainer(type(default)):
             inner = registry.identify(default).name
+            chosen = {key: getattr(default, key) for key in default.model_fields_set}
         if inner is None:
             raise ParameterError(
                 f"-p {name}.{field}.{next(iter(tree))}: {field} holds no explainer"
             )
     inner_cls = registry.current().explainer_class(inner)
-    return {"name": inner, "parameters": _typed(inner_cls, tree, f"{name}.{field}")}
+    given = _typed(inner_cls, tree, f"{name}.{field}")
+    return {"name": inner, "parameters": {**chosen, **given}}
 
 
 def _candidates(text: str, several: bool = False) -> Iterator[Any]:

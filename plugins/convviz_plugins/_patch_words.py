@@ -101,6 +101,7 @@ def notes_of(
             "Guided gradients: which pixels of the patch drive the unit; zero is mid-grey, each "
             "picture on its own scale."
         )
+        sentences.extend(made.notes)
     elif asked.guided and drawn:
         sentences.append(f"No guided gradients: {made.why}")
     if len(drawn) < len(values):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -52,11 +52,13 @@ class Pictures:
 
     Attributes:
         gradients: None where there is no guided gradient; `why` says why.
+        notes: what a reader of the gradients must know.
     """
 
     photos: np.ndarray
     gradients: np.ndarray | None
     why: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +132,7 @@ def draw(
             made.photos[place] = crop(one.photo, window, height, width, seen)
         if made.gradients is not None:
             try:
-                _draw_gradients(model, loaded, made.gradients)
+                _draw_gradients(model, loaded, made.gradients, made.notes)
             except ModelError as error:
                 made.gradients, made.why = None, str(error)
     return made
@@ -168,12 +170,14 @@ def in_photo_pixels(model: Model) -> bool:
     return isinstance(model.preprocess, Preprocess)
 
 
-def _draw_gradients(model: Model, loaded: Sequence[Loaded], pictures: np.ndarray) -> None:
+def _draw_gradients(
+    model: Model, loaded: Sequence[Loaded], pictures: np.ndarray, notes: list[str]
+) -> None:
     height, width = pictures.shape[2:4]
     for same in by_shape(loaded):
         images = torch.stack([one.image for one in same])
         targets = [Target(None, one.spot.unit, str(one.spot.unit), one.spot.value) for one in same]
-        gradients = model.gradient(images, targets, rule="guided").cpu().double()
+        gradients = model.gradient(images, targets, rule="guided", notes=notes).cpu().double()
         for one, gradient in zip(same, gradients, strict=True):
             cut = resized(boxed(gradient, one.window), height, width)
             pictures[one.spot.row, one.spot.rank] = as_colours(cut)

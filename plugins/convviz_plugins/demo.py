@@ -24,7 +24,7 @@ ONE_IMAGE = ("occlusion", "saliency", "guided_backprop", "grabcut", "activations
 DATA_SET = ("patches", "neighbors", "embedding", "statistics")
 ORDER = ("filters", "activations", *DATA_SET, *ONE_IMAGE[:4])
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "occlusion": {"window": 32, "stride": 16},
+    "occlusion": {"stride": 16},
     "saliency": {"samples": 16},
     "activations": {"layer": "bn1"},
 }

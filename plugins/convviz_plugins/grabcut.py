@@ -31,6 +31,7 @@ from convviz import (
     Model,
     ParameterError,
     Target,
+    explainer,
     hookimpl,
     load_image,
     track,
@@ -38,6 +39,12 @@ from convviz import (
 
 BACKGROUND, FOREGROUND, PROBABLY_FOREGROUND = 0, 1, 3
 """OpenCV's own labels of a pixel."""
+
+SAMPLES = 16
+"""Noisy copies over which the saliency is averaged that gives the seeds by default."""
+
+SCATTERED = 2.5
+"""Spread of the seeds from which the cut is doubtful; 1 is a disc."""
 
 _FLAT = 1e-9
 """Spread of a map, against its largest magnitude, that is rounding and nothing else."""
@@ -71,9 +78,9 @@ class GrabCut(Explainer):
     layer: ClassVar[str] = ""  # it is about the image, whatever layers its source reads
 
     source: ExplainerField = Field(
-        "saliency",
-        validate_default=True,
+        default_factory=lambda: explainer("saliency", samples=SAMPLES),
         description="Explainer whose map gives the seeds: high values are foreground.",
+        json_schema_extra={"default_meaning": f"saliency, samples={SAMPLES}"},
     )
     smoothing: NonNegativeFloat | None = Field(
         None,
@@ -122,17 +129,21 @@ class GrabCut(Explainer):
         photos = [np.asarray(p) for p in batch.pixels]
         pairs = track(zip(photos, seeds, strict=True), "cutting out", len(photos))
         masks = np.stack([_apart(lambda p=p, s=s: self._cut(cv2, p, s)) for p, s in pairs])
-        notes = tuple(
-            f"Image {i}: GrabCut found no foreground." for i, m in enumerate(masks) if not m.any()
-        )
+        spreads = [_spread(s == FOREGROUND) for s in seeds]
         arrays = {
             "boxes": torch.tensor([_box(m) for m in masks]),
             "seeds": torch.from_numpy(seeds),
             "map": torch.from_numpy(smooth).to(torch.float32),
+            "spread": torch.tensor(spreads, dtype=torch.float64),
         }
-        figures = self._compare(masks, batch, arrays)
+        figures = {"largest spread of seeds": max(spreads, default=0.0)}
+        figures |= self._compare(masks, batch, arrays)
         return Mask(
-            torch.from_numpy(masks), arrays=arrays, unit="foreground", figures=figures, notes=notes
+            torch.from_numpy(masks),
+            arrays=arrays,
+            unit="foreground",
+            figures=figures,
+            notes=_doubts(masks, spreads),
         )
 
     def _seeds(self, values: np.ndarray, index: int) -> np.ndarray:
@@ -241,6 +252,32 @@ def _apart(function: Callable[[], T]) -> T:
     """
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function).result()
+
+
+def _spread(seeds: np.ndarray) -> float:
+    """Return how far seeds lie apart, as a multiple of what it would be in one disc.
+
+    It is their mean distance from their median position, over that in a disc of the same area.
+    """
+    ys, xs = np.nonzero(seeds)
+    if not len(ys):
+        return 0.0
+    distance = np.hypot(ys - np.median(ys), xs - np.median(xs)).mean()
+    return float(distance / (2 / 3 * np.sqrt(len(ys) / np.pi)))
+
+
+def _doubts(masks: np.ndarray, spreads: list[float]) -> tuple[str, ...]:
+    """Say which masks are missing or doubtful."""
+    notes = []
+    for i, (mask, spread) in enumerate(zip(masks, spreads, strict=True)):
+        if not mask.any():
+            notes.append(f"Image {i}: GrabCut found no foreground.")
+        elif spread > SCATTERED:
+            notes.append(
+                f"Image {i}: the seeds are scattered ({spread:.1f} times as far apart as in one "
+                "disc), so the cut is doubtful; more smoothing or another source may help."
+            )
+    return tuple(notes)
 
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int]:

@@ -36,12 +36,13 @@ class GuidedBackprop(Explainer):
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Heatmap:
         """Run the backward pass of each image's target under the rule."""
-        size = self.batch_size
+        images, size = batch.images, self.batch_size
+        notes: list[str] = []
         parts = [
             model.gradient(
-                batch.images[i : i + size], target[i : i + size], self.rule, self.nonrelu
+                images[i : i + size], target[i : i + size], self.rule, self.nonrelu, notes
             )
-            for i in range(0, len(batch.images), size)
+            for i in range(0, len(images), size)
         ]
         gradient = torch.cat(parts).cpu()
         return Heatmap(
@@ -52,6 +53,7 @@ class GuidedBackprop(Explainer):
             notes=(
                 "Shows structure that drives the target; it hardly changes when the upper layers "
                 "are randomised (Adebayo et al. 2018), so it is no proof of the model's reasons.",
+                *notes,
             ),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -27,6 +28,9 @@ from convviz import (
 from ._fills import Colour, fill_image, parse_fill
 from ._reading import Output, Reading, Score
 from ._windows import Aggregate, Edge, Windows, slide
+
+MIN_WINDOW = 3
+"""Side in pixels of the smallest window that is chosen by itself."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "captum": {
@@ -96,11 +100,15 @@ class Occlusion(Explainer):
 
     layer: ClassVar[str] = ""  # it is about the image, whatever layers its targets are in
 
-    window: Pair = Field(
-        32, description="Height and width of the covered window in pixels; one number or a pair."
+    window: Pair | None = Field(
+        None,
+        description="Height and width of the covered window in pixels; one number or a pair.",
+        json_schema_extra={"default_meaning": "a seventh of the shorter side, at least 3"},
     )
-    stride: Pair = Field(
-        8, description="Step of the window in pixels, down and across; one number or a pair."
+    stride: Pair | None = Field(
+        None,
+        description="Step of the window in pixels, down and across; one number or a pair.",
+        json_schema_extra={"default_meaning": "a quarter of the window"},
     )
     edge: Edge = Field(
         "partial",
@@ -199,8 +207,8 @@ class Occlusion(Explainer):
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Heatmap:
         """Cover each window in turn and read the score of the target, held fixed."""
-        window, stride = _pair(self.window), _pair(self.stride)
         height, width = batch.images.shape[-2:]
+        window, stride = self._sizes(height, width)
         windows = slide((height, width), window, stride, self.edge)
         targets = tuple(model.resolve(t, forward) for t in self.targets) or (target,)
         read = Reading(self.score, self.output, targets, model)
@@ -223,12 +231,33 @@ class Occlusion(Explainer):
             self.approximate,
         )
         scores = self._wanted(found.scores, baseline)  # [N, P, K]
-        figures = self._figures(found, baseline)
+        figures = {"window": _format_size(window), "stride": _format_size(stride)}
+        figures |= self._figures(found, baseline)
         grid = scores.movedim(1, -1).unflatten(-1, (len(windows.rows), len(windows.columns)))
         if not self.targets:
             grid, baseline = grid[:, 0], baseline[:, 0]
         panels = _panels(targets, bool(self.targets))
-        return self._result(model, windows, grid, baseline, panels, figures)
+        result = self._result(model, windows, grid, baseline, panels, figures)
+        return replace(
+            result, window=window, notes=(*result.notes, *self._describe_chosen(window, stride))
+        )
+
+    def _sizes(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return window and stride for images of this size, (height, width) each."""
+        side = min(height, width)
+        default = min(side, max(MIN_WINDOW, round(side / 7)))
+        window = _pair(default if self.window is None else self.window)
+        if self.stride is not None:
+            return window, _pair(self.stride)
+        return window, (max(1, round(window[0] / 4)), max(1, round(window[1] / 4)))
+
+    def _describe_chosen(self, window: tuple[int, int], stride: tuple[int, int]) -> tuple[str, ...]:
+        """Name the sizes that were chosen here."""
+        sizes = {"window": (self.window, window), "stride": (self.stride, stride)}
+        chosen = [
+            f"{name}={_format_size(size)}" for name, (given, size) in sizes.items() if not given
+        ]
+        return (f"Chosen for images of this size: {', '.join(chosen)} pixels.",) if chosen else ()
 
     def _wanted(self, scores: Tensor, baseline: Tensor) -> Tensor:
         """Turn scores `[N, P, K]` into drops from the baseline `[N, K]`, where those are wanted."""
@@ -275,7 +304,6 @@ class Occlusion(Explainer):
             signed=self.output == "drop",
             panels=panels,
             classes=_names(model, arrays["grid"], arrays["baseline"]) if classes else {},
-            window=_pair(self.window),
             figures=figures,
             notes=self._notes(windows),
         )
@@ -307,6 +335,11 @@ def _deviation(got: Tensor, exact: Tensor) -> float | str:
         return "not finite"
     scale = float(exact.nan_to_num(0, 0, 0).abs().max())
     return difference / scale if scale else difference
+
+
+def _format_size(size: tuple[int, int]) -> str:
+    """Write a size, height first where it is no square."""
+    return str(size[0]) if size[0] == size[1] else f"{size[0]} x {size[1]}"
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
