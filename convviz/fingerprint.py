@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
+from torch.nn.parameter import is_lazy
 
 Structure = tuple[Hashable, ...]
 """A fingerprint: compare it with `==`, in this process alone."""
@@ -151,6 +152,8 @@ def mark(value: Any, depth: int = 0) -> Hashable:
     if kind in _PLAIN:
         return value  # type: ignore[no-any-return]
     if isinstance(value, Tensor):
+        if is_lazy(value):
+            return _serial(value)
         return _serial(value), value.shape, value.dtype, value.device
     if kind in (list, tuple, dict, OrderedDict) and len(value) > _LONGEST:
         return kind, id(value), len(value)
