@@ -47,7 +47,7 @@ _HOME = {
     "UnknownNameError": "errors",
     "analyze": "pipeline",
     "array_dataset": "datasets",
-    "as_labels": "datasets",
+    "as_labels": "labels",
     "channel_means": "channels",
     "channel_moments": "channels",
     "channel_peaks": "channels",
@@ -69,6 +69,7 @@ _HOME = {
     "readable": "datasets",
     "show_progress": "progress",
     "track": "progress",
+    "values_of_text": "labels",
     "write_report": "report",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from .affine import Affine
 from .decode import load_image, read_image_file
-from .errors import ImageError, ParameterError
-
-MAX_CLASSES = 1_000_000
-"""More than any data set has; a larger label is something else, such as an id."""
+from .errors import ParameterError
+from .labels import as_labels
+from .photos import as_photo, channels_last
+from .sequences import are_images_and_labels, from_sequence, numbered
 
 
 @runtime_checkable
@@ -26,7 +26,8 @@ class Dataset(Protocol):
     A data set whose photos are stored encoded may also have `read(index) -> bytes`, the bytes
     of a photo's file. A sweep then decodes these itself (instead of calling `load`) and keeps
     their size and hash (without `read` those of the pixels). Of many items it does so in other
-    processes, to which the data set is pickled.
+    processes, to which the data set is pickled. It may also have `notes`, sentences about what was
+    left out of it and about items without a label, which a run keeps and shows.
     """
 
     @property
@@ -97,6 +98,7 @@ class PathDataset:
         ids: one an item; unique.
         labels: one class index an item, or None.
         classes: names of the classes.
+        notes: sentences about what was left out, and about items without a label.
     """
 
     name: str
@@ -104,6 +106,7 @@ class PathDataset:
     ids: tuple[str, ...]
     labels: tuple[int | None, ...]
     classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def load(self, index: int) -> np.ndarray:
         """Read one photo, uint8 `[h, w, 3]`."""
@@ -124,6 +127,7 @@ class ArrayDataset:
         ids: one an item; unique.
         labels: one class index an item, or None.
         classes: names of the classes.
+        notes: sentences about what was left out, and about items without a label.
     """
 
     name: str
@@ -131,26 +135,11 @@ class ArrayDataset:
     ids: tuple[str, ...]
     labels: tuple[int | None, ...]
     classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def load(self, index: int) -> np.ndarray:
         """Return one photo, uint8 `[h, w, 3]`."""
-        return as_photo(self.images[index])
-
-
-@dataclass(frozen=True, eq=False)
-class SequenceDataset:
-    """A torch data set, or any sequence, of PIL images or uint8 arrays, alone or with a label."""
-
-    name: str
-    source: Any
-    ids: tuple[str, ...]
-    labels: tuple[int | None, ...]
-    classes: tuple[str, ...] = ()
-
-    def load(self, index: int) -> np.ndarray:
-        """Return one photo, uint8 `[h, w, 3]`."""
-        photo, _ = _parts(self.source[index])
-        return as_photo(photo)
+        return as_photo(self.images[index], f"item {self.ids[index]!r}")
 
 
 def as_dataset(source: Any) -> Dataset:
@@ -158,7 +147,7 @@ def as_dataset(source: Any) -> Dataset:
 
     Args:
         source: a source string or folder, a list of paths, a Dataset, a pair (images, labels)
-            of arrays, one array of images, or a torch data set of PIL images.
+            of arrays or lists, one array of images, or a torch data set of images.
     """
     dataset: Dataset
     if isinstance(source, str | Path):
@@ -171,6 +160,8 @@ def as_dataset(source: Any) -> Dataset:
         dataset = array_dataset(source, None)
     elif isinstance(source, tuple) and len(source) == 2 and _is_array(source[0]):
         dataset = array_dataset(*source)
+    elif isinstance(source, tuple) and are_images_and_labels(source):
+        dataset = _of_lists(*source)
     elif isinstance(source, list | tuple) and all(isinstance(p, str | Path) for p in source):
         dataset = from_paths(source)
     elif hasattr(source, "__getitem__") and hasattr(source, "__len__"):
@@ -205,12 +196,27 @@ def checked(dataset: Dataset) -> Dataset:
             f"data set {dataset.name!r} has labels of type {', '.join(sorted(kinds))}; "
             "allowed are int, the index of a class, and None"
         )
-    wrong = [v for v in dataset.labels if v is not None and not 0 <= v < len(dataset.classes)]
-    if wrong:
-        raise ParameterError(
-            f"data set {dataset.name!r} has label {wrong[0]} and {len(dataset.classes)} classes"
-        )
+    count = len(dataset.classes)
+    for index, label in enumerate(dataset.labels):
+        if label is not None and not 0 <= label < count:
+            raise ParameterError(
+                f"data set {dataset.name!r}: item {dataset.ids[index]!r} has label {label}, and "
+                f"there are {count} classes"
+            )
     return dataset
+
+
+def notes_of(dataset: Dataset) -> tuple[str, ...]:
+    """Return the sentences that a run keeps about what its data set lacks."""
+    return tuple(" ".join(str(note).split()) for note in getattr(dataset, "notes", ()))
+
+
+def _of_lists(images: Sequence[Any], labels: Any) -> Dataset:
+    if not all(isinstance(p, str | Path) for p in images):
+        return from_sequence(images, labels)
+    dataset, notes = from_paths(images), list[str]()
+    known, classes = as_labels(labels, len(images), (), notes)
+    return replace(dataset, labels=known, classes=classes, notes=tuple(notes))
 
 
 def from_paths(paths: Sequence[str | Path]) -> PathDataset:
@@ -230,115 +236,21 @@ def array_dataset(
     """Make a data set of photos in memory.
 
     Args:
-        images: uint8 `[n, h, w, 3]`, `[n, h, w, 1]` or `[n, h, w]`.
-        labels: class indices `[n]`, class names, or None.
+        images: uint8 `[n, h, w, 3]`, `[n, h, w, 1]` or `[n, h, w]`, or a uint8 tensor
+            `[n, 3, h, w]`.
+        labels: as for `as_labels`.
         classes: names of the classes; made from the labels when empty.
         name: for a reader.
     """
-    photos = np.asarray(images)
+    photos = channels_last(images)
     if photos.dtype != np.uint8 or photos.ndim not in (3, 4):
         raise ParameterError(
             "images must be uint8 [n, h, w, 3] or [n, h, w] (the model's Preprocess does the "
             f"rest), not {photos.dtype} {list(photos.shape)}"
         )
-    known, names = as_labels(labels, len(photos), classes)
-    digits = len(str(len(photos) - 1))
-    ids = tuple(f"{i:0{digits}d}" for i in range(len(photos)))
-    return ArrayDataset(name, photos, ids, known, names)
-
-
-def from_sequence(source: Any) -> SequenceDataset:
-    """Make a data set of a torch data set; labels come from `.targets` or from the items."""
-    n = len(source)
-    names = tuple(map(str, _declared(source, "classes") or ()))
-    known, classes = as_labels(_labels_of(source), n, names)
-    digits = len(str(max(n - 1, 0)))
-    ids = tuple(f"{i:0{digits}d}" for i in range(n))
-    return SequenceDataset(type(source).__name__, source, ids, known, classes)
-
-
-def _labels_of(source: Any) -> Any:
-    """Return the labels of a torch data set or sequence; None where it has none."""
-    if (known := _declared(source, "targets")) is not None:
-        return known
-    labels: list[Any] = []
-    readable = 0
-    for i in range(len(source)):
-        try:
-            label = _parts(source[i])[1]
-        except Exception:  # the sweep will skip it, and say why
-            label = None
-        else:
-            if label is None and not readable:
-                return None
-            readable += 1
-        labels.append(label)
-    return labels
-
-
-def _declared(source: Any, name: str) -> Any:
-    """Return `targets` or `classes` as a torch data set, or the parent of a Subset, has them."""
-    from torch.utils.data import Subset
-
-    found = getattr(source, name, None)
-    if found is not None or type(source) is not Subset:  # one that derives may change its items
-        return found
-    found = _declared(source.dataset, name)
-    return found if found is None or name == "classes" else [found[i] for i in source.indices]
-
-
-def as_labels(
-    labels: Any, count: int, classes: Sequence[str] = ()
-) -> tuple[tuple[int | None, ...], tuple[str, ...]]:
-    """Return labels as class indices (or None) and the names of the classes.
-
-    Args:
-        labels: class indices (None or negative: no label), class names (None or "": no
-            label), or None for no labels at all.
-        count: how many items there are.
-        classes: names of the classes; the sorted label names, or the numbers, when empty.
-    """
-    if labels is None:
-        return (None,) * count, ()
-    given = labels.tolist() if hasattr(labels, "tolist") else [_plain(v) for v in labels]
-    if len(given) != count:
-        raise ParameterError(f"{count} images need {count} labels, not {len(given)}")
-    present = [v for v in given if v is not None]
-    if all(isinstance(v, str) for v in present):
-        return _named_labels(given, classes)
-    if not all(isinstance(v, int) for v in present):
-        kinds = sorted({type(v).__name__ for v in present})
-        raise ParameterError(f"labels are class indices or names, not {', '.join(kinds)}")
-    known = tuple(None if v is None or v < 0 else int(v) for v in given)
-    last = max((v for v in known if v is not None), default=-1)
-    if last >= MAX_CLASSES and not classes:
-        raise ParameterError(f"label {last} is no class index: below {MAX_CLASSES:,} is allowed")
-    return known, tuple(classes) or tuple(str(i) for i in range(last + 1))
-
-
-def _named_labels(
-    given: Sequence[str | None], classes: Sequence[str]
-) -> tuple[tuple[int | None, ...], tuple[str, ...]]:
-    names = tuple(classes) or tuple(sorted({v for v in given if v}))
-    places = {name: i for i, name in enumerate(names)}
-    if unknown := next((v for v in given if v and v not in places), None):
-        raise ParameterError(f"label {unknown!r} is none of the {len(names)} classes")
-    return tuple(places[v] if v else None for v in given), names
-
-
-def as_photo(image: Any) -> np.ndarray:
-    """Return a PIL image or uint8 array as a photo, uint8 `[h, w, 3]`."""
-    photo = np.asarray(image.convert("RGB") if hasattr(image, "convert") else image)
-    if photo.dtype != np.uint8:
-        raise ImageError(
-            f"a photo is a PIL image or a uint8 array, not {photo.dtype} {list(photo.shape)}; "
-            "leave out the data set's own transform, the model's Preprocess does it"
-        )
-    if photo.ndim == 2:
-        photo = photo[..., None]
-    if photo.ndim != 3 or photo.shape[2] not in (1, 3) or not photo.size:
-        raise ImageError(f"a photo has shape [h, w, 3] or [h, w], not {list(photo.shape)}")
-    return np.ascontiguousarray(np.broadcast_to(photo, (*photo.shape[:2], 3)))
+    notes: list[str] = []
+    known, names = as_labels(labels, len(photos), classes, notes)
+    return ArrayDataset(name, photos, numbered(len(photos)), known, names, tuple(notes))
 
 
 def readable(name: str) -> str:
@@ -346,17 +258,5 @@ def readable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _plain(value: Any) -> Any:
-    """Return an array of a single value as that value."""
-    return value.item() if hasattr(value, "item") else value
-
-
 def _is_array(value: Any) -> bool:
     return hasattr(value, "__array__") and hasattr(value, "ndim")
-
-
-def _parts(item: Any) -> tuple[Any, Any]:
-    """Split an item of a data set into photo and label (None where it has none)."""
-    if isinstance(item, tuple | list):
-        return item[0], (item[1] if len(item) > 1 else None)
-    return item, None

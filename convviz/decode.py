@@ -7,13 +7,17 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from .completeness import END_OF_JPEG, check_complete
 from .errors import ImageError
+from .pixels import ORIENTATION, TURNED, Colour, rgb_pixels, upright
+from .tiff import check_tiff
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage
@@ -22,15 +26,19 @@ MAX_PIXELS = 89_000_000
 """A quarter of a gigabyte as RGB; just below where Pillow begins to warn."""
 MAX_BYTES = 1 << 30
 
-Colour = tuple[int, int, int]
+PIXELS_A_BYTE = {"JPEG": 512}
+"""More pixels than a byte of a file can stand for; of JPEG each block of 64 takes a bit."""
+MOST_PIXELS_A_BYTE = 10_000
+SMALL_PIXELS = 1 << 22
+"""Up to here a wrong size in a header wastes no memory that matters."""
+
 WHITE: Colour = (255, 255, 255)
 
-END_OF_JPEG = b"\xff\xd9"
+HEAD_BYTES = 30
+"""What tells the format of a file, and the size of a WebP."""
+
 JPEG_TAIL = 1024
 """Bytes at the end of a file among which the end of its image is looked for."""
-
-TURNED = (5, 6, 7, 8)
-"""EXIF orientations that exchange height and width."""
 
 _FORMATS: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
     ("JPEG", (b"\xff\xd8\xff",), "Jpeg"),
@@ -116,17 +124,17 @@ def decode_scaled(
     if not data:
         raise ImageError(f"{name}: there are no bytes")
     file = io.BytesIO(data)
-    image = _open_image(file, name)
-    full = (image.height, image.width)
+    image = _open_image(file, name, MAX_PIXELS)
+    full, draft = (image.height, image.width), None
     turned = _orientation(image) in TURNED
     size = full[::-1] if turned else full
     wanted = least(*size)
-    if image.format == "JPEG" and wanted != size and full[0] * full[1] <= MAX_PIXELS:
-        height, width = wanted[::-1] if turned else wanted
-        image.draft("", (width, height))
+    # Of a progressive one only all pixels show whether it ends early.
+    if image.format == "JPEG" and wanted != size and not image.info.get("progressive"):
+        draft = wanted if turned else wanted[::-1]
+        image.draft("", draft)
     pixels = to_rgb(image, name)
-    if image.format == "PNG":
-        _check_png_end(file, name)
+    _check_complete(file, image, name, draft)
     if image.format == "JPEG":
         return pixels, size
     return pixels, (pixels.shape[0], pixels.shape[1])
@@ -144,11 +152,11 @@ def plain_jpeg(data: bytes, name: str) -> tuple[int, int] | None:
     """
     if not data.startswith(_FORMATS[0][1]) or END_OF_JPEG not in data[-JPEG_TAIL:]:
         return None  # a decoder for speed may fill up what is missing
-    image: Any = _open_image(io.BytesIO(data), name)
+    image: Any = _open_image(io.BytesIO(data), name, MAX_PIXELS)
     as_rgb = image.info.get("adobe_transform") == 0 or [c[0] for c in image.layer] == [*b"RGB"]
     if image.mode not in ("RGB", "L") or (image.mode == "RGB" and as_rgb):
         return None
-    if not 0 < image.width * image.height <= MAX_PIXELS:
+    if image.info.get("progressive"):  # only a second decode shows whether it ends early
         return None
     size, turn = (image.height, image.width), _exif_turn(image)
     if turn == 1:
@@ -168,11 +176,15 @@ def read_image_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES)
 
 
 def _decoded(file: IO[bytes], name: str, background: Colour, max_pixels: int) -> np.ndarray:
-    image = _open_image(file, name)
+    image = _open_image(file, name, max_pixels)
     pixels = to_rgb(image, name, background=background, max_pixels=max_pixels)
-    if image.format == "PNG":
-        _check_png_end(file, name)
+    _check_complete(file, image, name)
     return pixels
+
+
+def _check_complete(file: IO[bytes], image: PILImage, name: str, draft: Any = None) -> None:
+    with _damage_reported(name):
+        check_complete(file, image, name, draft)
 
 
 def to_rgb(
@@ -182,22 +194,45 @@ def to_rgb(
 
     `name` is what errors call it.
     """
-    width, height = image.size
-    if not width * height:
-        raise ImageError(f"{name}: it has no pixels ({width} x {height})")
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{name}: {width} x {height} is more than {max_pixels:,} pixels (max_pixels)"
-        )
+    _check_size(image.size, name, max_pixels)
+    with _damage_reported(name):
+        if image.format == "TIFF" and getattr(image, "tile", None):
+            check_tiff(image, name, max_pixels)
+        return upright(rgb_pixels(image, name, background), _orientation(image))
+
+
+@contextmanager
+def _damage_reported(name: str) -> Iterator[None]:
+    """Turn whatever Pillow's decoders raise into an ImageError."""
     try:
-        image.load()
-        return _upright(_pixels(image, name, background), image)
+        yield
     except ImageError:
         raise
     except _BROKEN as error:
         raise ImageError(f"{name}: damaged or cut short ({_reason(error)})") from error
     except _beyond_pillow() as error:
         raise ImageError(f"{name}: {_BEYOND_PILLOW} ({_reason(error)})") from error
+
+
+def _check_size(
+    size: tuple[int, int], name: str, max_pixels: int, kind: str = "", file_bytes: int | None = None
+) -> None:
+    """Refuse a size before any memory is taken for it."""
+    width, height = size
+    pixels = width * height
+    if pixels <= 0:
+        raise ImageError(f"{name}: it has no pixels ({width} x {height})")
+    if pixels > max_pixels:
+        raise ImageError(
+            f"{name}: {width} x {height} is more than {max_pixels:,} pixels (max_pixels, which "
+            "load_image can raise)"
+        )
+    most = PIXELS_A_BYTE.get(kind, MOST_PIXELS_A_BYTE)
+    if file_bytes is not None and pixels > max(SMALL_PIXELS, most * file_bytes):
+        raise ImageError(
+            f"{name}: damaged or cut short ({width} x {height} pixels in {file_bytes:,} bytes; "
+            f"more than {most:,} pixels a byte are refused above {SMALL_PIXELS:,} pixels)"
+        )
 
 
 def _open_file(path: str | os.PathLike[str], name: str, max_bytes: int) -> IO[bytes]:
@@ -220,19 +255,22 @@ def _open_file(path: str | os.PathLike[str], name: str, max_bytes: int) -> IO[by
         raise ImageError(f"{name}: it cannot be read ({_reason(error)})") from error
 
 
-def _open_image(file: IO[bytes], name: str) -> PILImage:
-    """Read the header with the one decoder that the first bytes ask for.
+def _open_image(file: IO[bytes], name: str, max_pixels: int) -> PILImage:
+    """Read the header with the one decoder that the first bytes ask for, and check the size.
 
     Not `Image.open`: it would try every decoder that is installed, and its guard against
     large images is a process-wide setting that at first only warns.
     """
     import importlib
 
-    head = file.read(16)
+    head = file.read(HEAD_BYTES)
+    file_bytes = file.seek(0, os.SEEK_END)
     file.seek(0)
     for kind, magics, plugin in _FORMATS:
         if not head.startswith(magics) or (kind == "WebP" and head[8:12] != b"WEBP"):
             continue
+        if kind == "WebP":  # whose decoder takes its memory as it opens the file
+            _check_size(_webp_size(head), name, max_pixels, kind, file_bytes)
         try:
             module = importlib.import_module(f"PIL.{plugin}ImagePlugin")
             image: PILImage = getattr(module, f"{plugin}ImageFile")(file)
@@ -240,8 +278,23 @@ def _open_image(file: IO[bytes], name: str) -> PILImage:
             raise ImageError(f"{name}: not a readable {kind} file ({_reason(error)})") from error
         except _beyond_pillow() as error:
             raise ImageError(f"{name}: {_BEYOND_PILLOW} ({_reason(error)})") from error
+        _check_size(image.size, name, max_pixels, kind, file_bytes)
         return image
     raise ImageError(f"{name}: not an image of a known format ({ALLOWED})")
+
+
+def _webp_size(head: bytes) -> tuple[int, int]:
+    """Return width and height from the first chunk of a WebP file; (1, 1) where it has none."""
+    kind = head[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        width, height = (int.from_bytes(head[i : i + 2], "little") & 0x3FFF for i in (26, 28))
+        return width, height
+    return 1, 1
 
 
 def _beyond_pillow() -> type[Exception]:
@@ -249,91 +302,6 @@ def _beyond_pillow() -> type[Exception]:
     from PIL.Image import DecompressionBombError
 
     return DecompressionBombError
-
-
-def _pixels(image: PILImage, name: str, background: Colour) -> np.ndarray:
-    """Convert any colour mode to uint8 `[h, w, 3]`, not yet upright."""
-    mode = image.mode
-    if mode.startswith("I") or mode == "F":
-        return _on_background_grey(image, _grey(image, name), background)
-    if mode in ("RGBa", "La"):
-        image = image.convert("RGBA" if mode == "RGBa" else "LA")
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        return _on_background(np.asarray(image.convert("RGBA")), background)
-    try:
-        return np.array(image.convert("RGB"))
-    except ValueError:
-        raise ImageError(f"{name}: colour mode {mode!r} cannot be shown as RGB") from None
-
-
-def _on_background(rgba: np.ndarray, background: Colour) -> np.ndarray:
-    """Lay `[h, w, 4]` on a colour, rounding to the nearest value."""
-    alpha = rgba[..., 3:].astype(np.uint32)
-    mixed = rgba[..., :3] * alpha + np.array(background, np.uint32) * (255 - alpha)
-    return ((mixed + 127) // 255).astype(np.uint8)
-
-
-def _on_background_grey(image: PILImage, grey: np.ndarray, background: Colour) -> np.ndarray:
-    """Spread `[h, w]` over three channels; one value may stand for "transparent"."""
-    rgb = np.repeat(grey[..., None], 3, axis=2)
-    clear = image.info.get("transparency")
-    if isinstance(clear, int):
-        rgb[np.asarray(image) == clear] = background
-    return rgb
-
-
-def _grey(image: PILImage, name: str) -> np.ndarray:
-    """Scale 16-bit, 32-bit and float grey to uint8 `[h, w]`."""
-    values = np.asarray(image)
-    tags: Any = getattr(image, "tag_v2", {})
-    is_float = image.mode == "F"
-    grey = _unit_float(values, name) if is_float else _integers(values, _bits(tags), name)
-    white_is_zero = tags.get(262) == 0
-    return 255 - grey if white_is_zero else grey
-
-
-def _bits(tags: Any) -> int:
-    """How many bits of a sample are used: TIFF also has 12-bit grey."""
-    bits = tags.get(258, (16,))
-    bits = bits[0] if isinstance(bits, tuple) else bits
-    return bits if bits < 16 else 16
-
-
-def _integers(values: np.ndarray, bits: int, name: str) -> np.ndarray:
-    full = (1 << bits) - 1
-    wide = values.astype(np.int64)
-    low, high = int(wide.min()), int(wide.max())
-    if low < 0 or high > full:
-        raise ImageError(
-            f"{name}: integers from {low} to {high} have no agreed range; "
-            "save it with 8 or 16 bits a channel"
-        )
-    return ((wide * 255 + full // 2) // full).astype(np.uint8)
-
-
-def _unit_float(values: np.ndarray, name: str) -> np.ndarray:
-    if not np.isfinite(values).all():
-        raise ImageError(f"{name}: float pixels that are not finite")
-    low, high = float(values.min()), float(values.max())
-    if low < -1e-6 or high > 1 + 1e-6:
-        raise ImageError(
-            f"{name}: float pixels from {low:.6g} to {high:.6g}; they must lie in [0, 1]"
-        )
-    return np.rint(values.clip(0, 1).astype(np.float64) * 255).astype(np.uint8)
-
-
-def _upright(pixels: np.ndarray, image: PILImage) -> np.ndarray:
-    """Apply the EXIF orientation. A TIFF comes upright, its tag gone, from Pillow itself."""
-    turn = {
-        2: lambda p: p[:, ::-1],
-        3: lambda p: p[::-1, ::-1],
-        4: lambda p: p[::-1],
-        5: lambda p: p.transpose(1, 0, 2),
-        6: lambda p: p[::-1].transpose(1, 0, 2),
-        7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
-        8: lambda p: p.transpose(1, 0, 2)[::-1],
-    }.get(_orientation(image))
-    return np.ascontiguousarray(turn(pixels)) if turn else pixels
 
 
 def _orientation(image: PILImage) -> int:
@@ -346,29 +314,9 @@ def _orientation(image: PILImage) -> int:
 def _exif_turn(image: PILImage) -> Any:
     """Return the orientation as it is stored, 1 where there is none; None where it is damaged."""
     try:
-        return image.getexif().get(0x0112, 1)
+        return image.getexif().get(ORIENTATION, 1)
     except _BROKEN:
         return None
-
-
-def _check_png_end(file: IO[bytes], name: str) -> None:
-    """Refuse a PNG that stops before its end chunk, or whose chunks are damaged.
-
-    Pillow stops reading as soon as it has all rows, so it does not notice.
-    """
-    file.seek(8)
-    kind = b""
-    while kind != b"IEND":
-        head = file.read(8)
-        length = int.from_bytes(head[:4], "big")
-        kind = head[4:]
-        body = file.read(length) if length < 1 << 31 else b""
-        crc = file.read(4)
-        if len(head) < 8 or len(body) < length or len(crc) < 4:
-            raise ImageError(f"{name}: the PNG is cut short")
-        critical = not kind[0] & 0x20
-        if critical and zlib.crc32(kind + body) != int.from_bytes(crc, "big"):
-            raise ImageError(f"{name}: the PNG is damaged (checksum of {kind.decode('latin1')})")
 
 
 def _reason(error: BaseException) -> str:

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from .affine import IDENTITY, Affine
-from .decode import decode_image, load_image, to_rgb
+from .decode import decode_image, load_image
 from .errors import ImageError, ModelError, ParameterError
 from .names import printable
+from .photos import as_photo
 from .preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -91,24 +92,24 @@ class Prepared:
 def make_batch(images: Any, model: Model) -> Batch:
     """Make a batch of one or several images.
 
-    An image is a path, a PIL image, or a uint8 array `[h, w, 3]` or `[h, w]` (`[n, h, w, 3]` is
-    several). One float tensor `[N, C, H, W]` is taken as already preprocessed: its `pixels`
-    are brought back by the model's Preprocess, or scaled from their minimum to their maximum
-    where it has none.
+    An image is a path, a PIL image, a uint8 array `[h, w, 3]` or `[h, w]` (`[n, h, w, 3]` is
+    several), or a uint8 tensor `[3, h, w]` (`[n, 3, h, w]` is several). One float tensor
+    `[N, C, H, W]` is taken as already preprocessed: its `pixels` are brought back by the
+    model's Preprocess, or scaled from their minimum to their maximum where it has none.
 
     Raises:
         ImageError: an image cannot be read or used; the message says which and why.
         ModelError: the model has no preprocess, or its own one failed.
     """
-    if isinstance(images, Tensor):
+    if isinstance(images, Tensor) and images.is_floating_point():
         return _tensor_batch(images, model)
     several = _several(images)
     if not several:
         raise ImageError("no images were given")
-    if len(several) == 1 and isinstance(several[0], Tensor):
+    if len(several) == 1 and isinstance(several[0], Tensor) and several[0].is_floating_point():
         return _tensor_batch(several[0], model)
     names = [_name(image, index) for index, image in enumerate(several)]
-    photos = [_photo(image, name) for image, name in zip(several, names, strict=True)]
+    photos = [as_photo(image, name) for image, name in zip(several, names, strict=True)]
     prepared = [prepare(p, model, name) for p, name in zip(photos, names, strict=True)]
     return collate(prepared, names, model)
 
@@ -172,7 +173,7 @@ def collate(
 
 
 def _several(images: Any) -> list[Any]:
-    if isinstance(images, np.ndarray):
+    if isinstance(images, np.ndarray | Tensor):
         return list(images) if images.ndim == 4 else [images]
     if isinstance(images, list | tuple):
         return list(images)
@@ -184,39 +185,6 @@ def _name(image: Any, index: int) -> str:
         return os.fsdecode(image)
     filename = getattr(image, "filename", "")
     return os.fsdecode(filename) if filename else f"image {index}"
-
-
-def _photo(image: Any, name: str) -> np.ndarray:
-    """Turn one image of any accepted kind into a photo, uint8 `[h, w, 3]`."""
-    from PIL.Image import Image as PILImage
-
-    if isinstance(image, str | os.PathLike):
-        return load_image(image)
-    if isinstance(image, PILImage):
-        return to_rgb(image, f"PIL image {name!r}")
-    if isinstance(image, np.ndarray):
-        return _photo_of_array(image, name)
-    if isinstance(image, Tensor):
-        raise ImageError(
-            f"{name}: a tensor cannot be mixed with other images; give one float tensor "
-            "[N, C, H, W] alone"
-        )
-    raise ImageError(
-        f"{name}: a path, PIL image, uint8 array or float tensor is needed, "
-        f"not {type(image).__name__}"
-    )
-
-
-def _photo_of_array(array: np.ndarray, name: str) -> np.ndarray:
-    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
-    if array.dtype != np.uint8 or not shaped or 0 in array.shape:
-        raise ImageError(
-            f"{name}: an array must be uint8 [h, w, 3] or [h, w], not {array.dtype} "
-            f"{list(array.shape)}; give preprocessed values as a float tensor [N, C, H, W]"
-        )
-    if array.ndim == 2:
-        return np.repeat(array[..., None], 3, axis=2)
-    return np.array(array)
 
 
 def _own_preprocess(preprocess: Any, photo: np.ndarray, name: str) -> Tensor:

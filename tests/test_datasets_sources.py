@@ -113,7 +113,7 @@ def test_lists_that_are_none(folder):
         convviz.open_dataset(f"list:{folder / 'a.png'}")
     with pytest.raises(UnknownNameError, match="is no list data set: there is no such path"):
         convviz.open_dataset("list:not-there.txt")
-    with pytest.raises(ParameterError, match="a list takes no options, not colour"):
+    with pytest.raises(ParameterError, match="a list takes path, label, not colour"):
         convviz.open_dataset(f"{folder / 'empty.txt'}?colour=1")
 
 

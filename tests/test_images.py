@@ -465,7 +465,7 @@ def test_a_preprocess_of_the_users_own(photo):
         (np.zeros((4, 4, 4), np.uint8), r"not uint8 \[4, 4, 4\]"),
         (np.zeros((0, 4), np.uint8), r"not uint8 \[0, 4\]"),
         (torch.zeros(3, 4, 4), r"float \[N, C, H, W\], not torch.float32 \[3, 4, 4\]"),
-        (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), "give photos as uint8 arrays"),
+        (torch.zeros(1, 4, 4, 3, dtype=torch.uint8), r"not \[4, 4, 3\]; give an array"),
         (torch.full((2, 3, 4, 4), float("nan")), "image 0 of the tensor .* not finite"),
         (torch.zeros(1, 1, 4, 4), "does not fit the model's preprocess: .* 3 channels"),
         ([torch.zeros(1, 3, 4, 4), "a.png"], "a tensor cannot be mixed"),

@@ -91,6 +91,8 @@ def _swept(
                 _check_contents(dataset, store.table(ITEMS), store.table(SKIPPED))
             logger.info("%s holds this run already, finished", out)
             return Outcome()
+        for note in plan.record["dataset"]["notes"]:
+            logger.warning("%s: %s", dataset.name, note)
         ahead = max(AHEAD, 2 * plan.batch_size)
         loader = Loader(
             dataset, model.preprocess, settings.workers, settings.timeout, ahead,

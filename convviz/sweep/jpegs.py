@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..completeness import looks_filled_up
 from ..errors import ConvvizError, ModelError, ParameterError
 from ..model import Model
 from ..preprocess import TENSOR_INTERPOLATIONS, Preprocess
@@ -71,19 +72,28 @@ class Jpegs:
             for index, one in batch
         ]
 
-    def _photo(self, index: int, jpeg: Jpeg, cut: tuple[Tensor, Tensor] | None) -> Photo | Bad:
-        if cut is None:
+    def _photo(
+        self, index: int, jpeg: Jpeg, cut: tuple[Tensor, Tensor, Tensor] | None
+    ) -> Photo | Bad:
+        # A file that may end early is left to the CPU, which finds out.
+        if cut is None or any(map(looks_filled_up, cut[2].cpu().numpy())):
             return self.decoder.instead(index, jpeg)
-        pixels, image = cut
+        pixels, image, _ = cut
         return Photo(pixels.cpu().numpy(), jpeg.size, jpeg.content, image)
 
-    def _cut(self, jpeg: Jpeg, photo: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Cut and normalize a decoded photo, `[3, h, w]`; None where that is left to the CPU."""
+    def _cut(self, jpeg: Jpeg, photo: Tensor | None) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Cut and normalize a decoded photo, `[3, h, w]`; None where that is left to the CPU.
+
+        Returns:
+            Pixels, image, and the corners of the whole photo, `[4, 3]`, one of which was decoded
+            last.
+        """
         if photo is None or tuple(photo.shape) != (3, *jpeg.size):
             return None
         try:
             pixels = self.cut.cut_tensor(photo.permute(1, 2, 0))
-            return pixels, self.cut.normalize_tensor(pixels)
+            corners = photo[:, [0, 0, -1, -1], [0, -1, 0, -1]].T
+            return pixels, self.cut.normalize_tensor(pixels), corners
         except RuntimeError as error:  # no memory, or a reduction too strong for CUDA's kernel
             logger.debug("a photo is cut by the CPU: %s", error)
             return None

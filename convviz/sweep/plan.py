@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..codec import encode
-from ..datasets import Dataset
+from ..datasets import Dataset, notes_of
 from ..errors import ConvvizWarning, ModelError, ParameterError, PluginError, UnknownNameError
 from ..explainers import DatasetExplainer
 from ..images import prepare_with
@@ -38,7 +38,7 @@ CPU_ROOM = 2 << 30
 RANDOM = "different at every call"
 """What a plan says of a preprocess that draws random numbers."""
 
-SAYS_NOTHING = frozenset({"model.source", "dataset.name", "schema"})
+SAYS_NOTHING = frozenset({"model.source", "dataset.name", "dataset.notes", "schema"})
 """What may change without changing any number."""
 
 SAID = {"dataset.ids_hash": "dataset, the ids or labels of its items (by their hash)"}
@@ -322,6 +322,7 @@ def describe_dataset(dataset: Dataset) -> dict[str, Any]:
         "count": len(dataset.ids),
         "ids_hash": hashlib.sha256(content.encode()).hexdigest(),
         "classes": list(dataset.classes),
+        "notes": list(notes_of(dataset)),
     }
 
 

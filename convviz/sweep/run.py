@@ -137,6 +137,11 @@ class Run:
         return skipped
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the data set lacks: files that were left out, items without a label."""
+        return tuple(self.plan["dataset"].get("notes", ()))
+
+    @property
     def nonfinite(self) -> dict[str, int]:
         """How many values of a layer were NaN or infinite; layers without any are left out."""
         return dict(self.plan.get("nonfinite", {}))

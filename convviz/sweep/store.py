@@ -193,7 +193,8 @@ def _intro(record: Mapping[str, Any]) -> str:
     seen = f"{record['items']} images, seen by {record['model']['name']}"
     skipped = record["skipped"]
     left_out = f"; {skipped} could not be used, see skipped.parquet" if skipped else ""
-    return f"{seen}{left_out}."
+    notes = record["dataset"].get("notes", ())
+    return " ".join([f"{seen}{left_out}.", *(f"{note}." for note in notes)])
 
 
 def _remove(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,14 @@ class Encoded(ABC):
 
     Attributes:
         name: for a reader.
-        ids, labels, classes: as in Dataset.
+        ids, labels, classes, notes: as in Dataset.
     """
 
     name: str
     ids: tuple[str, ...]
     labels: tuple[int | None, ...]
     classes: tuple[str, ...]
+    notes: tuple[str, ...] = field(kw_only=True, default=())
 
     def load(self, index: int) -> np.ndarray:
         """Read one photo, uint8 `[h, w, 3]`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ SUFFIXES = (
     *(".jpg", ".jxl", ".pbm", ".pgm", ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
 )
 """What looks like an image. One that cannot be read becomes a row in the list of bad files."""
+
+SPLITS = frozenset(
+    {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
+)
+"""Names of folders that are parts of a data set, not classes."""
+
+NAMED = 4
+"""Names that a note gives of many."""
 
 RUN_MARK = ("run.json", "items.parquet")
 
@@ -32,32 +41,96 @@ def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | N
 def open_folder(folder: Path) -> PathDataset:
     """List the images of a folder and its sub-folders, in the order of their relative paths.
 
-    Where every image lies in a sub-folder, the first level of sub-folders are the classes.
-    Hidden files and finished runs are left out.
+    Where most images lie in sub-folders, the first level of sub-folders are the classes, as in
+    torchvision's ImageFolder, and images beside these have no label. Where the first level is
+    called like splits ("train", "val"), the second level are the classes. Hidden files and
+    finished runs are left out.
     """
-    found = sorted(_images(folder), key=lambda path: path.relative_to(folder).parts)
+    passed: Counter[str] = Counter()
+    found = sorted(_images(folder, passed), key=lambda path: path.relative_to(folder).parts)
     if not found:
         raise ParameterError(f"folder {str(folder)!r} holds no images ({' '.join(SUFFIXES)})")
     parts = [path.relative_to(folder).parts for path in found]
-    labelled = all(len(p) > 1 for p in parts)
-    classes = sorted({p[0] for p in parts}) if labelled else []
+    level, notes = _class_level(parts)
+    names = [p[level] if level is not None and len(p) > level + 1 else None for p in parts]
+    classes = sorted({name for name in names if name is not None})
     index = {name: i for i, name in enumerate(classes)}
+    if level is not None:
+        notes += _unlabelled_notes(folder, parts, names, level)
+    if passed:
+        kinds = ", ".join(f"{count} {readable(kind)!r}" for kind, count in passed.most_common(8))
+        notes.append(f"{passed.total()} files without an image suffix are passed over: {kinds}")
     return PathDataset(
         name=readable(folder.resolve().name),
         paths=tuple(found),
         ids=tuple(readable("/".join(p)) for p in parts),
-        labels=tuple(index[p[0]] if labelled else None for p in parts),
+        labels=tuple(None if name is None else index[name] for name in names),
         classes=tuple(readable(name) for name in classes),
+        notes=tuple(notes),
     )
 
 
-def _images(folder: Path) -> Iterator[Path]:
+def _class_level(parts: Sequence[tuple[str, ...]]) -> tuple[int | None, list[str]]:
+    """Return which level of folders are the classes, None where none is, and notes on it."""
+    inside = [p for p in parts if len(p) > 1]
+    firsts = {p[0] for p in inside}
+    if not inside:
+        return None, []
+    if 2 * len(inside) <= len(parts):
+        return None, [
+            f"{len(parts) - len(inside)} of {len(parts)} photos lie beside the sub-folders "
+            f"({some_names(sorted(firsts))}), which are therefore no classes"
+        ]
+    if all(name.lower() in SPLITS for name in firsts):
+        if all(len(p) > 2 for p in inside):
+            return 1, [
+                f"the sub-folders {some_names(sorted(firsts))} are splits; theirs are the classes"
+            ]
+        return None, [f"{some_names(sorted(firsts))} are splits, and no classes"]
+    if len(firsts) == 1 and all(len(p) > 2 for p in inside):
+        return 0, [
+            f"all sub-folders lie in {min(firsts)!r}, which is the only class; open that folder "
+            "for those in it"
+        ]
+    return 0, []
+
+
+def _unlabelled_notes(
+    folder: Path, parts: Sequence[tuple[str, ...]], names: Sequence[str | None], level: int
+) -> list[str]:
+    stray = ["/".join(p) for p, name in zip(parts, names, strict=True) if name is None]
+    notes = []
+    if stray:
+        notes.append(
+            f"{len(stray)} of {len(parts)} photos lie in no class folder and have no label: "
+            f"{some_names(stray)}"
+        )
+    if level == 0:
+        folders = (p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+        if empty := sorted(set(folders) - {p[0] for p in parts}):
+            notes.append(f"sub-folders without photos are no classes: {some_names(empty)}")
+    return notes
+
+
+def some_names(names: Sequence[str]) -> str:
+    """Quote the first of several names."""
+    more = ", …" if len(names) > NAMED else ""
+    return ", ".join(repr(readable(name)) for name in names[:NAMED]) + more
+
+
+def _images(folder: Path, passed: Counter[str]) -> Iterator[Path]:
+    """Yield image files; counts the suffixes of others that are not hidden."""
     seen = {folder.resolve()}
     for where, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if _open(Path(where, name), seen)]
         for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+            if name.startswith("."):
+                continue
+            suffix = Path(name).suffix.lower()
+            if suffix in SUFFIXES:
                 yield Path(where, name)
+            else:
+                passed[suffix] += 1
 
 
 def _open(folder: Path, seen: set[Path]) -> bool:

@@ -49,7 +49,8 @@ def open_saved(folder: Path, options: Mapping[str, str] | None = None) -> SavedD
     named = _column(folder, features, "id", options.get("id"))
     labels = saved.with_format(None).select_columns([label])[label][:] if label else None
     classes = getattr(features[label], "names", None) if label else None
-    known, names = as_labels(labels, len(saved), tuple(classes or ()))
+    notes: list[str] = []
+    known, names = as_labels(labels, len(saved), tuple(classes or ()), notes)
     ids = _ids(saved, library, image, named)
     return SavedDataset(
         name=readable(folder.name),
@@ -58,6 +59,7 @@ def open_saved(folder: Path, options: Mapping[str, str] | None = None) -> SavedD
         ids=unique_ids(ids, len(saved), strict="id" in options),
         labels=known,
         classes=names,
+        notes=tuple(notes),
     )
 
 

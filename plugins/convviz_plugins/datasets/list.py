@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from convviz import Dataset, ParameterError, PathDataset, as_labels, hookimpl, readable
+from convviz import (
+    Dataset,
+    ParameterError,
+    PathDataset,
+    as_labels,
+    hookimpl,
+    readable,
+    values_of_text,
+)
 
+from .folder import SUFFIXES
 from .patterns import check_options
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = {".csv": ",;\t|", ".tsv": "\t"}
+"""What may stand between the columns of a table, by the suffix of its file."""
 HEADERS = ("path,label", "path\tlabel", "path")
+OPTIONS = ("path", "label")
 SNIFFED = 4096
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 Row = tuple[str, str | None]
+
+_SPACED = re.compile(r"(.*\S)\s+(-?\d+)")
+_EXCEL = re.compile(r"sep=(.)\s*")
 
 
 @hookimpl
@@ -24,85 +42,174 @@ def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | N
     path = Path(source).expanduser()
     if not path.is_file() or not _is_text(path):
         return None
-    check_options("a list", options, ())
-    return open_list(path)
+    check_options("a list", options, OPTIONS)
+    return open_list(path, options)
 
 
-def open_list(path: Path) -> PathDataset:
+def open_list(path: Path, options: Mapping[str, str] | None = None) -> PathDataset:
     """Open the photos that a list names, in its order. Paths are relative to the list's folder.
 
-    In a text file a label may follow the path after a tab or, where no file is called like the
-    whole line, a comma. Labels that are all whole numbers are class indices, others names.
+    In a text file a label may follow the path after a tab, after a comma or, if it is a number,
+    after spaces, unless there is a file named like the whole line. Labels that are all whole
+    numbers are class indices, others names. Lines that begin with "#" are comments.
+
+    Args:
+        path: the list.
+        options: the columns path and label of a table, where they are called otherwise.
     """
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    options = options or {}
+    text = _text(path)
     first = text.partition("\n")[0].strip().lower()
-    delimiter = DELIMITERS.get(path.suffix.lower()) or ("\t" if "\t" in first else ",")
-    if path.suffix.lower() in DELIMITERS or first in HEADERS:
-        rows = _table(path, text, delimiter)
+    suffix = path.suffix.lower()
+    if suffix in DELIMITERS or first in HEADERS or options:
+        rows = _table(path, text, DELIMITERS.get(suffix, ",\t;|"), options)
     else:
         rows = _lines(path, text)
     if not rows:
         raise ParameterError(f"list {str(path)!r} names no photos")
-    labels, classes = as_labels(label_values([label for _, label in rows]), len(rows))
+    notes: list[str] = []
+    values = values_of_text([label for _, label in rows])
+    labels, classes = as_labels(values, len(rows), (), notes)
     return PathDataset(
         name=readable(path.name),
-        paths=tuple(path.parent / Path(name).expanduser() for name, _ in rows),
+        paths=tuple(path.parent / _expanded(name) for name, _ in rows),
         ids=tuple(readable(name) for name, _ in rows),
         labels=labels,
         classes=tuple(map(readable, classes)),
+        notes=tuple(notes),
     )
-
-
-def label_values(given: Sequence[str | None]) -> list[int | None] | list[str | None] | None:
-    """Return labels written as text: as numbers where all are, None where there are none."""
-    present = [v for v in given if v]
-    if not present:
-        return None
-    if all(_is_index(v) for v in present):
-        return [int(v) if v else None for v in given]
-    return list(given)
-
-
-def _is_index(text: str) -> bool:
-    """Whether a label is a class index; "007" is a name."""
-    return text.removeprefix("-").isdecimal() and text == str(int(text))
 
 
 def _is_text(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(SNIFFED)
+    if head.startswith(UTF16_MARKS):
+        return True
     # Whatever else is in a name, a file of pictures has zero bytes near its beginning.
     return b"\0" not in head and not head.startswith((b"\xff\xd8\xff", b"PAR1", b"\x1f\x8b"))
 
 
-def _table(path: Path, text: str, delimiter: str) -> list[Row]:
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
-    columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-    if "path" not in columns:
-        found = ", ".join(columns) or "none"
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    if data.startswith(UTF16_MARKS):
+        try:
+            text = data.decode("utf-16")
+        except UnicodeError as error:
+            raise ParameterError(f"list {str(path)!r} is not valid UTF-16: {error}") from error
+    else:
+        text = data.decode("utf-8-sig", "surrogateescape")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _expanded(name: str) -> Path:
+    return Path(name).expanduser() if name.startswith("~/") else Path(name)
+
+
+# Tables
+
+
+def _table(path: Path, text: str, delimiters: str, options: Mapping[str, str]) -> list[Row]:
+    if excel := _EXCEL.match(text.partition("\n")[0]):
+        delimiters, text = excel[1], text.partition("\n")[2]
+    wanted = options.get("path", "path")
+    delimiter = _delimiter(text.partition("\n")[0], delimiters, wanted)
+    try:
+        lines = [
+            (number, row)
+            for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1)
+            if any(cell.strip() for cell in row)
+        ]
+    except csv.Error as error:
+        raise ParameterError(f"list {str(path)!r} is not a readable table: {error}") from error
+    if not lines:
+        return []
+    header = [cell.strip().lower() for cell in lines[0][1]]
+    if not options and "path" not in header and _names_a_photo(path.parent, lines[0][1][0]):
+        columns, body = (0, 1 if len(header) > 1 else None), lines
+    else:
+        columns, body = _columns(path, header, wanted, options.get("label")), lines[1:]
+    return [_row(path, number, row, len(header), columns) for number, row in body]
+
+
+def _delimiter(first: str, allowed: str, wanted: str) -> str:
+    """Return the delimiter that makes the wanted column, or else the most columns."""
+
+    def rank(delimiter: str) -> tuple[bool, int]:
+        cells = next(csv.reader([first], delimiter=delimiter), [])
+        return wanted.lower() in [cell.strip().lower() for cell in cells], len(cells)
+
+    return max(allowed, key=rank)
+
+
+def _columns(
+    path: Path, header: Sequence[str], wanted: str, label: str | None
+) -> tuple[int, int | None]:
+    for name in [wanted] + ([label] if label else []):
+        if name.strip().lower() not in header:
+            raise ParameterError(
+                f"list {str(path)!r} has the columns {', '.join(header)}; needed is {name}, and "
+                "label where the photos have labels. ?path=COLUMN&label=COLUMN takes others"
+            )
+    label = (label or "label").strip().lower()
+    return header.index(wanted.strip().lower()), header.index(label) if label in header else None
+
+
+def _row(
+    path: Path, number: int, row: Sequence[str], width: int, columns: tuple[int, int | None]
+) -> Row:
+    if len(row) > width:
         raise ParameterError(
-            f"list {str(path)!r} has the columns {found}; needed is path, and label where the "
-            "photos have labels"
+            f"list {str(path)!r}, row {number}: {len(row)} cells, and there are {width} columns; "
+            "a cell with a delimiter in it needs quotes"
         )
-    label = columns.get("label")
-    return [
-        (row[columns["path"]].strip(), (row[label] or "").strip() if label else None)
-        for row in reader
-        if row[columns["path"]]
-    ]
+    cells = [*row, *[""] * (width - len(row))]
+    place, label = columns
+    if not cells[place].strip():
+        raise ParameterError(f"list {str(path)!r}, row {number}: it names no photo")
+    return cells[place].strip(), cells[label].strip() if label is not None else None
+
+
+# One path a line
 
 
 def _lines(path: Path, text: str) -> list[Row]:
-    return [_split(path.parent, line) for line in text.split("\n") if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()]
+    return [
+        _split(path.parent, line)
+        for line in lines
+        if not line.startswith("#") or _is_there(path.parent, line.strip())
+    ]
 
 
 def _split(folder: Path, line: str) -> Row:
     """Split a line into path and label."""
-    line = line.rstrip("\r")
     if "\t" in line:
         name, _, label = line.rpartition("\t")
         return name.strip(), label.strip()
-    if "," not in line or (folder / line.strip()).exists():
-        return line.strip(), None
-    name, _, label = line.rpartition(",")
-    return name.strip(), label.strip()
+    line = line.strip()
+    if _is_there(folder, line):
+        return line, None
+    spaced = _SPACED.fullmatch(line)
+    if spaced and _is_there(folder, spaced[1]):
+        return spaced[1], spaced[2]
+    name, comma, label = (part.strip() for part in line.rpartition(","))
+    if comma and (_is_there(folder, name) or not _is_image_name(label)):
+        return name, label
+    if spaced and _names_a_photo(folder, spaced[1]):
+        return spaced[1], spaced[2]
+    return line, None
+
+
+def _names_a_photo(folder: Path, name: str) -> bool:
+    return _is_image_name(name) or _is_there(folder, name.strip())
+
+
+def _is_image_name(name: str) -> bool:
+    return Path(name.strip()).suffix.lower() in SUFFIXES
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    try:
+        return (folder / _expanded(name)).is_file()
+    except (OSError, ValueError):
+        return False

@@ -61,7 +61,9 @@ def open_parquet(
         if wanted:
             ids += _paths(table, wanted[0])
     count = sum(rows for _, _, rows in groups)
-    known, classes = as_labels(labels if label else None, count, _class_names(schema, label))
+    notes: list[str] = []
+    names = _class_names(schema, label)
+    known, classes = as_labels(labels if label else None, count, names, notes)
     return ParquetDataset(
         name=name,
         files=tuple(files),
@@ -70,6 +72,7 @@ def open_parquet(
         ids=unique_ids(ids, count, strict="id" in options),
         labels=known,
         classes=classes,
+        notes=tuple(notes),
     )
 
 

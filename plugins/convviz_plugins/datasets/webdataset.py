@@ -1,27 +1,39 @@
-"""WebDataset: tar files in which the files of one sample lie side by side under one key."""
+"""WebDataset: tar files in which the files of one sample share a key."""
 
 from __future__ import annotations
 
-import json
-import tarfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convviz import Dataset, ImageError, ParameterError, as_labels, hookimpl, readable
+from convviz import (
+    Dataset,
+    ImageError,
+    ParameterError,
+    as_labels,
+    hookimpl,
+    readable,
+    values_of_text,
+)
 
 from ._encoded import Encoded
-from .list import label_values
+from ._tar import Member, is_tar, read_members
+from .folder import some_names
 from .patterns import check_options, is_pattern, named_files
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "img", "image")
 LABELS = ("cls", "label", "txt.cls", "json")
-IN_JSON = ("label", "cls", "class")
-MAX_LABEL = 1 << 20
-BLOCK = 512
+OPTIONS = ("image", "label", "key")
+FIRST, LAST = "first", "last"
+"""At which dot of its last part a name is cut into key and suffix."""
+
+FIELDS = 8
+"""So many kinds of photos may a sample have before its key is taken for a part of a name."""
 
 
 @hookimpl
@@ -29,35 +41,59 @@ def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | N
     """Open one tar file, or all that a pattern names."""
     path = Path(source).expanduser()
     if path.is_file():
-        if not _is_tar(path):
+        if not is_tar(path):
             return None
-    elif not (is_pattern(source) and source.endswith(".tar")):
+    elif not (is_pattern(source) and source.endswith((".tar", ".tar.gz", ".tgz"))):
         return None
-    check_options("webdataset", options, ())
-    return open_tars(named_files(source), readable(path.name))
+    check_options("webdataset", options, OPTIONS)
+    files = named_files(source)
+    for file in files:
+        is_tar(file)  # raises for a compressed one
+    return open_tars(files, readable(path.name), options)
 
 
-def open_tars(files: Sequence[Path], name: str) -> TarDataset:
+def open_tars(
+    files: Sequence[Path], name: str, options: Mapping[str, str] | None = None
+) -> TarDataset:
     """Index tar files by one look at their headers, and open them as one data set.
 
-    A sample's photo is its first file with the suffix of an image; its label is in `.cls`, or
+    A sample are the files of one tar file whose names are the same up to the first dot of their
+    last part. Its photo is the first file with the suffix of an image; its label is in `.cls`, or
     under "label", "cls" or "class" of its `.json`. Keys are the ids; where two tar files share
     one, the file's name stands before all of them.
+
+    Args:
+        files: the tar files.
+        name: for a reader.
+        options: image: the suffix of the photos ("left.jpg"); label: the suffix of the labels
+            ("txt"), or a key in `.json`; key: "first" or "last", the dot at which names are cut.
+            Not given, it is the last one where the first would make many photos one sample.
     """
-    samples = [sample for place, path in enumerate(files) for sample in _samples(path, place)]
-    if not samples:
-        raise ParameterError(f"{name!r} holds no photos: no file ends in {', '.join(IMAGES)}")
-    keys = [sample.key for sample in samples]
-    if len(set(keys)) < len(keys):
-        keys = [f"{files[s.file].stem}/{s.key}" for s in samples]
-    labels, classes = as_labels(label_values([s.label for s in samples]), len(samples))
+    options = options or {}
+    if options.get("key", FIRST) not in (FIRST, LAST):
+        raise ParameterError(f"key is {FIRST} or {LAST}, not {options['key']!r}")
+    label = options.get("label")
+    notes: list[str] = []
+    members = [
+        m for place, path in enumerate(files) for m in read_members(path, place, label, notes)
+    ]
+    cut = options.get("key") or _fitting_cut(members, notes)
+    samples = _grouped(members, cut, label, notes)
+    chosen = list(_chosen(samples, options.get("image"), notes))
+    if not chosen:
+        wanted = options.get("image") or ", ".join(IMAGES)
+        raise ParameterError(f"{name!r} holds no photos: no file ends in {wanted}")
+    kept = [samples[key] for key, _ in chosen]
+    labels, classes = as_labels(_values([s.label(label) for s in kept]), len(kept), (), notes)
     return TarDataset(
         name=name,
         files=tuple(files),
-        places=np.array([(s.file, s.offset, s.size) for s in samples], np.int64),
-        ids=tuple(map(readable, keys)),
+        places=np.array([(m.place, m.offset, m.size) for _, m in chosen], np.int64),
+        problems={i: m.problem for i, (_, m) in enumerate(chosen) if m.problem},
+        ids=tuple(map(readable, _ids(files, [key for key, _ in chosen]))),
         labels=labels,
         classes=tuple(map(readable, classes)),
+        notes=tuple(notes),
     )
 
 
@@ -68,13 +104,17 @@ class TarDataset(Encoded):
     Attributes:
         files: the tar files.
         places: file, first byte and number of bytes of each photo, `[n, 3]`.
+        problems: why the bytes of a photo are not in its file, by its index.
     """
 
     files: tuple[Path, ...]
     places: np.ndarray
+    problems: Mapping[int, str]
 
     def read(self, index: int) -> bytes:
         """Read the bytes of one photo."""
+        if index in self.problems:
+            raise ImageError(f"image {self.ids[index]!r}: {self.problems[index]}")
         place, offset, size = self.places[index].tolist()
         with self.files[place].open("rb") as file:
             file.seek(offset)
@@ -84,77 +124,112 @@ class TarDataset(Encoded):
         return data
 
 
+Key = tuple[int, str]
+"""Place of a tar file, and what the names of a sample share."""
+
+
 @dataclass
 class _Sample:
-    """The files of one key."""
+    """The files of one key, by suffix."""
 
-    key: str
-    file: int
-    offset: int = -1
-    size: int = 0
-    labels: dict[str, str] = field(default_factory=dict)
+    photos: dict[str, Member] = field(default_factory=dict)
+    labels: dict[str, Member] = field(default_factory=dict)
 
-    @property
-    def label(self) -> str | None:
-        return next((self.labels[name] for name in LABELS if name in self.labels), None)
+    def label(self, asked: str | None) -> Any:
+        suffixes = (*([asked] if asked else ()), *(("json",) if asked else LABELS))
+        return next((self.labels[s].label for s in suffixes if s in self.labels), None)
 
 
-def _is_tar(path: Path) -> bool:
-    """Whether a file is a tar; a compressed one is refused, which has no places to go to."""
-    if path.name.endswith((".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".tar.bz2")):
-        raise ParameterError(
-            f"{str(path)!r} is compressed, so that no photo in it can be reached: unpack it to "
-            "a plain .tar (photos do not get smaller anyway)"
-        )
-    with path.open("rb") as file:
-        head = file.read(BLOCK)
-    return head[257:262] == b"ustar" or path.suffix == ".tar"
+def _is_photo(suffix: str) -> bool:
+    return suffix.rpartition(".")[2] in IMAGES
 
 
-def _samples(path: Path, place: int) -> Iterator[_Sample]:
-    """Yield the samples of a tar file that have a photo."""
-    sample: _Sample | None = None
-    try:
-        with tarfile.open(path, "r:") as archive:
-            for member in archive:
-                key, suffix = _split(member.name)
-                if not member.isreg() or not suffix:
-                    continue
-                if sample is None or sample.key != key:
-                    if sample is not None and sample.offset >= 0:
-                        yield sample
-                    sample = _Sample(key, place)
-                _add(sample, archive, member, suffix)
-    except (tarfile.TarError, OSError) as error:
-        raise ParameterError(f"{str(path)!r} is not a readable tar file: {error}") from error
-    if sample is not None and sample.offset >= 0:
-        yield sample
-
-
-def _add(sample: _Sample, archive: tarfile.TarFile, member: tarfile.TarInfo, suffix: str) -> None:
-    if suffix.rpartition(".")[2] in IMAGES and sample.offset < 0 and not member.issparse():
-        sample.offset, sample.size = member.offset_data, member.size
-    elif suffix in LABELS and member.size <= MAX_LABEL:
-        file = archive.extractfile(member)
-        text = file.read().decode("utf-8", "replace").strip() if file else ""
-        label = _in_json(text) if suffix == "json" else text
-        if label:
-            sample.labels[suffix] = label
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Split a member's name at the first dot of its last part."""
+def _split(name: str, cut: str = FIRST) -> tuple[str, str]:
+    """Split a member's name into key and suffix, in small letters; hidden files have neither."""
     folder, slash, file = name.removeprefix("./").rpartition("/")
-    stem, _, suffix = file.partition(".")
-    return (f"{folder}{slash}{stem}", suffix.lower()) if stem else ("", "")
+    stem, _, suffix = file.partition(".") if cut == FIRST else file.rpartition(".")
+    return (f"{folder}{slash}{stem}", suffix.lower()) if stem and file[0] != "." else ("", "")
 
 
-def _in_json(text: str) -> str:
-    try:
-        values = json.loads(text)
-    except ValueError:
-        return ""
-    if not isinstance(values, dict):
-        return str(values) if isinstance(values, int | str) else ""
-    found = next((values[k] for k in IN_JSON if isinstance(values.get(k), int | str)), "")
-    return str(found)
+def _fitting_cut(members: Sequence[Member], notes: list[str]) -> str:
+    """Choose the dot at which names are cut; notes it where it is not the first."""
+    split = [(m.place, *_split(m.name)) for m in members]
+    photos = [(place, key, suffix) for place, key, suffix in split if _is_photo(suffix)]
+    longer = {suffix for *_, suffix in photos if "." in suffix}
+    numbered = {s for s in longer if any(c.isdigit() for c in s.rpartition(".")[0])}
+    keys = {(place, key) for place, key, _ in photos}
+    if len(numbered) <= len(keys) and len(longer) <= max(FIELDS, len(keys)):
+        return FIRST
+    notes.append(
+        f"names are cut at their last dot: at the first, {len(photos)} photos would share "
+        f"{len(keys)} keys, such as {min(keys)[1]!r} (?key=first does that)"
+    )
+    return LAST
+
+
+def _grouped(
+    members: Sequence[Member], cut: str, label: str | None, notes: list[str]
+) -> dict[Key, _Sample]:
+    """Collect the files of each sample, wherever they lie in their tar file."""
+    samples: dict[Key, _Sample] = {}
+    replaced = []
+    for member in members:
+        key, suffix = _split(member.name, cut)
+        is_label = suffix in LABELS or (label is not None and suffix == label)
+        if not suffix or not (_is_photo(suffix) or is_label):
+            continue
+        sample = samples.setdefault((member.place, key), _Sample())
+        files = sample.labels if is_label else sample.photos
+        if suffix in files:
+            replaced.append(member.name)
+        files[suffix] = member
+    if replaced:
+        notes.append(
+            f"{len(replaced)} names are there twice, and the later file counts: "
+            f"{some_names(replaced)}"
+        )
+    return samples
+
+
+def _chosen(
+    samples: Mapping[Key, _Sample], asked: str | None, notes: list[str]
+) -> Iterator[tuple[Key, Member]]:
+    """Yield each sample that has a photo, with the photo; notes what is left out."""
+    others: Counter[str] = Counter()
+    without = []
+    for key, sample in samples.items():
+        suffix = asked.lower() if asked else next(iter(sample.photos), "")
+        others.update(s for s in sample.photos if s != suffix)
+        if suffix in sample.photos:
+            yield key, sample.photos[suffix]
+        else:
+            without.append(key[1])
+    if others:
+        kinds = ", ".join(f"{count} {suffix!r}" for suffix, count in others.most_common(FIELDS))
+        notes.append(
+            f"{others.total()} photos are not read, because a sample has one photo: {kinds} "
+            "(?image=SUFFIX takes others, ?key=last makes each a sample)"
+        )
+    if without:
+        notes.append(f"{len(without)} samples have no photo: {some_names(without)}")
+
+
+def _values(labels: Sequence[Any]) -> Any:
+    """Return labels for `as_labels`: as numbers where all that is written are numbers."""
+    kinds = {type(v) for v in labels}
+    simple = kinds <= {type(None), str, int, float}
+    if not simple:
+        return labels
+    return values_of_text([None if v is None else str(v) for v in labels])
+
+
+def _ids(files: Sequence[Path], keys: Sequence[Key]) -> list[str]:
+    """Return keys as ids, with the name of the tar file where they repeat."""
+    names = [key for _, key in keys]
+    if len(set(names)) == len(names):
+        return names
+    prefixes = [path.stem for path in files]
+    if len(set(prefixes)) < len(prefixes):
+        top = commonpath([path.resolve().parent for path in files])
+        prefixes = [path.resolve().relative_to(top).with_suffix("").as_posix() for path in files]
+    return [f"{prefixes[place]}/{key}" for place, key in keys]
