@@ -24,7 +24,8 @@ from .results import Result
 if TYPE_CHECKING:
     from .datasets import Items
     from .images import Batch
-    from .model import Forward, Model
+    from .model import Model
+    from .outputs import Forward
     from .targets import Target
 
 Partial = dict[str, Tensor]

@@ -15,7 +15,8 @@ from .datasets import Items
 from .errors import ParameterError
 from .explainers import DatasetExplainer, Partial
 from .images import Batch
-from .model import Forward, Model
+from .model import Model
+from .outputs import Forward
 from .results import Result, Table
 
 VECTORS = "vectors"

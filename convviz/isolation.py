@@ -18,7 +18,8 @@ from .errors import PluginError
 from .explainers import Explainer
 from .hygiene import untouched
 from .images import Batch
-from .model import Forward, Model
+from .model import Model
+from .outputs import Forward
 from .provenance import Named, blamed_on, warn_of_changes
 from .results import Result
 from .targets import Target

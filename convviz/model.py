@@ -107,7 +107,7 @@ class Model(ScoreReader):
         return f"Model({self.name}, {self.device}, {str(self.dtype).removeprefix('torch.')})"
 
     def __getstate__(self) -> dict[str, Any]:
-        fresh = {"_depth": 0, "_hash": None, "_structure": None, "_behaviors": {}}
+        fresh: dict[str, Any] = {"_depth": 0, "_hash": None, "_structure": None, "_behaviors": {}}
         return self.__dict__ | fresh | {"_calls": StructureCache()}
 
     def _end_session(self) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from . import ops
 from .errors import ParameterError
 from .incremental import MEMORY, Plan, Prepared, Run, prepare
-from .model import Forward
+from .outputs import Forward
 from .precision import no_bf16
 from .progress import track
 from .shortage import is_out_of_memory

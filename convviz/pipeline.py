@@ -12,8 +12,8 @@ from .errors import ParameterError
 from .explanation import Explanation
 from .images import Batch, make_batch
 from .isolation import explain_alone
-from .model import Forward, Model
-from .outputs import warn_of_useless
+from .model import Model
+from .outputs import Forward, warn_of_useless
 from .progress import track
 from .provenance import (
     Named,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..capture import layouts_of
-from ..model import Forward
+from ..outputs import Forward
 from ..shortage import is_out_of_memory
 from .engine import Run, in_order
 from .geometry import Ints

@@ -17,8 +17,7 @@ from ..graph import Graph
 from ..layouts import Layout, arrange
 from ..locality import Axes, Local, locality
 from ..locality.maps import Window
-from ..model import Forward
-from ..outputs import at_least_single
+from ..outputs import Forward, at_least_single
 from .fold import chain_concatenations, fold_batch_norms, fold_rectifiers, transform_weights
 from .respell import respell
 from .step import CONVOLUTIONS, CUTTING, Step, Values, operator_name

@@ -14,7 +14,8 @@ from .program import Program
 from .step import Step
 
 if TYPE_CHECKING:
-    from ..model import Forward, Model
+    from ..model import Model
+    from ..outputs import Forward
 
 
 def usable_graph(model: Model, shape: tuple[int, int, int], layers: Sequence[str]) -> Graph | str:

@@ -16,8 +16,8 @@ from ..incremental.lower import lowered
 from ..incremental.program import compile_graph
 from ..incremental.whole import agree, usable_graph, whole
 from ..layouts import arrange
-from ..model import Forward, Model
-from ..outputs import at_least_single
+from ..model import Model
+from ..outputs import Forward, at_least_single
 from ..precision import no_bf16
 from ..shortage import is_out_of_memory
 from .loading import Loader, Ready

@@ -17,7 +17,8 @@ from ..errors import PluginError
 from ..explainers import Partial
 from ..images import Batch, Item, collate
 from ..isolation import SweepGuard
-from ..model import Forward, Model
+from ..model import Model
+from ..outputs import Forward
 from ..provenance import Named, blamed_on
 from .loading import Loader, Ready, Skipped
 from .plan import Plan, Step

@@ -18,7 +18,8 @@ from ..datasets import ArrayDataset, array_dataset
 from ..explainers import DatasetExplainer, Explainer, Partial
 from ..explanation import Explanation
 from ..images import Batch, make_batch
-from ..model import Forward, Model
+from ..model import Model
+from ..outputs import Forward
 from ..pipeline import analyze, explain
 from ..preprocess import Preprocess
 from ..registry import identify
