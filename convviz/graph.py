@@ -205,7 +205,7 @@ def _constants(program: ExportedProgram) -> dict[str, Tensor]:
 _REASONS = (
     (
         "data-dependent",
-        "its forward pass depends on the values of the images (an `if` on a tensor)",
+        "its forward pass branches on the values of the images",
     ),
     (".numpy() is not supported", "its forward pass leaves PyTorch for NumPy"),
     ("FakeTensor", "its forward pass does what cannot be traced without real numbers"),
