@@ -115,7 +115,7 @@ def compare(cut: Any, box: list[float]) -> Record:
         "seeds inside": float((seeds & truth).sum() / max(seeds.sum(), 1)),
         "mask inside": float((mask & truth).sum() / max(mask.sum(), 1)),
         "box IoU": float((around & framed).sum() / (around | framed).sum()),
-        "spread": float(cut["spread"][0]),
+        "gathered": float(cut["gathered"][0]),
     }
 
 

@@ -248,33 +248,21 @@ def test_the_command_line_changes_one_parameter_of_the_default_source():
     assert built.source == convviz.explainer("saliency")
 
 
-def spread_of(heat: np.ndarray) -> tuple[float, tuple[str, ...]]:
-    got = cut(source=Given(heat=torch.from_numpy(heat)), smoothing=0)
-    return got["spread"].item(), got.result.notes
+def test_seeds_in_one_object_are_gathered():
+    got = cut(source=Given(heat=torch.from_numpy(DISC.astype(float))), smoothing=2)
+    assert got["gathered"].tolist() == [1]
+    assert not got.result.notes
 
 
-def test_seeds_in_one_disc_have_a_spread_of_one():
+def test_seeds_in_several_places_are_noted():
+    """Two red discs of unlike size, all of both seeded: the larger one is kept."""
     y, x = np.mgrid[:SIDE, :SIDE]
-    spread, notes = spread_of(-np.hypot(y - 20.0, x - 40.0))
-    assert spread == pytest.approx(1, abs=0.05)
-    assert not notes
-
-
-def test_seeds_all_over_the_photo_are_noted():
-    heat = np.random.default_rng(0).random((SIDE, SIDE))
-    spread, notes = spread_of(heat)
-    # 5 % of a square: a disc of radius sqrt(0.05 / pi), at 2/3 of which its points lie on average;
-    # those of a square lie at 0.3826 of its side from its centre.
-    assert spread == pytest.approx(0.3826 / (2 / 3 * np.sqrt(0.05 / np.pi)), rel=0.05)
-    assert len(notes) == 1
-    assert "scattered" in notes[0]
-
-
-def test_the_largest_spread_of_several_images_is_a_figure():
-    y, x = np.mgrid[:SIDE, :SIDE]
-    compact = -np.hypot(y - 20.0, x - 40.0)
-    scattered = np.random.default_rng(0).random((SIDE, SIDE))
-    heat = torch.from_numpy(np.stack([compact, scattered]))
-    got = cut([photo(), photo()], source=Given(heat=heat), smoothing=0)
-    assert got.result.figures["largest spread of seeds"] == got["spread"].max().item()
-    assert [note[:7] for note in got.result.notes] == ["Image 1"]
+    discs = [np.hypot(y - at, x - at) < radius for at, radius in ((16, 10), (48, 9))]
+    colours = np.where((discs[0] | discs[1])[..., None], (200, 40, 40), (40, 130, 60))
+    heat = torch.from_numpy((discs[0] | discs[1]).astype(float))
+    got = cut([colours.astype(np.uint8), photo()], source=Given(heat=heat), smoothing=0)
+    share = discs[0].sum() / (discs[0].sum() + discs[1].sum())
+    assert got["gathered"][0].item() == pytest.approx(share)
+    assert got.result.figures["smallest share of seeds inside"] == got["gathered"].min().item()
+    assert "scattered" in got.result.notes[0]
+    assert got.result.notes[0].startswith("Image 0")

@@ -43,8 +43,8 @@ BACKGROUND, FOREGROUND, PROBABLY_FOREGROUND = 0, 1, 3
 SAMPLES = 16
 """Noisy copies over which the saliency is averaged that gives the seeds by default."""
 
-SCATTERED = 2.5
-"""Spread of the seeds from which the cut is doubtful; 1 is a disc."""
+GATHERED = 0.6
+"""Share of the seeds in the part that is kept below which a cut is doubtful."""
 
 _FLAT = 1e-9
 """Spread of a map, against its largest magnitude, that is rounding and nothing else."""
@@ -129,21 +129,21 @@ class GrabCut(Explainer):
         photos = [np.asarray(p) for p in batch.pixels]
         pairs = track(zip(photos, seeds, strict=True), "cutting out", len(photos))
         masks = np.stack([_apart(lambda p=p, s=s: self._cut(cv2, p, s)) for p, s in pairs])
-        spreads = [_spread(s == FOREGROUND) for s in seeds]
+        shares = [_share_inside(s == FOREGROUND, m) for s, m in zip(seeds, masks, strict=True)]
         arrays = {
             "boxes": torch.tensor([_box(m) for m in masks]),
             "seeds": torch.from_numpy(seeds),
             "map": torch.from_numpy(smooth).to(torch.float32),
-            "spread": torch.tensor(spreads, dtype=torch.float64),
+            "gathered": torch.tensor(shares, dtype=torch.float64),
         }
-        figures = {"largest spread of seeds": max(spreads, default=0.0)}
+        figures = {"smallest share of seeds inside": min(shares, default=1.0)}
         figures |= self._compare(masks, batch, arrays)
         return Mask(
             torch.from_numpy(masks),
             arrays=arrays,
             unit="foreground",
             figures=figures,
-            notes=_doubts(masks, spreads),
+            notes=_doubts(masks, shares),
         )
 
     def _seeds(self, values: np.ndarray, index: int) -> np.ndarray:
@@ -254,28 +254,21 @@ def _apart(function: Callable[[], T]) -> T:
         return pool.submit(function).result()
 
 
-def _spread(seeds: np.ndarray) -> float:
-    """Return how far seeds lie apart, as a multiple of what it would be in one disc.
-
-    It is their mean distance from their median position, over that in a disc of the same area.
-    """
-    ys, xs = np.nonzero(seeds)
-    if not len(ys):
-        return 0.0
-    distance = np.hypot(ys - np.median(ys), xs - np.median(xs)).mean()
-    return float(distance / (2 / 3 * np.sqrt(len(ys) / np.pi)))
+def _share_inside(seeds: np.ndarray, mask: np.ndarray) -> float:
+    """Return the share of the foreground seeds that lie in the part that was kept."""
+    return float((seeds & mask).sum() / max(seeds.sum(), 1))
 
 
-def _doubts(masks: np.ndarray, spreads: list[float]) -> tuple[str, ...]:
+def _doubts(masks: np.ndarray, shares: list[float]) -> tuple[str, ...]:
     """Say which masks are missing or doubtful."""
     notes = []
-    for i, (mask, spread) in enumerate(zip(masks, spreads, strict=True)):
+    for i, (mask, share) in enumerate(zip(masks, shares, strict=True)):
         if not mask.any():
             notes.append(f"Image {i}: GrabCut found no foreground.")
-        elif spread > SCATTERED:
+        elif share < GATHERED:
             notes.append(
-                f"Image {i}: the seeds are scattered ({spread:.1f} times as far apart as in one "
-                "disc), so the cut is doubtful; more smoothing or another source may help."
+                f"Image {i}: the seeds are scattered: {share:.0%} of them lie in the part that "
+                "was cut out, so it is doubtful; more smoothing or another source may help."
             )
     return tuple(notes)
 
