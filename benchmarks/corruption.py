@@ -38,7 +38,7 @@ import convviz
 from convviz.cli.app import run as command
 from convviz.report import write_report
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 LOADED = (".json", ".safetensors", ".parquet", ".npy", ".faiss")
 """Suffixes of the files that results are loaded from; pictures and pages have no checksums."""
 

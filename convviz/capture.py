@@ -267,7 +267,7 @@ def layouts_of(model: Model, images: Tensor, layers: Sequence[str]) -> dict[str,
         # images may lead another way than zeros
         lambda: trace_any(model.module, images[:2].detach(), model.output).layouts,
     ):
-        found = {name: layout for name, layout in known().items() if name in layers}
+        found = {name: layout for name, layout in known().items() if name in layers}  # type: ignore[no-untyped-call]
         if len(found) == len(set(layers)):
             break
     return found

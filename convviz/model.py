@@ -146,8 +146,7 @@ class Model(ScoreReader):
 
         Args:
             images: `[N, C, H, W]`, on any device and of any real dtype.
-            layers: names of layers, as `layer_names` lists them; a ParameterError says where the
-                axes of an output are not known.
+            layers: names of layers, as `layer_names` lists them.
         """
         with self.session(), torch.no_grad():
             output, activations = self._run(self._input(images), layers)
@@ -300,8 +299,7 @@ class Model(ScoreReader):
     def default_layers(self, kind: Kind) -> tuple[str, ...]:
         """Return the layers an explainer takes when none are given.
 
-        "filters": the first conv; "activations": the output of the last stage; "patches": the
-        output of each stage; "features": the input of the last linear layer.
+        `defaults.default_layers` says which.
         """
         return default_layers(kind, self.module, self.calls())
 
@@ -312,9 +310,7 @@ class Model(ScoreReader):
         return list_layers(self)
 
     def receptive_field(self, layer: str, size: tuple[int, int] | None = None) -> ReceptiveField:
-        """Return what every position of a layer's map sees, in model-input pixels.
-
-        Where torch.export does not manage the network it is the whole image, with the reason.
+        """Return what a layer's positions see, in model-input pixels; the whole image if unknown.
 
         Args:
             layer: a layer's name.

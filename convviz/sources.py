@@ -107,7 +107,8 @@ def open_recorded_dataset(name: str) -> Dataset:
     Raises:
         ParameterError: it is neither.
     """
-    if not name.startswith(ELSEWHERE) and (_exists(name) and not _is_special(name)):
+    here = bool(name) and not name.startswith(ELSEWHERE) and _exists(name)
+    if here and not _is_special(name):
         return open_dataset(Path(name))
     dataset: Dataset | None = _vouched("datasets", name, {})
     if dataset is None:

@@ -546,7 +546,7 @@ def test_a_leaf_holds_its_items_and_opens_wherever_it_is_copied(model, tmp_path,
     assert again.items[3].size == (8, 8)
     secret = {"table": "../secret/items.parquet", "count": 12}
     rewrite(tmp_path / "alone" / "explanation.json", lambda d: d.update(items=secret))
-    with pytest.raises(ConvvizError, match="items are in no items.parquet"):
+    with pytest.raises(ConvvizError, match=r"items are in no items\.parquet"):
         convviz.load(tmp_path / "alone")
 
 

@@ -54,8 +54,8 @@ class Layout:
         rows, columns = self.grid
         tokens = ordered[:, :, self.first : self.first + rows * columns]
         if self.by_columns:
-            return tokens.unflatten(2, (columns, rows)).transpose(2, 3)
-        return tokens.unflatten(2, (rows, columns))
+            return tokens.reshape(*tokens.shape[:2], columns, rows).transpose(2, 3)
+        return tokens.reshape(*tokens.shape[:2], rows, columns)
 
     @property
     def is_for_any_size(self) -> bool:

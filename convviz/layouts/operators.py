@@ -77,7 +77,8 @@ class Operation:
         return [d % rank for d in ([value] if isinstance(value, int) else value or [])]
 
 
-Rule = Callable[[Operation], "Axes | list[Axes]"]
+Rule = Callable[[Operation], Any]
+"""Returns the axes of the result, or a list with those of each of several results."""
 
 RULES: dict[str, Rule] = {}
 """Operator, without namespace, overload and a trailing underscore -> rule."""
@@ -241,7 +242,8 @@ def select(op: Operation) -> Axes:
 @rule("unbind")
 def unbind(op: Operation) -> list[Axes]:
     """Every position of an axis by itself."""
-    return [select(op)] * len(op.shapes)
+    axes: Axes = select(op)
+    return [axes] * len(op.shapes)
 
 
 @rule("slice", "narrow")
@@ -367,7 +369,8 @@ def attention(op: Operation) -> Axes:
 def reduction(op: Operation) -> Axes:
     """Reductions: the axes go, or are left with one position."""
     if "other" in op.arguments:  # torch.max(a, b)
-        return elementwise(op)
+        axes: Axes = elementwise(op)
+        return axes
     gone = op.dims("dim") if op.arguments.get("dim") not in (None, []) else range(op.first.dim())
     if op.arguments.get("keepdim", False):
         return tuple(_single(a) if i in gone else a for i, a in enumerate(op.source))

@@ -45,7 +45,7 @@ class Value:
     stride: tuple[int, ...] = ()
 
 
-class Tracker(TorchDispatchMode):
+class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes, while it is entered, every value that depends on the images.
 
     A value is known again by its memory, so that nothing is kept alive.
@@ -55,7 +55,7 @@ class Tracker(TorchDispatchMode):
     """
 
     def __init__(self, images: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.values: list[Value] = []
         self._places: dict[int, dict[Any, int]] = {}
         # A weak reference keeps an address from being used again.
@@ -104,7 +104,7 @@ class Tracker(TorchDispatchMode):
             return
         storage, form = key
         if storage not in self._storages:
-            self._storages[storage] = StorageWeakRef(tensor.untyped_storage())
+            self._storages[storage] = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
         known = self._places.setdefault(storage, {})
         for other in [form for form in known if form != key[1]] if written else ():
             # What else lies in that memory has changed too.
@@ -175,7 +175,7 @@ def _key(tensor: Tensor) -> tuple[int, Any] | None:
     if tensor.layout != torch.strided or tensor.is_quantized:
         return None
     try:
-        storage = StorageWeakRef(tensor.untyped_storage()).cdata
+        storage = StorageWeakRef(tensor.untyped_storage()).cdata  # type: ignore[no-untyped-call]
     except (NotImplementedError, RuntimeError):
         return None
     return storage, (tensor.storage_offset(), tuple(tensor.shape), tensor.stride())

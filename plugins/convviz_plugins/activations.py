@@ -26,7 +26,9 @@ from convviz import (
 class Activations(Explainer):
     """The feature maps of each image at a layer, one grey tile a channel, on one scale."""
 
-    layer: str | None = Field(None, description="Layer to look at; default: the last conv.")
+    layer: str | None = Field(
+        None, description="Layer to look at; default: the output of the last stage."
+    )
     sort: Literal["index", "max", "mean"] = Field(
         "index", description="Order of the tiles: by channel, or strongest first by max or mean."
     )

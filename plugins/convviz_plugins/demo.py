@@ -29,7 +29,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "activations": {"layer": "bn1"},
 }
 """Where the demo differs from the defaults: quick (occlusion), clearer (saliency), and the maps
-of the filters that are shown above them (activations; the last conv has 1280 channels)."""
+of the filters that are shown above them (activations; the last stage has 1280 channels)."""
 
 TITLE = "What two ConvNets see"
 INTRO = (

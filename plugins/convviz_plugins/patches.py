@@ -81,7 +81,7 @@ class Patches(DatasetExplainer):
     )
 
     def default_layers(self, model: Model) -> tuple[str, ...]:
-        """Return the last conv of each stage."""
+        """Return the output of each stage."""
         return model.default_layers("patches")
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:

@@ -37,7 +37,7 @@ class Statistics(DatasetExplainer):
     """
 
     def default_layers(self, model: Model) -> tuple[str, ...]:
-        """Take the last conv of each stage."""
+        """Return the output of each stage."""
         return model.default_layers("patches")
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:

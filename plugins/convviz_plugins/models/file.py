@@ -59,7 +59,8 @@ def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
     if Path(source).suffix != ".safetensors" or source.startswith(("//", "\\\\")):
         return False
     regular = Path(source).is_file()
-    builtin = _architecture(options.get("arch", ""))[0] in ("torchvision", "timm")
+    scheme, name = _architecture(options.get("arch", ""))
+    builtin = scheme in ("torchvision", "timm") and ":" not in name
     return regular and builtin and _options.are_harmless(options, ("arch",))
 
 
