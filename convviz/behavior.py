@@ -16,7 +16,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -26,7 +26,21 @@ from .errors import ConvvizWarning, ModelError
 from .fingerprint import Structure, learning, structure_of, tensor_versions
 from .hygiene import untouched
 from .outputs import Pick
-from .probing import Difference, Pass, attempt, difference, mirrored, probe_images
+from .probing import (
+    Difference,
+    Pass,
+    attempt,
+    difference,
+    equal_states,
+    generator_states,
+    largest_gap,
+    mirrored,
+    probe_images,
+)
+from .shortage import is_out_of_memory
+
+if TYPE_CHECKING:
+    from .model import Model
 
 _TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 """Difference, as a share of the largest score, that rounding may cause; by the network's dtype."""
@@ -152,13 +166,16 @@ def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
         return entry.behavior
     before = tensor_versions(module)
     no_autocast = torch.autocast(images.device.type, enabled=False)
-    with untouched(module), torch.no_grad(), no_autocast, learning(module):
-        behavior = _measure(module, images, output)
+    try:
+        with untouched(module), torch.no_grad(), no_autocast, learning(module):
+            behavior = _measure(module, images, output)
+    except Exception as error:
+        if is_out_of_memory(error):  # one at a time is all that fits, and right for all networks
+            return Behavior(single=True)
+        raise
     if behavior is None:  # the network gives no scores: the call itself says why
         return Behavior()
-    after = tensor_versions(module)
-    lasting = {name: version for name, version in before.items() if after.get(name) == version}
-    entries[key] = _Entry(structure_of(module), lasting, behavior)
+    entries[key] = _entry(module, before, behavior)
     if behavior.random and (behavior.randomness or behavior.layer):
         warnings.warn(
             f"{type(module).__name__} is random in evaluation mode{behavior._where}: "
@@ -169,11 +186,44 @@ def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
     return behavior
 
 
+def _entry(module: nn.Module, before: dict[str, Hashable], behavior: Behavior) -> _Entry:
+    """Return what was measured, with the versions that the passes left as they were before."""
+    after = tensor_versions(module)
+    lasting = {name: version for name, version in before.items() if after.get(name) == version}
+    return _Entry(structure_of(module), lasting, behavior)
+
+
+def is_measured(model: Model, images: Tensor) -> bool:
+    """Say whether it is known already how a model's network treats images like these."""
+    key = (tuple(images.shape[1:]), model.dtype, model.device, _identity(model.output))
+    entry = _CACHE.get(model.module, {}).get(key)
+    return entry is not None and entry.holds(model.module)
+
+
+def repeats(model: Model, images: Tensor, scores: Tensor) -> bool:
+    """Say whether a second pass gives the same scores, without drawing random numbers.
+
+    One pass, against the several that tell how random a network is and whether it couples images.
+    """
+    entries = _CACHE.setdefault(model.module, {})
+    key = ("repeats", tuple(images.shape[1:]), model.dtype, model.device, _identity(model.output))
+    if key in entries and entries[key].holds(model.module):
+        return True
+    before, versions = generator_states(), tensor_versions(model.module)
+    again = model.forward(images).output
+    tolerance = _TOLERANCE.get(model.dtype, _TOLERANCE_BELOW_FLOAT32)
+    same = largest_gap(again, scores) <= tolerance * float(scores.abs().nan_to_num(0, 0).max())
+    if not same or not equal_states(before, generator_states()):
+        return False
+    entries[key] = _entry(model.module, versions, Behavior())
+    return True
+
+
 def one_by_one(
     run: Callable[[Tensor], tuple[Tensor, dict[str, Tensor]]], images: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Run images one at a time, and join scores and activations along their first axis."""
-    passes = [run(image) for image in images.split(1)]
+    passes = [run(image) for image in torch.split(images, 1)]
     names = passes[0][1]
     joined = {name: torch.cat([kept[name] for _, kept in passes]) for name in names}
     return torch.cat([scores for scores, _ in passes]), joined

@@ -23,7 +23,6 @@ from .network import channels_in, check_images, digest, first_float, likely_shap
 from .network_lock import locked
 from .outputs import (
     Activation,
-    Forward,
     Pick,
     at_least_single,
     check_activation,
@@ -31,6 +30,7 @@ from .outputs import (
     scores_of,
     values_of,
 )
+from .outputs import Forward as Forward
 from .preprocess import Preprocess
 from .recognise import recognise
 from .rules import NonReLU, Rule, RuleSettings

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from .behavior import is_measured, repeats
 from .datasets import as_dataset
 from .errors import ParameterError
 from .explanation import Explanation
@@ -55,8 +56,15 @@ def explain(
     with model.session():
         batch = _batch(model, images, who)
         forward, targets = _clean_forward(model, batch, who, target)
+        # A single image needs no more than a second pass, until an explainer makes copies of it.
+        is_plain = (
+            len(batch) == 1
+            and not is_measured(model, batch.images)
+            and any(one.explainer.needs_image for one in who)
+            and repeats(model, batch.images, forward.output)
+        )
         done = [
-            _explain_one(model, batch, targets, forward, one)
+            _explain_one(model, batch, targets, forward, one, is_plain)
             for one in track(who, "explaining", total=len(who))
         ]
     return done if isinstance(what, list | tuple) else done[0]
@@ -103,12 +111,17 @@ def _clean_forward(
 
 
 def _explain_one(
-    model: Model, batch: Batch, targets: tuple[Target, ...], forward: Forward, who: Named
+    model: Model,
+    batch: Batch,
+    targets: tuple[Target, ...],
+    forward: Forward,
+    who: Named,
+    is_plain: bool,
 ) -> Explanation:
     result = explain_alone(who, model, batch, targets, forward)
     looked = who.explainer.needs_image
     result = check_result(who, result, len(batch) if looked else None)
-    if looked and len(batch):
+    if looked and len(batch) and not (is_plain and not is_measured(model, batch.images)):
         result = with_notes(result, model.behavior(batch.images).notes)
     return Explanation(
         result=result,

@@ -101,14 +101,14 @@ def _observe(module: nn.Module, images: Tensor, output: Pick) -> Pass:
         plain = out.ndim > 0 and len(out) == count
         levels.append((tuple(out.shape[1:]), _level(out[-1])) if plain else None)
 
-    before = _generators()
+    before = generator_states()
     with capture.watched(module, visit):
         scores = picked(call_eagerly(module, images.clone()), output)
     if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != count:
         raise ModelError("no scores")
     wide = scores.detach().double().cpu()
     sigmoid = bool(sigmoids) and _same_values(sigmoids[0], scores)
-    drew = not _equal_states(before, _generators())
+    drew = not equal_states(before, generator_states())
     return Pass(wide[-1], _largest(wide), drew, sigmoid, keys, levels)
 
 
@@ -128,15 +128,17 @@ def _largest(values: Tensor) -> float:
     return float(finite.abs().max()) if len(finite) else 0.0
 
 
-def _generators() -> list[Any]:
+def generator_states() -> list[Any]:
     """Return the states of all generators that a network may draw from."""
     states: list[Any] = [torch.get_rng_state(), random.getstate(), np.random.get_state()]
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         states += torch.cuda.get_rng_state_all()
     return states
 
 
-def _equal_states(a: list[Any], b: list[Any]) -> bool:
+def equal_states(a: list[Any], b: list[Any]) -> bool:
+    """Say whether no generator was drawn from between two calls of `generator_states`."""
+
     def same(x: Any, y: Any) -> bool:
         if isinstance(x, tuple):
             return all(map(same, x, y))
@@ -165,7 +167,7 @@ class Difference:
 def difference(a: Pass, b: Pass, tolerance: float) -> Difference:
     """Compare two passes; what rounding may cause is no difference."""
     scale = max(a.scale, b.scale)
-    gap = _gap(a.scores, b.scores)
+    gap = largest_gap(a.scores, b.scores)
     scores = gap / scale if scale else gap
     layer = _first_differing(a, b, tolerance)
     if scores <= tolerance:
@@ -173,7 +175,7 @@ def difference(a: Pass, b: Pass, tolerance: float) -> Difference:
     return Difference(scores, layer, True)
 
 
-def _gap(a: Tensor, b: Tensor) -> float:
+def largest_gap(a: Tensor, b: Tensor) -> float:
     """Return the largest difference; a NaN in both is none, in one of them an infinite one."""
     if a.shape != b.shape:
         return float("inf")

@@ -298,6 +298,8 @@ def test_results_of_random_networks_say_so(name):
     found = convviz.explain(convviz.Model(net), images, ["saliency", Masks()], target=0)
     for explanation in found:
         assert any("random in evaluation mode" in note for note in explanation.result.notes)
+    single = convviz.explain(convviz.Model(seeded(RANDOM[name])), images[:1], "saliency", target=0)
+    assert any("random in evaluation mode" in note for note in single.result.notes)
     model = convviz.Model(net, preprocess=convviz.Preprocess(resize=None, crop=SIZE))
     weights = convviz.explain(model, images, "filters", layer="conv")
     assert not any("random" in note for note in weights.result.notes)
