@@ -139,7 +139,7 @@ class NetworkState:
                 p.requires_grad_(requires_grad)
             if p.grad is not grad:
                 p.grad = grad
-            if value is not None:
+            if grad is not None and value is not None:
                 _put_back(grad, value)
         for buffer, value in self.buffers:
             _put_back(buffer, value)

@@ -217,7 +217,7 @@ class _Contents:
 
     def put_back(self) -> None:
         for m, attributes in self.attributes:
-            put_back_entries(vars(m), attributes)
+            put_back_entries(m.__dict__, attributes)
         for _, table, before in self.tables:
             put_back_entries(table, before)
         self.put_back_values()

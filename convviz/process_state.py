@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.overrides import _get_current_function_mode_stack, _pop_mode, _push_mode
 from torch.utils import _python_dispatch as dispatch
 
 from .fork_lock import run_in_forked_children
+
+_overrides: Any = torch.overrides  # its functions have no types
 
 _present: Counter[int] = Counter()
 """Thread -> how many sessions and preserved blocks it is in."""
@@ -123,15 +124,17 @@ def _global_context() -> Any:
 
 def _function_modes() -> list[Any]:
     bottom = _global_context()
-    return [mode for mode in _get_current_function_mode_stack() if mode is not bottom]
+    return [mode for mode in _overrides._get_current_function_mode_stack() if mode is not bottom]
 
 
 def _write_function_modes(before: list[Any]) -> None:
-    bottom = [mode for mode in _get_current_function_mode_stack() if mode is _global_context()]
-    for _ in _get_current_function_mode_stack():
-        _pop_mode()
+    bottom = [
+        mode for mode in _overrides._get_current_function_mode_stack() if mode is _global_context()
+    ]
+    for _ in _overrides._get_current_function_mode_stack():
+        _overrides._pop_mode()
     for mode in (*bottom, *before):
-        _push_mode(mode)
+        _overrides._push_mode(mode)
 
 
 def _write_dispatch_modes(before: list[Any]) -> None:
@@ -149,7 +152,7 @@ _inference_guards: list[Any] = []
 
 
 def _write_inference_mode(value: bool) -> None:
-    guard = torch._C._InferenceMode(value)
+    guard: Any = torch._C._InferenceMode(value)
     guard.__enter__()
     _inference_guards.append(guard)  # it would end the mode when it is freed
 
@@ -273,7 +276,7 @@ def _write_warnings(before: tuple[int, list[Any], int]) -> None:
 
 
 def _read_opencv() -> tuple[int, bool] | None:
-    cv2 = sys.modules.get("cv2")
+    cv2: Any = sys.modules.get("cv2")
     return (cv2.getNumThreads(), cv2.useOptimized()) if hasattr(cv2, "getNumThreads") else None
 
 
