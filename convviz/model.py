@@ -297,10 +297,7 @@ class Model(ScoreReader):
         return used_weight(self, layer)
 
     def default_layers(self, kind: Kind) -> tuple[str, ...]:
-        """Return the layers an explainer takes when none are given.
-
-        `defaults.default_layers` says which.
-        """
+        """Return the layers an explainer takes when none are given, by kind: see `defaults`."""
         return default_layers(kind, self.module, self.calls())
 
     def layers(self) -> tuple[LayerInfo, ...]:

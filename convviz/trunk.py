@@ -162,7 +162,9 @@ def _differ(before: tuple[int, int] | None, after: tuple[int, int] | None) -> bo
 
 
 def _only_border(values: Sequence[Value], start: int, end: int) -> bool:
-    """Say whether a map is smaller by no more than the border that a convolution cuts."""
+    """Say whether a map differs by no more than a border, padded or cut by a convolution."""
+    if "pad" in values[end].op:
+        return True
     before, after, window = _size(values[start]), _size(values[end]), values[end].window
     if before is None or after is None or set(values[end].stride) != {1} or len(window) != 2:
         return False

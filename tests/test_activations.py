@@ -36,8 +36,8 @@ RAMP = torch.arange(4.0).view(1, 1, 2, 2)
 
 
 def test_hand_computed_maps_and_facts() -> None:
-    explanation = explain(net(1.0, -1.0, 2.0), RAMP)
-    assert explanation.layer == "0"
+    assert explain(net(1.0, -1.0, 2.0), RAMP).layer == "1"
+    explanation = explain(net(1.0, -1.0, 2.0), RAMP, layer="0")
     expected = torch.stack([RAMP[0, 0], -RAMP[0, 0], 2 * RAMP[0, 0]])[None]
     assert torch.equal(explanation.values, expected)
     assert explanation["max"].tolist() == [[3.0, 0.0, 6.0]]
@@ -48,7 +48,7 @@ def test_hand_computed_maps_and_facts() -> None:
 
 def test_captured_maps_are_copies_of_what_an_inplace_relu_overwrites() -> None:
     for inplace in (False, True):
-        assert explain(net(-1.0, inplace=inplace), RAMP).values.min() == -3.0
+        assert explain(net(-1.0, inplace=inplace), RAMP, layer="0").values.min() == -3.0
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,8 @@ def test_silent_is_said_and_dead_is_not_claimed() -> None:
 
 
 def test_negative_values_are_named_since_they_are_drawn_black() -> None:
-    assert any(
-        "38% of the values are below zero" in n for n in explain(net(1.0, -1.0), RAMP).result.notes
-    )
+    notes = explain(net(1.0, -1.0), RAMP, layer="0").result.notes
+    assert any("38% of the values are below zero" in note for note in notes)
 
 
 def test_batched_equals_singles() -> None:
@@ -121,7 +120,7 @@ def test_a_layer_of_vectors_has_maps_of_one_pixel() -> None:
 
 
 def test_a_layer_of_tokens_is_refused() -> None:
-    module = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(2), nn.LayerNorm(4), nn.Flatten())
+    module = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Flatten(2), nn.Linear(4, 4), nn.Flatten())
     with pytest.raises(ParameterError, match=r"layer '2' gives \[1, 2, 4\]"):
         explain(module, RAMP, layer="2")
 

@@ -167,7 +167,7 @@ def test_attention_is_one_layer():
 
     model = convviz.Model(Tokens())
     assert model.layer_names((3, 2, 2)) == ("/flatten", "/transpose", "attend", "/mean")
-    assert model.forward(IMAGES, ["attend"]).activations["attend"].shape == (2, 36, 3)
+    assert model.forward(IMAGES, ["attend"]).activations["attend"].shape == (2, 3, 6, 6)
 
 
 def test_a_network_may_catch_what_its_modules_raise():

@@ -207,7 +207,7 @@ def test_explain_writes_a_folder_an_explainer_of_each_image(workplace, capsys):
         assert saved.explainer == Fields(whole=3)
         assert saved.target[0].label == "bee"
         assert list(leaf.glob("*.png"))
-        assert convviz.load(workplace / "out" / folder / "activations" / "conv2").layer == "conv2"
+        assert convviz.load(workplace / "out" / folder / "activations" / "relu2").layer == "relu2"
         assert f"out/{folder}/fields" in out
     assert (workplace / "out" / "index.html").exists()
 
@@ -445,7 +445,7 @@ def test_layers_lists_the_models_layers(workplace, capsys):
     assert "12×16×16" in rows["conv2"]
     assert "8×8, every 2" in rows["conv2"]
     assert "876" in rows["conv2"]
-    assert "activations" in rows["conv2"]
+    assert "activations" in rows["relu2"]
     _, out, _ = calls(capsys, "layers", "tiny", "--json")
     assert json.loads(out)[0]["shape"] == [8, 32, 32]
 

@@ -446,8 +446,9 @@ def test_layers_of_a_model():
         shape=(4, 8, 9),
         receptive_field="3×3, every 2",
         parameters=3 * 4 * 9 + 4,
-        default_for=("filters", "activations", "patches", "statistics"),
+        default_for=("filters",),
     )
+    assert infos["1"].default_for == ("activations", "patches", "statistics")
     assert infos["2"].receptive_field == "whole image, from 2 on"
     assert infos["3"].default_for == ("neighbors", "embedding")
     assert infos["4"].parameters == 25

@@ -344,7 +344,7 @@ STAGES = {
     "resnet18": tuple(f"layer{i}.1" for i in (1, 2, 3, 4)),
     "resnet50": tuple(f"layer{i}" for i in ("1.2", "2.3", "3.5", "4.2")),
     "googlenet": ("conv3", "inception3b", "inception4e", "inception5b"),
-    "inception_v3": ("Conv2d_2b_3x3", "Conv2d_4a_3x3", "Mixed_5d", "Mixed_6e"),
+    "inception_v3": ("Conv2d_2b_3x3", "Conv2d_4a_3x3", "Mixed_5d", "Mixed_6e", "Mixed_7c"),
     "densenet121": (*(f"features.denseblock{i}" for i in (1, 2, 3)), "/relu"),
     "squeezenet1_0": ("features.5", "features.10", "features.12"),
     "mobilenet_v2": tuple(f"features.{i}" for i in (1, 3, 6, 13, 18)),
