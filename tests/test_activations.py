@@ -72,7 +72,8 @@ def test_mean_and_max_may_sort_differently_and_rule_the_overlays() -> None:
 
 def test_ties_go_to_the_lower_channel_and_nan_last() -> None:
     module = net(1.0, 1.0, float("nan"), 5.0)
-    result = explain(module, RAMP, sort="max", target=0).result
+    with pytest.warns(convviz.ConvvizWarning, match="1 of 1 images have NaN"):
+        result = explain(module, RAMP, sort="max", target=0).result
     assert result.order == ((3, 0, 1, 2),)
     assert "Values that are NaN or infinite: 4." in result.notes
 

@@ -132,6 +132,7 @@ def test_the_users_hooks_work_and_stay(net, model):
     handle = net.head.register_forward_hook(lambda m, args, out: out + 100)
     before = {n: list(m._forward_hooks) for n, m in net.named_modules()}
     model.calls((3, 6, 6))  # the one pass that finds out about layers, kept from here on
+    model.behavior(IMAGES)  # and those that find out about batches
     calls.clear()
     found = model.forward(IMAGES, ["stem", "head", "block/add:1"])
     assert calls == ["stem"]

@@ -294,7 +294,7 @@ def test_lists_follow_modules_that_come_and_go():
     del net[1]
     net[0] = nn.Conv2d(3, 4, 3, padding=1)
     net[3] = nn.Linear(4 * 256, 5)
-    assert model.calls(SHAPE)[0].shape == (1, 4, 16, 16)
+    assert model.calls(SHAPE)[0].shape[1:] == (4, 16, 16)
     net.half()
     assert model.dtype == torch.float16
 
