@@ -260,6 +260,8 @@ def layouts_of(model: Model, images: Tensor, layers: Sequence[str]) -> dict[str,
         images: `[N, C, H, W]`, on the model's device and in its dtype.
         layers: names of layers.
     """
+    if not layers:
+        return {}
     shape = tuple(images.shape[1:])
     for known in (
         lambda: _known_layouts(model._calls.at(model.structure), shape, layers),

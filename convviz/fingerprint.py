@@ -7,6 +7,7 @@ attributes that its forward passes read. The fingerprint covers all of these.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import weakref
 from argparse import Namespace
@@ -81,7 +82,8 @@ def structure_of(module: nn.Module) -> Structure:
         marks = _marks(part)
         for name in _changing.get(part, ()):
             marks.pop(name, None)
-        forward = _serial(type(part).forward)
+        # of the class alone: that of a scripted module is no plain function
+        forward = _serial(inspect.getattr_static(type(part), "forward", None))
         parts.append((_serial(part), _serial(type(part)), forward, *marks.items()))
     return tuple(parts)
 
