@@ -34,25 +34,33 @@ class Rise(Explainer):
         )
 
     def _importance(self, model: Model, image: Tensor, target: Target) -> Tensor:
-        rng = Generator().manual_seed(self.seed)
+        drawn = self._draw(*image.shape[-2:])
         heat = torch.zeros_like(image[0])
-        for done in range(0, self.masks, self.batch_size):
-            masks = self._draw(min(self.batch_size, self.masks - done), image, rng)
+        for parts in zip(*(tensor.split(self.batch_size) for tensor in drawn), strict=True):
+            masks = self._enlarge(*parts, image)
             scores = _scores(model, image * masks[:, None], target)
             heat += torch.einsum("m,mhw->hw", scores.to(masks), masks)
         return heat / (self.masks * self.keep)
 
-    def _draw(self, count: int, image: Tensor, rng: Generator) -> Tensor:
-        """Draw masks in [0, 1], `[count, H, W]`: coarse grids, enlarged and randomly shifted."""
+    def _draw(self, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Draw what makes all masks: grids of cells `[M, 1, c, c]` and shifts `[M, 2]` in pixels.
+
+        All at once, so that the masks do not depend on the batch size.
+        """
+        rng = Generator().manual_seed(self.seed)
+        grids = torch.rand(self.masks, 1, self.cells, self.cells, generator=rng) < self.keep
+        cell = -(-height // self.cells), -(-width // self.cells)
+        shifts = [torch.randint(side, (self.masks,), generator=rng) for side in cell]
+        return grids, torch.stack(shifts, 1)
+
+    def _enlarge(self, grids: Tensor, shifts: Tensor, image: Tensor) -> Tensor:
+        """Return masks in [0, 1], `[count, H, W]`: grids enlarged bilinearly and shifted."""
         height, width = image.shape[-2:]
         cell_h, cell_w = -(-height // self.cells), -(-width // self.cells)
-        grid = (torch.rand(count, 1, self.cells, self.cells, generator=rng) < self.keep).to(image)
         size = ((self.cells + 1) * cell_h, (self.cells + 1) * cell_w)
-        large = interpolate(grid, size=size, mode="bilinear", align_corners=False)[:, 0]
-        top = torch.randint(cell_h, (count,), generator=rng).tolist()
-        left = torch.randint(cell_w, (count,), generator=rng).tolist()
-        shifts = zip(large, top, left, strict=True)
-        return torch.stack([mask[y : y + height, x : x + width] for mask, y, x in shifts])
+        large = interpolate(grids.to(image), size=size, mode="bilinear", align_corners=False)[:, 0]
+        places = zip(large, shifts.tolist(), strict=True)
+        return torch.stack([mask[y : y + height, x : x + width] for mask, (y, x) in places])
 
 
 def _scores(model: Model, images: Tensor, target: Target) -> Tensor:

@@ -62,8 +62,8 @@ def test_map_is_the_weighted_mean_of_the_masks():
 
 @pytest.mark.parametrize("keep", [0.2, 0.7])
 def test_masks_are_soft_and_show_the_share_asked_for(keep):
-    rng = torch.Generator().manual_seed(0)
-    masks = Rise(keep=keep, cells=5)._draw(800, torch.zeros(3, 30, 41), rng)
+    rise = Rise(keep=keep, cells=5, masks=800)
+    masks = rise._enlarge(*rise._draw(30, 41), torch.zeros(3, 30, 41))
     assert masks.shape == (800, 30, 41)
     assert masks.min() >= 0
     assert masks.max() <= 1 + 1e-6
@@ -75,6 +75,11 @@ def test_another_seed_gives_other_masks_and_the_same_seed_the_same():
     first, again, other = (corner_map(masks=10, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_the_batch_size_does_not_matter():
+    small, large = (corner_map(masks=20, batch_size=size) for size in (3, 64))
+    torch.testing.assert_close(small, large, rtol=1e-5, atol=1e-6)
 
 
 def test_a_unit_can_be_the_target():
