@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from .errors import PluginError
-from .explainers import Explainer
 from .hygiene import untouched
 from .images import Batch
 from .model import Model
@@ -41,7 +40,6 @@ def explain_alone(
             twice and cannot be put back.
     """
     explainer = who.explainer
-    assert isinstance(explainer, Explainer)
     inputs = _tensors(batch, forward)
     copies = {name: tensor.clone() for name, tensor in inputs.items()}
     batch = replace(batch, images=copies["batch.images"], pixels=copies["batch.pixels"])

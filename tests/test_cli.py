@@ -70,6 +70,10 @@ class Tiny:
     def convviz_load_model(self, source, options):
         return None if source else tiny_model()
 
+    @convviz.hookimpl
+    def convviz_vouches_for_source(self, source, options):
+        return not source
+
 
 @pytest.fixture
 def workplace(house_of_two, tmp_path, monkeypatch):
@@ -486,7 +490,7 @@ def test_strict_plugins_still_lists_them_and_exits_with_1(house, capsys, monkeyp
 def test_plugins_check_prints_a_line_a_check(house_of_two, capsys):
     code, out, _ = calls(capsys, "plugins", "check", "fields", "-p", "fields.whole=2")
     assert code == 0
-    assert out.count("  pass  ") == 9
+    assert out.count("  pass  ") == 11
     code, out, _ = calls(capsys, "plugins", "check", "fields", "-p", "fields.whole=13")
     assert code == 1
     assert "  FAIL  runs: ConvvizError: thirteen is refused" in out

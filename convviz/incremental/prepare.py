@@ -19,7 +19,7 @@ from .lower import lowered
 from .memory import MEMORY, chunk_size
 from .plan import Plan, make_plan
 from .program import Program, compile_graph
-from .whole import agree, usable_graph
+from .whole import agree, tolerance_of, usable_graph
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -87,7 +87,7 @@ def prepare(
             raise
         said = str(error).strip().split("\n")[0]
         return f"the exported graph does not run in windows ({type(error).__name__}: {said})"
-    if not agree(found, want):
+    if not agree(found, want, tolerance_of(images.dtype)):  # scores are float32 at least
         return "the exported graph does not give the model's scores"
     if dtype is not None and (low := _low(program, plan, first.to(dtype))) is not None:
         program, first = low, first.to(dtype)

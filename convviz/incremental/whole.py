@@ -93,6 +93,11 @@ def agree(found: Forward, want: Forward, tolerance: float | None = None) -> bool
     return all(close(a, b, tolerance) for a, b in pairs)
 
 
+def tolerance_of(dtype: torch.dtype) -> float:
+    """Return the share of the largest value that rounding may change in a dtype."""
+    return {torch.float64: 1e-10, torch.float32: 1e-4}.get(dtype, 2e-2)
+
+
 def close(a: Tensor, b: Tensor, tolerance: float | None = None) -> bool:
     """Say whether two results are equal up to rounding, by the scale of the second.
 
@@ -103,8 +108,7 @@ def close(a: Tensor, b: Tensor, tolerance: float | None = None) -> bool:
     """
     if a.shape != b.shape:
         return False
-    usual = {torch.float64: 1e-10, torch.float32: 1e-4}.get(a.dtype, 2e-2)
+    within = tolerance_of(a.dtype) if tolerance is None else tolerance
     a, b = a.double(), b.double()
-    scale = float(b.nan_to_num(0, 0, 0).abs().max()) if b.numel() else 0.0
-    within = scale * (usual if tolerance is None else tolerance)
+    within *= float(b.nan_to_num(0, 0, 0).abs().max()) if b.numel() else 0.0
     return torch.allclose(a, b, rtol=0, atol=within, equal_nan=True)

@@ -14,7 +14,7 @@ from ..capture import layouts_of
 from ..errors import ConvvizError, ConvvizWarning
 from ..incremental.lower import lowered
 from ..incremental.program import compile_graph
-from ..incremental.whole import agree, usable_graph, whole
+from ..incremental.whole import agree, tolerance_of, usable_graph, whole
 from ..layouts import arrange
 from ..model import Model
 from ..outputs import Forward, at_least_single
@@ -201,7 +201,7 @@ def _by_graph(
         if is_out_of_memory(error):
             raise
         return own, f"the graph does not run: {_line(error)}"
-    if not agree(found, own(images)):
+    if not agree(found, own(images), tolerance_of(model.dtype)):
         return own, "the graph does not give the model's own numbers"
     return made, ""
 
