@@ -219,7 +219,8 @@ def repeats(model: Model, images: Tensor, scores: Tensor) -> bool:
     if key in entries and entries[key].holds(model.module):
         return True
     before, versions = generator_states(), tensor_versions(model.module)
-    again = model.forward(images).output
+    with learning(model.module):
+        again = model.forward(images).output
     tolerance = _TOLERANCE.get(model.dtype, _TOLERANCE_BELOW_FLOAT32)
     same = largest_gap(again, scores) <= tolerance * float(scores.abs().nan_to_num(0, 0).max())
     if not same or not equal_states(before, generator_states()):

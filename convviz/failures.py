@@ -94,7 +94,7 @@ def _reason(model: Model, images: Tensor, part: nn.Module, error: Exception, tol
     if len(images) > 1 and _runs_alone(model, images):
         return (
             "it takes one image at a time only: something in it fixes the size of the batch, such "
-            "as view(1, -1) in place of flatten(1)"
+            f"as view(1, -1) in place of flatten(1) ({told})"
         )
     devices, dtypes = _kinds(model.module, "device"), _kinds(model.module, "dtype")
     if len(devices) > 1:

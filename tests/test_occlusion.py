@@ -390,6 +390,12 @@ def test_a_wrong_fill_says_what_is_allowed(given):
     assert "colour" in str(error.value)
 
 
+class Memory:
+    """How much of it there is, which is nothing of a network's own."""
+
+    room, spare = 10, 0
+
+
 class Greedy(nn.Module):
     """Has memory for no more than `room` images at once."""
 
@@ -397,14 +403,14 @@ class Greedy(nn.Module):
         super().__init__()
         self.net, self.error = small_net(), error
         self.sizes: list[int] = []
-        self.limits = {"room": 10, "spare": 0}
+        self.memory = Memory()
         convviz.Model(self).behavior(photos(1))  # measured once, with room enough
         self.sizes.clear()
-        self.limits["room"] = room
+        self.memory.room = room
 
     def forward(self, x):
         self.sizes.append(len(x))
-        if len(x) > self.limits["room"] and len(self.sizes) > self.limits["spare"]:
+        if len(x) > self.memory.room and len(self.sizes) > self.memory.spare:
             raise self.error
         return self.net(x)
 
@@ -427,14 +433,14 @@ def test_lack_of_memory_halves_the_batch(error):
 
 def test_other_errors_are_not_swallowed():
     net = Greedy(1, RuntimeError("the network is at fault"))
-    with pytest.raises(convviz.PluginError, match="at fault"):
+    with pytest.raises(convviz.ModelError, match="at fault"):
         explain(net, photos(1), 1, window=4, stride=3, fill=0, batch_size=4)
-    assert net.sizes == [1, 4]
+    assert net.sizes == [1, 4, 1]  # that it runs on a single image goes into the message
 
 
 def test_lack_of_memory_for_a_single_copy_is_an_error():
     net = Greedy(0, torch.OutOfMemoryError("not even one"))
-    net.limits["spare"] = 1  # the clean image still fits
+    net.memory.spare = 1  # the clean image still fits
     with pytest.raises(torch.OutOfMemoryError, match="not even one"):
         explain(net, photos(1), 1, window=4, stride=3, fill=0, batch_size=4)
     assert net.sizes == [1, 4, 2, 1]
@@ -455,7 +461,7 @@ def test_images_share_batches():
 
 def test_a_window_larger_than_the_image_names_both():
     with pytest.raises(convviz.ParameterError, match=r"32 x 32.*13 x 18.*window=3"):
-        explain(small_net(), photos(1))
+        explain(small_net(), photos(1), window=32)
 
 
 def test_the_inputs_are_left_alone():

@@ -344,7 +344,7 @@ def test_the_result_tells_the_deviation(
 
 def test_exact_results_have_no_deviation(net: nn.Module, images: Tensor) -> None:
     found = convviz.explain(Model(net), images, "occlusion", 3, window=8)
-    assert set(found.result.figures) == {"positions", "computed"}
+    assert set(found.result.figures) == {"positions", "computed", "window", "stride"}
 
 
 def test_the_explainer_refuses_approximate_dense() -> None:
