@@ -2,7 +2,8 @@
 
 Cuts out the object of each photo that `photo_boxes.json` has a box for, with several sources and
 smoothings, and compares with the box: how much of the seeds and of the mask lies inside, and the
-intersection over union of the boxes. The seconds are those of the source and of one cut.
+intersection over union of the boxes. The seconds are those of the source and of one cut. The scores
+are those of the cut alone and of the rest alone, by which grabcut finds doubtful cuts.
 
     python benchmarks/grabcut.py PHOTOS --out benchmarks/results/FILE.json
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +86,9 @@ def of_photo(model: Any, photo: Path, truth: Record, sources: str) -> list[Recor
                 model, photo, "grabcut", target=truth["class"], source=s
             )
         )
-        row = {"source": what, "seconds": seconds + cutting} | compare(cut, truth["box"])
+        row = {"source": what, "source seconds": seconds, "cut seconds": cutting} | compare(
+            cut, truth["box"]
+        )
         rows.append(row | blurred_seeds(cut.items[0], heat[0].double().numpy(), truth["box"]))
     return rows
 
@@ -116,6 +120,8 @@ def compare(cut: Any, box: list[float]) -> Record:
         "mask inside": float((mask & truth).sum() / max(mask.sum(), 1)),
         "box IoU": float((around & framed).sum() / (around | framed).sum()),
         "gathered": float(cut["gathered"][0]),
+        "cut score": float(cut["cut_score"][0]),
+        "rest score": float(cut["rest_score"][0]),
     }
 
 
@@ -130,14 +136,19 @@ def inside(box: list[float], item: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def text(rows: list[Record]) -> str:
-    """Lay out the means over the photos."""
+    """Lay out the means over the photos; seconds are medians."""
     columns = [c for c in rows[0] if c not in ("model", "source", "photo")]
     keys = dict.fromkeys((row["model"], row["source"]) for row in rows)
     lines = []
     for key in keys:
         same = [row for row in rows if (row["model"], row["source"]) == key]
-        lines.append([*key, *(f"{statistics.fmean(r[c] for r in same):.3f}" for c in columns)])
+        means = (_centre(c)(r[c] for r in same) for c in columns)
+        lines.append([*key, *(f"{mean:.3f}" for mean in means)])
     return table(["model", "source", *columns], lines)
+
+
+def _centre(column: str) -> Callable[[Iterable[float]], float]:
+    return statistics.median if column.endswith("seconds") else statistics.fmean
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
+import convviz
+
 pytest.importorskip("captum")
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -216,6 +218,29 @@ def test_decoding_takes_the_same_photos_all_ways(tmp_path, script, capsys):
     assert 0 < apart["gpu"][0] < 2
     assert 0 < apart["scaled"][0] < 5
     assert "exact, 1 workers" in capsys.readouterr().out
+
+
+def test_grabcut_compares_sources_on_photos_with_boxes(tmp_path, script, monkeypatch, capsys):
+    grabcut, out = script("grabcut"), tmp_path / "grabcut.json"
+    name = next(iter(json.loads((FOLDER / "photo_boxes.json").read_text())))
+    picture = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / name, "JPEG")
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 40, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1)
+    ).append(torch.nn.Flatten())
+    model = convviz.Model(net.eval(), preprocess=convviz.Preprocess(resize=32, crop=32))
+    monkeypatch.setattr(grabcut.convviz, "load_model", lambda source: model)
+    sources = ["saliency, samples=0", "guided_backprop"]
+    given = ["--models", "small", "--sources", ";".join(sources), "--count", "1"]
+    grabcut.main([str(tmp_path), *given, "--out", str(out)])
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["source"] for row in rows] == sources
+    for row in rows:
+        for column in ("seeds inside", "mask inside", "box IoU", "gathered"):
+            assert 0 <= row[column] <= 1
+        assert min(row["source seconds"], row["cut seconds"]) > 0
+    printed = capsys.readouterr().out
+    assert all(f"{row['cut score']:.3f}" in printed for row in rows)
 
 
 def test_the_peak_of_a_way_is_that_of_a_process_of_its_own(tmp_path, script):

@@ -235,7 +235,7 @@ def test_parameters_and_arrays_survive_saving(tmp_path):
 
 def test_the_default_source_is_averaged_over_noisy_copies():
     source = convviz.explainer("grabcut").source
-    assert source == convviz.explainer("saliency", samples=16)
+    assert source == convviz.explainer("saliency", samples=8)
     assert torch.equal(cut().values, cut(source=source).values)
 
 
@@ -243,7 +243,7 @@ def test_the_command_line_changes_one_parameter_of_the_default_source():
     from convviz.cli.values import build_explainers
 
     (built,) = build_explainers(["grabcut"], ["grabcut.source.seed=3"])
-    assert built.source == convviz.explainer("saliency", samples=16, seed=3)
+    assert built.source == convviz.explainer("saliency", samples=8, seed=3)
     (built,) = build_explainers(["grabcut"], ["grabcut.source=saliency"])
     assert built.source == convviz.explainer("saliency")
 
@@ -266,3 +266,47 @@ def test_seeds_in_several_places_are_noted():
     assert got.result.figures["smallest share of seeds inside"] == got["gathered"].min().item()
     assert "scattered" in got.result.notes[0]
     assert got.result.notes[0].startswith("Image 0")
+
+
+def red_score(picture: np.ndarray, keep: np.ndarray) -> float:
+    """Return what `Red` scores where only the kept pixels are shown, in plain numpy."""
+    values = picture.astype(np.float64) / 255
+    values = np.where(keep[..., None], values, values.mean((0, 1)))
+    return float((np.maximum(values[..., 0] - values[..., 1], 0) ** 2).mean())
+
+
+def test_the_score_of_the_cut_is_compared_with_that_of_the_rest():
+    got = cut()
+    mask = got.values[0].numpy()
+    kept, rest = red_score(photo(), mask), red_score(photo(), ~mask)
+    assert kept > 2 * rest
+    assert got["cut_score"].tolist() == pytest.approx([kept], rel=1e-5)
+    assert got["rest_score"].tolist() == pytest.approx([rest], rel=1e-5)
+    margin = got.result.figures["smallest score of the cut less that of the rest"]
+    assert margin == pytest.approx(kept - rest, rel=1e-5)
+    assert not got.result.notes
+
+
+def test_a_cut_of_something_else_than_the_object_is_noted():
+    """Seeds on the ground alone: gathered, and on the wrong thing. Only its image is noted."""
+    heat = torch.from_numpy(np.stack([DISC, ~DISC]).astype(float))
+    got = cut([photo(), photo()], source=Given(heat=heat), smoothing=0, foreground=0.5)
+    assert got["gathered"].tolist()[1] > 0.6
+    mask = got.values[1].numpy()
+    kept, rest = red_score(photo(), mask), red_score(photo(), ~mask)
+    assert kept < rest
+    (note,) = got.result.notes
+    assert note.startswith("Image 1")
+    assert f"{got['cut_score'][1].item():.3g}" in note
+    assert f"{got['rest_score'][1].item():.3g}" in note
+
+
+def test_scattered_points_are_noted():
+    heat = torch.zeros(SIDE, SIDE).double()
+    heat[4::8, 4::8] = 1
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    got = cut(noise, source=Given(heat=heat), smoothing=0, iterations=1)
+    share = ((got["seeds"] == 1) & got.values).sum() / 64
+    assert got["gathered"].item() == pytest.approx(share.item())
+    assert ("scattered" in " ".join(got.result.notes)) == (share < 0.6)

@@ -40,7 +40,7 @@ from convviz import (
 BACKGROUND, FOREGROUND, PROBABLY_FOREGROUND = 0, 1, 3
 """OpenCV's own labels of a pixel."""
 
-SAMPLES = 16
+SAMPLES = 8
 """Noisy copies over which the saliency is averaged that gives the seeds by default."""
 
 GATHERED = 0.6
@@ -136,14 +136,21 @@ class GrabCut(Explainer):
             "map": torch.from_numpy(smooth).to(torch.float32),
             "gathered": torch.tensor(shares, dtype=torch.float64),
         }
-        figures = {"smallest share of seeds inside": min(shares, default=1.0)}
+        arrays["cut_score"], arrays["rest_score"] = _preservation_scores(
+            model, batch.images, target, torch.from_numpy(masks)
+        )
+        margins = arrays["cut_score"] - arrays["rest_score"]
+        figures = {
+            "smallest share of seeds inside": min(shares, default=1.0),
+            "smallest score of the cut less that of the rest": float(margins.amin()),
+        }
         figures |= self._compare(masks, batch, arrays)
         return Mask(
             torch.from_numpy(masks),
             arrays=arrays,
             unit="foreground",
             figures=figures,
-            notes=_doubts(masks, shares),
+            notes=_doubts(masks, shares, arrays["cut_score"], arrays["rest_score"]),
         )
 
     def _seeds(self, values: np.ndarray, index: int) -> np.ndarray:
@@ -259,16 +266,43 @@ def _share_inside(seeds: np.ndarray, mask: np.ndarray) -> float:
     return float((seeds & mask).sum() / max(seeds.sum(), 1))
 
 
-def _doubts(masks: np.ndarray, shares: list[float]) -> tuple[str, ...]:
-    """Say which masks are missing or doubtful."""
+def _preservation_scores(
+    model: Model, images: Tensor, target: tuple[Target, ...], masks: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the scores of the cut alone and of the rest alone, float64 `[N]` each.
+
+    The other pixels are set to the image's mean colour. These are the preservation and the
+    deletion game of Fong and Vedaldi (2017), played with the mask.
+    """
+    scores = []
+    for image, aim, mask in zip(images, target, masks, strict=True):
+        mean = image.mean((1, 2), keepdim=True)
+        inside = mask.to(image.device)
+        pair = torch.stack([torch.where(inside, image, mean), torch.where(inside, mean, image)])
+        scores.append(model.scores(pair, [aim, aim]).detach().cpu().double())
+    cut, rest = torch.stack(scores).unbind(1)
+    return cut, rest
+
+
+def _doubts(
+    masks: np.ndarray, shares: list[float], cut_scores: Tensor, rest_scores: Tensor
+) -> tuple[str, ...]:
+    """Return a note for each mask that is empty or doubtful."""
     notes = []
-    for i, (mask, share) in enumerate(zip(masks, shares, strict=True)):
+    scores = zip(cut_scores.tolist(), rest_scores.tolist(), strict=True)
+    for i, (mask, share, (cut, rest)) in enumerate(zip(masks, shares, scores, strict=True)):
         if not mask.any():
             notes.append(f"Image {i}: GrabCut found no foreground.")
-        elif share < GATHERED:
+            continue
+        if share < GATHERED:
             notes.append(
-                f"Image {i}: the seeds are scattered: {share:.0%} of them lie in the part that "
-                "was cut out, so it is doubtful; more smoothing or another source may help."
+                f"Image {i}: the seeds are scattered: only {share:.0%} of them lie in the cut. "
+                "The cut may not be the object; more smoothing or another source may help."
+            )
+        if cut < rest:
+            notes.append(
+                f"Image {i}: the model scores the cut alone ({cut:.3g}) below the rest of the "
+                f"photo ({rest:.3g}). The cut may miss the object, or show only a part of it."
             )
     return tuple(notes)
 
