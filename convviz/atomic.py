@@ -28,7 +28,7 @@ _REMOVE = ".remove"
 
 @contextmanager
 def replacing(folder: Path, former: Iterable[str] = ()) -> Iterator[Path]:
-    """Give an empty folder whose files take their places in `folder` when the block ends.
+    """Yield an empty folder whose files move into `folder` when the block ends.
 
     An exception in the block leaves `folder` as it was.
 

@@ -1,11 +1,11 @@
-"""How a network treats a batch: whether its images influence each other, and whether chance does.
+"""How a network treats a batch: whether its images influence each other, and whether it is random.
 
 A batch norm without running statistics, dynamic quantization or `x - x.mean(0)` makes the scores
 of an image depend on the images beside it; functional dropout makes them random even in evaluation
-mode. Neither can be read off the modules, so it is measured: an image beside another one, then the
-same image alone, and only where the two differ once more alone. Networks that couple images are
-run image by image (`Model` does that for all explainers); a random network is named in the notes of
-every result.
+mode. Neither can be seen in the modules, so both are measured: an image is run beside another
+one, then alone, and once more alone only where the two differ. Networks that couple images are run
+image by image (`Model` does that for all explainers); the notes of every result say so, and also
+where the network is random.
 
 The scores are compared, and so is the output of every module whose first axis counts the images:
 a coupling that a later normalization hides from the scores would still change activations.
@@ -25,17 +25,15 @@ from torch import Tensor, nn
 
 from .errors import ConvvizWarning, ModelError
 from .fingerprint import Structure, learning, structure_of, tensor_versions
-from .hygiene import untouched
+from .hygiene import RandomState, preserve_network
 from .outputs import Pick
 from .probing import (
     Difference,
     Pass,
     attempt,
     difference,
-    equal_states,
-    generator_states,
     largest_gap,
-    mirrored,
+    mirror,
     probe_images,
 )
 from .shortage import is_out_of_memory
@@ -55,9 +53,10 @@ class Behavior:
 
     Attributes:
         coupled: an image's scores or activations depend on the batch it is in.
-        coupling: largest change of a score by that, as a share of the largest score.
-        random: evaluation mode leaves something to chance.
-        randomness: largest change of a score between two passes over the same image, likewise.
+        coupling: largest change of a score caused by it, as a share of the largest score.
+        random: the network draws random numbers in evaluation mode.
+        randomness: largest change of a score between two passes over the same image, also as a
+            share of the largest score.
         single: images must be run one at a time.
         layer: the first layer that differed.
         sigmoid: the scores are the output of a sigmoid.
@@ -86,7 +85,7 @@ class Behavior:
         if self.coupled:
             notes.append(
                 "The network couples the images of a batch: an image's "
-                f"{self._changed} with the images beside it{self._where}. Every image was run "
+                f"{self._change} with the images beside it{self._where}. Every image was run "
                 "alone, so the result depends neither on the batch size nor on other images."
             )
         return tuple(notes)
@@ -105,14 +104,14 @@ class Behavior:
         )
 
     @property
-    def _changed(self) -> str:
+    def _change(self) -> str:
         if self.coupling:
             return f"scores changed by up to {self.coupling:.1%} of the largest score"
         return "activations, though not its scores, changed"
 
     @property
     def reason(self) -> str:
-        """Why the network's exported graph must not stand in for it; "" where it may."""
+        """Why the network's exported graph must not replace it; "" where it may."""
         if self.random:
             return "the network is random in evaluation mode"
         if self.coupled:
@@ -122,7 +121,7 @@ class Behavior:
 
 @dataclass(frozen=True, eq=False)
 class _Entry:
-    """What was measured, and of which state of the network.
+    """A measurement, with the state of the network that it holds for.
 
     Attributes:
         structure: the fingerprint of the network.
@@ -135,7 +134,7 @@ class _Entry:
     behavior: Behavior
 
     def holds(self, module: nn.Module) -> bool:
-        """Say whether the network is still the one that was measured."""
+        """Return whether the network is still the one that was measured."""
         if structure_of(module) != self.structure:
             return False
         versions = tensor_versions(module)
@@ -168,7 +167,7 @@ def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
     before = tensor_versions(module)
     no_autocast = torch.autocast(images.device.type, enabled=False)
     try:
-        with untouched(module), torch.no_grad(), no_autocast, learning(module), unwarned():
+        with preserve_network(module), torch.no_grad(), no_autocast, learning(module), unwarned():
             behavior = _measure(module, images, output)
     except Exception as error:
         if is_out_of_memory(error):  # one at a time is all that fits, and right for all networks
@@ -203,27 +202,27 @@ def _entry(module: nn.Module, before: dict[str, Hashable], behavior: Behavior) -
 
 
 def is_measured(model: Model, images: Tensor) -> bool:
-    """Say whether it is known already how a model's network treats images like these."""
+    """Return whether the network's behavior on images like these is already measured."""
     key = (tuple(images.shape[1:]), model.dtype, model.device, _identity(model.output))
     entry = _CACHE.get(model.module, {}).get(key)
     return entry is not None and entry.holds(model.module)
 
 
 def repeats(model: Model, images: Tensor, scores: Tensor) -> bool:
-    """Say whether a second pass gives the same scores, without drawing random numbers.
+    """Return whether a second pass gives the same scores, without drawing random numbers.
 
-    One pass, against the several that tell how random a network is and whether it couples images.
+    Takes one pass, where `behavior_of` takes several.
     """
     entries = _CACHE.setdefault(model.module, {})
     key = ("repeats", tuple(images.shape[1:]), model.dtype, model.device, _identity(model.output))
     if key in entries and entries[key].holds(model.module):
         return True
-    before, versions = generator_states(), tensor_versions(model.module)
+    generators, versions = RandomState(), tensor_versions(model.module)
     with learning(model.module):
         again = model.forward(images).output
     tolerance = _TOLERANCE.get(model.dtype, _TOLERANCE_BELOW_FLOAT32)
     same = largest_gap(again, scores) <= tolerance * float(scores.abs().nan_to_num(0, 0).max())
-    if not same or not equal_states(before, generator_states()):
+    if not same or not generators.is_current():
         return False
     entries[key] = _entry(model.module, versions, Behavior())
     return True
@@ -235,12 +234,12 @@ def one_by_one(
     """Run images one at a time, and join scores and activations along their first axis."""
     passes = [run(image) for image in torch.split(images, 1)]
     names = passes[0][1]
-    joined = {name: torch.cat([kept[name] for _, kept in passes]) for name in names}
+    joined = {name: torch.cat([outputs[name] for _, outputs in passes]) for name in names}
     return torch.cat([scores for scores, _ in passes]), joined
 
 
 def _identity(output: Pick) -> Any:
-    """Return what tells one choice of scores from another, and keeps no object alive."""
+    """Return a key for a choice of scores that keeps no object alive."""
     return (id(output), repr(output)) if callable(output) else output
 
 
@@ -253,7 +252,7 @@ def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None
     if alone is None:
         if pair is None:
             return None
-        other, _ = attempt(module, torch.cat([mirrored(neighbor), image]), output)
+        other, _ = attempt(module, torch.cat([mirror(neighbor), image]), output)
         return _without_single(pair, other, images.dtype, refusal)
     tolerance = _TOLERANCE.get(images.dtype, _TOLERANCE_BELOW_FLOAT32)
     beside = Difference() if pair is None else difference(pair, alone, tolerance)
@@ -269,7 +268,7 @@ def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None
         coupling=beside.scores if coupled else 0.0,
         random=is_random,
         randomness=max(repeated.scores, beside.scores) if is_random else 0.0,
-        # Beside randomness a coupling cannot be seen, so it is taken for granted.
+        # A coupling cannot be told from randomness, so it is assumed.
         single=pair is None or beside.differs,
         layer=repeated.layer or beside.layer,
         sigmoid=alone.sigmoid,
@@ -277,7 +276,7 @@ def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None
 
 
 def _without_single(pair: Pass, other: Pass | None, dtype: torch.dtype, refusal: str) -> Behavior:
-    """Judge a network that refuses a single image by one image beside two others."""
+    """Measure a network that refuses a single image by one image beside two different images."""
     tolerance = _TOLERANCE.get(dtype, _TOLERANCE_BELOW_FLOAT32)
     beside = Difference() if other is None else difference(other, pair, tolerance)
     if not beside.differs:

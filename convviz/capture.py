@@ -19,7 +19,7 @@ from . import naming
 from .eager import call_eagerly
 from .errors import UnknownNameError
 from .layouts import UNKNOWN, Layout, Tracker, Value, decide
-from .outputs import Pick, picked
+from .outputs import Pick, pick_scores
 
 if TYPE_CHECKING:
     from .model import Model
@@ -82,7 +82,7 @@ _Stack = list[tuple[str, bool, Any]]
 
 
 @contextmanager
-def watched(
+def watch(
     module: nn.Module, visit: Visit, operations: bool = True, note: Note = lambda tensor: None
 ) -> Iterator[None]:
     """Call `visit` after every module and, if asked for, functional operation of the block.
@@ -188,7 +188,7 @@ class Keeper:
             if wanted == key and (number or 1) == self._count[key]:
                 self.activations[name] = out.clone() if self.graph else out.detach().clone()
 
-    def misnamed(self) -> list[str]:
+    def unmatched_layers(self) -> list[str]:
         """Return the layers whose name is not that of exactly one call."""
         return [
             name
@@ -198,12 +198,12 @@ class Keeper:
 
 
 @contextmanager
-def kept(module: nn.Module, keeper: Keeper) -> Iterator[None]:
+def keep_outputs(module: nn.Module, keeper: Keeper) -> Iterator[None]:
     """Keep outputs during the block; costs nothing where no layer is wanted."""
     if not keeper._wanted:
         yield
         return
-    with watched(module, keeper, keeper.operations):
+    with watch(module, keeper, keeper.operations):
         yield
 
 
@@ -240,7 +240,7 @@ def trace(module: nn.Module, images: Tensor, output: Pick = None) -> Calls:
     def note(source: Tensor | None) -> int | None:
         return None if source is None else tracker.place(source)
 
-    with torch.no_grad(), Tracker(images) as tracker, watched(module, visit, note=note):
+    with torch.no_grad(), Tracker(images) as tracker, watch(module, visit, note=note):
         out = call_eagerly(module, images)
     names = naming.numbered(naming.key(call["path"], call["op"]) for call in seen)
     calls = Calls(Call(name, **call) for name, call in zip(names, seen, strict=True))
@@ -263,16 +263,16 @@ def layouts_of(model: Model, images: Tensor, layers: Sequence[str]) -> dict[str,
     if not layers:
         return {}
     shape = tuple(images.shape[1:])
-    for known in (
+    for read_layouts in (
         lambda: _known_layouts(model._calls.at(model.structure), shape, layers),
         lambda: model.calls(shape).layouts,
-        # images may lead another way than zeros
+        # images may take another path through the network than zeros
         lambda: trace_any(model.module, images[:2].detach(), model.output).layouts,
     ):
-        found = {name: layout for name, layout in known().items() if name in layers}  # type: ignore[no-untyped-call]
-        if len(found) == len(set(layers)):
+        layouts = {name: layout for name, layout in read_layouts().items() if name in layers}  # type: ignore[no-untyped-call]
+        if len(layouts) == len(set(layers)):
             break
-    return found
+    return layouts
 
 
 def _known_layouts(
@@ -290,7 +290,7 @@ def _scores(out: Any, output: Pick) -> list[Tensor]:
     with suppress(
         Exception
     ):  # `output` may be a function of the user's; forward passes tell what is wrong
-        out = picked(out, output)
+        out = pick_scores(out, output)
     return [t for t in tree_leaves(out) if isinstance(t, Tensor)]
 
 

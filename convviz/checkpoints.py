@@ -1,4 +1,4 @@
-"""Activation checkpointing, switched off while a gradient is taken.
+"""Disable activation checkpointing while a gradient is computed.
 
 A checkpoint saves nothing of its block and runs it again during the backward pass. There no
 function mode sees it, so the rules of `rules.py` would not be applied to it.
@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class CheckpointsOff(TorchFunctionMode):
-    """Has every operation save its tensors itself, inside checkpointed blocks as outside.
+    """Makes every operation save its tensors itself, also inside checkpointed blocks.
 
     Checkpoints work by hooks on what is saved, and the innermost hooks win. To be entered after
     modes that put operations of their own in place of the network's.
@@ -33,11 +33,11 @@ def _pack(tensor: Tensor) -> tuple[Tensor, int]:
 
 def _unpack(packed: tuple[Tensor, int]) -> Tensor:
     tensor, version = packed
-    if tensor._version != version:  # which autograd checks only where there are no hooks
+    if tensor._version != version:  # autograd checks this only where there are no hooks
         raise RuntimeError("a tensor that the gradient needs was changed by an inplace operation")
     return tensor
 
 
 def is_checkpoint_error(error: Exception) -> bool:
-    """Say whether a backward pass failed because blocks are checkpointed."""
+    """Return whether a backward pass failed because blocks are checkpointed."""
     return type(error).__name__ == "CheckpointError"

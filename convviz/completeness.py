@@ -81,7 +81,7 @@ def _check_png(file: IO[bytes], image: PILImage, name: str) -> None:
         if kind == b"IHDR":
             header = body
         if kind == b"IDAT" and inflate is not None:
-            count += _inflated(inflate, body)
+            count += _inflated_size(inflate, body)
     if inflate is not None and count < (needed := _png_bytes(header)):
         raise ImageError(f"{name}: the PNG ends early ({count:,} of {needed:,} bytes of pixels)")
 
@@ -109,7 +109,7 @@ def _png_chunks(file: IO[bytes], name: str) -> Iterator[tuple[bytes, bytes]]:
         yield kind, body
 
 
-def _inflated(inflate: Any, body: bytes, step: int = 1 << 20) -> int:
+def _inflated_size(inflate: Any, body: bytes, step: int = 1 << 20) -> int:
     """Return how many bytes come out, without keeping them."""
     count = 0
     try:
@@ -146,9 +146,9 @@ def _check_jpeg(data: bytes, image: PILImage, name: str, draft: Any) -> None:
     segments, start = _jpeg_headers(data)
     end = data.find(END_OF_JPEG, start)
     end = len(data) if end < 0 else end
-    found, expected = _restarts(data, segments, start, end)
-    if found != expected:
-        raise ImageError(f"{name}: the JPEG is damaged ({found} of {expected} restart markers)")
+    restarts, expected = _restarts(data, segments, start, end)
+    if restarts != expected:
+        raise ImageError(f"{name}: the JPEG is damaged ({restarts} of {expected} restart markers)")
     progressive = 0xC2 in segments or 0xCA in segments
     several_scans = data.find(b"\xff\xda", start, end) >= 0
     if (progressive or several_scans) and not _all_scans(data, segments, start, end):
@@ -211,8 +211,8 @@ def _restarts(data: bytes, segments: dict[int, bytes], start: int, end: int) -> 
     across = 8 * max(f >> 4 for f in factors) if len(factors) > 1 else 8
     down = 8 * max(f & 15 for f in factors) if len(factors) > 1 else 8
     blocks = -(-width // across) * -(-height // down)
-    found = sum(data.count(b"\xff" + bytes([0xD0 + i]), start, end) for i in range(8))
-    return found, (blocks - 1) // interval
+    restarts = sum(data.count(b"\xff" + bytes([0xD0 + i]), start, end) for i in range(8))
+    return restarts, (blocks - 1) // interval
 
 
 def _last_pixel(image: PILImage) -> np.ndarray:

@@ -14,7 +14,7 @@ from .decode import load_image, read_image_file
 from .errors import ParameterError
 from .labels import as_labels
 from .photos import as_photo, channels_last
-from .sequences import are_images_and_labels, from_sequence, numbered
+from .sequences import are_images_and_labels, from_sequence, index_ids
 
 
 @runtime_checkable
@@ -220,7 +220,7 @@ def _of_lists(images: Sequence[Any], labels: Any) -> Dataset:
 
 
 def from_paths(paths: Sequence[str | Path]) -> PathDataset:
-    """Make a data set of image files; their paths are the ids."""
+    """Return a data set of image files; their paths are the ids."""
     found = tuple(Path(p) for p in paths)
     return PathDataset(
         name=f"{len(found)} files",
@@ -233,7 +233,7 @@ def from_paths(paths: Sequence[str | Path]) -> PathDataset:
 def array_dataset(
     images: Any, labels: Any = None, classes: Sequence[str] = (), name: str = "arrays"
 ) -> ArrayDataset:
-    """Make a data set of photos in memory.
+    """Return a data set of photos in memory.
 
     Args:
         images: uint8 `[n, h, w, 3]`, `[n, h, w, 1]` or `[n, h, w]`, or a uint8 tensor
@@ -250,7 +250,7 @@ def array_dataset(
         )
     notes: list[str] = []
     known, names = as_labels(labels, len(photos), classes, notes)
-    return ArrayDataset(name, photos, numbered(len(photos)), known, names, tuple(notes))
+    return ArrayDataset(name, photos, index_ids(len(photos)), known, names, tuple(notes))
 
 
 def readable(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`torch.set_default_device` is for the user's network, not for tensors that convviz makes."""
+"""Apply `torch.set_default_device` to the user's network only, not to convviz's own tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _user = threading.local()
 
 @contextmanager
 def cpu_by_default() -> Iterator[None]:
-    """Make tensors on the CPU where nothing else is said; free where that is so anyway."""
+    """Create tensors on the CPU by default in the block; free where that is the default."""
     device = torch.get_default_device()
     if device.type == "cpu":
         yield
@@ -28,7 +28,7 @@ def cpu_by_default() -> Iterator[None]:
 
 @contextmanager
 def user_default() -> Iterator[None]:
-    """Make tensors where the user's default says; for calls of the network."""
+    """Restore the user's default device in the block; for calls of the network."""
     device = getattr(_user, "device", None)
     if device is None:
         yield

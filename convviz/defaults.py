@@ -64,7 +64,7 @@ def _features(module: nn.Module, calls: Calls) -> str:
     # A block that gates channels has such layers too, but beside the trunk.
     trunk = trunk_of(calls)
     places = {part.value for part in trunk}
-    last = [part.value for part in trunk if part.weighted][-1:]
+    last = [part.value for part in trunk if part.weighted_count][-1:]
     heads = [c for c in linear if c.value in places] or [c for c in convs if c.value in last]
     heads = heads or linear or convs
     if not heads:

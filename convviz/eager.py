@@ -15,24 +15,24 @@ from .fork_lock import ForkSafeLock, run_in_forked_children
 
 _guard = ForkSafeLock()
 _threads: list[int] = []
-"""The threads that run a network, one entry a call."""
+"""The threads that run a network, one entry per call."""
 
 _former: list[Any] = []
-"""The stance of torch.compile before the first of them."""
+"""The stance of torch.compile before the first of these calls."""
 
 
 def call_eagerly(module: nn.Module, *args: Any) -> Any:
-    """Call a network with its compiled parts, whatever way they were compiled in, uncompiled."""
-    with uncompiled(), user_default():
+    """Call a network without torch.compile, however its parts were compiled."""
+    with disable_compile(), user_default():
         return module(*args)
 
 
 @contextmanager
-def uncompiled() -> Iterator[None]:
-    """Have torch.compile run nothing compiled in the block.
+def disable_compile() -> Iterator[None]:
+    """Run compiled functions uncompiled in the block.
 
-    The stance belongs to the process: what other threads call meanwhile runs uncompiled too, which
-    is slower and gives the same numbers. Free where nothing has been compiled.
+    The stance of torch.compile belongs to the process, so other threads run uncompiled meanwhile
+    too: slower, with the same numbers. Costs nothing where nothing has been compiled.
     """
     if "torch._dynamo.eval_frame" not in sys.modules:
         yield
@@ -63,7 +63,7 @@ def _end(thread: int) -> None:
 
 
 def _forget_other_threads() -> None:
-    """In a forked child, where only the thread that forked goes on."""
+    """Remove, in a forked child, the entries of threads that exist in the parent only."""
     for thread in [thread for thread in _threads if thread != threading.get_ident()]:
         _end(thread)
 

@@ -64,6 +64,12 @@ def message_of(error: BaseException) -> str:
         return f"(it has no message: its __str__ raises {type(second).__name__})"
 
 
+def first_line(error: BaseException, limit: int = 200) -> str:
+    """Return the type of an exception and the first line of its message."""
+    lines = [line.strip() for line in message_of(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}"[:limit] if lines else type(error).__name__
+
+
 _SEPARATORS = re.compile(r"[\W_]+")
 
 METHODS = {
@@ -197,7 +203,7 @@ def _rank(parts: list[str], folded: str, name: str) -> int | None:
 
 
 def _holds(words: list[str], part: list[str]) -> bool:
-    """Say whether some words come one after the other among others."""
+    """Return whether some words come one after the other among others."""
     return any(words[i : i + len(part)] == part for i in range(len(words) - len(part) + 1))
 
 

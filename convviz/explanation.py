@@ -126,7 +126,7 @@ class Explanation:
         return Path(folder)
 
     def equals(self, other: Explanation) -> bool:
-        """Say whether two explanations hold the same, bit for bit (NaN equals NaN)."""
+        """Return whether two explanations hold the same, bit for bit (NaN equals NaN)."""
         mine, theirs = _content(self), _content(other)
         return mine == theirs
 

@@ -1,4 +1,4 @@
-"""Errors raised inside a network, told in one sentence: where, what it was given, what to do."""
+"""Errors raised inside a network, as one sentence: the layer, the images, what to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .eager import call_eagerly
-from .errors import ConvvizError, ModelError
+from .errors import ConvvizError, ModelError, first_line
 from .lean import Untrusted
 from .preprocess import Preprocess
 from .shortage import is_out_of_memory
@@ -30,13 +30,13 @@ _SIZES = re.compile(r"size|shape|height|width", re.IGNORECASE)
 
 
 @contextmanager
-def attributed(model: Model, images: Tensor) -> Iterator[None]:
-    """Turn what the network raises in the block into a ModelError that says where and why.
+def explain_errors(model: Model, images: Tensor) -> Iterator[None]:
+    """Turn errors of the network in the block into a ModelError with the layer and the reason.
 
     Lack of memory keeps its type, with a note; convviz's own errors, warnings and interrupts pass.
 
     Args:
-        model: whose network runs.
+        model: the model whose network runs.
         images: `[N, C, H, W]`, what it runs on.
     """
     try:
@@ -50,18 +50,18 @@ def attributed(model: Model, images: Tensor) -> Iterator[None]:
                 "images at once, smaller ones, or a smaller batch_size"
             )
             raise
-        raise _explained(model, images, error) from error
+        raise _network_error(model, images, error) from error
 
 
-def _explained(model: Model, images: Tensor, error: Exception) -> ModelError:
+def _network_error(model: Model, images: Tensor, error: Exception) -> ModelError:
     path, part = _innermost(model.module, error)
     where = f" in layer {path!r} ({type(part).__name__})" if path else ""
     dtype = str(images.dtype).removeprefix("torch.")
-    told = _first_line(error)
-    reason = _reason(model, images, part, error, told)
+    message = first_line(error, 260)
+    reason = _reason(model, images, part, error, message)
     if not reason:
-        hint = _hint(images, told)
-        reason = told + (f"; {hint}" if hint else _line_of(error))
+        hint = _hint(images, message)
+        reason = message + (f"; {hint}" if hint else _line_of(error))
     return ModelError(f"{model.name} fails{where} on {dtype} images {list(images.shape)}: {reason}")
 
 
@@ -76,18 +76,13 @@ def _innermost(module: nn.Module, error: Exception) -> tuple[str, nn.Module]:
     return paths[id(inner)], inner
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:240]}" if lines else type(error).__name__
-
-
 def _line_of(error: Exception) -> str:
     """Return where in the code of a `forward` an exception came from, in brackets."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.name == "forward"]
     return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
 
 
-def _reason(model: Model, images: Tensor, part: nn.Module, error: Exception, told: str) -> str:
+def _reason(model: Model, images: Tensor, part: nn.Module, error: Exception, message: str) -> str:
     """Return why a network fails, and what the user can do; "" where that is not known."""
     if part is model.module and isinstance(error, TypeError) and _is_of_the_call(error):
         return _about_inputs(part)
@@ -99,19 +94,19 @@ def _reason(model: Model, images: Tensor, part: nn.Module, error: Exception, tol
     devices, dtypes = _kinds(model.module, "device"), _kinds(model.module, "dtype")
     if len(devices) > 1:
         return f"parts of it are on {' and '.join(devices)}: bring it to one by .to()"
-    if _DTYPE.search(told) and len(dtypes) > 1:
+    if _DTYPE.search(message) and len(dtypes) > 1:
         return f"parts of it are in {' and '.join(dtypes)}: bring it to one by .to()"
-    return _about_channels(model, images, told) or _about_features(images, told)
+    return _about_channels(model, images, message) or _about_features(images, message)
 
 
 def _is_of_the_call(error: TypeError) -> bool:
-    """Say whether `forward` did not take what it was called with, before any line of it ran."""
+    """Return whether `forward` rejected its arguments, before any line of it ran."""
     frames = traceback.extract_tb(error.__traceback__)
     return "argument" in str(error) and frames[-1].filename == inspect.getfile(nn.Module)
 
 
 def _about_inputs(part: nn.Module) -> str:
-    """Say what a `forward` takes, if more than one tensor or none."""
+    """Return what a `forward` takes that needs several arguments, or none."""
     parameters = inspect.signature(part.forward).parameters.values()
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (2, 4)]
     return (
@@ -120,10 +115,10 @@ def _about_inputs(part: nn.Module) -> str:
     )
 
 
-def _about_channels(model: Model, images: Tensor, told: str) -> str:
-    if numbers := _CHANNELS.search(told):
+def _about_channels(model: Model, images: Tensor, message: str) -> str:
+    if numbers := _CHANNELS.search(message):
         wanted, given = int(numbers[1]), int(numbers[2])
-    elif numbers := _STATISTICS.search(told):
+    elif numbers := _STATISTICS.search(message):
         wanted, given = int(numbers[2]), int(numbers[1])
     else:
         return ""
@@ -141,25 +136,25 @@ def _about_channels(model: Model, images: Tensor, told: str) -> str:
     return f"{text}: give tensors [N, {wanted}, H, W]"
 
 
-def _about_features(images: Tensor, told: str) -> str:
+def _about_features(images: Tensor, message: str) -> str:
     size = "{} x {} pixels".format(*images.shape[2:])
-    if numbers := _FEATURES.search(told):
+    if numbers := _FEATURES.search(message):
         return (
             f"images of {size} give it {numbers[1]} numbers where it takes {numbers[2]}: it was "
             "made for images of another size, which `crop` of a Preprocess sets"
         )
-    return f"images of {size} are too small for it" if _TOO_SMALL.search(told) else ""
+    return f"images of {size} are too small for it" if _TOO_SMALL.search(message) else ""
 
 
-def _hint(images: Tensor, told: str) -> str:
-    if not _SIZES.search(told):
+def _hint(images: Tensor, message: str) -> str:
+    if not _SIZES.search(message):
         return ""
     size = "{} x {} pixels".format(*images.shape[2:])
     return f"it may want images of another size than {size}, which `crop` of a Preprocess sets"
 
 
 def _runs_alone(model: Model, images: Tensor) -> bool:
-    """Say whether a network that fails on a batch runs on one of its images."""
+    """Return whether a network that fails on a batch runs on one of its images."""
     try:
         with torch.no_grad():
             call_eagerly(model.module, images[:1].detach().clone())

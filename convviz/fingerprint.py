@@ -1,4 +1,4 @@
-"""A cheap fingerprint of a network's structure, by which cached layer lists and graphs are dropped.
+"""A cheap fingerprint of a network's structure, which invalidates cached layer lists and graphs.
 
 What a network computes depends on its modules, their parameters and buffers (which tensors they
 are, not their values: those are read anew each time), the hooks registered on them, and the plain
@@ -44,7 +44,7 @@ _LONGEST = 256
 
 
 class _Serials:
-    """Gives every object a number of its own, which no later object gets: unlike `id`."""
+    """Numbers objects; unlike an `id`, a number is never used again."""
 
     def __init__(self) -> None:
         self._numbers: dict[int, tuple[weakref.ref[Any], int]] = {}
@@ -90,7 +90,7 @@ def structure_of(module: nn.Module) -> Structure:
 
 @contextmanager
 def learning(module: nn.Module) -> Iterator[None]:
-    """Leave out from now on what the forward passes in the block change by themselves.
+    """Exclude from future fingerprints what forward passes in the block change by themselves.
 
     Not parameters and modules: a lazy layer makes them in its first pass, and keeps them.
     """
@@ -105,7 +105,7 @@ def learning(module: nn.Module) -> Iterator[None]:
 
 
 def tensor_versions(module: nn.Module) -> dict[str, Hashable]:
-    """Return, for each parameter and buffer by name, what changes when it is written to."""
+    """Return, by name, a value per parameter and buffer that changes when it is written to."""
     tensors = (*module.named_parameters(), *module.named_buffers())
     return {name: (_address(t), 0 if t.is_inference() else t._version) for name, t in tensors}
 
@@ -118,14 +118,14 @@ def _address(tensor: Tensor) -> int:
 
 
 class StructureCache:
-    """Values computed from a network, dropped as soon as its structure is another one."""
+    """Values computed from a network, dropped as soon as its structure changes."""
 
     def __init__(self) -> None:
         self._structure: Structure | None = None
         self._values: dict[Any, Any] = {}
 
     def at(self, structure: Structure) -> dict[Any, Any]:
-        """Return the values that were put in for this structure, to be read and added to."""
+        """Return the dict of values for this structure, to be read and extended."""
         if structure != self._structure:
             self._structure, self._values = structure, {}
         return self._values
@@ -149,7 +149,7 @@ def _marks(module: nn.Module) -> dict[str, Hashable]:
 
 
 def mark(value: Any, depth: int = 0) -> Hashable:
-    """Return what tells a value from another one: plain data by content, objects by identity."""
+    """Return a comparable mark of a value: plain data by content, objects by identity."""
     kind = type(value)
     if kind in _PLAIN:
         return value  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from . import capture
 from .checkpoints import CheckpointsOff, is_checkpoint_error
-from .hygiene import frozen
+from .hygiene import freeze_parameters
 from .lean import LeanMode, Untrusted
 from .outputs import differentiate, layers_of, tell, values_of
 from .rules import RuleMode, RuleSettings
@@ -30,7 +30,7 @@ def gradient(
     The memory-efficient pass is tried first, until it turns out not to give the numbers of the
     network's own operators.
     """
-    with model.session(), torch.enable_grad(), frozen(model.module):
+    with model.session(), torch.enable_grad(), freeze_parameters(model.module):
         if model._lean:
             try:
                 return _gradient(model, images, target, settings, LeanMode())[0]

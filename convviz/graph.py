@@ -18,11 +18,11 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from . import capture, naming
-from .eager import uncompiled
-from .errors import ConvvizError, ModelError
+from .eager import disable_compile
+from .errors import ConvvizError, ModelError, first_line
 from .fingerprint import StructureCache
 from .functional import functionalize
-from .silence import silenced
+from .silence import silence_torch
 
 if TYPE_CHECKING:
     from .model import Model
@@ -87,8 +87,8 @@ def graph_of(model: Model, shape: Shape) -> Graph | NoGraph:
                 model.calls(shape)  # a first pass shows what changes in every one
             graph = export(model.module, shape, model.dtype, model.device, model.pick)
             cache.at(model.structure)[key] = graph
-        found: Graph | NoGraph = cache.at(model.structure)[key]
-        return found
+        result: Graph | NoGraph = cache.at(model.structure)[key]
+        return result
 
 
 def export(
@@ -111,7 +111,7 @@ def export(
     named = _Named(module, pick, lambda: keys)
     images = torch.zeros(2, *shape, dtype=dtype, device=device)
     try:
-        with torch.no_grad(), uncompiled(), silenced():
+        with torch.no_grad(), disable_compile(), silence_torch():
             program = torch.export.export(named, (images,), dynamic_shapes=({0: Dim.AUTO},))
             if not functionalize(program.graph):
                 program = program.run_decompositions({})
@@ -143,7 +143,7 @@ class _Named(nn.Module):
             keys.append(key)
             copies.append(out.clone())
 
-        with capture.watched(self.module, visit):
+        with capture.watch(self.module, visit):
             scores = self.pick(self.module(images))
         return ([scores] if isinstance(scores, Tensor) else []), copies
 
@@ -186,7 +186,7 @@ def _original(node: fx.Node) -> fx.Node:
 
 
 def _close(nodes: fx.Graph, kept: list[fx.Node]) -> None:
-    """Make the given nodes the graph's outputs, and drop what none of them needs."""
+    """Set the graph's outputs, and remove nodes that none of them needs."""
     end = next(n for n in nodes.nodes if n.op == "output")
     end.args = (tuple(dict.fromkeys(kept)),)
     nodes.eliminate_dead_code()
@@ -214,12 +214,9 @@ _REASONS = (
 
 
 def _reason(error: Exception) -> str:
-    """Put an exporter's page of explanation into one sentence."""
+    """Reduce an exporter's long message to one sentence."""
     if isinstance(error, ConvvizError):
         return str(error)
     text = str(error)
-    reason = next((meaning for part, meaning in _REASONS if part in text), "")
-    if not reason:
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        reason = f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
+    reason = next((meaning for part, meaning in _REASONS if part in text), first_line(error))
     return f"torch.export cannot take the network: {reason}"

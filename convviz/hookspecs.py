@@ -59,7 +59,7 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
 
 @hookspec(firstresult=True)
 def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:  # type: ignore[empty-body]
-    """Say whether this plugin opens a source of a model or data set safely, whoever wrote it.
+    """Return whether this plugin opens a source safely even if an attacker wrote it.
 
     A run folder says how its model was loaded, and anybody may have written the folder. Its
     source is loaded only where the plugin implements this hook and returns True: loading then

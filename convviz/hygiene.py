@@ -1,4 +1,4 @@
-"""Leave no trace: everything a network and the random generators hold, put back bit for bit."""
+"""Restore everything that a network and the random generators hold, bit for bit."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _HOOKS = (
 
 
 @contextmanager
-def untouched(module: nn.Module, gradients: bool = True) -> Iterator[list[str]]:
-    """Put the network and the random generators back at the end, whatever happens inside.
+def preserve_network(module: nn.Module, gradients: bool = True) -> Iterator[list[str]]:
+    """Restore the network and the random generators at the end, whatever happens inside.
 
     Covers train and eval flags, `requires_grad`, `.grad`, hooks, buffers, the names of modules,
     parameters and buffers, and the states of the generators of torch (CPU and CUDA), numpy and
@@ -35,19 +35,19 @@ def untouched(module: nn.Module, gradients: bool = True) -> Iterator[list[str]]:
         gradients: keep the values of `.grad` too, which are as large as the weights.
 
     Yields:
-        a list that at the end says what had been left changed.
+        a list that, after the block, names what was left changed.
     """
     network, generators = NetworkState(module, gradients), RandomState()
-    left: list[str] = []
+    changes: list[str] = []
     try:
-        yield left
+        yield changes
     finally:
-        left += network.restore()
+        changes += network.restore()
         generators.restore()
 
 
 @contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
+def freeze_parameters(module: nn.Module) -> Iterator[None]:
     """Switch off the gradients of the parameters: only those of the images are wanted."""
     wanted = [p for p in module.parameters() if p.requires_grad]
     try:
@@ -108,8 +108,8 @@ class NetworkState:
             for buffer in m._buffers.values()
             if buffer is not None
         ]
-        # A scripted part names its buffers for good, in something that is no dict. A forward pass
-        # may make buffers, so these are put back without a word.
+        # The buffers of a scripted part are no dict and cannot be renamed. A forward pass may
+        # create buffers, so changes of these are not reported.
         self.tables = [
             (name, table, dict(table), table is not m._buffers)
             for name, m in modules.items()
@@ -118,20 +118,20 @@ class NetworkState:
         ]
 
     def restore(self) -> list[str]:
-        """Put everything back; returns what modules, parameters or hooks were found changed."""
+        """Restore everything; return which modules, parameters or hooks had changed."""
         changed: dict[str, None] = {}
         for name, table, before, reported in self.tables:
             if not same_entries(table, before):
                 if reported:
-                    changed[f"the parts of {_called(name)}"] = None
+                    changed[f"the parts of {_display_name(name)}"] = None
                 put_back_entries(table, before)
         for name, m, training in self.modes:
             if m.training != training:
-                changed[f"the train mode of {_called(name)}"] = None
+                changed[f"the train mode of {_display_name(name)}"] = None
                 m.training = training
         for name, hooks, items in self.hooks:
             if list(hooks.items()) != items:
-                changed[f"the hooks of {_called(name)}"] = None
+                changed[f"the hooks of {_display_name(name)}"] = None
                 put_back_entries(hooks, dict(items))
         for name, p, requires_grad, grad, value in self.parameters:
             if p.requires_grad != requires_grad:
@@ -147,12 +147,12 @@ class NetworkState:
 
 
 def same_entries(table: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Say whether two dicts have the same keys, in the same order, for the same objects."""
+    """Return whether two dicts have the same keys, in the same order, for the same objects."""
     return list(table) == list(other) and all(v is other[k] for k, v in table.items())
 
 
 def put_back_entries(table: dict[str, Any], before: dict[str, Any]) -> None:
-    """Make a dict what it was; other threads that read it meanwhile miss no entry if possible."""
+    """Restore a dict's entries, so that threads that read it meanwhile miss none if possible."""
     for key in [key for key in table if key not in before]:
         del table[key]
     table.update(before)
@@ -161,7 +161,7 @@ def put_back_entries(table: dict[str, Any], before: dict[str, Any]) -> None:
         table.update(before)
 
 
-def _called(name: str) -> str:
+def _display_name(name: str) -> str:
     return repr(name) if name else "the network"
 
 
@@ -169,18 +169,33 @@ class RandomState:
     """The states of the global random generators."""
 
     def __init__(self) -> None:
-        self.random = random.getstate()
-        self.numpy = np.random.get_state()
+        self.random: Any = random.getstate()
+        self.numpy: Any = np.random.get_state()
         self.torch = torch.get_rng_state()
         self.cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
 
+    def is_current(self) -> bool:
+        """Return whether nothing was drawn from the generators since."""
+        return _equal(vars(self), vars(RandomState()))
+
     def restore(self) -> None:
-        """Put the states back."""
+        """Restore the states."""
         random.setstate(self.random)
         np.random.set_state(self.numpy)
         torch.set_rng_state(self.torch)
         if self.cuda:
             torch.cuda.set_rng_state_all(self.cuda)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Return whether two states of generators are equal: nested dicts, tuples, lists, arrays."""
+    if isinstance(a, dict):
+        return all(_equal(value, b[name]) for name, value in a.items())
+    if isinstance(a, tuple | list):
+        return all(map(_equal, a, b))
+    if isinstance(a, np.ndarray | Tensor):
+        return bool((a == b).all())
+    return bool(a == b)
 
 
 def _copy(tensor: Tensor | None) -> Tensor | None:

@@ -90,7 +90,7 @@ class Prepared:
 
 
 def make_batch(images: Any, model: Model) -> Batch:
-    """Make a batch of one or several images.
+    """Return a batch of one or several images.
 
     An image is a path, a PIL image, a uint8 array `[h, w, 3]` or `[h, w]` (`[n, h, w, 3]` is
     several), or a uint8 tensor `[3, h, w]` (`[n, 3, h, w]` is several). One float tensor
@@ -115,7 +115,7 @@ def make_batch(images: Any, model: Model) -> Batch:
 
 
 def prepare(photo: np.ndarray, model: Model, name: str = "photo") -> Prepared:
-    """Make a photo, uint8 `[h, w, 3]`, ready for a model.
+    """Prepare a photo, uint8 `[h, w, 3]`, for a model.
 
     A preprocess that is not a Preprocess gets a PIL image; where its pixels come from cannot
     be traced, so boxes stay in model-input pixels. `name` is what errors call the photo.
@@ -145,7 +145,7 @@ def collate(
     model: Model,
     labels: Sequence[int | None] | None = None,
 ) -> Batch:
-    """Put prepared photos into a batch on the model's device.
+    """Stack prepared photos into a batch on the model's device.
 
     Ids that repeat get a number ("cat.jpg", "cat.jpg#2").
     """

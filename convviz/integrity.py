@@ -39,7 +39,7 @@ def checksum(path: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, "sha256": digest(path)}
 
 
-def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+def add_seal(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document with the checksum of its content as its last entry."""
     content = {name: value for name, value in document.items() if name != SEAL}
     content = json.loads(json.dumps(content, allow_nan=False))  # keys become strings
@@ -150,16 +150,16 @@ def _containers(value: Any) -> list[Any]:
 
 
 def _check_schema(document: Any, name: str, schema: int) -> None:
-    found = document.get("schema") if isinstance(document, dict) else None
-    if not isinstance(found, int) or isinstance(found, bool):
+    version = document.get("schema") if isinstance(document, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool):
         raise ConvvizError(f"{name} was not written by convviz: it names no schema")
-    if found > schema:
+    if version > schema:
         raise ConvvizError(
-            f"{name} has schema {found}, this convviz reads schema {schema}: it needs a newer one"
+            f"{name} has schema {version}, this convviz reads schema {schema}: it needs a newer one"
         )
-    if found < schema:
+    if version < schema:
         raise ConvvizError(
-            f"{name} has schema {found}, which kept no checksums; this convviz reads schema "
+            f"{name} has schema {version}, which kept no checksums; this convviz reads schema "
             f"{schema}: compute the result again"
         )
 

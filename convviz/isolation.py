@@ -1,8 +1,8 @@
 """Explainers of one call do not disturb each other.
 
 An explainer of images works on copies of what the explainers of the call share, and what it does
-to the network is undone before the next one begins. In a sweep copies would cost too much: there
-a change is noticed, and refused.
+to the network is undone before the next one begins. In a sweep copies would cost too much:
+changes are detected and refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import PluginError
-from .hygiene import untouched
+from .hygiene import preserve_network
 from .images import Batch
 from .model import Model
 from .outputs import Forward
@@ -24,20 +24,20 @@ from .results import Result
 from .targets import Target
 
 _SAMPLED = 61
-"""One number in so many of a large tensor is looked at in a sweep."""
+"""In a sweep, one value in so many of a large tensor is compared."""
 
 _SMALL = 1 << 16
-"""Numbers of a tensor that is looked at as a whole."""
+"""Tensors of up to so many values are compared as a whole."""
 
 
 def explain_alone(
     who: Named, model: Model, batch: Batch, targets: tuple[Target, ...], forward: Forward
 ) -> Result:
-    """Run one explainer so that nothing of it reaches those after it.
+    """Run one explainer on copies, so that it cannot affect those after it.
 
     Raises:
-        PluginError: it failed, or changed the network's weights, which are too large to be kept
-            twice and cannot be put back.
+        PluginError: it failed, or changed the network's weights, which are too large to copy
+            and cannot be restored.
     """
     explainer = who.explainer
     inputs = _tensors(batch, forward)
@@ -53,7 +53,7 @@ def explain_alone(
 
 @contextmanager
 def network_of(who: Named, model: Model) -> Iterator[None]:
-    """Let an explainer use the network in the block, and put the network back at its end."""
+    """Restore the network at the end of an explainer's block."""
     versions, weights = _versions(model.module), model.weights_hash
 
     def are_weights_changed() -> bool:
@@ -63,7 +63,7 @@ def network_of(who: Named, model: Model) -> Iterator[None]:
         return model.weights_hash != weights
 
     try:
-        with untouched(model.module, gradients=False) as left, blamed_on(who):
+        with preserve_network(model.module, gradients=False) as changes, blamed_on(who):
             yield
     except Exception as error:
         if are_weights_changed():
@@ -74,7 +74,7 @@ def network_of(who: Named, model: Model) -> Iterator[None]:
             f"explainer {who} changed the weights of the network, which cannot be put back; "
             "load the network again"
         )
-    warn_of_changes(who, left)
+    warn_of_changes(who, changes)
 
 
 def _versions(module: nn.Module) -> list[tuple[int, int]]:
@@ -89,7 +89,7 @@ def _tensors(batch: Batch, forward: Forward) -> dict[str, Tensor]:
 
 
 def _differs(tensor: Tensor, before: Tensor) -> bool:
-    """Say whether a copy was written to, or made to require gradients."""
+    """Return whether a copy was written to, or made to require gradients."""
     if tensor.requires_grad or tensor.shape != before.shape or tensor.dtype != before.dtype:
         return True
     # Compared as integers: NaN is equal to itself.
@@ -102,7 +102,7 @@ def _differs(tensor: Tensor, before: Tensor) -> bool:
 class SweepGuard:
     """Notices what an explainer of a sweep does to the batch or the network.
 
-    Costs some 0.2 ms an explainer and batch; nothing is copied.
+    Costs about 0.2 ms per explainer and batch; nothing is copied.
     """
 
     def __init__(self, model: Model, batch: Batch, forward: Forward) -> None:
@@ -134,10 +134,10 @@ class SweepGuard:
 
 
 def _mark(tensor: Tensor) -> tuple[object, ...]:
-    """Return what tells a tensor from itself after it was written to, by numpy too."""
+    """Return a mark that changes when a tensor is written to, by NumPy as well."""
     flags = tensor._version, tensor.requires_grad, tensor.shape
     if tensor.device.type != "cpu" or not tensor.numel():
-        return flags  # what numpy cannot reach counts its versions
+        return flags  # NumPy cannot write to these
     flat = tensor.detach()
     if tensor.numel() > _SMALL:
         # In whatever order the numbers lie in memory.

@@ -31,11 +31,11 @@ from .images import Item
 from .integrity import (
     CHECKSUMS,
     Checksum,
+    add_seal,
     check_size,
     checksum,
     parse_document,
     read_verified,
-    sealed,
 )
 from .itemtable import ItemTable
 from .leafdocument import check_document
@@ -82,7 +82,7 @@ def write(explanation: Explanation, folder: Path) -> None:
         document[CHECKSUMS] = {name: checksum(new / name) for name in names}
         for picture in pictures:
             (new / f"{picture.name}.png").write_bytes(picture.png)
-        text = _lay_out(sealed(document))
+        text = _lay_out(add_seal(document))
         check_size(text, str(folder / JSON_NAME))
         # A lone surrogate (of a file name that is not UTF-8) becomes its JSON escape.
         (new / JSON_NAME).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
@@ -115,10 +115,10 @@ def to_json(explanation: Explanation, arrays: Arrays, with_table: bool = False) 
         "files": sorted(result.files),
         "pictures": {},
     }
-    return {**document, "arrays": {name: _described(array) for name, array in arrays.items()}}
+    return {**document, "arrays": {name: _array_record(array) for name, array in arrays.items()}}
 
 
-def _described(array: Tensor) -> dict[str, Any]:
+def _array_record(array: Tensor) -> dict[str, Any]:
     return {"dtype": str(array.dtype).removeprefix("torch."), "shape": list(array.shape)}
 
 
@@ -132,7 +132,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     document = read_json(folder)
     content = read_verified(*_place(folder, ARRAYS_NAME), _checksum(document, folder, ARRAYS_NAME))
     arrays = read_tensors(content, str(folder / ARRAYS_NAME))
-    if {name: _described(array) for name, array in arrays.items()} != document["arrays"]:
+    if {name: _array_record(array) for name, array in arrays.items()} != document["arrays"]:
         raise ConvvizError(f"{folder / ARRAYS_NAME} holds other arrays than {JSON_NAME} says")
     return document, arrays
 

@@ -94,7 +94,7 @@ class _Document(_Strict):
 
 def check_document(document: dict[str, Any], name: str) -> None:
     """Raise ConvvizError, naming the file, where an entry is missing or of another type."""
-    checked = validated(_Document, document, name)
+    checked = validate(_Document, document, name)
     if checked.result.kind not in RESULT_TYPES:
         raise ConvvizError(f"{name} is damaged: {checked.result.kind!r} is no kind of result")
     try:
@@ -104,7 +104,7 @@ def check_document(document: dict[str, Any], name: str) -> None:
         raise ConvvizError(f"{name} is damaged: {error}") from None
 
 
-def validated(model: type[BaseModel], document: Any, name: str) -> Any:
+def validate(model: type[BaseModel], document: Any, name: str) -> Any:
     """Validate a document by a pydantic model; raises ConvvizError naming file and entry."""
     try:
         return model.model_validate(document)

@@ -15,12 +15,12 @@ from .capture import Calls, Keeper
 from .defaults import Kind, default_layers
 from .eager import call_eagerly
 from .errors import ParameterError
-from .failures import attributed
+from .failures import explain_errors
 from .fingerprint import Structure, StructureCache, mark, structure_of
 from .gradients import gradient
 from .layouts import Layout, arrange
-from .network import channels_in, check_images, digest, first_float, likely_shapes, unwrapped
-from .network_lock import locked
+from .network import channels_in, check_images, digest, first_float, likely_shapes, unwrap
+from .network_lock import lock_network
 from .outputs import (
     Activation,
     Pick,
@@ -37,7 +37,7 @@ from .rules import NonReLU, Rule, RuleSettings
 from .scores import ScoreReader
 from .session import session
 from .targets import Target, TargetSpec
-from .tracing import traced
+from .tracing import trace_network
 
 if TYPE_CHECKING:
     from .layers import LayerInfo
@@ -82,7 +82,7 @@ class Model(ScoreReader):
         name: str | None = None,
         tf32: bool = False,
     ) -> None:
-        self.module = unwrapped(module)
+        self.module = unwrap(module)
         self.preprocess = recognise(preprocess)
         self.labels = tuple(labels or ())
         self.output = output
@@ -91,11 +91,11 @@ class Model(ScoreReader):
         self.name = name or type(self.module).__name__
         self.source = ""
         if device != "auto" or dtype is not None:
-            with locked(self.module):  # another Model of the network may be at work
+            with lock_network(self.module):  # another Model of the network may be at work
                 place = None if device == "auto" else torch.device(device)
                 self.module.to(device=place, dtype=dtype)
         self._device = torch.device("cpu" if device == "auto" else device)
-        self._calls = StructureCache()  # of `traced`
+        self._calls = StructureCache()  # of `trace_network`
         self._seen: tuple[int, ...] | None = None
         self._hash: str | None = None
         self._structure: Structure | None = None
@@ -130,7 +130,7 @@ class Model(ScoreReader):
         return torch.empty(0, device=self._device) if tensor is None else tensor
 
     def session(self) -> AbstractContextManager[None]:
-        """Put the network in eval mode, and everything back at the end, after any exception.
+        """Switch the network to eval mode, and restore everything at the end, also after errors.
 
         What is put back: train and eval flags, `requires_grad`, `.grad`, hooks, buffers, the
         random generators of torch, numpy and Python, and grad mode. Sessions may be nested;
@@ -221,9 +221,9 @@ class Model(ScoreReader):
             return one_by_one(lambda image: self._run(image, layers, layouts), x)
         keeper = Keeper(layers, graph=layouts is not None)
         layouts = capture.layouts_of(self, x, layers) if layouts is None else layouts
-        with attributed(self, x), capture.kept(self.module, keeper):
+        with explain_errors(self, x), capture.keep_outputs(self.module, keeper):
             out = call_eagerly(self.module, x)
-        for name in keeper.misnamed():
+        for name in keeper.unmatched_layers():
             capture.check(name, self.layer_names(tuple(x.shape[1:])))
         scores = self.both_classes(scores_of(out, self.output, len(x)))
         return at_least_single(scores), arrange(keeper.activations, layouts, len(x))
@@ -256,7 +256,7 @@ class Model(ScoreReader):
         Raises:
             ModelError: no input size is known, and none of the usual ones works.
         """
-        return traced(self, [shape] if shape is not None else self._shapes())[1]
+        return trace_network(self, [shape] if shape is not None else self._shapes())[1]
 
     @property
     def structure(self) -> Structure:
@@ -330,7 +330,7 @@ class Model(ScoreReader):
         _, h, w = self._shapes()[0]
         if isinstance(self.preprocess, Preprocess) or self._seen is not None:
             return h, w
-        _, height, width = traced(self, self._shapes())[0]
+        _, height, width = trace_network(self, self._shapes())[0]
         return height, width
 
     def _shapes(self) -> list[tuple[int, ...]]:

@@ -24,7 +24,7 @@ _checked: weakref.WeakSet[nn.Module] = weakref.WeakSet()
 
 
 def is_overriding(module: nn.Module) -> bool:
-    """Say whether a module has a `train` or `eval` that is not that of every nn.Module."""
+    """Return whether a module has its own `train` or `eval` in place of nn.Module's."""
     return any(
         name in vars(module) or getattr(type(module), name) is not getattr(nn.Module, name)
         for name in ("train", "eval")
@@ -32,8 +32,8 @@ def is_overriding(module: nn.Module) -> bool:
 
 
 @contextmanager
-def evaluated(module: nn.Module) -> Iterator[Evaluation]:
-    """Put a network in eval mode for the block.
+def eval_mode(module: nn.Module) -> Iterator[Evaluation]:
+    """Switch a network to eval mode for the block.
 
     Nothing is called where all of its modules are in eval mode already.
 
@@ -54,7 +54,7 @@ def evaluated(module: nn.Module) -> Iterator[Evaluation]:
 
 
 class Evaluation:
-    """The way of one network into eval mode and back."""
+    """Switches one network to eval mode and back."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
@@ -64,7 +64,7 @@ class Evaluation:
         self.contents = _Contents(module) if overriding else None
 
     def begin(self) -> None:
-        """Put the network in eval mode."""
+        """Switch the network to eval mode."""
         try:
             if self.module.training and is_overriding(self.module):
                 self.module.eval()
@@ -76,7 +76,11 @@ class Evaluation:
             ) from error
 
     def end(self) -> None:
-        """Put the modes back as they were, and what `eval` did; raises ModelError."""
+        """Restore the modes and undo what `eval` did.
+
+        Raises:
+            ModelError: `train` does not undo it.
+        """
         if self.contents is None:
             _switch(self.flags)
             return
@@ -85,13 +89,13 @@ class Evaluation:
         except Exception as error:
             self._put_back()
             raise self._refusal(f"train() failed: {type(error).__name__}: {error}") from error
-        left = self.contents.differences()
-        rounding = all(gap.rounding for gap in left)
+        gaps = self.contents.differences()
+        rounding = all(gap.rounding for gap in gaps)
         if rounding:  # W + AB - AB is W up to rounding
             self.contents.put_back_values()
             return
         self._put_back()
-        names = "; ".join(str(gap) for gap in left if not gap.rounding)
+        names = "; ".join(str(gap) for gap in gaps if not gap.rounding)
         raise self._refusal(f"after train() {names[:300]}")
 
     def _put_back(self) -> None:
@@ -120,11 +124,11 @@ def _switch(flags: list[tuple[nn.Module, bool]]) -> None:
 
 @dataclass(frozen=True)
 class _Gap:
-    """What differs from before.
+    """A difference from the state before.
 
     Attributes:
         what: a parameter, buffer or module.
-        how: it differs.
+        how: in which way it differs.
         rounding: the values differ by no more than rounding explains.
     """
 

@@ -87,13 +87,13 @@ def numbered(keys: Iterable[str]) -> list[str]:
 
 
 def split(name: str) -> tuple[str, int | None]:
-    """Take a layer's name apart into its key and its number, None where it has none."""
+    """Split a layer's name into its key and its number, None where it has none."""
     head, colon, tail = name.rpartition(":")
     return (head, int(tail)) if colon and tail.isdecimal() else (name, None)
 
 
 def opaque(module: nn.Module) -> bool:
-    """Say whether the functional calls that a module makes are no layers of their own.
+    """Return whether the functional calls that a module makes are no layers of their own.
 
     So it is for the leaf modules of torch.nn and for childless classes derived from them: the
     `F.relu` inside `nn.ReLU` is the same layer as the module.

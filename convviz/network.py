@@ -19,8 +19,8 @@ _SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
 """Heights and widths that networks usually take, those tried first first."""
 
 
-def unwrapped(module: Any) -> nn.Module:
-    """Take the wrappers off that hide a network's own layers.
+def unwrap(module: Any) -> nn.Module:
+    """Return a network without the wrappers that hide its layers.
 
     Raises:
         ModelError: it is scripted or traced, or no module at all, or `check_network` refuses it.

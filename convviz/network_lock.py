@@ -32,7 +32,7 @@ _networks: weakref.WeakKeyDictionary[nn.Module, NetworkLock] = weakref.WeakKeyDi
 
 
 @contextmanager
-def locked(module: nn.Module) -> Iterator[None]:
+def lock_network(module: nn.Module) -> Iterator[None]:
     """Hold the locks of a network and of all others that share modules or parameters with it."""
     with ExitStack() as stack:
         for lock in _overlapping(module):

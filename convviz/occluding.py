@@ -80,7 +80,7 @@ class _Job:
 
     @property
     def small(self) -> bool:
-        """Say whether full forward passes take less time than an export."""
+        """Return whether full forward passes take less time than an export."""
         count = len(self.images) * len(self.boxes)
         return count * self.images[0, 0].numel() < _WORTH_EXPORTING
 

@@ -39,7 +39,7 @@ _BITS = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8)
 
 
 def is_channels_last(x: Tensor) -> bool:
-    """Say whether a tensor lies densely in memory as `[N, H, W, C]` and not as `[N, C, H, W]`."""
+    """Return whether a tensor is dense in memory as `[N, H, W, C]`, not as `[N, C, H, W]`."""
     return (
         x.dim() == 4
         and x.is_contiguous(memory_format=torch.channels_last)
@@ -287,7 +287,7 @@ def gather_windows(
     width: int,
     padding: float,
 ) -> Tensor:
-    """Give every position the window that the next operator reads of a partly changed map.
+    """Return, for each position, the window that the next operator reads of a changed map.
 
     Args:
         clean: the map of the unchanged image, `[1, C, H, W]`.
@@ -391,7 +391,7 @@ _missing = _load_kernels()
 
 
 def paths() -> dict[str, dict[str, str]]:
-    """Say which path each operator takes on each device: operator -> device -> words."""
+    """Return the path of each operator on each device: operator -> device -> description."""
     return {
         name: {device: _path(name, device, why) for device, why in _missing.items()}
         for name in _NAMES

@@ -59,7 +59,7 @@ def scores_of(out: Any, pick: Pick, count: int) -> Tensor:
         pick: the model's `output`.
         count: N, the number of images.
     """
-    scores = picked(out, pick)
+    scores = pick_scores(out, pick)
     what = "the network returned" if pick is None else f"output={pick!r} picked"
     if not isinstance(scores, Tensor):
         raise ModelError(f"{what} {describe(scores)}, not scores [N, classes]; {_HELP}")
@@ -77,7 +77,7 @@ def scores_of(out: Any, pick: Pick, count: int) -> Tensor:
     return scores
 
 
-def picked(out: Any, pick: Pick) -> Any:
+def pick_scores(out: Any, pick: Pick) -> Any:
     """Return the part of a network's output that `pick` names."""
     if pick is None:
         return out
@@ -99,7 +99,7 @@ def picked(out: Any, pick: Pick) -> Any:
 
 
 def describe(out: Any) -> str:
-    """Say in a few words what a network returned."""
+    """Describe in a few words what a network returned."""
     if isinstance(out, Tensor):
         return f"a {str(out.dtype).removeprefix('torch.')} tensor {list(out.shape)}"
     if isinstance(out, Mapping):
@@ -130,17 +130,17 @@ def warn_of_useless(output: Tensor, target: Sequence[Target], name: str) -> None
     """
     of_class = [i for i, t in enumerate(target) if t.unit is None]
     rows = output.detach()[of_class]
-    said = ""
+    problem = ""
     if nan := int(rows.isnan().any(1).sum()):
-        said = f"{nan} of {len(output)} images have NaN among their scores, and in their maps"
+        problem = f"{nan} of {len(output)} images have NaN among their scores, and in their maps"
     elif rows.shape[1] > 1 and (alike := int((rows == rows[:, :1]).all(1).sum())):
-        said = (
+        problem = (
             f"{alike} of {len(output)} images have the same score in all {rows.shape[1]} classes: "
             "no class is the top one, and maps of classes are flat where the last layer's weights "
             "are 0, as in a network that was not trained"
         )
-    if said:
-        warnings.warn(f"{name}: {said}", ConvvizWarning, stacklevel=3)
+    if problem:
+        warnings.warn(f"{name}: {problem}", ConvvizWarning, stacklevel=3)
 
 
 def tell(sentences: Iterable[str], notes: list[str] | None) -> None:

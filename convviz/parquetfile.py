@@ -1,4 +1,4 @@
-"""Parquet tables of folders that anybody may have written, read in batches of bounded size."""
+"""Parquet tables of untrusted folders, read in batches of bounded size."""
 
 from __future__ import annotations
 

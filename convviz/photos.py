@@ -1,4 +1,4 @@
-"""The one way from an image in memory to a photo."""
+"""Conversion of images in memory to photos."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def as_photo(image: Any, name: str = "image") -> np.ndarray:
         name: what errors call it.
 
     Raises:
-        ImageError: it is nothing of this, or its values have no defined meaning as colours.
+        ImageError: it is none of these, or its values have no defined meaning as colours.
     """
     if isinstance(image, str | os.PathLike):
         return load_image(image)

@@ -60,7 +60,7 @@ def explain(
         is_plain = (
             len(batch) == 1
             and not is_measured(model, batch.images)
-            and any(one.explainer.needs_image for one in who)
+            and any(explainer.explainer.needs_image for explainer in who)
             and repeats(model, batch.images, forward.output)
         )
         done = [

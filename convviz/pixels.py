@@ -49,9 +49,10 @@ def rgb_pixels(image: PILImage, name: str, background: Colour) -> np.ndarray:
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     for rows, band in _bands(image):
         if limits is not None:
-            pixels[rows] = _keyed(band, _grey(band, limits, _is_inverted(image)), key, background)
+            grey = _grey(band, limits, _is_inverted(image))
+            pixels[rows] = _apply_key(band, grey, key, background)
         elif band.mode == "L" and isinstance(key, int):
-            pixels[rows] = _keyed(band, np.asarray(band), key, background)
+            pixels[rows] = _apply_key(band, np.asarray(band), key, background)
         else:
             pixels[rows] = _colours(band, name, background)
     return pixels
@@ -93,7 +94,7 @@ def _on_background(rgba: np.ndarray, background: Colour) -> np.ndarray:
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
-def _keyed(band: PILImage, grey: np.ndarray, key: Any, background: Colour) -> np.ndarray:
+def _apply_key(band: PILImage, grey: np.ndarray, key: Any, background: Colour) -> np.ndarray:
     """Repeat `[h, w]` over three channels; pixels with the key value become background."""
     rgb = np.repeat(grey[..., None], 3, axis=2)
     if isinstance(key, int):

@@ -1,37 +1,36 @@
-"""Small forward passes that show how a network treats a batch: what to run, see and compare."""
+"""Small forward passes that measure how a network treats a batch, and their comparison."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from . import capture, naming
 from .eager import call_eagerly
-from .errors import ConvvizError, ModelError
-from .outputs import Pick, picked
+from .errors import ConvvizError, ModelError, first_line
+from .hygiene import RandomState
+from .outputs import Pick, pick_scores
 from .shortage import is_out_of_memory
 
 _SMALL_LAYER = 1e-2
-"""A layer's values are compared on this share of the median layer's scale at least: what is left
-of values that cancel each other is rounding."""
+"""A layer's scale is at least this share of the median layer's: the remainder of values that
+cancel each other is rounding."""
 
 
 @dataclass
 class Pass:
-    """What one forward pass gave for the last image of its batch.
+    """The results of one forward pass for the last image of its batch.
 
     Attributes:
         scores: `[classes]`, float64 on the CPU.
         scale: the largest score of the batch.
         drew: random numbers were drawn from a generator of torch, numpy or Python.
         keys: the modules in the order in which they finished.
-        levels: mean absolute value and mean of each one's output; None where its first axis does
-            not count the images.
+        levels: mean absolute value and mean of each module's output; None where its first axis is
+            not the batch.
         sigmoid: the scores are the output of a sigmoid.
     """
 
@@ -44,7 +43,7 @@ class Pass:
 
 
 def probe_images(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return an image of middling contrast like the first one, and one of the full range.
+    """Return an image of medium contrast that resembles the first one, and one of the full range.
 
     Both lie within the values of the given images. The second has the larger extremes, so that
     whatever is shared by a batch (a maximum, a range, a variance) changes with it.
@@ -64,13 +63,13 @@ def probe_images(images: Tensor) -> tuple[Tensor, Tensor]:
     return image.to(images), (low + span * enlarged).to(images)
 
 
-def mirrored(image: Tensor) -> Tensor:
+def mirror(image: Tensor) -> Tensor:
     """Return another image: upside down, colors exchanged, half the contrast."""
     return 0.5 * (image.flip(1, 2) + image.mean())
 
 
 def attempt(module: nn.Module, images: Tensor, output: Pick) -> tuple[Pass | None, str]:
-    """Run a batch; return what its last image gave, or None and the network's error.
+    """Run a batch; return the results of its last image, or None and the network's error.
 
     The error is "" where the network runs and returns no scores `[N, classes]`. Lack of memory is
     raised.
@@ -79,11 +78,10 @@ def attempt(module: nn.Module, images: Tensor, output: Pick) -> tuple[Pass | Non
         return _observe(module, images, output), ""
     except ConvvizError:
         return None, ""
-    except Exception as error:  # whatever a network raises over a batch that it does not take
+    except Exception as error:  # networks raise anything for a batch that they do not accept
         if is_out_of_memory(error):
             raise
-        lines = str(error).strip().splitlines()
-        return None, f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
+        return None, first_line(error)
 
 
 def _observe(module: nn.Module, images: Tensor, output: Pick) -> Pass:
@@ -101,14 +99,14 @@ def _observe(module: nn.Module, images: Tensor, output: Pick) -> Pass:
         plain = out.ndim > 0 and len(out) == count
         levels.append((tuple(out.shape[1:]), _level(out[-1])) if plain else None)
 
-    before = generator_states()
-    with capture.watched(module, visit):
-        scores = picked(call_eagerly(module, images.clone()), output)
+    generators = RandomState()
+    with capture.watch(module, visit):
+        scores = pick_scores(call_eagerly(module, images.clone()), output)
     if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != count:
         raise ModelError("no scores")
     wide = scores.detach().double().cpu()
     sigmoid = bool(sigmoids) and _same_values(sigmoids[0], scores)
-    drew = not equal_states(before, generator_states())
+    drew = not generators.is_current()
     return Pass(wide[-1], _largest(wide), drew, sigmoid, keys, levels)
 
 
@@ -128,30 +126,9 @@ def _largest(values: Tensor) -> float:
     return float(finite.abs().max()) if len(finite) else 0.0
 
 
-def generator_states() -> list[Any]:
-    """Return the states of all generators that a network may draw from."""
-    states: list[Any] = [torch.get_rng_state(), random.getstate(), np.random.get_state()]
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        states += torch.cuda.get_rng_state_all()
-    return states
-
-
-def equal_states(a: list[Any], b: list[Any]) -> bool:
-    """Say whether no generator was drawn from between two calls of `generator_states`."""
-
-    def same(x: Any, y: Any) -> bool:
-        if isinstance(x, tuple):
-            return all(map(same, x, y))
-        if isinstance(x, np.ndarray | Tensor):
-            return bool((x == y).all())
-        return bool(x == y)
-
-    return all(map(same, a, b))
-
-
 @dataclass(frozen=True)
 class Difference:
-    """How far two passes are apart.
+    """The difference between two passes.
 
     Attributes:
         scores: largest difference of a score, as a share of the largest one.
@@ -165,7 +142,7 @@ class Difference:
 
 
 def difference(a: Pass, b: Pass, tolerance: float) -> Difference:
-    """Compare two passes; what rounding may cause is no difference."""
+    """Compare two passes; differences within rounding do not count."""
     scale = max(a.scale, b.scale)
     gap = largest_gap(a.scores, b.scores)
     scores = gap / scale if scale else gap
@@ -185,7 +162,7 @@ def largest_gap(a: Tensor, b: Tensor) -> float:
 
 
 def _first_differing(a: Pass, b: Pass, tolerance: float) -> str:
-    """Name the first module whose output differs; "" where none does or calls differ."""
+    """Return the first module whose output differs; "" where none does or the calls differ."""
     if a.keys != b.keys:
         return ""
     pairs = [
@@ -195,12 +172,12 @@ def _first_differing(a: Pass, b: Pass, tolerance: float) -> str:
     ]
     if not pairs:
         return ""
-    left = torch.stack([x for _, x, _ in pairs]).double().cpu()
-    right = torch.stack([y for _, _, y in pairs]).double().cpu()
-    scales = torch.maximum(left[:, 0], right[:, 0]).nan_to_num(0.0, 0.0)
+    levels_a = torch.stack([x for _, x, _ in pairs]).double().cpu()
+    levels_b = torch.stack([y for _, _, y in pairs]).double().cpu()
+    scales = torch.maximum(levels_a[:, 0], levels_b[:, 0]).nan_to_num(0.0, 0.0)
     scales = scales.clamp_min(_SMALL_LAYER * float(scales.median()))
-    same = (left == right) | (left.isnan() & right.isnan())
-    gaps = torch.where(same, 0.0, (left - right).abs().nan_to_num(float("inf"))).amax(1)
+    same = (levels_a == levels_b) | (levels_a.isnan() & levels_b.isnan())
+    gaps = torch.where(same, 0.0, (levels_a - levels_b).abs().nan_to_num(float("inf"))).amax(1)
     differing = (gaps > tolerance * scales).nonzero()
     if not len(differing):
         return ""

@@ -1,8 +1,8 @@
-"""State outside of the network that one explainer must not leave changed for the next.
+"""State outside the network that an explainer must not leave changed.
 
 Some of it belongs to the thread (modes, autocast, numpy's error handling), some to the whole
-process (default dtype, threads, working directory, global hooks). The latter is put back only
-where no other thread was in a session meanwhile: it could have been that one's doing.
+process (default dtype, threads, working directory, global hooks). The latter is restored only
+where no other thread was in a session meanwhile, since that thread may have changed it.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ _present: Counter[int] = Counter()
 """Thread -> how many sessions and preserved blocks it is in."""
 
 _moves = 0
-"""How often a thread has begun its first or ended its last one."""
+"""How often a thread has begun its first or ended its last block."""
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """One thing to put back.
+    """One setting to restore.
 
     Attributes:
         name: for a reader.
-        read: returns the value, compared by ==; None where there is nothing to put back.
-        write: puts a value back.
+        read: returns the value, compared by ==; None where there is nothing to restore.
+        write: sets a value.
         shared: it belongs to the whole process, not to the thread.
-        told: a change is reported. Not where importing a library changes it.
+        reported: a change is reported. Not where importing a library changes it.
     """
 
     name: str
     read: Callable[[], Any]
     write: Callable[[Any], object]
     shared: bool = True
-    told: bool = True
+    reported: bool = True
 
 
 @contextmanager
 def present() -> Iterator[None]:
-    """Note that this thread is at work in convviz."""
+    """Count this thread among those at work in convviz."""
     global _moves
     thread = threading.get_ident()
     _moves += not _present[thread]
@@ -70,19 +70,19 @@ def present() -> Iterator[None]:
 
 
 @contextmanager
-def preserved() -> Iterator[list[str]]:
-    """Put the process's and the thread's state back at the end of the block.
+def preserve_state() -> Iterator[list[str]]:
+    """Restore the state of the process and the thread at the end of the block.
 
     Yields:
-        a list that at the end names what had been left changed.
+        a list that, after the block, names the settings that were left changed.
     """
-    left: list[str] = []
+    changes: list[str] = []
     with present():
         before, moves, alone = ProcessState(), _moves, len(_present) == 1
         try:
-            yield left
+            yield changes
         finally:
-            left += before.restore(shared=alone and moves == _moves)
+            changes += before.restore(shared=alone and moves == _moves)
 
 
 class ProcessState:
@@ -91,26 +91,26 @@ class ProcessState:
     def __init__(self) -> None:
         self.values = [(setting, setting.read()) for setting in _SETTINGS]
 
-    def differences(self, untold: bool = False) -> list[str]:
+    def differences(self, unreported: bool = False) -> list[str]:
         """Return the names of the settings that have another value now.
 
         Args:
-            untold: also of those that importing a library may change.
+            unreported: also of those that importing a library may change.
         """
-        return [s.name for s, _ in self._changed() if s.told or untold]
+        return [s.name for s, _ in self._changes() if s.reported or unreported]
 
     def restore(self, shared: bool = True) -> list[str]:
-        """Put the values back; returns the names of those that had changed.
+        """Restore the values and return the names of those that had changed.
 
         Args:
-            shared: put back what belongs to the whole process, too.
+            shared: also restore what belongs to the whole process.
         """
-        changed = [(s, value) for s, value in self._changed() if shared or not s.shared]
+        changed = [(s, value) for s, value in self._changes() if shared or not s.shared]
         for setting, value in changed:
             setting.write(value)
-        return [s.name for s, _ in changed if s.told]
+        return [s.name for s, _ in changed if s.reported]
 
-    def _changed(self) -> list[tuple[_Setting, Any]]:
+    def _changes(self) -> list[tuple[_Setting, Any]]:
         return [(s, v) for s, v in self.values if v is not None and s.read() != v]
 
 
@@ -254,7 +254,7 @@ def _read_environment() -> dict[Any, Any]:
 
 
 def _write_environment(before: dict[Any, Any]) -> None:
-    """Put back what was changed or removed; what libraries add when imported stays."""
+    """Restore changed and removed variables; what libraries add when imported stays."""
     now = _read_environment()
     for key, value in before.items():
         if now.get(key) != value:
@@ -266,7 +266,7 @@ def _read_warnings() -> tuple[int, list[Any], int]:
 
 
 def _write_warnings(before: tuple[int, list[Any], int]) -> None:
-    """Put the filters back, unless another thread may be in a `catch_warnings` block."""
+    """Restore the filters, unless another thread may be in a `catch_warnings` block."""
     if id(warnings.filters) == before[0] or threading.active_count() == 1:
         warnings.filters[:] = before[1]  # type: ignore[index]
         getattr(warnings, "_filters_mutated", lambda: None)()
@@ -339,8 +339,8 @@ _SETTINGS = (
     _Setting("global hooks of modules", _read_global_hooks, _write_global_hooks),
     _Setting("the working directory", _read_folder, _write_folder),
     _Setting("the locale", lambda: locale.setlocale(locale.LC_ALL), _write_locale),
-    _Setting("environment variables", _read_environment, _write_environment, told=False),
-    _Setting("warning filters", _read_warnings, _write_warnings, told=False),
+    _Setting("environment variables", _read_environment, _write_environment, reported=False),
+    _Setting("warning filters", _read_warnings, _write_warnings, reported=False),
     _Setting("garbage collection", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
     _Setting("settings of OpenCV", _read_opencv, _write_opencv),
     _Setting("limits of Pillow", _read_pillow, _write_pillow),
@@ -349,7 +349,7 @@ _SETTINGS = (
 
 
 def _forget_other_threads() -> None:
-    """In a forked child, where only the thread that forked goes on."""
+    """Remove, in a forked child, the entries of threads that exist in the parent only."""
     thread = threading.get_ident()
     for other in [other for other in _present if other != thread]:
         del _present[other]

@@ -13,7 +13,7 @@ import torch
 from .errors import ConvvizError, ConvvizWarning, ParameterError, PluginError, message_of
 from .explainers import DatasetExplainer, Explainer
 from .model import Model
-from .process_state import preserved
+from .process_state import preserve_state
 from .results import RESULT_TYPES, Result
 from .shortage import is_out_of_memory
 
@@ -106,7 +106,7 @@ def blamed_on(who: Named) -> Iterator[None]:
     names it; errors that speak to the user, lack of memory and interrupts pass as they are. State
     of the process or thread that it leaves changed is put back, with a warning that names it.
     """
-    with preserved() as left:
+    with preserve_state() as changes:
         try:
             yield
         except KeyboardInterrupt:
@@ -116,11 +116,11 @@ def blamed_on(who: Named) -> Iterator[None]:
                 raise
             reason = f"{type(error).__name__}: {message_of(error)}"
             raise PluginError(f"explainer {who} failed: {reason}") from error
-    warn_of_changes(who, left)
+    warn_of_changes(who, changes)
 
 
 def passes(error: BaseException) -> bool:
-    """Say whether an exception of a plugin speaks to the user as it is."""
+    """Return whether an exception of a plugin speaks to the user as it is."""
     if not isinstance(error, ConvvizError):
         return isinstance(error, Exception) and is_out_of_memory(error)
     try:
@@ -130,10 +130,10 @@ def passes(error: BaseException) -> bool:
     return True
 
 
-def warn_of_changes(who: Named, left: Sequence[str]) -> None:
+def warn_of_changes(who: Named, changes: Sequence[str]) -> None:
     """Warn of what an explainer left changed and what was put back."""
-    if left:
-        what = f"explainer {who} left changed: {', '.join(left)}"
+    if changes:
+        what = f"explainer {who} left changed: {', '.join(changes)}"
         warnings.warn(f"{what}; it was put back", ConvvizWarning, stacklevel=4)
 
 

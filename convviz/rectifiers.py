@@ -51,7 +51,7 @@ def spelling_of(func: Any) -> str:
 
 
 def is_custom(func: Any) -> bool:
-    """Say whether a function is an operator of somebody's library, whose inside is not seen."""
+    """Return whether a function is a custom operator, whose inside is not seen."""
     if not isinstance(func, torch._ops.OpOverload | torch._ops.OpOverloadPacket):
         return False
     return str(func).split(".")[0] not in ("aten", "prim", "prims")
@@ -99,7 +99,7 @@ def _clamped_side(low: Any, high: Any) -> int | None:
 
 
 def _has_no_slope(name: str, rest: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Say whether an activation's slope below 0 is 0, which makes it a ReLU."""
+    """Return whether an activation's slope below 0 is 0, which makes it a ReLU."""
     slopes = {
         "leaky_relu": ("negative_slope",),
         "prelu": ("weight",),
@@ -117,13 +117,13 @@ def _argument(rest: tuple[Any, ...], kwargs: Mapping[str, Any], index: int, name
 
 
 def _bounds_fit(x: Tensor, rest: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Say whether bounds that are tensors leave the shape and the dtype of x as they are."""
+    """Return whether tensor bounds leave the shape and the dtype of x unchanged."""
     bounds = [value for value in (*rest, *kwargs.values()) if isinstance(value, Tensor)]
     return all(b.ndim == 0 or (b.shape == x.shape and b.dtype == x.dtype) for b in bounds)
 
 
 def is_zero(value: Any) -> bool:
-    """Say whether a value is the number 0, or a tensor without gradient that is 0 everywhere."""
+    """Return whether a value is the number 0, or a tensor without gradient that is 0 everywhere."""
     if isinstance(value, Tensor):
         if value.requires_grad or is_wrapped(value) or value.is_complex():
             return False
@@ -138,12 +138,12 @@ def _is_infinite(value: Any, infinity: float) -> bool:
 
 
 def is_wrapped(tensor: Tensor) -> bool:
-    """Say whether a tensor belongs to a transformation of torch.func, which hides its values."""
+    """Return whether a tensor belongs to a transformation of torch.func, which hides its values."""
     return bool(torch._C._functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def overwrites(spelling: str) -> bool:
-    """Say whether a function of this name writes into its first argument."""
+    """Return whether a function of this name writes into its first argument."""
     return spelling in ("__setitem__", "__imul__", "__iadd__", "__isub__") or (
         spelling.endswith("_") and not spelling.endswith("__")
     )

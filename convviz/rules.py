@@ -168,7 +168,7 @@ class RuleMode(TorchFunctionMode):
             return
         if name.startswith("lp_pool"):  # a ReLU of what is not negative, for numeric safety
             self._unreachable.pass_over(y, before)
-        self._unreachable.seen(y.grad_fn)
+        self._unreachable.mark_seen(y.grad_fn)
         suspect = self._written.suspect(func, args, kwargs, before, y)
         if suspect is not None:
             self._suspects.append((y.grad_fn, suspect))
@@ -195,7 +195,7 @@ class RuleMode(TorchFunctionMode):
                 self._nodes.append(y.grad_fn)
                 return y
         elif call.relu:
-            y = self._rectified(call)
+            y = self._apply_rule(call)
         elif self.rule == "deconv":
             y = _Ungated.apply(call.x, call.again)
         else:
@@ -205,7 +205,7 @@ class RuleMode(TorchFunctionMode):
         # Written back, so that whoever else holds the tensor sees the activation in it too.
         return call.x.copy_(y) if call.inplace else y
 
-    def _rectified(self, call: Activation) -> Tensor:
+    def _apply_rule(self, call: Activation) -> Tensor:
         """Run a rectifier that is not `torch.relu` itself, under the rule."""
         with torch.no_grad():
             values = call.again(call.x)

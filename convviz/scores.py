@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from . import targets
 from .errors import ConvvizWarning, ModelError, ParameterError
-from .outputs import Activation, Pick, picked
+from .outputs import Activation, Pick, pick_scores
 
 
 class ScoreReader:
-    """The part of a model that knows how its scores are read.
+    """The part of a model that interprets its scores.
 
     Attributes:
         name: of the model, for a reader.
@@ -34,10 +34,10 @@ class ScoreReader:
 
     def pick(self, out: Any) -> Any:
         """Return the scores in what the network returns, unchecked."""
-        return self.both_classes(picked(out, self.output))
+        return self.both_classes(pick_scores(out, self.output))
 
     def both_classes(self, scores: Any) -> Any:
-        """Return the scores; of a binary head `[N, 1]` those of both classes, -logit and logit.
+        """Return the scores; for a binary head `[N, 1]`, -logit and logit of the two classes.
 
         Raises:
             ModelError: more labels than one output can have.
@@ -68,7 +68,7 @@ class ScoreReader:
         return scores.log_softmax(1) if log else scores.softmax(1)
 
     def check_raw(self, scores: Tensor, from_sigmoid: Callable[[], bool]) -> None:
-        """Warn once where scores are probabilities already.
+        """Warn once if the scores are already probabilities.
 
         Args:
             scores: `[N, classes]`.
@@ -96,7 +96,7 @@ class ScoreReader:
 
 
 def are_probabilities(scores: Tensor) -> bool:
-    """Say whether every row lies in [0, 1] and sums to 1."""
+    """Return whether every row lies in [0, 1] and sums to 1."""
     if scores.shape[0] == 0 or scores.shape[1] < 2:
         return False
     rows = scores.detach().double()

@@ -44,7 +44,7 @@ class SequenceDataset:
 
 
 def from_sequence(source: Any, labels: Any = None) -> SequenceDataset:
-    """Make a data set of a torch data set or another sequence.
+    """Return a data set that wraps a torch data set or another sequence.
 
     Args:
         source: it has a length, and its items are images, pairs or dicts.
@@ -57,21 +57,21 @@ def from_sequence(source: Any, labels: Any = None) -> SequenceDataset:
             f"{', '.join(map(repr, source))}"
         )
     count = len(source)
-    names = tuple(map(str, _declared(source, "classes") or _feature_names(source)))
+    names = tuple(map(str, _declared_value(source, "classes") or _feature_names(source)))
     notes: list[str] = []
     given = _labels_of(source) if labels is None else labels
     known, classes = as_labels(given, count, names, notes)
     return SequenceDataset(
         name=type(source).__name__,
         source=source,
-        ids=numbered(count),
+        ids=index_ids(count),
         labels=known,
         classes=classes,
         notes=tuple(notes),
     )
 
 
-def numbered(count: int) -> tuple[str, ...]:
+def index_ids(count: int) -> tuple[str, ...]:
     """Return the places of items as ids of equal length."""
     digits = len(str(max(count - 1, 0)))
     return tuple(f"{i:0{digits}d}" for i in range(count))
@@ -79,8 +79,8 @@ def numbered(count: int) -> tuple[str, ...]:
 
 def _labels_of(source: Any) -> Any:
     """Return the labels of a torch data set or sequence; None where it has none."""
-    if (known := _declared(source, "targets")) is not None:
-        return _transformed(source, known)
+    if (known := _declared_value(source, "targets")) is not None:
+        return _apply_target_transform(source, known)
     if (column := _label_column(source)) is not None:
         rows = source.with_format(None) if hasattr(source, "with_format") else source
         return list(rows.select_columns([column])[column][:])
@@ -99,22 +99,22 @@ def _labels_of(source: Any) -> Any:
     return labels
 
 
-def _transformed(source: Any, targets: Any) -> Any:
+def _apply_target_transform(source: Any, targets: Any) -> Any:
     """Apply the data set's own `target_transform`, since its items have it applied, too."""
-    transform = _declared(source, "target_transform")
+    transform = _declared_value(source, "target_transform")
     if transform is None:
         return targets
     return [transform(v.item() if hasattr(v, "item") else v) for v in targets]
 
 
-def _declared(source: Any, name: str) -> Any:
-    """Return an attribute as a torch data set, or the parent of a Subset, has it."""
+def _declared_value(source: Any, name: str) -> Any:
+    """Return an attribute of a torch data set, or of the parent of a Subset."""
     from torch.utils.data import Subset
 
     value = getattr(source, name, None)
-    if value is not None or type(source) is not Subset:  # one that derives may change its items
+    if value is not None or type(source) is not Subset:  # a subclass may change its items
         return value
-    value = _declared(source.dataset, name)
+    value = _declared_value(source.dataset, name)
     return value if value is None or name != "targets" else [value[i] for i in source.indices]
 
 

@@ -1,4 +1,4 @@
-"""Sessions: a network in eval mode, used by one thread at a time, and put back at the end."""
+"""Sessions: a network in eval mode, used by one thread at a time and restored at the end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import torch
 from .default_device import cpu_by_default
 from .fork_lock import run_in_forked_children
 from .hygiene import NetworkState, RandomState, precise
-from .modes import Evaluation, evaluated
+from .modes import Evaluation, eval_mode
 from .network import check_network
-from .network_lock import locked
+from .network_lock import lock_network
 from .process_state import present
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ class _Open:
     """A session that has begun.
 
     Attributes:
-        model: whose session it is.
+        model: the model of the session.
         network: the state to put back.
         thread: the thread that began it.
-        evaluation: the network's way into eval mode.
+        evaluation: what switched the network to eval mode.
     """
 
     model: Model
@@ -44,12 +44,12 @@ _open: list[_Open] = []
 
 @contextmanager
 def session(model: Model) -> Iterator[None]:
-    """Put the network of a model in eval mode, and everything back at the end.
+    """Switch the network of a model to eval mode, and restore everything at the end.
 
     Holds the network's lock, which all Models that share modules with it have in common.
     Sessions of one thread may be nested; the outermost one does the work.
     """
-    with locked(model.module), ExitStack() as stack:
+    with lock_network(model.module), ExitStack() as stack:
         if not model._depth:
             stack.enter_context(_outermost(model))
         model._depth += 1
@@ -71,7 +71,7 @@ def _outermost(model: Model) -> Iterator[None]:
             cpu_by_default(),
             precise(model.device, model.tf32),
             torch.set_grad_enabled(torch.is_grad_enabled()),
-            evaluated(model.module) as opened.evaluation,
+            eval_mode(model.module) as opened.evaluation,
         ):
             yield
     finally:
@@ -90,7 +90,7 @@ def _abandon() -> None:
     gone = [opened for opened in _open if opened.thread != threading.get_ident()]
     for opened in reversed(gone):
         if opened.evaluation is not None:
-            with suppress(Exception):  # the network's own methods; nobody is there to be told
+            with suppress(Exception):  # the network's own methods; there is no caller to report to
                 opened.evaluation.end()
         opened.network.restore()
         opened.model._depth = 0

@@ -120,14 +120,14 @@ def show(explanation: Explanation) -> None:
 
 
 def in_notebook() -> bool:
-    """Say whether this runs in a Jupyter kernel, which can show pictures inline."""
+    """Return whether this runs in a Jupyter kernel, which can show pictures inline."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and hasattr(shell, "kernel")
 
 
 def has_screen() -> bool:
-    """Say whether there is a screen to show something on."""
+    """Return whether there is a screen to show something on."""
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

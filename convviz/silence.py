@@ -1,4 +1,4 @@
-"""Keeping what torch prints and logs while it exports a network away from the user."""
+"""Hide what torch prints and logs while it exports a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
+def silence_torch() -> Iterator[None]:
     """Drop warnings, the log records of torch, and what this thread prints to stderr.
 
     Other threads' output passes. Nothing is dropped where TORCH_LOGS is set.

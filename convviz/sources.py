@@ -68,7 +68,8 @@ def load_recorded_model(
     Returns:
         The model; None where no plugin vouches for the source.
     """
-    model: Model | None = _vouched("models", source, {"device": device, "dtype": _dtype(dtype)})
+    options = {"device": device, "dtype": _dtype(dtype)}
+    model: Model | None = _open_vouched("models", source, options)
     if model is not None:
         model.source = source
     return model
@@ -110,13 +111,13 @@ def open_recorded_dataset(name: str) -> Dataset:
     here = bool(name) and not name.startswith(ELSEWHERE) and _exists(name)
     if here and not _is_special(name):
         return open_dataset(Path(name))
-    dataset: Dataset | None = _vouched("datasets", name, {})
+    dataset: Dataset | None = _open_vouched("datasets", name, {})
     if dataset is None:
         raise ParameterError(f"there is no folder or file {name!r} here, which the run names")
     return dataset
 
 
-def _vouched(group: str, source: str, options: Mapping[str, Any]) -> Any:
+def _open_vouched(group: str, source: str, options: Mapping[str, Any]) -> Any:
     """Open a source by a plugin that vouches for it; None where none does."""
     if not source or source.startswith(ELSEWHERE):
         return None
@@ -144,10 +145,10 @@ def _vouched(group: str, source: str, options: Mapping[str, Any]) -> Any:
 def _open(group: str, source: str | os.PathLike[str], options: Mapping[str, Any]) -> Any:
     registry = current()
     registry.verify()
-    found = _resolve(registry, group, source, options)
-    if found.entry is None:
-        return _any(registry, group, found.rest, found.options)
-    return _one(registry, found.entry, found.rest, found.options)
+    resolved = _resolve(registry, group, source, options)
+    if resolved.entry is None:
+        return _any(registry, group, resolved.rest, resolved.options)
+    return _one(registry, resolved.entry, resolved.rest, resolved.options)
 
 
 def _resolve(
@@ -175,7 +176,7 @@ def _of_paths(registry: Registry, group: str) -> Entry | None:
 
 
 def _is_special(path: str) -> bool:
-    """Say whether a path is neither a folder nor a regular file: a device may never end."""
+    """Return whether a path is neither a folder nor a regular file: a device may never end."""
     return not Path(path).is_dir() and not Path(path).is_file()
 
 

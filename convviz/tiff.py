@@ -1,4 +1,4 @@
-"""Kinds of TIFF that Pillow reads wrong without an error."""
+"""Refuse kinds of TIFF that Pillow decodes wrongly without an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LZMA = 34925
 
 def check_tiff(image: Any, name: str, max_pixels: int) -> None:
     """Raise ImageError for a TIFF whose pixels would be wrong; `image` is not loaded yet."""
-    if reason := _unsupported(image.tag_v2):
+    if reason := _unsupported_kind(image.tag_v2):
         raise ImageError(
             f"{name}: {reason} are not supported; save it as an 8-bit RGB or grey TIFF"
         )
@@ -34,7 +34,7 @@ def check_tiff(image: Any, name: str, max_pixels: int) -> None:
         raise ImageError(f"{name}: the TIFF lists strips or tiles for a part of its pixels only")
 
 
-def _unsupported(tags: Any) -> str:
+def _unsupported_kind(tags: Any) -> str:
     """Return what is wrong with a TIFF, as a plural noun; empty for one that is read right."""
     bits, photometric = _first(tags, BITS, 1), _first(tags, PHOTOMETRIC, 1)
     compression = _first(tags, COMPRESSION, UNCOMPRESSED)

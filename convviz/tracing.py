@@ -1,4 +1,4 @@
-"""The layers of a network in call order, found by one forward pass on zeros and kept."""
+"""The layers of a network in call order, from one cached forward pass on zeros."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from . import capture
 from .capture import Calls
 from .errors import ModelError
-from .failures import attributed
+from .failures import explain_errors
 from .fingerprint import learning
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 
-def traced(model: Model, shapes: Sequence[Shape]) -> tuple[Shape, Calls]:
+def trace_network(model: Model, shapes: Sequence[Shape]) -> tuple[Shape, Calls]:
     """Return the first shape (C, H, W) that a network runs on, and its calls in call order.
 
     They are kept for each shape for as long as the structure of the network stays.
@@ -48,8 +48,8 @@ def traced(model: Model, shapes: Sequence[Shape]) -> tuple[Shape, Calls]:
 
 def _trace(model: Model, shape: Shape) -> Calls:
     images = torch.zeros((2, *shape), device=model.device, dtype=model.dtype)
-    with attributed(model, images[:1]), learning(model.module):
+    with explain_errors(model, images[:1]), learning(model.module):
         calls = capture.trace_any(model.module, images, model.output)
-    model._structure = None  # it is another one without the attributes that every pass changes
+    model._structure = None  # the fingerprint now excludes attributes that every pass changes
     model._calls.at(model.structure)[shape] = calls
     return calls

@@ -34,17 +34,17 @@ _MOVES = (
     "slice",
 )
 _SHRINKS = 1.5
-"""A map that is so many times larger or smaller than the one before it opens a stage."""
+"""A map that is so many times larger or smaller than the previous one begins a stage."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """The way from one value of the trunk to the next.
+    """The part of a network between one value of the trunk and the next.
 
     Attributes:
         value: the place of its end among the values of the trace.
         size: rows and columns at its end; None where that is no map.
-        ops: the operators on the way.
+        ops: the operators in between.
         windows: the kernels of its convolutions.
         direct: whether a single operator leads from the value before to this one.
         changes: whether the spatial size changes.
@@ -58,14 +58,14 @@ class Part:
     changes: bool
 
     @property
-    def weighted(self) -> int:
+    def weighted_count(self) -> int:
         """How many operators mix channels or places by weights."""
         return sum(op in _MIXING or "attention" in op or "conv2d" in op for op in self.ops)
 
     @property
     def is_block(self) -> bool:
         """Whether several paths lead through it, one of them with weights."""
-        return not self.direct and self.weighted > 0
+        return not self.direct and self.weighted_count > 0
 
     @property
     def is_norm(self) -> bool:
@@ -96,7 +96,7 @@ class Part:
 def trunk_of(calls: Calls) -> list[Part]:
     """Return the trunk of a traced network, the images first; empty where there is none."""
     values = calls.values
-    needed = _on_the_way(values, calls.outputs)
+    needed = _ancestors(values, calls.outputs)
     if 0 not in needed:
         return []
     ends = _bottlenecks(values, needed, set(calls.outputs))
@@ -118,7 +118,7 @@ def trunk_of(calls: Calls) -> list[Part]:
     return parts
 
 
-def _on_the_way(values: Sequence[Value], outputs: Sequence[int]) -> set[int]:
+def _ancestors(values: Sequence[Value], outputs: Sequence[int]) -> set[int]:
     """Return the values that an output is made from, the outputs included."""
     needed = set(outputs)
     for i in range(len(values) - 1, -1, -1):
@@ -138,12 +138,12 @@ def _bottlenecks(values: Sequence[Value], needed: set[int], outputs: set[int]) -
             last_use[source] = max(last_use[source], i)
     for i in outputs:
         last_use[i] = len(values) if len(outputs) > 1 else last_use[i]
-    reach, found = 0, []
+    reach, bottlenecks = 0, []
     for i in sorted(needed):
         if reach <= i:
-            found.append(i)
+            bottlenecks.append(i)
         reach = max(reach, last_use[i])
-    return found
+    return bottlenecks
 
 
 def _size(value: Value) -> tuple[int, int] | None:
@@ -162,7 +162,7 @@ def _differ(before: tuple[int, int] | None, after: tuple[int, int] | None) -> bo
 
 
 def _only_border(values: Sequence[Value], start: int, end: int) -> bool:
-    """Say whether a map differs by no more than a border, padded or cut by a convolution."""
+    """Return whether a map differs by no more than a border, padded or cut by a convolution."""
     if "pad" in values[end].op:
         return True
     before, after, window = _size(values[start]), _size(values[end]), values[end].window
@@ -189,8 +189,8 @@ def stages_of(calls: Calls, containers: frozenset[str]) -> list[str]:
         end = trunk.end_of_stage(begin, change)
         parts = trunk.parts[begin : end + 1]
         first = trunk.parts[begin]
-        pooled = first.size is None or (max(first.size) < 2 and not first.weighted)
-        if pooled or not sum(part.weighted for part in parts):
+        pooled = first.size is None or (max(first.size) < 2 and not first.weighted_count)
+        if pooled or not sum(part.weighted_count for part in parts):
             continue
         name = trunk.name(begin, end)
         if name:
@@ -201,7 +201,7 @@ def stages_of(calls: Calls, containers: frozenset[str]) -> list[str]:
 def _without_stem(stages: list[tuple[str, list[Part]]]) -> list[tuple[str, list[Part]]]:
     """Leave out single convolutions before the first block."""
     blocks = [any(part.is_block for part in parts) for _, parts in stages]
-    single = [sum(part.weighted for part in parts) == 1 for _, parts in stages]
+    single = [sum(part.weighted_count for part in parts) == 1 for _, parts in stages]
     first = 0
     while any(blocks[first + 1 :]) and single[first] and not blocks[first]:
         first += 1

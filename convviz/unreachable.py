@@ -41,7 +41,7 @@ _CustomNode: Any = torch.autograd.function.BackwardCFunction
 
 
 class Unreached(NamedTuple):
-    """What was found in a graph.
+    """Activations in a graph that no function mode saw.
 
     Attributes:
         refused: reasons why the rule cannot be followed.
@@ -59,7 +59,7 @@ class Unreachable:
         self._seen: set[Any] = set()
         self._hidden: dict[Any, str] = {}
 
-    def seen(self, node: Any) -> None:
+    def mark_seen(self, node: Any) -> None:
         """Leave out a node that a function mode judged already."""
         self._seen.add(node)
 
@@ -81,13 +81,13 @@ class Unreachable:
 
     def find(self, nodes: Iterable[Any]) -> Unreached:
         """Look through nodes that no rule made."""
-        found = Unreached([], [])
+        findings = Unreached([], [])
         for node in nodes:
             if isinstance(node, _CustomNode) and not is_lean(node):
-                found.refused.extend(self._custom(node))
+                findings.refused.extend(self._custom(node))
             elif node not in self._seen:
-                _look_at(node, found)
-        return found
+                _look_at(node, findings)
+        return findings
 
     def _custom(self, node: Any) -> list[str]:
         """Return why an autograd function is refused, if it is."""
@@ -110,7 +110,7 @@ def _reason(node: Any) -> str:
     )
 
 
-def _look_at(node: Any, found: Unreached) -> None:
+def _look_at(node: Any, findings: Unreached) -> None:
     name = node.name()
     short = name.rstrip("0123456789")
     if (
@@ -119,16 +119,16 @@ def _look_at(node: Any, found: Unreached) -> None:
         or _is_bounded_by_zero(node, short)
         or _adds_absolute(node, short)
     ):
-        found.refused.append(_reason(node))
+        findings.refused.append(_reason(node))
     elif short in _MASKING or (short == "MulBackward" and _is_masked(node)):
-        found.doubtful.append(short.removesuffix("Backward").lower())
+        findings.doubtful.append(short.removesuffix("Backward").lower())
 
 
 def _is_bounded_by_zero(node: Any, short: str) -> bool:
-    return any(is_zero(_saved(node, bound)) for bound in _BOUNDS.get(short, ()))
+    return any(is_zero(_saved_operand(node, bound)) for bound in _BOUNDS.get(short, ()))
 
 
-def _saved(node: Any, name: str) -> Any:
+def _saved_operand(node: Any, name: str) -> Any:
     """Return an operand that a node keeps; None where it keeps none or it was overwritten."""
     try:
         return getattr(node, f"_saved_{name}", None)
@@ -137,7 +137,7 @@ def _saved(node: Any, name: str) -> Any:
 
 
 def _adds_absolute(node: Any, short: str) -> bool:
-    """Say whether a node is the sum of a tensor and its absolute value."""
+    """Return whether a node is the sum of a tensor and its absolute value."""
     if short not in ("AddBackward", "SubBackward"):
         return False
     edges = node.next_functions
@@ -150,9 +150,9 @@ def _adds_absolute(node: Any, short: str) -> bool:
 
 
 def _is_masked(node: Any) -> bool:
-    """Say whether a product is that with a mask of zeros and ones, no constant one."""
+    """Return whether a product is that with a mask of zeros and ones, no constant one."""
     for name in ("self", "other"):
-        factor = _saved(node, name)
+        factor = _saved_operand(node, name)
         if isinstance(factor, Tensor) and not factor.requires_grad and factor.numel() > 1:
             values = factor.detach()
             if bool(((values == 0) | (values == 1)).all()) and bool((values != values.max()).any()):

@@ -1,4 +1,4 @@
-"""Reads files of folders that anybody may have written.
+"""Read files of untrusted folders.
 
 Only regular files inside the folder are read, and no more of them than a limit allows: a link
 that leaves the folder, a FIFO, a socket and a device are refused before a byte is read.

@@ -1,4 +1,4 @@
-"""The weight that a layer really uses, which need not be its attribute `weight`.
+"""The weight that a layer uses, which may differ from its attribute `weight`.
 
 Weight norm, spectral norm, pruning, parametrizations, fake quantisation and standardised
 convolutions compute it in the forward pass; the attribute, where there is one, is that of the
@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from .eager import call_eagerly
 from .errors import ModelError
-from .failures import attributed
+from .failures import explain_errors
 
 if TYPE_CHECKING:
     from .model import Model
@@ -44,7 +44,7 @@ def used_weight(model: Model, layer: str) -> Tensor:
     with model.session(), torch.no_grad(), mode, mode.watching(module):
         size = (model.input_channels, *model.input_size)
         images = torch.zeros(1, *size, device=model.device, dtype=model.dtype)
-        with attributed(model, images):
+        with explain_errors(model, images):
             call_eagerly(model.module, images)
     if not mode.weights:
         raise ModelError(

@@ -69,7 +69,7 @@ class _Mark(NamedTuple):
     version: int
 
     def is_of(self, x: Tensor) -> bool:
-        """Say whether the base holds the values of x."""
+        """Return whether the base holds the values of x."""
         return (
             self.base.data_ptr() == x.data_ptr()
             and self.base.shape == x.shape
@@ -123,10 +123,10 @@ class WrittenOut:
             return None if x is None else (x, side, float(side))
         if name in _SUMS:
             return None if "alpha" in kwargs else self._sum(name, _operands(args, kwargs))
-        for x, mask, kept in _gates(name, func, args, kwargs):
+        for x, mask, keeps_where_true in _gates(name, func, args, kwargs):
             kind = self._kind(mask, x)
             if kind in _OPPOSITE:
-                side = 1 if (kind == "positive") == kept else -1
+                side = 1 if (kind == "positive") == keeps_where_true else -1
                 return x, side, float(side)
         return None
 
@@ -152,21 +152,21 @@ class WrittenOut:
         return str(mark.kind)
 
     def note(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        """Remember what a call tells about its result."""
+        """Record how the result of a call depends on its inputs."""
         name = spelling_of(func).strip("_")
         if name not in _MARKING or not isinstance(result, Tensor) or not args:
             return
         if any(is_wrapped(t) for t in (result, *args) if isinstance(t, Tensor)):
             return
-        mark = self._compared(name, args) if name in _ABOVE | _BELOW else None
+        mark = self._comparison_mark(name, args) if name in _ABOVE | _BELOW else None
         if name in ("abs", "absolute", "signbit", "heaviside") and isinstance(args[0], Tensor):
             kinds = {"signbit": "negative", "heaviside": "positive"}
             mark = _mark(kinds.get(name, "absolute"), self._real(args[0]))
-        mark = mark or self._derived(name, func, args)
+        mark = mark or self._derived_mark(name, func, args)
         if mark is not None:
             self._marks[result] = mark
 
-    def _compared(self, name: str, args: tuple[Any, ...]) -> _Mark | None:
+    def _comparison_mark(self, name: str, args: tuple[Any, ...]) -> _Mark | None:
         x, other = args if len(args) == 2 else (args[0], None)
         above = name in _ABOVE
         if not is_zero(other):
@@ -175,7 +175,7 @@ class WrittenOut:
             x, above = other, not above
         return _mark("positive" if above else "negative", self._real(x))
 
-    def _derived(self, name: str, func: Any, args: tuple[Any, ...]) -> _Mark | None:
+    def _derived_mark(self, name: str, func: Any, args: tuple[Any, ...]) -> _Mark | None:
         """Return the mark of what is computed from something marked."""
         marked = [a for a in args if isinstance(a, Tensor) and a in self._marks]
         if not marked:
@@ -188,7 +188,7 @@ class WrittenOut:
         if name in _MIXTURES:
             return mark._replace(kind="mixed")
         if name == "where":
-            return self._chosen(mark, args)
+            return self._choice_mark(mark, args)
         scaled = name in _PRODUCTS or name == "div"
         if scaled and mark.kind == "absolute" and isinstance(args[1], int | float):
             return mark if args[1] > 0 else None
@@ -196,7 +196,7 @@ class WrittenOut:
             return mark._replace(kind="mixed")
         return None
 
-    def _chosen(self, mark: _Mark, args: tuple[Any, ...]) -> _Mark | None:
+    def _choice_mark(self, mark: _Mark, args: tuple[Any, ...]) -> _Mark | None:
         """Return the mark of where(mask, 1, 0) or where(mask, 0, 1)."""
         if len(args) != 3 or any(_differentiable(a) for a in args[1:]):
             return None
@@ -225,7 +225,7 @@ class WrittenOut:
         before: list[Any],
         y: Tensor,
     ) -> Suspect | None:
-        """Say whether a call that was not recognised works like a rectifier."""
+        """Return whether a call that was not recognised works like a rectifier."""
         name = spelling_of(func).strip("_")
         if is_wrapped(y):
             return None
@@ -257,7 +257,7 @@ def _like(x: Any, y: Tensor) -> bool:
 
 
 def _flat(values: tuple[Any, ...]) -> list[Any]:
-    """List values, with those of a tuple in its place."""
+    """List values, those of tuples in place."""
     return [v for value in values for v in (value if isinstance(value, list | tuple) else [value])]
 
 
@@ -310,7 +310,7 @@ def _is_left_out(value: Any, loose: bool) -> bool:
 
 
 def _close(a: Tensor, b: Tensor) -> bool:
-    """Say whether two tensors are equal but for rounding; NaN is equal to anything."""
+    """Return whether two tensors are equal but for rounding; NaN is equal to anything."""
     if a.shape != b.shape:
         return False
     eps = torch.finfo(b.dtype).eps
@@ -319,13 +319,13 @@ def _close(a: Tensor, b: Tensor) -> bool:
 
 
 def _is_rectified(x: Tensor, y: Tensor, sign: int, factor: float) -> bool:
-    """Say whether y is factor * relu(sign * x); where x is not finite, y may be NaN or 0."""
+    """Return whether y is factor * relu(sign * x); where x is not finite, y may be NaN or 0."""
     want = ((x * sign).clamp(min=0) * factor).to(y.dtype)
     return _close(y.masked_fill(~x.isfinite(), torch.nan), want.expand(y.shape))
 
 
 def _works_as_rectifier(x: Tensor, y: Tensor) -> bool | None:
-    """Say whether y is a multiple of relu(x) or relu(-x).
+    """Return whether y is a multiple of relu(x) or relu(-x).
 
     None if it is not, False where x has too few values of either sign to be sure.
     """
@@ -347,7 +347,7 @@ def _works_as_rectifier(x: Tensor, y: Tensor) -> bool | None:
 def _beats_zeros(
     name: str, args: tuple[Any, ...], kwargs: dict[str, Any], before: list[Any]
 ) -> bool:
-    """Say whether a reduction takes the larger or smaller of a tensor and zeros stacked on it."""
+    """Return whether a reduction is a maximum or minimum of a tensor and stacked zeros."""
     dim = args[1] if len(args) > 1 else kwargs.get("dim")
     dim = dim[0] if isinstance(dim, list | tuple) and len(dim) == 1 else dim
     if not isinstance(dim, int) or len(before) != 1 or before[0].ndim == 0:

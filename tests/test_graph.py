@@ -79,7 +79,7 @@ def run(graph, images):
 def captured(model, images, layers):
     """Run a network: layer -> its output as the network has it, and the scores."""
     keeper = capture.Keeper(layers)
-    with model.session(), torch.no_grad(), capture.kept(model.module, keeper):
+    with model.session(), torch.no_grad(), capture.keep_outputs(model.module, keeper):
         scores = model.pick(model.module(images.clone()))
     return keeper.activations, scores
 

@@ -21,7 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import convviz
-from convviz.process_state import ProcessState, preserved
+from convviz.process_state import ProcessState, preserve_state
 from convviz.testing import conformance, tiny_model, tiny_photos
 
 
@@ -153,7 +153,7 @@ DEEDS = {**INPUTS, **NETWORK, **PROCESS, **QUIET}
 
 @pytest.fixture(autouse=True)
 def clean():
-    with preserved(), warnings.catch_warnings():
+    with preserve_state(), warnings.catch_warnings():
         cv2.setNumThreads(1)
         yield
 
@@ -286,13 +286,13 @@ def test_settings_of_the_process_stay_where_another_thread_is_at_work():
     begun, end = threading.Event(), threading.Event()
 
     def work():
-        with preserved():
+        with preserve_state():
             begun.set()
             end.wait(10)
 
     threads = torch.get_num_threads()
     thread = threading.Thread(target=work)
-    with preserved() as left:
+    with preserve_state() as left:
         thread.start()
         assert begun.wait(10)
         torch.set_num_threads(threads + 1)
@@ -447,6 +447,6 @@ def test_the_kit_outlives_an_explainer_that_exits():
 def test_isolation_costs_little():
     before = time.process_time()
     for _ in range(100):
-        with preserved():
+        with preserve_state():
             pass
     assert time.process_time() - before < 0.1  # usually 0.015 s

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import convviz
-from convviz.network_lock import locked
+from convviz.network_lock import lock_network
 from convviz.process_state import present
 
 IMAGES = torch.linspace(-1, 1, 4 * 3 * 12 * 12).reshape(4, 3, 12, 12)
@@ -115,8 +115,8 @@ def test_networks_that_share_a_parameter_wait_for_each_other():
     one, other = Net(), Net()
     other.head.weight = one.head.weight
     got = threading.Event()
-    with locked(one):
-        thread = threading.Thread(target=lambda: locked(other).__enter__() or got.set())
+    with lock_network(one):
+        thread = threading.Thread(target=lambda: lock_network(other).__enter__() or got.set())
         thread.start()
         assert not got.wait(0.2)
     assert got.wait(10)
@@ -253,7 +253,7 @@ class TestFork:
 
         def check_child():
             net.stop = lambda: None
-            with locked(net), present():
+            with lock_network(net), present():
                 convviz.registry.current().explainer_class("saliency")
 
         assert in_child(check_child) == 0

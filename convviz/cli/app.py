@@ -75,7 +75,7 @@ Debug = Annotated[
 
 
 def shared(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that all of them share."""
+    """Add the options that all commands share."""
 
     def run(*args: Any, exclude: Exclude = None, debug: Debug = False, **kwargs: Any) -> None:
         function(*args, **kwargs)
@@ -94,7 +94,7 @@ def shared(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """Make a function a subcommand."""
+    """Register a function as a subcommand."""
     app.command()(shared(function))
     return function
 
@@ -157,7 +157,7 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def _report(error: Exception) -> int:
-    """Say in one line what went wrong, and return the exit code."""
+    """Print an error in one line, and return the exit code."""
     if _State.debug:
         traceback.print_exception(error)
     if isinstance(error, UsageError):

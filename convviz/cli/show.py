@@ -100,7 +100,7 @@ def _pictures(
                 if out is None:
                     yield folder / picture_name
                 else:
-                    yield _copied(folder, picture_name, out / place)
+                    yield _copy_picture(folder, picture_name, out / place)
 
 
 def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
@@ -126,7 +126,7 @@ def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
     return load
 
 
-def _copied(folder: Path, name: str, target: Path) -> Path:
+def _copy_picture(folder: Path, name: str, target: Path) -> Path:
     from ..untrusted import copy_regular
 
     target.mkdir(parents=True, exist_ok=True)

@@ -79,12 +79,12 @@ class Program:
     def forward(self, values: Values) -> Forward:
         """Return the scores and the kept layers as a forward pass of the model gives them."""
         scores = values[self.output]
-        kept = {name: values[node] for name, node in self.layers.items()}
-        return Forward(at_least_single(scores), arrange(kept, self.layouts, len(scores)))
+        outputs = {name: values[node] for name, node in self.layers.items()}
+        return Forward(at_least_single(scores), arrange(outputs, self.layouts, len(scores)))
 
 
 def compile_graph(graph: Graph, layers: Iterable[str] = ()) -> Program:
-    """Make a graph ready to run; the network's weights are read as they are now.
+    """Prepare a graph to run; the network's weights are read as they are now.
 
     Args:
         graph: with a free batch size and a single output.
@@ -184,7 +184,7 @@ def _lay_out(program: Program) -> None:
 
 
 def _fills(first: fx.Node, result: fx.Node) -> bool:
-    """Say whether a result fits into its first input: no broadcasting, no other dtype."""
+    """Return whether a result fits into its first input: no broadcasting, no other dtype."""
     into, made = first.meta.get("val"), result.meta.get("val")
     if not isinstance(into, Tensor) or not isinstance(made, Tensor):
         return False
@@ -192,7 +192,7 @@ def _fills(first: fx.Node, result: fx.Node) -> bool:
 
 
 def _windows(step: Step, rule: Local, constants: Values) -> bool:
-    """Say whether a step with a rule can be run on windows by this engine."""
+    """Return whether a step with a rule can be run on windows by this engine."""
     values = [step.node, *(edge.source for edge in rule.edges)]
     if not all(map(_gathers, values)):
         return False
@@ -214,19 +214,19 @@ def _windows(step: Step, rule: Local, constants: Values) -> bool:
 
 
 def _gathers(node: fx.Node) -> bool:
-    """Say whether windows of a value can be gathered: of maps of real numbers."""
+    """Return whether windows of a value can be gathered: of maps of real numbers."""
     value = node.meta.get("val")
     return isinstance(value, Tensor) and value.is_floating_point()
 
 
 def _same_channels(step: Step, rule: Local) -> bool:
-    """Say whether a step leaves the channels as they are (padding may go over them too)."""
+    """Return whether a step leaves the channels as they are (padding may go over them too)."""
     (channel,) = {1, 2, 3} - set(rule.axes)
     return bool(step.shape[channel] == rule.edges[0].source.meta["val"].shape[channel])
 
 
 def _spaceless(value: Any, axes: Axes, shape: tuple[int, ...]) -> bool:
-    """Say whether a constant, broadcast to a shape, is the same along the image's axes."""
+    """Return whether a constant, broadcast to a shape, is the same along the image's axes."""
     if not isinstance(value, Tensor):
         return True
     sizes = (1,) * (len(shape) - value.dim()) + tuple(value.shape)

@@ -87,7 +87,7 @@ class _Calling(nn.Module):
 
 
 def agree(found: Forward, want: Forward, tolerance: float | None = None) -> bool:
-    """Say whether two forward passes of the same layers are equal up to rounding."""
+    """Return whether two forward passes of the same layers are equal up to rounding."""
     pairs = [(found.output, want.output)]
     pairs += [(found.activations[name], value) for name, value in want.activations.items()]
     return all(close(a, b, tolerance) for a, b in pairs)
@@ -99,7 +99,7 @@ def tolerance_of(dtype: torch.dtype) -> float:
 
 
 def close(a: Tensor, b: Tensor, tolerance: float | None = None) -> bool:
-    """Say whether two results are equal up to rounding, by the scale of the second.
+    """Return whether two results are equal up to rounding, by the scale of the second.
 
     Args:
         a: one.

@@ -1,7 +1,7 @@
 """The axes of every layer's output: which are channels, rows and columns of the image.
 
 They are followed through one forward pass, operator by operator, so that it does not matter how
-many positions an axis has. All readers of activations get maps `[N, C, h, w]` by it.
+many positions an axis has. All readers of activations get maps `[N, C, h, w]` from it.
 """
 
 from .layout import UNKNOWN, Layout, arrange, decide

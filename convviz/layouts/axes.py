@@ -1,4 +1,4 @@
-"""What each axis of a tensor runs along: the batch, the image's rows and columns, channels.
+"""The meaning of each axis of a tensor: batch, rows and columns of the image, channels.
 
 An axis is a tuple of factors, the slowest first: after `x.flatten(2)` the last axis of a map is
 `(rows, columns)`. Factors can be split and joined again, so that cutting a map into windows and
@@ -69,7 +69,7 @@ def image_axes(shape: Sequence[int]) -> Axes:
 
 
 def is_weak(axis: Axis) -> bool:
-    """Say whether an axis may be anything but the batch and the image's rows and columns."""
+    """Return whether an axis may be anything but the batch and the image's rows and columns."""
     return all(factor.kind in _WEAK for factor in axis)
 
 
@@ -116,32 +116,32 @@ def _split(factor: Factor, size: int) -> tuple[Factor, Factor] | None:
 
 def view(axes: Axes, sizes: Sequence[int]) -> Axes:
     """Return the axes of the same numbers in another shape, as a contiguous view has them."""
-    left = [factor for axis in axes for factor in axis][::-1]
+    remaining = [factor for axis in axes for factor in axis][::-1]
     result = []
     for size in sizes:
-        axis = _take(left, size)
+        axis = _pop_factors(remaining, size)
         if axis is None:
             return tuple(map(unknown, sizes))
         result.append(axis)
     return tuple(result)
 
 
-def _take(left: list[Factor], size: int) -> Axis | None:
-    """Take factors off the end of a list (the slowest is last) until they make up a size."""
+def _pop_factors(remaining: list[Factor], size: int) -> Axis | None:
+    """Remove factors from the end of a list (the slowest is last) until their product is a size."""
     if size == 1:
-        return (left.pop(),) if left and left[-1].size == 1 else ()
+        return (remaining.pop(),) if remaining and remaining[-1].size == 1 else ()
     taken: list[Factor] = []
     product = 1
     while product < size:
-        if not left or size % product:
+        if not remaining or size % product:
             return None
-        factor = left.pop()
+        factor = remaining.pop()
         if factor.size > size // product:
             parts = _split(factor, size // product)
             if parts is None:
                 return None
             factor, rest = parts
-            left.append(rest)
+            remaining.append(rest)
         taken.append(factor)
         product *= factor.size
     return join_factors(taken) if product == size else None
@@ -153,12 +153,12 @@ def combine(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
     for i, size in enumerate(shape):
         place = i - len(shape)
         axes = [axes[place] for axes in operands if len(axes) >= -place]
-        result.append(_agreed([a for a in axes if length(a) == size], size))
+        result.append(_common_axis([a for a in axes if length(a) == size], size))
     return tuple(result)
 
 
-def _agreed(axes: list[Axis], size: int) -> Axis:
-    """Return what several operands say of one axis; a contradiction where they disagree."""
+def _common_axis(axes: list[Axis], size: int) -> Axis:
+    """Return the axis that several operands have in common; a contradiction where they differ."""
     strong = {axis for axis in axes if not is_weak(axis)}
     if len(strong) == 1:
         return strong.pop()
@@ -174,7 +174,7 @@ def length(axis: Axis) -> int:
     return math.prod(factor.size for factor in axis)
 
 
-def settled(axes: Axes) -> Axes:
+def settle(axes: Axes) -> Axes:
     """Return axes in which coarse rows or columns whose fine part is gone are whole ones."""
     factors = [factor for axis in axes for factor in axis]
     result = axes
@@ -222,5 +222,5 @@ def with_others(axis: Axis, before: int, behind: int) -> Axis:
 
 
 def is_grid(axis: Axis) -> bool:
-    """Say whether the positions of an axis are all places of the image, row by row or turned."""
+    """Return whether an axis runs over all places of the image, by rows or by columns."""
     return len(axis) == 2 and all(f.major for f in axis) and {f.kind for f in axis} == {"y", "x"}

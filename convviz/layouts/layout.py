@@ -63,7 +63,7 @@ class Layout:
         return self.kind in ("maps", "vector", "sequence")
 
     def fits(self, output: Tensor, count: int) -> bool:
-        """Say whether an output for a number of images can have this layout."""
+        """Return whether an output for a number of images can have this layout."""
         if self.kind == "unknown" or output.dim() != self.rank:
             return False
         if self.kind in ("vector", "sequence"):

@@ -1,7 +1,7 @@
 """Rules of ATen operators: which axes of their results run along the image's rows and columns.
 
-Unlike the rules in `locality`, they do not ask what a position sees but what it stands for: the
-result of attention at a token stands for that token, although it sees the whole image.
+Unlike the rules in `locality`, they describe what a position represents, not what it sees: the
+result of attention at a token represents that token, although it sees the whole image.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Operation:
 
     Args:
         target: the operator.
-        args, kwargs: what it got.
+        args, kwargs: its arguments.
         shapes: of the tensors in its result.
         axes_of: the axes of a tensor that depends on the images, None for any other.
     """
@@ -143,7 +143,7 @@ def keep(op: Operation) -> Axes:
 @rule("cudnn_batch_norm", "miopen_batch_norm", "batch_norm", "_batch_norm_with_update")
 def batch_norm(op: Operation) -> Axes:
     """Batch norm, whose channels are axis 1."""
-    return _resized(op, _like_maps(op.source, op.first.shape))
+    return _resize(op, _like_maps(op.source, op.first.shape))
 
 
 @rule("avg_pool2d", "max_pool2d", "max_pool2d_with_indices", "mkldnn_max_pool2d")
@@ -155,18 +155,18 @@ def batch_norm(op: Operation) -> Axes:
 @rule("pixel_unshuffle", "reflection_pad2d", "replication_pad2d", "cudnn_grid_sampler")
 def resample(op: Operation) -> Axes:
     """Pooling, resizing, padding by mirroring: axes 2 and 3 of maps in another number."""
-    return _resized(op, _like_maps(op.source, op.first.shape))
+    return _resize(op, _like_maps(op.source, op.first.shape))
 
 
 @rule("convolution", "_convolution", "convolution_overrideable", "conv2d", "mkldnn_convolution")
 def convolution(op: Operation) -> Axes:
     """Convolutions: axis 1 of the result are new channels."""
     source = _like_maps(op.source, op.first.shape)
-    axes = _resized(op, source)
+    axes = _resize(op, source)
     return (axes[0], ax.channels(op.shape[1]), *axes[2:])
 
 
-def _resized(op: Operation, source: Axes) -> Axes:
+def _resize(op: Operation, source: Axes) -> Axes:
     """Return the axes of maps that are the same in another size."""
     if len(source) != len(op.shape):
         return tuple(map(ax.unknown, op.shape))
@@ -174,7 +174,7 @@ def _resized(op: Operation, source: Axes) -> Axes:
 
 
 def _like_maps(axes: Axes, shape: Sequence[int]) -> Axes:
-    """Take unknown axes for those of maps, as operators define them that work on maps alone."""
+    """Treat unknown axes as those of maps, for operators that only work on maps."""
     if len(shape) != 4 or not all(map(ax.is_weak, axes[1:])):
         return axes
     n: Axis = axes[0]
@@ -282,8 +282,10 @@ def index(op: Operation) -> Axes:
             return tuple(map(ax.unknown, op.shape))
         (at,) = picked
     size = op.shape[at]
-    kept = op.source[at] if ax.is_weak(op.source[at]) else ax.unknown(size)
-    return _with(op.source, at, ax.cut(kept, 0, size) if ax.length(kept) != size else kept)
+    source_axis = op.source[at] if ax.is_weak(op.source[at]) else ax.unknown(size)
+    if ax.length(source_axis) != size:
+        source_axis = ax.cut(source_axis, 0, size)
+    return _with(op.source, at, source_axis)
 
 
 @rule("constant_pad_nd")
@@ -349,10 +351,10 @@ def product(op: Operation) -> Axes:
     tensors = op.tensors[-2:]
     if not all(t.dim() == len(op.shape) for t in tensors):
         return tuple(map(ax.unknown, op.shape))
-    left, right = (op.axes_of(t) for t in tensors)
-    batch = ax.combine([a[:-2] for a in (left, right) if a is not None], op.shape[:-2])
-    rows = ax.unknown(op.shape[-2]) if left is None else left[-2]
-    columns = ax.channels(op.shape[-1]) if right is None else right[-1]
+    first, second = (op.axes_of(t) for t in tensors)
+    batch = ax.combine([a[:-2] for a in (first, second) if a is not None], op.shape[:-2])
+    rows = ax.unknown(op.shape[-2]) if first is None else first[-2]
+    columns = ax.channels(op.shape[-1]) if second is None else second[-1]
     return (*batch, rows, columns)
 
 
@@ -378,7 +380,7 @@ def reduction(op: Operation) -> Axes:
 
 
 def _single(axis: Axis) -> Axis:
-    """Return what is left of an axis when its positions become one."""
+    """Return an axis reduced to one position."""
     if len(axis) == 1 and axis[0].major:
         return ax.spatial(axis[0].kind, 1)
     return axis if ax.kinds([axis]) == {"n"} and ax.length(axis) == 1 else ()

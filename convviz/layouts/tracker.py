@@ -1,4 +1,4 @@
-"""Follows the images through a forward pass: the axes of every value, and what it is made from."""
+"""Tracks the images through a forward pass: the axes and the sources of every value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIXED = frozenset(
     randn_like new_empty_strided
     """.split()  # noqa: SIM905
 )
-"""Operators that look at the shape of a tensor only."""
+"""Operators that use the shape of a tensor only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +46,12 @@ class Value:
 
 
 class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes, while it is entered, every value that depends on the images.
+    """Records, while it is active, every value that depends on the images.
 
-    A value is known again by its memory, so that nothing is kept alive.
+    Values are identified by their memory, so that no tensor is kept alive.
 
     Args:
-        images: `[N, C, H, W]`, what the network is about to get.
+        images: `[N, C, H, W]`, the input of the network.
     """
 
     def __init__(self, images: Tensor) -> None:
@@ -86,7 +86,7 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         known = {id(t): self.axes(t) for t in inputs} if places else {}
         out = func(*args, **kwargs)
         outputs = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
-        if places and outputs and not _fixed(func):
+        if places and outputs and not _ignores_values(func):
             call = _Call(func, args, kwargs, outputs, known)
             self._note(call, tuple(dict.fromkeys(places)))
         return out
@@ -95,7 +95,7 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         window, stride = call.window()
         for tensor, axes in zip(call.outputs, call.axes(), strict=True):
             shape = tuple(tensor.shape)
-            value = Value(call.name, sources, ax.settled(axes), shape, window, stride)
+            value = Value(call.name, sources, ax.settle(axes), shape, window, stride)
             self._add(tensor, value, call.func._schema.is_mutable)
 
     def _add(self, tensor: Tensor, value: Value, written: bool = False) -> None:
@@ -107,7 +107,7 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._storages[storage] = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
         known = self._places.setdefault(storage, {})
         for other in [form for form in known if form != key[1]] if written else ():
-            # What else lies in that memory has changed too.
+            # Other views of that memory have changed too.
             before = self.values[known[other]]
             sources = tuple(dict.fromkeys((*value.sources, known[other])))
             known[other] = len(self.values)
@@ -136,17 +136,17 @@ class _Call:
         """Return the axes of every output; unknown where there is no rule."""
         shapes = [tuple(t.shape) for t in self.outputs]
         rule = rule_of(self.func)
-        found: list[Axes] = []
+        candidates: list[Axes] = []
         if rule is not None:
             try:
                 operation = Operation(
                     self.func, self.args, self.kwargs, shapes, lambda t: self.known.get(id(t))
                 )
                 axes = rule(operation)
-                found = axes if isinstance(axes, list) else [axes]
+                candidates = axes if isinstance(axes, list) else [axes]
             except (IndexError, KeyError, TypeError, ValueError):
-                found = []  # called in a way that the rule does not know
-        return [_checked(found[i : i + 1], shape) for i, shape in enumerate(shapes)]
+                candidates = []  # called in a way that the rule does not know
+        return [_fitting_axes(candidates[i : i + 1], shape) for i, shape in enumerate(shapes)]
 
     def window(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the size of a convolution's kernel, and its strides."""
@@ -159,19 +159,19 @@ class _Call:
         return window, tuple(stride) if isinstance(stride, list | tuple) else ()
 
 
-def _checked(found: list[Axes], shape: tuple[int, ...]) -> Axes:
+def _fitting_axes(candidates: list[Axes], shape: tuple[int, ...]) -> Axes:
     """Return axes if they fit a shape, else unknown ones."""
-    if found and tuple(map(ax.length, found[0])) == shape:
-        return found[0]
+    if candidates and tuple(map(ax.length, candidates[0])) == shape:
+        return candidates[0]
     return tuple(map(ax.unknown, shape))
 
 
-def _fixed(func: Any) -> bool:
+def _ignores_values(func: Any) -> bool:
     return str(func._schema.name).split("::")[-1] in _FIXED
 
 
 def _key(tensor: Tensor) -> tuple[int, Any] | None:
-    """Return what a tensor's memory is known by; None where it has none of its own."""
+    """Return a key for a tensor's memory; None where it has no storage."""
     if tensor.layout != torch.strided or tensor.is_quantized:
         return None
     try:

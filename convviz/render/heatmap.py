@@ -113,12 +113,12 @@ def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) 
     label = f"{result.unit}, share of the panel's range" if apart else result.unit
     mappable = ScalarMappable(key.norm, key.cmap)
     colour_bar(figure, mappable, None, label, key.extend, into=bar)
-    said = (
+    caption = (
         "Each panel has its own scale, whose end is named above it."
         if apart
         else sentence(joint.note)
     )
-    return figure, [said]
+    return figure, [caption]
 
 
 def _colour(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:

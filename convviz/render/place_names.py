@@ -1,4 +1,4 @@
-"""Names of classes on a map of points, at the densest place of each; none covers another."""
+"""Class names on a map of points, at the densest place of each class, without overlaps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BANDWIDTH = 0.03
 """Standard deviation of the smoothing of densities, as a share of the map's longer side."""
 
 FARTHEST = 3.0
-"""A name moves at most so many times its own height, so that it stays with its points."""
+"""A name moves at most so many times its height, so that it stays near its points."""
 
 GAP_PIXELS = 3.0
 ROUNDS = 400
@@ -49,12 +49,12 @@ def densest_places(points: np.ndarray, labels: np.ndarray) -> dict[int, tuple[fl
     every = _density(cells)
     places = {}
     for label in np.unique(labels[labels >= 0]):
-        mine = labels == label
-        density = _density(cells[mine])
+        is_member = labels == label
+        density = _density(cells[is_member])
         best = np.unravel_index(np.argmax(density * density / every), density.shape)
         centre = low + (np.array(best) + 0.5) * side / CELLS
-        away = np.hypot(*(points[mine] - centre).T)
-        near = points[mine][away <= max(BANDWIDTH * side, away.min())]
+        away = np.hypot(*(points[is_member] - centre).T)
+        near = points[is_member][away <= max(BANDWIDTH * side, away.min())]
         places[int(label)] = (float(near[:, 0].mean()), float(near[:, 1].mean()))
     return places
 

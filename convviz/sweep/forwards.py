@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..capture import layouts_of
-from ..errors import ConvvizError, ConvvizWarning
+from ..errors import ConvvizError, ConvvizWarning, first_line
 from ..incremental.lower import lowered
 from ..incremental.program import compile_graph
 from ..incremental.whole import agree, tolerance_of, usable_graph, whole
@@ -200,7 +200,7 @@ def _by_graph(
     except Exception as error:  # an operator may refuse channels_last, or what it gets
         if is_out_of_memory(error):
             raise
-        return own, f"the graph does not run: {_line(error)}"
+        return own, f"the graph does not run: {first_line(error)}"
     if not agree(found, own(images), tolerance_of(model.dtype)):
         return own, "the graph does not give the model's own numbers"
     return made, ""
@@ -213,14 +213,9 @@ def _refused(chosen: Forwards, faster: Forwards, images: Tensor | None) -> str:
     try:
         found = faster(images)
     except Exception as error:  # whatever a compiler raises
-        return _line(error)
+        return first_line(error)
     tolerance = ROUGH if faster.how.dtype == "bfloat16" else None
     return "" if agree(found, chosen(images), tolerance) else "it gives other numbers"
-
-
-def _line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
 
 
 def first_images(loader: Loader, model: Model, items: int) -> Tensor | None:

@@ -41,7 +41,7 @@ def locked(folder: Path) -> Iterator[None]:
 def _taken(folder: Path) -> int:
     path = folder / LOCK
     while True:
-        handle = _opened(path)
+        handle = _open_lock_file(path)
         try:
             if fcntl is not None:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,7 +65,7 @@ def _taken(folder: Path) -> int:
         os.close(handle)  # its owner removed it between our opening and locking it
 
 
-def _opened(path: Path) -> int:
+def _open_lock_file(path: Path) -> int:
     """Open the file of the lock; raises ConvvizError for a link, a FIFO or a device."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:

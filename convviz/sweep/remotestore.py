@@ -156,7 +156,7 @@ def check_out(out: Path | Remote) -> None:
 
 
 def is_finished(out: Path | Remote) -> bool:
-    """Say whether a place holds a finished run, and no sweep that would replace it."""
+    """Return whether a place holds a finished run, and no sweep that would replace it."""
     if isinstance(out, Path):
         return is_finished_folder(out)
     return out.read(UNDER_WAY) is None and out.read(RUN) is not None
@@ -203,5 +203,5 @@ class Copy:
 
 
 def _is_below(name: str) -> bool:
-    """Say whether the name of an object, as a path, stays below its folder."""
+    """Return whether the name of an object, as a path, stays below its folder."""
     return all(part not in ("", ".", "..") and "\\" not in part for part in name.split("/"))

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import ConvvizError, ParameterError
-from ..integrity import parse_document, sealed
-from ..leafdocument import Count, FileChecksum, validated
+from ..integrity import add_seal, parse_document
+from ..leafdocument import Count, FileChecksum, validate
 from ..untrusted import JSON_LIMIT, MissingFileError, read_bounded
 from .plan import SCHEMA
 from .tables import ITEMS, SKIPPED
@@ -65,7 +65,7 @@ class _Plan(_Open):
 
 
 class _Finished(_Plan):
-    """The plan of a finished run, with what came out."""
+    """The plan of a finished run, with its outcome."""
 
     items: Count
     skipped: Count
@@ -75,8 +75,8 @@ class _Finished(_Plan):
 
 
 def as_text(record: Mapping[str, Any]) -> str:
-    """Return a plan as its file holds it, with a checksum of its content."""
-    return json.dumps(sealed(record), indent=2, ensure_ascii=False) + "\n"
+    """Return the text of a plan's file, with a checksum of its content."""
+    return json.dumps(add_seal(record), indent=2, ensure_ascii=False) + "\n"
 
 
 def parse_plan(content: bytes, name: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def parse_plan(content: bytes, name: str) -> dict[str, Any]:
     """
     try:
         record = parse_document(content, name, SCHEMA)
-        validated(_Plan, record, name)
+        validate(_Plan, record, name)
     except ConvvizError as error:
         raise ParameterError(f"{error}; overwrite=True starts anew") from error
     return record
@@ -96,7 +96,7 @@ def parse_plan(content: bytes, name: str) -> dict[str, Any]:
 def parse_run(content: bytes, name: str) -> dict[str, Any]:
     """Read the plan of a finished run from the bytes of its file; raises ConvvizError."""
     record = parse_document(content, name, SCHEMA)
-    checked = validated(_Finished, record, name)
+    checked = validate(_Finished, record, name)
     if missing := {ITEMS, SKIPPED} - set(checked.checksums):
         raise ConvvizError(f"{name} is damaged: it has no checksum of {', '.join(sorted(missing))}")
     return record

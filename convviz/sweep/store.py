@@ -35,7 +35,7 @@ from .finish import Outcome
 from .lock import LOCK, locked
 from .manifest import PLAN, Entry, Manifest
 from .runrecord import as_text, read_plan, read_run
-from .tables import ITEMS, LEAF_ITEMS, SKIPPED, joined
+from .tables import ITEMS, LEAF_ITEMS, SKIPPED, join_tables
 from .worker import PARTIALS
 
 RUN, RESULTS = "run.json", "results"
@@ -60,12 +60,12 @@ def check_out(out: Path) -> None:
 
 
 def is_run(folder: Path) -> bool:
-    """Say whether a folder holds a finished run."""
+    """Return whether a folder holds a finished run."""
     return (folder / RUN).is_file() and (folder / ITEMS).is_file()
 
 
 def is_finished(folder: Path) -> bool:
-    """Say whether a folder holds a finished run, and no sweep that would replace it."""
+    """Return whether a folder holds a finished run, and no sweep that would replace it."""
     return is_run(folder) and not (folder / SWEEP).is_dir()
 
 
@@ -137,9 +137,9 @@ class Store:
         new = self.work / "new"
         new.mkdir(parents=True, exist_ok=True)
         for name in (ITEMS, SKIPPED):
-            joined([self.manifest.path(e["shard"], name) for e in entries], new / name)
+            join_tables([self.manifest.path(e["shard"], name) for e in entries], new / name)
         parts = [self.manifest.path(e["shard"], ITEMS) for e in entries]
-        joined(parts, self.leaf_items, list(item_types()))
+        join_tables(parts, self.leaf_items, list(item_types()))
         return new / ITEMS
 
     @property

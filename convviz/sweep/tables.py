@@ -72,8 +72,8 @@ def skipped_table(skipped: Sequence[Skipped]) -> bytes:
     )
 
 
-def joined(parts: Sequence[Path], path: Path, columns: list[str] | None = None) -> None:
-    """Put the tables of all shards into one file, one at a time; all columns, or some."""
+def join_tables(parts: Sequence[Path], path: Path, columns: list[str] | None = None) -> None:
+    """Concatenate the tables of all shards into one file, one at a time; all columns, or some."""
     from pyarrow import parquet
 
     rows = 0

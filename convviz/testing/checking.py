@@ -19,13 +19,13 @@ class CheckFailedError(Exception):
 
 def none_of(problems: Iterator[str] | list[str], before: str = "") -> None:
     """Raise CheckFailedError where there are problems, naming the first ones."""
-    found = list(problems)
-    if found:
-        more = f", and {len(found) - 3} more" if len(found) > 3 else ""
-        raise CheckFailedError(before + "; ".join(found[:3]) + more)
+    reports = list(problems)
+    if reports:
+        others = f", and {len(reports) - 3} more" if len(reports) > 3 else ""
+        raise CheckFailedError(before + "; ".join(reports[:3]) + others)
 
 
-def misshapen(result: Result, bench: Bench) -> Iterator[str]:
+def shape_problems(result: Result, bench: Bench) -> Iterator[str]:
     """Yield what is wrong with the form of a result of all photos."""
     size = make_batch(list(bench.photos), bench.model).images.shape[-2:]
     if isinstance(result, Mask | Heatmap) and result.values.shape[-2:] != size:

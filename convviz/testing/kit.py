@@ -24,7 +24,7 @@ from ..registry import explainer as by_name
 from ..registry import identify
 from ..results import Result
 from .bench import Bench, Sweep, tiny_model, tiny_photos
-from .checking import CheckFailedError, misshapen, none_of, nothing_written
+from .checking import CheckFailedError, none_of, nothing_written, shape_problems
 from .compare import batch_differences, changed, differences, snapshot
 from .process import no_trace_in_process
 from .units import takes_units
@@ -180,7 +180,7 @@ def _form(bench: Bench) -> None:
     who = identify(bench.explainer)
     named = Named(bench.explainer, who.name, who.distribution, who.version)
     check_result(named, result, len(bench.photos))
-    none_of(misshapen(result, bench))
+    none_of(shape_problems(result, bench))
 
 
 def _repeats(bench: Bench) -> None:
@@ -232,7 +232,7 @@ def _no_trace_of_errors(bench: Bench) -> None:
 
 
 def _raise_after(model: Model, calls: int) -> None:
-    """Make the network fail in all forward passes but the first ones."""
+    """Cause the network to fail in all forward passes but the first ones."""
     count = 0
 
     def fail(*_: Any) -> None:

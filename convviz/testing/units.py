@@ -6,7 +6,7 @@ from ..errors import ConvvizError, PluginError
 from ..explanation import Explanation
 from ..targets import Unit
 from .bench import Bench
-from .checking import CheckFailedError, misshapen, none_of, nothing_written
+from .checking import CheckFailedError, none_of, nothing_written, shape_problems
 from .compare import batch_differences, differences
 
 CHANNEL = 1
@@ -29,7 +29,7 @@ def takes_units(bench: Bench) -> None:
         raise
     except ConvvizError:
         return
-    none_of(misshapen(by_unit.result, bench))
+    none_of(shape_problems(by_unit.result, bench))
     by_class = [bench.explain(bench.images, target=k) for k in (CHANNEL, CHANNEL - 1)]
     if _same(by_unit, by_class[0]) and not _same(*by_class):
         raise CheckFailedError(f"channel {CHANNEL} of {layer!r} is explained as class {CHANNEL}")

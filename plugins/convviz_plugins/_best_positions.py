@@ -10,7 +10,7 @@ from convviz import Partial
 
 
 def finite_maps(maps: Tensor) -> tuple[Tensor, int]:
-    """Put -inf where maps are NaN or infinite; also return how many values that are."""
+    """Replace NaN and infinite values of maps by -inf; also return their number."""
     if bool(maps.sum().isfinite()):  # one quick pass tells that all of them are finite
         return maps, 0
     finite = torch.isfinite(maps)

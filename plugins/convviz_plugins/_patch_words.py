@@ -65,8 +65,8 @@ def extent(field: ReceptiveField) -> str:
     return "the whole" if field.whole else f"{width} × {height} pixels"
 
 
-def say_field(field: ReceptiveField) -> str:
-    """Say what a patch shows."""
+def field_in_words(field: ReceptiveField) -> str:
+    """Return a sentence on what a patch shows."""
     if field.whole:
         return f"A unit of this layer sees the whole image, so each patch is one: {field.reason}."
     high, wide = field.image
@@ -89,8 +89,8 @@ def notes_of(
     drawn: list[int],
     made: crops.Pictures,
 ) -> tuple[str, ...]:
-    """Say what the pictures show, and what they leave out."""
-    sentences = [say_field(field)]
+    """Return notes on what the pictures show and leave out."""
+    sentences = [field_in_words(field)]
     if facts.cut:
         sentences.append(
             f"{facts.cut} positions at the border of the map, where a unit reads padding, take no "
@@ -126,7 +126,7 @@ def notes_of(
 
 
 def ties_in_words(ties: Ties, channels: int, k: int) -> list[str]:
-    """Say for how many units more images than k share the last value, and what decided."""
+    """Return notes on units for which more than k images share the last value."""
     sentences = []
     equal = ties.remaining - ties.silent
     if ties.by_mean or equal:
@@ -148,7 +148,7 @@ def ties_in_words(ties: Ties, channels: int, k: int) -> list[str]:
 
 
 def class_ties_in_words(ties: Ties, lists: int) -> list[str]:
-    """Say in how many lists of a class and a unit the order of the data set decided."""
+    """Return a note on lists of a class and a unit that the order of the data set decided."""
     equal = ties.remaining - ties.silent
     if not equal:
         return []

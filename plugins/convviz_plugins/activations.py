@@ -155,7 +155,7 @@ def standing_out(peaks: Tensor, swept: Explanation) -> Tensor:
 def ties_in_words(
     keys: tuple[Tensor, Tensor], ranked: list[list[int]], top: int, then: str
 ) -> Iterator[str]:
-    """Say of each image whether more channels than drawn share the value of the last one drawn."""
+    """Yield a note for each image on which undrawn channels tie with the last one drawn."""
     for image, row in enumerate(ranked):
         if top >= len(row):
             return
@@ -183,25 +183,27 @@ def count_silent(facts: dict[str, Tensor]) -> dict[str, int]:
 def notes(
     values: Tensor, facts: dict[str, Tensor], swept: Explanation | None = None
 ) -> tuple[str, ...]:
-    """Say what black means, and what is not drawn."""
-    said = []
+    """Return notes on what black means and what is not drawn."""
+    sentences = []
     silent = (facts["active"] == 0).sum(1).tolist()
     if any(silent) or swept is not None:
-        said.append(say_silent(silent, values.shape[1], swept))
+        sentences.append(silent_in_words(silent, values.shape[1], swept))
     if swept is not None:
-        said.append(
+        sentences.append(
             "On the photo are the channels whose max stands out most from their own values over "
             f"{swept.result.figures['images']} images, in standard deviations."
         )
     if below := float((values < 0).double().mean()):
-        said.append(f"{below:.0%} of the values are below zero; they are drawn black, like zero.")
+        sentences.append(
+            f"{below:.0%} of the values are below zero; they are drawn black, like zero."
+        )
     if bad := int((~torch.isfinite(values)).sum()):
-        said.append(f"Values that are NaN or infinite: {bad}.")
-    return tuple(said)
+        sentences.append(f"Values that are NaN or infinite: {bad}.")
+    return tuple(sentences)
 
 
-def say_silent(silent: list[int], channels: int, swept: Explanation | None = None) -> str:
-    """Say how many channels are silent, and how many of the layer are dead, where that is known."""
+def silent_in_words(silent: list[int], channels: int, swept: Explanation | None = None) -> str:
+    """Return a note on how many channels are silent, and how many are dead where that is known."""
     if len(silent) == 1:
         counts = f"{silent[0]} of {channels} channels are silent on this input: nowhere above zero"
     else:

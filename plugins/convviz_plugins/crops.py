@@ -166,7 +166,7 @@ def load(model: Model, items: Items, spots: Sequence[Spot]) -> Iterator[Loaded]:
 
 
 def in_photo_pixels(model: Model) -> bool:
-    """Say whether boxes can be brought back to the photo; else they stay in the model's input."""
+    """Return whether boxes can be mapped to the photo; else they are in the model's input."""
     return isinstance(model.preprocess, Preprocess)
 
 

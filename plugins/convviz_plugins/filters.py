@@ -83,7 +83,7 @@ class Filters(Explainer):
                 return model.weight(layer), ()
             steps = chains.watch(model, probe(model))
             at = chains.conv_at(steps, conv, model.weight(layer), layer)
-            return folded(steps, at, layer), ("Batch norm is folded into the weights.",)
+            return fold_weights(steps, at, layer), ("Batch norm is folded into the weights.",)
         return self._pixel_kernels(model, conv, layer)
 
     def _pixel_kernels(
@@ -102,8 +102,8 @@ class Filters(Explainer):
         end = chains.conv_at(steps, conv, outer, layer)
         gap = chains.between(steps, start, end, layer)
         if self.fold_bn:
-            inner = folded(steps, start, first)
-            outer = folded(steps, end, layer, required=False)
+            inner = fold_weights(steps, start, first)
+            outer = fold_weights(steps, end, layer, required=False)
         kernels = compose(
             dense(inner, stem.groups),
             dense(outer, conv.groups),
@@ -146,7 +146,7 @@ def probe(model: Model) -> Tensor:
     return torch.zeros(1, model.input_channels, *model.input_size, dtype=model.dtype)
 
 
-def folded(steps: list[chains.Step], at: int, layer: str, *, required: bool = True) -> Tensor:
+def fold_weights(steps: list[chains.Step], at: int, layer: str, *, required: bool = True) -> Tensor:
     """Return a conv's weights times gamma / sqrt(variance + eps) of the norm behind it.
 
     Args:
@@ -223,7 +223,7 @@ def compose(
 
 
 def say_pixel(first: str, layer: str, gap: chains.Between, folded_in: bool) -> tuple[str, ...]:
-    """Say what the pixel view is, and what it ignores."""
+    """Return a sentence on what the pixel view is and ignores."""
     notes = [f"Kernels of {layer} carried through those of {first} into pixel space."]
     ignored = [n for n in gap.names if not (folded_in and n == "batch norm")]
     if folded_in:

@@ -68,7 +68,7 @@ class Neighbors(DatasetExplainer):
         return os.fspath(index) if isinstance(index, os.PathLike) else index
 
     def default_layers(self, model: Model) -> tuple[str, ...]:
-        """Take the input of the last linear layer, or with a run the layer it has."""
+        """Return the input of the last linear layer, or with a run the run's layer."""
         if self.index in KINDS:
             return model.default_layers("features")
         known = _of_run(self.index)
@@ -167,7 +167,7 @@ class Neighbors(DatasetExplainer):
         return layers[0]
 
     def _settled(self, kept: Explanation, model: Model) -> dict[str, Any]:
-        """Take metric and pooling from the run; refuse another model or a contradiction."""
+        """Return metric and pooling of the run; refuse another model or a contradiction."""
         self._check_weights(kept, model)
         how = {name: kept.parameters[name] for name in ("metric", "pool")}
         for name, value in how.items():
@@ -276,7 +276,7 @@ class Found:
         self.indices[self.rows] = torch.from_numpy(np.where(places < 0, -1, self.good[places]))
 
     def recall(self) -> dict[str, Any]:
-        """Say which share of the true neighbours the index finds, on a fixed sample."""
+        """Return the share of the true neighbours that the index finds, on a fixed sample."""
         n = len(self.vectors)
         sample = np.sort(np.random.default_rng(0).permutation(n)[:SAMPLE])
         _, truth = space.search(

@@ -176,7 +176,7 @@ class Occlusion(Explainer):
     @model_validator(mode="before")
     @classmethod
     def _apply_preset(cls, given: Any) -> Any:
-        """Put the preset under what is given, so that saved parameters say what was done."""
+        """Fill in the preset's values, so that saved parameters are complete."""
         if isinstance(given, Mapping) and isinstance(given.get("preset"), str):
             return {**PRESETS.get(given["preset"], {}), **given}
         return given
@@ -264,7 +264,7 @@ class Occlusion(Explainer):
         return baseline[:, None] - scores if self.output == "drop" else scores
 
     def _figures(self, found: Occluded, baseline: Tensor) -> dict[str, Any]:
-        """Say how the scores were computed, and how far they are from exact ones."""
+        """Return how the scores were computed, and how far they are from exact ones."""
         figures: dict[str, Any] = {"positions": found.scores.shape[1], "computed": found.how}
         if self.approximate is not None and found.plan is not None:
             figures["MACs saved"] = 1 - 1 / found.plan.saving

@@ -115,14 +115,14 @@ class Patches(DatasetExplainer):
         lists["positions"] += torch.tensor([rows.start, columns.start]).to(maps.device)
         if forward.activations[layer].ndim == 2:  # units of a linear layer are nowhere
             lists["positions"].fill_(NOWHERE)
-        best = {name: t.cpu() for name, t in ranking.first(lists, self._kept).items()}
+        best = {name: t.cpu() for name, t in ranking.first(lists, self._list_length).items()}
         counts = {"nonfinite": torch.tensor([bad]), "cut": torch.tensor([cut])}
         reduced = {**best, **prominence.measure_peaks(peaks), **counts}
         if self.per_class:
             owners = labels.to(lists["items"].device)[lists["items"][0]]
             present = labels[labels >= 0].unique()
-            mine = ranking.by_label(lists, owners, present, self._kept)
-            reduced |= {f"class {name}": t for name, t in mine.items()}
+            of_classes = ranking.by_label(lists, owners, present, self._list_length)
+            reduced |= {f"class {name}": t for name, t in of_classes.items()}
         return reduced
 
     def _inner(self, model: Model, layer: str, maps: Tensor) -> tuple[range, range]:
@@ -133,7 +133,7 @@ class Patches(DatasetExplainer):
         return inner_positions(model, layer, size)
 
     @property
-    def _kept(self) -> int:
+    def _list_length(self) -> int:
         """Entries of a list: one more than drawn, which tells whether the last one was a tie."""
         return self.k + 1
 
@@ -144,7 +144,7 @@ class Patches(DatasetExplainer):
             merged["labels"] = torch.cat([a["labels"], b["labels"]]).unique()
         for layer in layers_in(a, "values"):
             left, right = lists_of(a, layer), ranking.moved(lists_of(b, layer), a["count"])
-            best = ranking.joined(left, right, self._kept)
+            best = ranking.join_lists(left, right, self._list_length)
             best |= prominence.merge_peaks(peaks_of(a, layer), peaks_of(b, layer))
             merged |= {f"{layer}/{name}": t for name, t in best.items()}
             merged[f"{layer}/nonfinite"] = a[f"{layer}/nonfinite"] + b[f"{layer}/nonfinite"]
@@ -153,8 +153,8 @@ class Patches(DatasetExplainer):
                 left = lists_of(a, layer, "class ")
                 right = ranking.moved(lists_of(b, layer, "class "), a["count"])
                 labels = (a["labels"], b["labels"])
-                mine = ranking.joined_labels((left, right), labels, self._kept)
-                merged |= {f"{layer}/class {name}": t for name, t in mine.items()}
+                of_classes = ranking.join_labelled_lists((left, right), labels, self._list_length)
+                merged |= {f"{layer}/class {name}": t for name, t in of_classes.items()}
         return merged
 
     def finish(
@@ -250,16 +250,16 @@ class ByClass:
         shown = self._shown(lists, drawn) if drawn else []
         stacks = []
         for c in shown:
-            mine = {name: t[c] for name, t in lists.items()}
-            spots = spots_of(self.layer, drawn, mine, boxes[c])
+            of_class = {name: t[c] for name, t in lists.items()}
+            spots = spots_of(self.layer, drawn, of_class, boxes[c])
             made = crops.draw(self.model, self.items, spots, (len(drawn), self.k), False, size)
             arrays[f"patches of {names[c]}"] = torch.from_numpy(made.photos)
             stacks.append(Stack(title=f"class {names[c]}", pictures=f"patches of {names[c]}"))
         known_lists = lists_of(merged, self.layer, "class ")
         total = known_lists["values"].shape[0] * known_lists["values"].shape[1]
         notes = class_ties_in_words(ranking.count_ties(known_lists, self.k), total)
-        if left := len(merged["labels"]) - len(shown):
-            notes.append(f"{left} more classes are in the arrays, not in the picture.")
+        if hidden := len(merged["labels"]) - len(shown):
+            notes.append(f"{hidden} more classes are in the arrays, not in the picture.")
         return arrays, stacks, tuple(notes)
 
     def _shown(self, lists: Partial, drawn: list[int]) -> list[int]:

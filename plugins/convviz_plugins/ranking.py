@@ -68,7 +68,7 @@ def sorted_by(keys: Sequence[Tensor]) -> Tensor:
     return order
 
 
-def joined(a: Mapping[str, Tensor], b: Mapping[str, Tensor], k: int) -> Partial:
+def join_lists(a: Mapping[str, Tensor], b: Mapping[str, Tensor], k: int) -> Partial:
     """Keep the k best of two lists, the items of `a` before those of `b`."""
     return first({name: torch.cat([a[name], b[name]], 1) for name in NAMES}, k)
 
@@ -130,25 +130,25 @@ def by_label(lists: Mapping[str, Tensor], owners: Tensor, labels: Tensor, k: int
     return {name: torch.stack([p[name] for p in parts]).cpu() for name in NAMES}
 
 
-def joined_labels(parts: Sequence[Partial], labels: Sequence[Tensor], k: int) -> Partial:
+def join_labelled_lists(parts: Sequence[Partial], labels: Sequence[Tensor], k: int) -> Partial:
     """Join two sets of lists by label, `[L, C, k]`, with labels of their own."""
     every = torch.cat(list(labels)).unique()
-    a, b = (_placed(p, own, every) for p, own in zip(parts, labels, strict=True))
+    a, b = (_with_all_labels(p, present, every) for p, present in zip(parts, labels, strict=True))
     shape = a["values"].shape
-    flat = joined(_flat(a), _flat(b), k)
+    flat = join_lists(_flat(a), _flat(b), k)
     return {name: t.unflatten(0, shape[:2]) for name, t in flat.items()}
 
 
-def _placed(lists: Partial, own: Tensor, every: Tensor) -> Partial:
-    """Give lists a place for every label."""
-    places = torch.searchsorted(every, own)
-    made: Partial = {}
+def _with_all_labels(lists: Partial, present: Tensor, every: Tensor) -> Partial:
+    """Return lists with an entry for every label."""
+    places = torch.searchsorted(every, present)
+    lists_of_all: Partial = {}
     for name in NAMES:
         array = lists[name]
         filler = -torch.inf if array.is_floating_point() else NOWHERE
-        made[name] = array.new_full((len(every), *array.shape[1:]), filler)
-        made[name][places] = array
-    return made
+        lists_of_all[name] = array.new_full((len(every), *array.shape[1:]), filler)
+        lists_of_all[name][places] = array
+    return lists_of_all
 
 
 def _flat(lists: Partial) -> Partial:

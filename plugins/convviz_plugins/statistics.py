@@ -70,7 +70,7 @@ class Statistics(DatasetExplainer):
         items: Items,
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
-        """Make one table a layer, a row a channel."""
+        """Return one table per layer, with a row per channel."""
         whole = all_merged(self, partials, "statistics")
         return {
             layer: table(of_layer(whole, layer), whole["labels"], items.classes, layer)
@@ -153,7 +153,7 @@ def figures(kept: Partial, dead: Tensor, constant: Tensor, layer: str) -> dict[s
 
 
 def notes(kept: Partial, dead: Tensor, constant: Tensor) -> tuple[str, ...]:
-    """Say what dead means here, and what was left out."""
+    """Return notes on what dead means and what was left out."""
     said = []
     silenced = int((dead & ~constant).sum())
     if below := int((kept["min"] < 0).sum()):

@@ -30,7 +30,7 @@ WIDE_BLOCK = 16384
 
 
 def usable(vectors: np.ndarray, metric: Metric = "l2") -> np.ndarray:
-    """Say which vectors `[n, d]` can be compared: finite ones, and for cosine not zero."""
+    """Return which vectors `[n, d]` can be compared: finite ones, and for cosine not zero."""
     good = np.empty(len(vectors), dtype=bool)
     for part in blocks(len(vectors)):
         sizes = np.abs(np.asarray(vectors[part])).max(axis=1, initial=0)
@@ -166,10 +166,10 @@ def search_among(
     places = np.zeros((len(queries), 0), np.int64)
     for part in blocks(len(rows), WIDE_BLOCK):
         known = np.ascontiguousarray(prepared(vectors, metric, rows[part]))
-        found = faiss.knn(asked, known, min(wanted, len(known)), _measure(metric))
-        nearness = found[0] if metric == "l2" else -found[0]
+        distances, rows_found = faiss.knn(asked, known, min(wanted, len(known)), _measure(metric))
+        nearness = distances if metric == "l2" else -distances
         best = np.concatenate([best, nearness], axis=1)
-        places = np.concatenate([places, found[1] + part.start], axis=1)
+        places = np.concatenate([places, rows_found + part.start], axis=1)
         order = np.argsort(best, axis=1, kind="stable")[:, :wanted]
         best = np.take_along_axis(best, order, axis=1)
         places = np.take_along_axis(places, order, axis=1)
@@ -241,7 +241,7 @@ def as_tensor(array: np.ndarray) -> Tensor:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let FAISS work in one thread."""
+    """Run FAISS in one thread."""
     import faiss
 
     before = faiss.omp_get_max_threads()

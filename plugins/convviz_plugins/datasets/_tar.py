@@ -74,7 +74,7 @@ def read_members(path: Path, place: int, label: str | None, notes: list[str]) ->
             f"{path.name!r}: {len(bad_labels)} labels cannot be read, the first is "
             f"{bad_labels[0]!r}"
         )
-    return _resolved(members, links)
+    return _resolve_links(members, links)
 
 
 def _read(
@@ -98,8 +98,8 @@ def _read(
         yield member
 
 
-def _resolved(members: list[Member], links: dict[str, str]) -> list[Member]:
-    """Give links to files of the same tar file the bytes of these."""
+def _resolve_links(members: list[Member], links: dict[str, str]) -> list[Member]:
+    """Replace links to files of the same tar by those files."""
     if not links:
         return members
     files = {posixpath.normpath(m.name): m for m in members if not m.problem}

@@ -47,10 +47,10 @@ def open_folder(folder: Path) -> PathDataset:
     finished runs are left out.
     """
     passed: Counter[str] = Counter()
-    found = sorted(_images(folder, passed), key=lambda path: path.relative_to(folder).parts)
-    if not found:
+    paths = sorted(_images(folder, passed), key=lambda path: path.relative_to(folder).parts)
+    if not paths:
         raise ParameterError(f"folder {str(folder)!r} holds no images ({' '.join(SUFFIXES)})")
-    parts = [path.relative_to(folder).parts for path in found]
+    parts = [path.relative_to(folder).parts for path in paths]
     level, notes = _class_level(parts)
     names = [p[level] if level is not None and len(p) > level + 1 else None for p in parts]
     classes = sorted({name for name in names if name is not None})
@@ -62,7 +62,7 @@ def open_folder(folder: Path) -> PathDataset:
         notes.append(f"{passed.total()} files without an image suffix are passed over: {kinds}")
     return PathDataset(
         name=readable(folder.resolve().name),
-        paths=tuple(found),
+        paths=tuple(paths),
         ids=tuple(readable("/".join(p)) for p in parts),
         labels=tuple(None if name is None else index[name] for name in names),
         classes=tuple(readable(name) for name in classes),
@@ -114,8 +114,8 @@ def _unlabelled_notes(
 
 def some_names(names: Sequence[str]) -> str:
     """Quote the first of several names."""
-    more = ", …" if len(names) > NAMED else ""
-    return ", ".join(repr(readable(name)) for name in names[:NAMED]) + more
+    ellipsis = ", …" if len(names) > NAMED else ""
+    return ", ".join(repr(readable(name)) for name in names[:NAMED]) + ellipsis
 
 
 def _images(folder: Path, passed: Counter[str]) -> Iterator[Path]:
@@ -134,7 +134,7 @@ def _images(folder: Path, passed: Counter[str]) -> Iterator[Path]:
 
 
 def _open(folder: Path, seen: set[Path]) -> bool:
-    """Say whether a sub-folder is looked into: not a hidden one, not a run, not one seen before."""
+    """Return whether to search a sub-folder: it is not hidden, no run, and not seen before."""
     real = folder.resolve()
     if folder.name.startswith(".") or real in seen or all((folder / m).exists() for m in RUN_MARK):
         return False

@@ -72,7 +72,7 @@ def open_list(path: Path, options: Mapping[str, str] | None = None) -> PathDatas
     labels, classes = as_labels(values, len(rows), (), notes)
     return PathDataset(
         name=readable(path.name),
-        paths=tuple(path.parent / _expanded(name) for name, _ in rows),
+        paths=tuple(path.parent / _expand_user(name) for name, _ in rows),
         ids=tuple(readable(name) for name, _ in rows),
         labels=labels,
         classes=tuple(map(readable, classes)),
@@ -101,7 +101,7 @@ def _text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _expanded(name: str) -> Path:
+def _expand_user(name: str) -> Path:
     return Path(name).expanduser() if name.startswith("~/") else Path(name)
 
 
@@ -210,6 +210,6 @@ def _is_image_name(name: str) -> bool:
 
 def _is_there(folder: Path, name: str) -> bool:
     try:
-        return (folder / _expanded(name)).is_file()
+        return (folder / _expand_user(name)).is_file()
     except (OSError, ValueError):
         return False

@@ -78,13 +78,13 @@ def open_tars(
         m for place, path in enumerate(files) for m in read_members(path, place, label, notes)
     ]
     cut = options.get("key") or _fitting_cut(members, notes)
-    samples = _grouped(members, cut, label, notes)
-    chosen = list(_chosen(samples, options.get("image"), notes))
+    samples = _group_members(members, cut, label, notes)
+    chosen = list(_choose_images(samples, options.get("image"), notes))
     if not chosen:
         wanted = options.get("image") or ", ".join(IMAGES)
         raise ParameterError(f"{name!r} holds no photos: no file ends in {wanted}")
-    kept = [samples[key] for key, _ in chosen]
-    labels, classes = as_labels(_values([s.label(label) for s in kept]), len(kept), (), notes)
+    given = [samples[key].label(label) for key, _ in chosen]
+    labels, classes = as_labels(_values(given), len(given), (), notes)
     return TarDataset(
         name=name,
         files=tuple(files),
@@ -167,7 +167,7 @@ def _fitting_cut(members: Sequence[Member], notes: list[str]) -> str:
     return LAST
 
 
-def _grouped(
+def _group_members(
     members: Sequence[Member], cut: str, label: str | None, notes: list[str]
 ) -> dict[Key, _Sample]:
     """Collect the files of each sample, wherever they lie in their tar file."""
@@ -191,7 +191,7 @@ def _grouped(
     return samples
 
 
-def _chosen(
+def _choose_images(
     samples: Mapping[Key, _Sample], asked: str | None, notes: list[str]
 ) -> Iterator[tuple[Key, Member]]:
     """Yield each sample that has a photo, with the photo; notes what is left out."""

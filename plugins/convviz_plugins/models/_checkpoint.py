@@ -37,15 +37,15 @@ def read_sets(path: str | Path) -> list[WeightSet]:
 
 
 def load_into(module: nn.Module, state: State, what: str) -> None:
-    """Put weights into a network; raises ModelError for the names and shapes that differ."""
+    """Load weights into a network; raises ModelError for names and shapes that differ."""
     own = module.state_dict()
     shapes = _shapes(own, state)
-    problems = _missing(own, state) + _unexpected(own, state) + shapes
+    problems = _missing(own, state) + _not_in_network(own, state) + shapes
     if problems:
         shown = "\n  ".join(problems[:8])
-        more = f"\n  and {len(problems) - 8} more" if len(problems) > 8 else ""
+        others = f"\n  and {len(problems) - 8} more" if len(problems) > 8 else ""
         outputs = _outputs(own, state) if len(shapes) == len(problems) else ""
-        raise ModelError(f"{what}: the weights do not fit{outputs}\n  {shown}{more}")
+        raise ModelError(f"{what}: the weights do not fit{outputs}\n  {shown}{others}")
     module.load_state_dict(state, strict=False)  # missing are counters of batch norm only
 
 
@@ -80,7 +80,7 @@ def _missing(own: State, state: State) -> list[str]:
     return [f"{key} is missing{nearest(key, state.keys() - own.keys())}" for key in gone]
 
 
-def _unexpected(own: State, state: State) -> list[str]:
+def _not_in_network(own: State, state: State) -> list[str]:
     extra = [k for k in state if k not in own]
     return [
         f"{key} is not in the network{nearest(key, own.keys() - state.keys())}" for key in extra
@@ -96,7 +96,7 @@ def _shapes(own: State, state: State) -> list[str]:
 
 
 def _outputs(own: State, state: State) -> str:
-    """Say so where a single layer alone differs, in how many outputs it has; else ""."""
+    """Return a note where only the number of outputs of one layer differs; else ""."""
     differing = [k for k, v in own.items() if state[k].shape != v.shape]
     layers = {k.rpartition(".")[0] for k in differing}
     if len(layers) > 1 or any(own[k].shape[1:] != state[k].shape[1:] for k in differing):
@@ -106,6 +106,6 @@ def _outputs(own: State, state: State) -> str:
 
 
 def nearest(key: str, others: Iterable[str]) -> str:
-    """Say which of some names comes closest, in brackets; "" where none does."""
+    """Return the name that comes closest, in brackets; "" where none does."""
     near = difflib.get_close_matches(key, sorted(others), n=1, cutoff=0.6)
     return f" (closest: {near[0]})" if near else ""

@@ -86,11 +86,11 @@ def _foreign(path: Path, head: bytes) -> str:
     if head[:1] == b"\x08" and (b"onnx" in head[:64].lower() or b"pytorch" in head[:64]):
         return "an ONNX model"
     if head[:4] == b"PK\x03\x04":
-        return _zipped(path)
+        return _kind_of_zip(path)
     return next((name for magic, name in _MAGIC if head.startswith(magic)), "")
 
 
-def _zipped(path: Path) -> str:
+def _kind_of_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

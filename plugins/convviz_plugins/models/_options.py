@@ -29,7 +29,7 @@ def check(options: Mapping[str, Any], own: Iterable[str] = ()) -> None:
 
 
 def are_harmless(options: Mapping[str, Any], own: Iterable[str] = ()) -> bool:
-    """Say whether a query from an untrusted file may be obeyed: it reads no file, fills no memory.
+    """Return whether an untrusted query is safe: it reads no file and cannot fill the memory.
 
     Args:
         options: its values, all of them texts.

@@ -148,7 +148,7 @@ def _is_called(name: str, key: str) -> bool:
 
 
 def _same(a: WeightSet, b: WeightSet) -> bool:
-    """Say whether two sets hold the same numbers: one checkpoint may name one set twice."""
+    """Return whether two sets hold the same numbers: one checkpoint may name one set twice."""
     return a.state.keys() == b.state.keys() and all(
         torch.equal(value, b.state[name]) for name, value in a.state.items()
     )

@@ -132,7 +132,7 @@ def _segmentation() -> list[str]:
 
 @contextmanager
 def _read_safely(name: str, weights: Any) -> Iterator[None]:
-    """Let torchvision's builder get weights that were read as tensors only.
+    """Cause torchvision's builder to load weights as tensors only.
 
     Its own loader unpickles anything. The entry of the enum gets a `get_state_dict` of its own
     for the time of the block.
