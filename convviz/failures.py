@@ -89,7 +89,7 @@ def _reason(model: Model, images: Tensor, part: nn.Module, error: Exception, mes
     if len(images) > 1 and _runs_alone(model, images):
         return (
             "it takes one image at a time only: something in it fixes the size of the batch, such "
-            f"as view(1, -1) in place of flatten(1) ({told})"
+            f"as view(1, -1) in place of flatten(1) ({message})"
         )
     devices, dtypes = _kinds(model.module, "device"), _kinds(model.module, "dtype")
     if len(devices) > 1:
