@@ -137,6 +137,8 @@ OTHER_NAMES = {
 def suggest(kind: str, given: str, known: tuple[str, ...]) -> str:
     """Return what to write instead of an unknown name."""
     text = closest(given, known)
+    if kind == "layer" and text.endswith(" more"):
+        return f"{text}; `convviz layers MODEL` lists all"
     if kind != "explainer":
         return text
     bare = _bare(given)

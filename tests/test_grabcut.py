@@ -251,6 +251,7 @@ def test_the_command_line_changes_one_parameter_of_the_default_source():
 def test_seeds_in_one_object_are_gathered():
     got = cut(source=Given(heat=torch.from_numpy(DISC.astype(float))), smoothing=2)
     assert got["gathered"].tolist() == [1]
+    assert got.result.figures["share of foreground seeds cut out"] == 1
     assert not got.result.notes
 
 
@@ -263,7 +264,8 @@ def test_seeds_in_several_places_are_noted():
     got = cut([colours.astype(np.uint8), photo()], source=Given(heat=heat), smoothing=0)
     share = discs[0].sum() / (discs[0].sum() + discs[1].sum())
     assert got["gathered"][0].item() == pytest.approx(share)
-    assert got.result.figures["smallest share of seeds inside"] == got["gathered"].min().item()
+    smallest = got.result.figures["smallest share of foreground seeds cut out"]
+    assert smallest == got["gathered"].min().item()
     assert "scattered" in got.result.notes[0]
     assert got.result.notes[0].startswith("Image 0")
 

@@ -45,6 +45,13 @@ def test_layers_are_found_in_other_spellings(given, first):
     assert names(closest(given, LAYERS))[0] == first
 
 
+def test_a_long_list_of_layers_names_the_command_that_lists_all():
+    many = tuple(f"stage{i}" for i in range(100))
+    assert "convviz layers" in str(UnknownNameError("layer", "zebra", many))
+    assert "convviz layers" not in str(UnknownNameError("layer", "zebra", LAYERS))
+    assert "convviz layers" not in str(UnknownNameError("target", "zebra", many))
+
+
 def test_what_is_like_nothing_lists_what_there_is():
     assert closest("zebra", LAYERS).count("'") == 2 * len(LAYERS)
     assert "and 88 more" in closest("zebra", tuple(f"unit {i}" for i in range(100)))

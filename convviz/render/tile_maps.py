@@ -18,6 +18,7 @@ from .style import (
     new_figure,
     panel_title,
     picture_name,
+    sentence,
     show_pixels,
     title_block,
     to_png,
@@ -95,7 +96,8 @@ def _page(
     if dead:
         mark_legend(axes, "dead: fired on no image of the data set", mosaic.CROSS, right=True)
     part = part_of(page, len(values), "channels") if pages > 1 else f"{len(values)} channels"
-    notes = page_notes([*(result.notes if index == 0 else ()), scale.note], index + 1, pages, PAGES)
+    facts = [*(result.notes if index == 0 else ()), sentence(scale.note)]
+    notes = page_notes(facts, index + 1, pages, PAGES)
     title_block(figure, scene.title(), scene.subtitle(image, part), notes)
     return Picture(name, to_png(figure), f"Feature maps, {part}, on one scale for the layer.")
 

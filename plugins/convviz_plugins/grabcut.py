@@ -140,9 +140,10 @@ class GrabCut(Explainer):
             model, batch.images, target, torch.from_numpy(masks)
         )
         margins = arrays["cut_score"] - arrays["rest_score"]
+        least = "" if len(shares) == 1 else "smallest "
         figures = {
-            "smallest share of seeds inside": min(shares, default=1.0),
-            "smallest score of the cut less that of the rest": float(margins.amin()),
+            f"{least}share of foreground seeds cut out": min(shares, default=1.0),
+            f"{least}score of the cut less that of the rest": float(margins.amin()),
         }
         figures |= self._compare(masks, batch, arrays)
         return Mask(

@@ -238,9 +238,7 @@ class Occlusion(Explainer):
             grid, baseline = grid[:, 0], baseline[:, 0]
         panels = _panels(targets, bool(self.targets))
         result = self._result(model, windows, grid, baseline, panels, figures)
-        return replace(
-            result, window=window, notes=(*result.notes, *self._describe_chosen(window, stride))
-        )
+        return replace(result, window=window, notes=(*result.notes, *self._describe_chosen()))
 
     def _sizes(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return window and stride for images of this size, (height, width) each."""
@@ -251,13 +249,10 @@ class Occlusion(Explainer):
             return window, _pair(self.stride)
         return window, (max(1, round(window[0] / 4)), max(1, round(window[1] / 4)))
 
-    def _describe_chosen(self, window: tuple[int, int], stride: tuple[int, int]) -> tuple[str, ...]:
-        """Name the sizes that were chosen here."""
-        sizes = {"window": (self.window, window), "stride": (self.stride, stride)}
-        chosen = [
-            f"{name}={_format_size(size)}" for name, (given, size) in sizes.items() if not given
-        ]
-        return (f"Chosen for images of this size: {', '.join(chosen)} pixels.",) if chosen else ()
+    def _describe_chosen(self) -> tuple[str, ...]:
+        """Name the sizes that were chosen here; the figures give their values."""
+        chosen = " and ".join(name for name in ("window", "stride") if getattr(self, name) is None)
+        return (f"Chosen for images of this size: {chosen}.",) if chosen else ()
 
     def _wanted(self, scores: Tensor, baseline: Tensor) -> Tensor:
         """Turn scores `[N, P, K]` into drops from the baseline `[N, K]`, where those are wanted."""
