@@ -28,9 +28,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "saliency": {"samples": 16},
     "activations": {"layer": "bn1"},
 }
-"""Where the demo differs from the defaults: a coarser stride (occlusion: a quarter of the positions),
-less noise (saliency), and the maps of the filters shown above them (activations: the default layer
-has 1280 channels, most of them silent on a photo)."""
+"""Where the demo differs from the defaults: a coarser stride (occlusion), less noise (saliency),
+and the maps of the filters shown above them (activations: the default layer has 1280 channels,
+most of them silent on a photo)."""
 
 TITLE = "What two ConvNets see"
 INTRO = (
