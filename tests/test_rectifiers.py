@@ -469,11 +469,22 @@ HIDDEN = {
     "vmap, maximum": lambda x: torch.vmap(lambda v: torch.maximum(v, zeros(v)))(x),
     "functionalize": lambda x: torch.func.functionalize(torch.relu)(x),
     "checkpoint, reentrant": lambda x: checkpoint(lambda v: F.relu(v * 1), x, use_reentrant=True),
-    "checkpoint": lambda x: checkpoint(lambda v: F.relu(v * 1), x, use_reentrant=False),
-    "checkpoint, masked": lambda x: checkpoint(
-        lambda v: v.masked_fill(v < 0, 0), x, use_reentrant=False
-    ),
 }
+
+CHECKPOINTED = {
+    "relu": lambda x: checkpoint(lambda v: F.relu(v * 1), x, use_reentrant=False),
+    "masked": lambda x: checkpoint(lambda v: v.masked_fill(v < 0, 0), x, use_reentrant=False),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("activation", CHECKPOINTED.values(), ids=list(CHECKPOINTED))
+def test_the_rule_reaches_into_checkpoints(activation, rule):
+    got, want = (
+        Model(network(f)).gradient(images(), TARGET * 2, rule) for f in (activation, F.relu)
+    )
+    torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
+    assert want.any()
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -224,6 +224,7 @@ def test_what_a_store_says_is_passed_on_with_the_address(out, monkeypatch) -> No
     def refused(*args, **kwargs):
         raise NoCredentialsError("Unable to locate credentials")
 
+    Remote(out).write("run.json", b"{}")
     monkeypatch.setattr(type(memory), "cat_file", refused)
     with pytest.raises(ConvvizError, match=r"memory://bucket/run/run.json: Unable.*AWS_ACCESS_KEY"):
         Remote(out).read("run.json")

@@ -426,7 +426,7 @@ def test_a_damaged_plan_is_refused_and_may_be_overwritten(
     expected = content(run_into(tmp_path / "whole", model).folder)
     cut_off(monkeypatch, out, model)
     (out / SWEEP / PLAN).write_text(text)
-    with pytest.raises(ParameterError, match=r"plan\.json is damaged"):
+    with pytest.raises(ParameterError, match=r"plan\.json .*overwrite=True"):
         run_into(out, model)
     run_into(out, model, overwrite=True)
     same(content(out), expected)

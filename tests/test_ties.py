@@ -259,7 +259,8 @@ class Fixed(nn.Module):
         self.maps = nn.Parameter(maps)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.maps.expand(len(x), -1, -1, -1) + 0 * x.mean()
+        places = nn.functional.adaptive_avg_pool2d(x[:, :1], self.maps.shape[2:])
+        return self.maps + 0 * places
 
 
 def activations(maps: Tensor, **params):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -117,13 +119,13 @@ class Bench:
 
     def analyze(self, model: Model | None = None, batch_size: int = 7) -> dict[str, Explanation]:
         """Analyze the photos as a user does; returns layer -> Explanation."""
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder, "run")
-            used = model or self.model
-            run = analyze(used, self.dataset, self.explainer, out, batch_size=batch_size)
-            # The items are in the run's table, which goes with the folder.
-            found = run[self.name].items()
-            return {layer: replace(one, items=tuple(one.items)) for layer, one in found}
+        # Results are read from the run's files when they are looked at, so these stay as long as
+        # the bench does.
+        folder = tempfile.mkdtemp()
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        out, used = Path(folder, "run"), model or self.model
+        run = analyze(used, self.dataset, self.explainer, out, batch_size=batch_size)
+        return dict(run[self.name])
 
     @cached_property
     def explanation(self) -> Explanation:

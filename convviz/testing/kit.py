@@ -147,10 +147,10 @@ def _no_blank(explanation: Explanation) -> None:
 def _no_loss(explanation: Explanation) -> None:
     with tempfile.TemporaryDirectory() as folder:
         explanation.save(folder)
-        again = load(folder)
-    none_of(differences(again.result, explanation.result, exact=True))
-    if not again.equals(explanation):
-        raise CheckFailedError("what is loaded is not what was saved")
+        again = load(folder)  # whose files are read when they are looked at
+        none_of(differences(again.result, explanation.result, exact=True))
+        if not again.equals(explanation):
+            raise CheckFailedError("what is loaded is not what was saved")
 
 
 def _with_traces(model: Model) -> Model:
