@@ -27,7 +27,7 @@ SOURCES = {
     "embedding_grid": "digits/results/embedding/*/grid.png",
     "statistics": "digits/results/statistics/*/profile.png",
     "statistics_classes": "digits/results/statistics/*/classes.png",
-    "patches": "digits/results/patches/*/picture*.png",
+    "patches": "digits/results/patches/*/picture-1.png",
     "occlusion": "coffee/occlusion/picture.png",
     "saliency": "chelsea/saliency/picture.png",
     "grabcut": "coffee/grabcut/picture.png",

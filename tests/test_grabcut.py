@@ -284,7 +284,7 @@ def test_the_score_of_the_cut_is_compared_with_that_of_the_rest():
     assert kept > 2 * rest
     assert got["cut_score"].tolist() == pytest.approx([kept], rel=1e-5)
     assert got["rest_score"].tolist() == pytest.approx([rest], rel=1e-5)
-    margin = got.result.figures["smallest score of the cut less that of the rest"]
+    margin = got.result.figures["score of the cut less that of the rest"]
     assert margin == pytest.approx(kept - rest, rel=1e-5)
     assert not got.result.notes
 
