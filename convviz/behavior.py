@@ -2,8 +2,8 @@
 
 A batch norm without running statistics, dynamic quantization or `x - x.mean(0)` makes the scores
 of an image depend on the images beside it; functional dropout makes them random even in evaluation
-mode. Neither can be seen in the modules, so both are measured: an image is run beside another
-one, then alone, and once more alone only where the two differ. Networks that couple images are run
+mode. Neither can be seen in the modules, so both are measured: an image is run between others,
+then alone, and once more alone only where the two differ. Networks that couple images are run
 image by image (`Model` does that for all explainers); the notes of every result say so, and also
 where the network is random.
 
@@ -245,11 +245,14 @@ def _identity(output: Pick) -> Any:
 
 def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None:
     image, neighbor = probe_images(images)
-    pair, failure = attempt(module, torch.cat([neighbor, image]), output)
+    # between others: it may depend on those before it or on those behind it
+    pair, failure = attempt(module, torch.cat([neighbor, image, neighbor]), output)
     if pair is None and not failure:
         return None
     alone, refusal = attempt(module, image, output)
     if alone is None:
+        if pair is None:  # it may take even numbers alone
+            pair, _ = attempt(module, torch.cat([neighbor, image]), output)
         if pair is None:
             return None
         other, _ = attempt(module, torch.cat([mirror(neighbor), image]), output)

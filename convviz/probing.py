@@ -89,6 +89,7 @@ def _observe(module: nn.Module, images: Tensor, output: Pick) -> Pass:
     levels: list[tuple[tuple[int, ...], Tensor] | None] = []
     sigmoids: list[Tensor] = []
     count = len(images)
+    place = min(1, count - 1)
 
     def visit(key: str, kind: str, out: Tensor, *_: Any) -> None:
         if kind in ("Sigmoid", "sigmoid"):
@@ -97,7 +98,7 @@ def _observe(module: nn.Module, images: Tensor, output: Pick) -> Pass:
             return
         keys.append(key)
         plain = out.ndim > 0 and len(out) == count
-        levels.append((tuple(out.shape[1:]), _level(out[-1])) if plain else None)
+        levels.append((tuple(out.shape[1:]), _level(out[place])) if plain else None)
 
     generators = RandomState()
     with capture.watch(module, visit):
@@ -107,7 +108,7 @@ def _observe(module: nn.Module, images: Tensor, output: Pick) -> Pass:
     wide = scores.detach().double().cpu()
     sigmoid = bool(sigmoids) and _same_values(sigmoids[0], scores)
     drew = not generators.is_current()
-    return Pass(wide[-1], _largest(wide), drew, sigmoid, keys, levels)
+    return Pass(wide[place], _largest(wide), drew, sigmoid, keys, levels)
 
 
 def _level(values: Tensor) -> Tensor:

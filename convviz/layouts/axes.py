@@ -224,3 +224,29 @@ def with_others(axis: Axis, before: int, behind: int) -> Axis:
 def is_grid(axis: Axis) -> bool:
     """Return whether an axis runs over all places of the image, by rows or by columns."""
     return len(axis) == 2 and all(f.major for f in axis) and {f.kind for f in axis} == {"y", "x"}
+
+
+def like_maps(axes: Axes, shape: Sequence[int], count: int) -> Axes:
+    """Take unknown axes for those of maps, as operators define them that work on maps alone.
+
+    Args:
+        axes: of the operator's input.
+        shape: of the input.
+        count: how many images there are.
+    """
+    if len(shape) != 4:
+        return axes
+    n, c, y, x = axes
+    y, x = _coarse(y, "y", shape[2]), _coarse(x, "x", shape[3])
+    if not is_weak(c) or kinds([y]) & set("nxt!") or kinds([x]) & set("nyt!"):
+        return axes
+    if is_weak(n) and shape[0] == count:
+        n = (Factor("n", count),)
+    y = spatial("y", shape[2]) if is_weak(y) else y
+    return n, c, y, spatial("x", shape[3]) if is_weak(x) else x
+
+
+def _coarse(axis: Axis, kind: str, size: int) -> Axis:
+    """Return whole rows or columns for an axis of coarse ones, each divided into unknown parts."""
+    is_divided = axis[:1] != () and axis[0].kind == kind and axis[0].major
+    return spatial(kind, size) if is_divided and is_weak(axis[1:]) else axis

@@ -25,6 +25,7 @@ class Operation:
         args, kwargs: its arguments.
         shapes: of the tensors in its result.
         axes_of: the axes of a tensor that depends on the images, None for any other.
+        count: how many images there are.
     """
 
     def __init__(
@@ -34,8 +35,9 @@ class Operation:
         kwargs: Mapping[str, Any],
         shapes: Sequence[tuple[int, ...]],
         axes_of: Callable[[Tensor], Axes | None],
+        count: int,
     ) -> None:
-        self.target, self.shapes, self.axes_of = target, shapes, axes_of
+        self.target, self.shapes, self.axes_of, self.count = target, shapes, axes_of, count
         self.name = base_name(target)
         self.arguments: dict[str, Any] = {}
         for i, argument in enumerate(target._schema.arguments):
@@ -122,6 +124,23 @@ def elementwise(op: Operation) -> Axes:
     return ax.combine(known, op.shape)
 
 
+@rule("repeat")
+def repeat(op: Operation) -> Axes:
+    """Copies beside each other: an image of more rows and columns, more channels."""
+    return _resize(op, op.source)
+
+
+@rule("index_put", "scatter", "scatter_add", "scatter_reduce", "masked_scatter", "index_add")
+@rule("index_copy", "slice_scatter", "select_scatter", "diagonal_scatter", "index_fill")
+def overwrite(op: Operation) -> Axes:
+    """Writing into parts of a tensor, which stay what they are, or are those of what is written."""
+    for tensor in op.tensors:
+        axes = op.axes_of(tensor)
+        if axes is not None and len(axes) == len(op.shape):
+            return _resize(op, axes)
+    return tuple(map(ax.unknown, op.shape))
+
+
 @rule("copy")
 def copy(op: Operation) -> Axes:
     """Writing over a tensor: what it was before does not matter."""
@@ -132,6 +151,7 @@ def copy(op: Operation) -> Axes:
 @rule(
     "_softmax", "_log_softmax", "softmax", "log_softmax", "cumsum", "roll", "flip", "logcumsumexp"
 )
+@rule("sort", "cummax", "cummin")
 @rule("channel_shuffle", "native_channel_shuffle", "_native_multi_head_attention")
 @rule("_transformer_encoder_layer_fwd", "_fft_c2c", "_fft_r2c", "_fft_c2r", "renorm")
 def keep(op: Operation) -> Axes:
@@ -143,7 +163,7 @@ def keep(op: Operation) -> Axes:
 @rule("cudnn_batch_norm", "miopen_batch_norm", "batch_norm", "_batch_norm_with_update")
 def batch_norm(op: Operation) -> Axes:
     """Batch norm, whose channels are axis 1."""
-    return _resize(op, _like_maps(op.source, op.first.shape))
+    return _resize(op, ax.like_maps(op.source, op.first.shape, op.count))
 
 
 @rule("avg_pool2d", "max_pool2d", "max_pool2d_with_indices", "mkldnn_max_pool2d")
@@ -155,13 +175,13 @@ def batch_norm(op: Operation) -> Axes:
 @rule("pixel_unshuffle", "reflection_pad2d", "replication_pad2d", "cudnn_grid_sampler")
 def resample(op: Operation) -> Axes:
     """Pooling, resizing, padding by mirroring: axes 2 and 3 of maps in another number."""
-    return _resize(op, _like_maps(op.source, op.first.shape))
+    return _resize(op, ax.like_maps(op.source, op.first.shape, op.count))
 
 
 @rule("convolution", "_convolution", "convolution_overrideable", "conv2d", "mkldnn_convolution")
 def convolution(op: Operation) -> Axes:
     """Convolutions: axis 1 of the result are new channels."""
-    source = _like_maps(op.source, op.first.shape)
+    source = ax.like_maps(op.source, op.first.shape, op.count)
     axes = _resize(op, source)
     return (axes[0], ax.channels(op.shape[1]), *axes[2:])
 
@@ -171,16 +191,6 @@ def _resize(op: Operation, source: Axes) -> Axes:
     if len(source) != len(op.shape):
         return tuple(map(ax.unknown, op.shape))
     return tuple(ax.cut(axis, -1, size) for axis, size in zip(source, op.shape, strict=True))
-
-
-def _like_maps(axes: Axes, shape: Sequence[int]) -> Axes:
-    """Treat unknown axes as those of maps, for operators that only work on maps."""
-    if len(shape) != 4 or not all(map(ax.is_weak, axes[1:])):
-        return axes
-    n: Axis = axes[0]
-    if n == () and shape[0] == 1:
-        n = (ax.Factor("n", 1),)
-    return n, axes[1], ax.spatial("y", shape[2]), ax.spatial("x", shape[3])
 
 
 @rule("as_strided")

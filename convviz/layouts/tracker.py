@@ -60,17 +60,32 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._places: dict[int, dict[Any, int]] = {}
         # A weak reference keeps an address from being used again.
         self._storages: dict[int, StorageWeakRef] = {}
+        self._writes: dict[int, tuple[int, tuple[int, ...]]] = {}
         self._add(images, Value("", (), ax.image_axes(images.shape), tuple(images.shape)))
 
     def place(self, tensor: Tensor) -> int | None:
         """Return a tensor's place among the values; None where it does not depend on the images."""
         key = _key(tensor)
-        return None if key is None else self._places.get(key[0], {}).get(key[1])
+        if key is None:
+            return None
+        known = self._places.get(key[0], {}).get(key[1])
+        write = self._writes.get(key[0])
+        return write[0] if known is None and write is not None else known
 
     def axes(self, tensor: Tensor) -> Axes | None:
         """Return what the axes of a tensor are; None where nothing is known."""
         place = self.place(tensor)
-        return None if place is None else self.values[place].axes
+        if place is None:
+            return None
+        axes, shape = self.values[place].axes, tuple(tensor.shape)
+        if tuple(map(ax.length, axes)) == shape:
+            return axes
+        # A part of its memory was written: maps with a margin, or joined of pieces.
+        key = _key(tensor)
+        write = None if key is None else self._writes.get(key[0])
+        if write is None or write[1] != tensor.stride():
+            return tuple(map(ax.unknown, shape))
+        return tuple(ax.cut(axis, -1, size) for axis, size in zip(axes, shape, strict=True))
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -87,7 +102,7 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **kwargs)
         outputs = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
         if places and outputs and not _ignores_values(func):
-            call = _Call(func, args, kwargs, outputs, known)
+            call = _Call(func, args, kwargs, outputs, known, self.values[0].shape[0])
             self._note(call, tuple(dict.fromkeys(places)))
         return out
 
@@ -115,6 +130,8 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 replace(value, sources=sources, axes=before.axes, shape=before.shape)
             )
         known[form] = len(self.values)
+        if written:  # what holds this view has changed too, though it is no value yet
+            self._writes[storage] = len(self.values), tensor.stride()
         self.values.append(value)
 
 
@@ -127,6 +144,7 @@ class _Call:
     kwargs: dict[str, Any]
     outputs: list[Tensor]
     known: dict[int, Axes | None]
+    count: int
 
     @property
     def name(self) -> str:
@@ -139,9 +157,8 @@ class _Call:
         candidates: list[Axes] = []
         if rule is not None:
             try:
-                operation = Operation(
-                    self.func, self.args, self.kwargs, shapes, lambda t: self.known.get(id(t))
-                )
+                given = self.func, self.args, self.kwargs, shapes
+                operation = Operation(*given, lambda t: self.known.get(id(t)), self.count)
                 axes = rule(operation)
                 candidates = axes if isinstance(axes, list) else [axes]
             except (IndexError, KeyError, TypeError, ValueError):
