@@ -66,9 +66,11 @@ class Calls(tuple[Call, ...]):
     Attributes:
         values: every value that depends on the images, in the order of making.
         outputs: places among them of what the network returns.
+        stages: layers that end a stage; None until `defaults` has found them.
     """
 
     values: tuple[Value, ...] = ()
+    stages: tuple[str, ...] | None = None
     outputs: tuple[int, ...] = ()
 
     @cached_property

@@ -28,7 +28,9 @@ def default_layers(kind: Kind, module: nn.Module, calls: Calls) -> tuple[str, ..
         if not convs:
             raise ModelError(f"{type(module).__name__} has no convolution; name a layer")
         return (convs[0].path,)
-    stages = _stages(module, calls)
+    if calls.stages is None:
+        calls.stages = tuple(_stages(module, calls))
+    stages = calls.stages
     if not stages:
         raise ModelError(f"{type(module).__name__} has no layer that gives maps; name a layer")
     return tuple(stages[-1:] if kind == "activations" else stages)
