@@ -14,8 +14,7 @@ a coupling that a later normalization hides from the scores would still change a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -166,8 +165,9 @@ def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
         return entry.behavior
     before = tensor_versions(module)
     no_autocast = torch.autocast(images.device.type, enabled=False)
+    quiet = warnings.catch_warnings(action="ignore")  # the pass that the user asks for gives them
     try:
-        with preserve_network(module), torch.no_grad(), no_autocast, learning(module), unwarned():
+        with preserve_network(module), torch.no_grad(), no_autocast, learning(module), quiet:
             behavior = _measure(module, images, output)
     except Exception as error:
         if is_out_of_memory(error):  # one at a time is all that fits, and right for all networks
@@ -184,14 +184,6 @@ def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
             stacklevel=2,
         )
     return behavior
-
-
-@contextmanager
-def unwarned() -> Iterator[None]:
-    """Ignore warnings in the block: the pass that the user asks for gives them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _entry(module: nn.Module, before: dict[str, Hashable], behavior: Behavior) -> _Entry:
