@@ -18,6 +18,7 @@ from _common import Record, interleaved, load, machine, medians, table, today, v
 from torch import Tensor
 
 import convviz
+import convviz.authoring
 
 STAGES = ((64, 56), (128, 28), (256, 14), (512, 7))
 BINS = 128
@@ -56,10 +57,10 @@ def ways(x: Tensor) -> dict[str, Callable[[], Any]]:
     # Pieces of about the size of a processor's cache, and all at once.
     piece = max(1, (1 << 18) // x[0].numel())
     return {
-        "channel_peaks": lambda: convviz.channel_peaks(x),
+        "channel_peaks": lambda: convviz.authoring.channel_peaks(x),
         "peaks: max": lambda: x.flatten(2).max(2),
         "peaks: max, contiguous": lambda: x.contiguous().flatten(2).max(2),
-        "channel_moments": lambda: convviz.channel_moments(x, homes, BINS),
+        "channel_moments": lambda: convviz.authoring.channel_moments(x, homes, BINS),
         "moments: all at once": lambda: moments(x.contiguous().flatten(2)),
         "moments: in pieces": lambda: [
             moments(part.contiguous().flatten(2)) for part in x.split(piece)
@@ -69,10 +70,12 @@ def ways(x: Tensor) -> dict[str, Callable[[], Any]]:
 
 def deviation(x: Tensor) -> float:
     """Return how far the operators' numbers are from torch's, as a share of the largest."""
-    places = convviz.channel_peaks(x)[1]
+    places = convviz.authoring.channel_peaks(x)[1]
     flat = x.flatten(2)
     wrong = (flat.gather(2, places[..., None])[..., 0] != flat.amax(2)).sum()
-    mean, squares, *_, histogram = convviz.channel_moments(x, torch.arange(1024) % BINS, BINS)
+    mean, squares, *_, histogram = convviz.authoring.channel_moments(
+        x, torch.arange(1024) % BINS, BINS
+    )
     wanted = moments(x.contiguous().flatten(2))
     apart = [
         float((a - b).abs().max() / b.abs().max())

@@ -35,7 +35,7 @@ import torch
 from torch import nn
 
 import convviz
-from convviz.cli.app import run as command
+from convviz.cli.main import run as command
 from convviz.report import write_report
 
 PATIENCE_S = 60
@@ -145,7 +145,7 @@ def uses(
     photo = np.zeros((12, 12, 3), np.uint8)
     yield "open and read", lambda: content(run)
     yield "load the model", lambda: convviz.open_run(run).load_model()
-    yield "look up", lambda: convviz.open_run(run, model).query(photo, k=1)
+    yield "look up", lambda: convviz.query(convviz.open_run(run, model), photo, k=1)
     yield "overview", lambda: write_report(run)
     yield "list", lambda: repr(convviz.open_run(run))
     yield "show", lambda: _command("show", str(run), "--no-open", "-o", str(elsewhere / "shown"))

@@ -17,8 +17,8 @@ import torch
 from _common import Record, interleaved, load, machine, medians, table, today, versions, write
 
 import convviz
-from convviz.sweep.decoding import DECODE, EXACT, GPU
-from convviz.sweep.loading import Loader, cores
+from convviz.sweep.input.decoder_process import DECODE, EXACT, GPU
+from convviz.sweep.input.loader import Loader, cores
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:

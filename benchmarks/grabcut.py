@@ -22,6 +22,7 @@ import torch
 from _common import Record, machine, table, timed, today, versions, write
 
 import convviz
+import convviz.authoring
 
 SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"saliency, samples={n}": ("saliency", {"samples": n}) for n in (0, 4, 8, 16, 32)},
@@ -33,7 +34,7 @@ SMOOTHINGS = (80, 20)
 """Other sigmas than the default, a fortieth of the shorter side, as shares of that."""
 
 
-class Known(convviz.Explainer):
+class Known(convviz.authoring.Explainer):
     """Gives a map that was computed before."""
 
     heat: torch.Tensor

@@ -37,8 +37,8 @@ from _common import (
 from captum.attr import GuidedBackprop
 from torch import Tensor, nn
 
-from convviz import ops
-from convviz.model import Model
+from convviz.network.model import Model
+from convviz.ops import operators
 
 TARGET = 0
 WAYS = ("plain", "captum", "convviz")
@@ -65,16 +65,16 @@ def operator(args: argparse.Namespace, device: str) -> Record:
     """Time the operator's two directions on one activation."""
     x = _noise(args, device)
     grad = _noise(args, device, seed=1)
-    y, bits = ops.guided_relu(x)
+    y, bits = operators.guided_relu(x)
     target = torch.empty_like(x)
     # The body of a custom operator, which runs where there is no kernel.
-    forward, backward = ops.guided_relu._init_fn, ops.guided_relu_backward._init_fn
+    forward, backward = operators.guided_relu._init_fn, operators.guided_relu_backward._init_fn
     ways: dict[str, Callable[[], Any]] = {
         "copy": lambda: target.copy_(x),
         "copy, new memory": lambda: x.clone(),
         "relu": lambda: torch.relu(x),
-        "guided_relu": lambda: ops.guided_relu(x),
-        "guided_relu_backward": lambda: ops.guided_relu_backward(grad, bits, "guided", False),
+        "guided_relu": lambda: operators.guided_relu(x),
+        "guided_relu_backward": lambda: operators.guided_relu_backward(grad, bits, "guided", False),
         "reference forward": lambda: forward(x),
         "reference backward": lambda: backward(grad, bits, "guided", False),
     }
@@ -86,7 +86,7 @@ def operator(args: argparse.Namespace, device: str) -> Record:
     return {
         "shape": args.shape,
         "dtype": args.dtype,
-        "path": ops.paths()["guided_relu"][device],
+        "path": operators.paths()["guided_relu"][device],
         "kept_bytes_an_element": {
             "guided_relu": bits.numel() / x.numel(),
             "relu": float(y.element_size()),

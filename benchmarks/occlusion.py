@@ -28,9 +28,12 @@ from _occlusion_table import report
 from captum.attr import Occlusion
 from torch import Tensor, nn
 
-from convviz.incremental import Plan, Prepared, Run, make_plan, prepare
-from convviz.model import Model
-from convviz.precision import fast_bf16
+from convviz.device import fast_bf16
+from convviz.network.model import Model
+from convviz.occlusion import prepare
+from convviz.occlusion.executor import Run
+from convviz.occlusion.plan import Plan, make_plan
+from convviz.occlusion.prepare import Prepared
 
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")  # read at its first use
 

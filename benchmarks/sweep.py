@@ -47,10 +47,10 @@ from PIL import Image
 from skimage import data
 
 import convviz
-from convviz.provenance import named
-from convviz.sweep import drive
-from convviz.sweep.forwards import FEW, choose
-from convviz.sweep.loading import Loader
+from convviz.explanation.provenance import named
+from convviz.sweep import driver
+from convviz.sweep.forward_pass import FEW, choose
+from convviz.sweep.input.loader import Loader
 from convviz.sweep.plan import Settings, make_plan
 from convviz.sweep.worker import Task, Worker
 
@@ -224,7 +224,7 @@ def compared(name: str, args: argparse.Namespace) -> Record:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         about = subject(name, args, folder)
-        dataset = convviz.datasets.as_dataset(about.images)
+        dataset = convviz.plugin.sources.as_dataset(about.images)
         decoded = Decoded(Loader(dataset, about.model.preprocess, workers=0))
         everything = Swept(about, EXPLAINERS, args.batch, decoded, folder / "all")
         images = torch.stack([item.prepared.image for item in decoded.items])
@@ -293,7 +293,7 @@ def grow(count: int) -> Record:
     what = about.explainers(("patches", "neighbors", "statistics"))
     # t-SNE is not linear in the images, and has a benchmark of its own: embedding.py.
     what.append(convviz.explainer("embedding", method="pca"))
-    swept, finish = [0.0, 0], drive.finish
+    swept, finish = [0.0, 0], driver.finish
 
     def between(*given: Any, **named: Any) -> Any:
         swept[:] = [time.perf_counter(), resident("VmHWM")]
@@ -302,7 +302,7 @@ def grow(count: int) -> Record:
     held = Held()
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(drive, "finish", between),
+        mock.patch.object(driver, "finish", between),
         held.watched(),
     ):
         began = time.perf_counter()

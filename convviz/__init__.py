@@ -1,88 +1,51 @@
-"""convviz opens up a ConvNet: filters, activations, feature space, patches, deciding pixels."""
+"""convviz opens up a ConvNet: filters, activations, feature space, patches, deciding pixels.
+
+These names are for users. Authors of plugins find the others in `convviz.authoring`.
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from . import authoring as authoring
+from .lazy_exports import lazy_exports
 
-_HOME = {
-    "ArrayDataset": "datasets",
-    "Batch": "images",
+_MODULES = {
     "ConvvizError": "errors",
     "ConvvizWarning": "errors",
-    "Dataset": "datasets",
-    "DatasetExplainer": "explainers",
-    "Explainer": "explainers",
-    "ExplainerField": "explainers",
-    "Explanation": "explanation",
-    "Features": "features",
-    "Forward": "model",
-    "Heatmap": "results",
+    "Explanation": "explanation.explanation",
+    "Heatmap": "results.types",
     "ImageError": "errors",
-    "Item": "images",
-    "Items": "datasets",
-    "LayerInfo": "layers",
-    "Layers": "sweep.run",
-    "Mask": "results",
-    "Matches": "results",
-    "Model": "model",
+    "Mask": "results.types",
+    "Matches": "results.types",
+    "Model": "network.model",
     "ModelError": "errors",
-    "Occluded": "occluding",
     "ParameterError": "errors",
-    "Partial": "explainers",
-    "PathDataset": "datasets",
-    "Pixels": "features",
     "PluginError": "errors",
-    "Points": "results",
-    "Preprocess": "preprocess",
-    "ReceptiveField": "locality",
-    "Result": "results",
+    "Points": "results.types",
+    "Preprocess": "images.preprocess",
+    "Result": "results.types",
     "Run": "sweep.run",
-    "Stack": "results",
-    "Table": "results",
-    "Target": "targets",
+    "Table": "results.types",
     "TargetError": "errors",
-    "Tiles": "results",
-    "Unit": "targets",
+    "Tiles": "results.types",
+    "Unit": "scores.targets",
     "UnknownNameError": "errors",
-    "analyze": "pipeline",
-    "array_dataset": "datasets",
-    "as_labels": "labels",
-    "channel_means": "channels",
-    "channel_moments": "channels",
-    "channel_peaks": "channels",
-    "decode_image": "images",
-    "explain": "pipeline",
-    "explainer": "registry",
-    "explainer_names": "registry",
-    "hookimpl": "hookspecs",
-    "load": "explanation",
-    "load_image": "images",
-    "load_model": "sources",
-    "make_batch": "images",
-    "occluded": "occluding",
-    "open_dataset": "sources",
+    "analyze": "api",
+    "array_dataset": "data.dataset",
+    "explain": "api",
+    "explainer": "plugin.registry",
+    "explainer_names": "plugin.registry",
+    "load": "explanation.explanation",
+    "load_image": "images.decode",
+    "load_model": "plugin.sources",
+    "open_dataset": "plugin.sources",
     "open_run": "sweep.run",
-    "parse_target": "targets",
-    "pixel_vectors": "features",
-    "register": "registry",
-    "readable": "datasets",
+    "query": "api",
+    "register": "plugin.registry",
     "show_progress": "progress",
-    "track": "progress",
-    "values_of_text": "labels",
     "write_report": "report",
 }
+"""Public name -> the module that defines it."""
 
-__all__ = sorted(_HOME)
+__all__ = sorted(_MODULES)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_exports(globals(), _MODULES)

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-from .names import printable
+from .text import printable
 
 
 class ConvvizError(Exception):

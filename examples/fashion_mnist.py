@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import convviz
+import convviz.authoring
 
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -166,7 +167,7 @@ def trained(data: Path, weights: Path, classes: int, epochs: int, count: int | N
     return net.eval()
 
 
-def explainers() -> list[convviz.DatasetExplainer]:
+def explainers() -> list[convviz.authoring.DatasetExplainer]:
     """Name what the one sweep is for."""
     made: list[Any] = [
         convviz.explainer("patches", layers=["stem.2", "stage1", "stage2", "stage3"]),

@@ -12,7 +12,7 @@ from textwrap import dedent
 import pytest
 import torch
 
-from convviz import registry
+from convviz.plugin import registry
 
 
 def pytest_configure() -> None:
@@ -41,10 +41,10 @@ def device(request: pytest.FixtureRequest) -> str:
 GOOD = """
     import convviz
 
-    class Good(convviz.Explainer):
+    class Good(convviz.authoring.Explainer):
         '''Explains well.'''
 
-    @convviz.hookimpl
+    @convviz.authoring.hookimpl
     def convviz_explainers():
         return [Good]
 """

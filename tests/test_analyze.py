@@ -16,19 +16,17 @@ from torch import nn
 import convviz
 from convviz import (
     ConvvizError,
-    DatasetExplainer,
-    Features,
     ImageError,
     ModelError,
     ParameterError,
-    Pixels,
     PluginError,
     Table,
     UnknownNameError,
 )
-from convviz.datasets import as_dataset
-from convviz.names import folder_name, layer_name
-from convviz.provenance import named
+from convviz.authoring import DatasetExplainer, Features, Pixels
+from convviz.explanation.provenance import named
+from convviz.plugin.sources import as_dataset
+from convviz.storage.path_names import folder_name, layer_name
 from convviz.sweep.plan import make_plan
 
 
@@ -400,13 +398,13 @@ def test_a_torch_data_set_with_an_item_that_cannot_be_read(model, tmp_path):
                 raise OSError("image file is truncated")
             return photos(1)[0], index % 2
 
-    dataset = convviz.datasets.as_dataset(Broken())
+    dataset = convviz.plugin.sources.as_dataset(Broken())
     assert dataset.labels == (0, None, 0, 1)
     run = convviz.analyze(model, Broken(), Spy(), tmp_path / "run")
     assert len(run.items) == 3
     (skipped,) = run.skipped
     assert "truncated" in skipped.reason
-    part = convviz.datasets.as_dataset(torch.utils.data.Subset(Broken(), [3, 2]))
+    part = convviz.plugin.sources.as_dataset(torch.utils.data.Subset(Broken(), [3, 2]))
     assert part.labels == (1, 0)
 
 
@@ -419,7 +417,7 @@ def test_the_labels_of_a_subset_are_not_decoded():
             raise AssertionError("decoded")
 
     subset = torch.utils.data.Subset
-    part = convviz.datasets.as_dataset(subset(subset(Known(range(3)), [1, 0, 2]), [1, 2]))
+    part = convviz.plugin.sources.as_dataset(subset(subset(Known(range(3)), [1, 0, 2]), [1, 2]))
     assert part.labels == (2, 1)
     assert part.classes == ("a", "b", "c")
 
@@ -441,9 +439,12 @@ def test_a_subset_that_changes_its_items_is_asked_for_them():
             return photos(1)[0], index % 3
 
     plain = Plain(range(1000))
-    assert convviz.datasets.as_dataset(Other(plain, [0, 3, 2])).labels == (2, 2, 0)
+    assert convviz.plugin.sources.as_dataset(Other(plain, [0, 3, 2])).labels == (2, 2, 0)
     reads.clear()
-    assert convviz.datasets.as_dataset(torch.utils.data.Subset(plain, [5, 7])).labels == (2, 1)
+    assert convviz.plugin.sources.as_dataset(torch.utils.data.Subset(plain, [5, 7])).labels == (
+        2,
+        1,
+    )
     assert set(reads) == {5, 7}
 
 
@@ -455,10 +456,10 @@ def test_a_subset_that_changes_its_items_is_asked_for_them():
     ],
 )
 def test_what_a_data_set_of_ones_own_holds_is_checked(given, words):
-    dataset = convviz.datasets.as_dataset(photos(2))
+    dataset = convviz.plugin.sources.as_dataset(photos(2))
     own = dataclasses.replace(dataset, labels=(0, None), classes=("a",))
     with pytest.raises(ParameterError, match=words):
-        convviz.datasets.as_dataset(dataclasses.replace(own, **given))
+        convviz.plugin.sources.as_dataset(dataclasses.replace(own, **given))
 
 
 def test_what_is_no_data_set():

@@ -14,7 +14,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import convviz
-from convviz import behavior, occluding
+import convviz.authoring
+from convviz.network import batch_behavior
+from convviz.occlusion import occluded_scores
 
 CLASSES = 3
 SIZE = 12
@@ -125,7 +127,7 @@ def test_gradients_do_not_depend_on_neighbors(coupled):
 
 @pytest.mark.parametrize("export", [True, False])
 def test_occlusion_is_that_of_a_loop_whatever_the_batch_size(coupled, export, monkeypatch):
-    monkeypatch.setattr(occluding, "_WORTH_EXPORTING", 0 if export else 1e9)
+    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0 if export else 1e9)
     images, model = drawn(2), convviz.Model(coupled)
     options = {"window": 4, "stride": 4, "fill": 0.0, "target": 2}
     maps = [
@@ -142,7 +144,7 @@ def test_occlusion_is_that_of_a_loop_whatever_the_batch_size(coupled, export, mo
         assert "couples" in maps[0].result.figures["computed"]
 
 
-class Masks(convviz.Explainer):
+class Masks(convviz.authoring.Explainer):
     """What a third party writes: scores of many changed copies in one batch."""
 
     def explain(self, model, batch, target, forward):
@@ -240,7 +242,7 @@ UNCOUPLED = {
 def test_usual_networks_run_in_batches(name, dtype):
     net = seeded(UNCOUPLED[name], dtype)
     model, images = convviz.Model(net), drawn(4, dtype)
-    assert model.behavior(images) == behavior.Behavior()
+    assert model.behavior(images) == batch_behavior.Behavior()
     with torch.no_grad():
         torch.testing.assert_close(
             model.forward(images).output,
@@ -336,7 +338,7 @@ def test_the_warning_comes_once():
 @pytest.mark.filterwarnings("ignore:.*random in evaluation mode")
 @pytest.mark.parametrize("name", ["functional dropout", "depth of the batch"])
 def test_no_graph_stands_in_for_a_random_network(name, monkeypatch):
-    monkeypatch.setattr(occluding, "_WORTH_EXPORTING", 0)
+    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
     model = convviz.Model(seeded(RANDOM[name]))
     found = convviz.explain(model, drawn(1), "occlusion", window=6, stride=6, fill=0.0)
     assert "full forward pass" in found.result.figures["computed"]

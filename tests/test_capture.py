@@ -8,7 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 
 import convviz
-from convviz import ModelError, Target, Unit, UnknownNameError, naming
+from convviz import ModelError, Unit, UnknownNameError
+from convviz.authoring import Target
+from convviz.layers import naming
 
 IMAGES = torch.linspace(-1, 1, 2 * 3 * 6 * 6).view(2, 3, 6, 6)
 

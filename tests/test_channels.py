@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.library import opcheck
 
 import convviz
-from convviz import channels
+import convviz.authoring
+from convviz.ops import channel_stats
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 SHAPES = [(2, 3, 5, 7), (1, 8, 4, 4), (3, 16, 1, 1), (0, 3, 4, 4), (2, 0, 2, 2), (5, 33, 3, 2)]
@@ -75,7 +76,7 @@ def octave(value: float, dtype: torch.dtype) -> int:
 def test_peaks_are_the_first_of_the_highest(device, dtype, layout, shape):
     x = sample(shape, dtype, device).round()  # so that there are equal ones
     x = layout(x)
-    values, places = convviz.channel_peaks(x)
+    values, places = convviz.authoring.channel_peaks(x)
     assert values.dtype == dtype
     assert places.dtype == torch.int64
     assert values.shape == places.shape == x.shape[:2]
@@ -94,7 +95,7 @@ def test_peaks_are_the_first_of_the_highest(device, dtype, layout, shape):
 def test_means_are_those_of_exact_sums(device, dtype, layout, shape):
     x = torch.nan_to_num(sample(shape, dtype, device), 1e-3, 3e4, -3e4)
     x = layout(x)
-    means = convviz.channel_means(x)
+    means = convviz.authoring.channel_means(x)
     assert means.dtype == torch.float64
     assert means.shape == x.shape[:2]
     flat = x.cpu().double().flatten(2)
@@ -107,7 +108,7 @@ def test_means_are_those_of_exact_sums(device, dtype, layout, shape):
 def test_a_mean_is_finite_only_where_all_values_are(device, bad):
     x = torch.ones(2, 3, 4, 4, device=device)
     x[1, 2, 3, 0] = bad
-    assert (~convviz.channel_means(x).isfinite()).nonzero().tolist() == [[1, 2]]
+    assert (~convviz.authoring.channel_means(x).isfinite()).nonzero().tolist() == [[1, 2]]
 
 
 @pytest.mark.parametrize("dtype", SIZES, ids=str)
@@ -116,7 +117,7 @@ def test_a_mean_is_finite_only_where_all_values_are(device, bad):
 def test_moments_are_those_of_numpy(device, dtype, layout, shape):
     x = torch.nan_to_num(sample(shape, dtype, device), 1e-3, 3e4, -3e4)
     x = layout(x)
-    mean, squares, low, high, histogram = channels.channel_moments(x, homes(dtype), 7)
+    mean, squares, low, high, histogram = channel_stats.channel_moments(x, homes(dtype), 7)
     flat = x.cpu().double().flatten(2).numpy()
     if flat.size:
         np.testing.assert_allclose(mean.cpu(), flat.mean(2), rtol=1e-12, atol=1e-12)
@@ -143,8 +144,8 @@ def test_every_number_has_its_bin_and_what_is_not_finite_shows(drawn):
     dtype, numbers = drawn
     x = torch.tensor(numbers, dtype=dtype)[None, None, None]
     every = torch.arange(2 * SIZES[dtype])
-    mean, *_, histogram = channels.channel_moments(x, every, len(every))
-    kept = channels.moments._init_fn(x, every, len(every))
+    mean, *_, histogram = channel_stats.channel_moments(x, every, len(every))
+    kept = channel_stats.moments._init_fn(x, every, len(every))
     assert torch.equal(histogram, kept[-1])
     assert histogram.sum() == len(numbers)
     if all(map(math.isfinite, numbers)):
@@ -162,26 +163,26 @@ def test_threads_and_batches_change_nothing():
     try:
         for count in (1, 2, 4):
             torch.set_num_threads(count)
-            results = [*channels.channel_moments(x, bins, 7), *channels.channel_peaks(x)]
-            found.append([*results, channels.channel_means(x)])
+            results = [*channel_stats.channel_moments(x, bins, 7), *channel_stats.channel_peaks(x)]
+            found.append([*results, channel_stats.channel_means(x)])
     finally:
         torch.set_num_threads(threads)
     for more in found[1:]:
         assert all(map(torch.equal, found[0], more))
-    parts = [channels.channel_moments(part, bins, 7) for part in x.split(4)]
+    parts = [channel_stats.channel_moments(part, bins, 7) for part in x.split(4)]
     assert torch.equal(sum(part[-1] for part in parts), found[0][4])
     assert torch.equal(torch.cat([part[1] for part in parts]), found[0][1])
     for laid_out in (x, x.contiguous(), turned(x)):
-        means = torch.cat([channels.channel_means(part) for part in laid_out.split(2)])
+        means = torch.cat([channel_stats.channel_means(part) for part in laid_out.split(2)])
         assert torch.equal(means, found[0][-1])
 
 
 def test_opcheck(device):
     x = torch.randn(2, 3, 5, 7, device=device)
-    assert set(opcheck(channels.peaks, (x,)).values()) == {"SUCCESS"}
-    assert set(opcheck(channels.means, (x,)).values()) == {"SUCCESS"}
+    assert set(opcheck(channel_stats.peaks, (x,)).values()) == {"SUCCESS"}
+    assert set(opcheck(channel_stats.means, (x,)).values()) == {"SUCCESS"}
     arguments = (x, homes(torch.float32), 7)
-    assert set(opcheck(channels.moments, arguments).values()) == {"SUCCESS"}
+    assert set(opcheck(channel_stats.moments, arguments).values()) == {"SUCCESS"}
 
 
 @pytest.mark.parametrize("reference", [False, True])
@@ -207,12 +208,12 @@ def test_opcheck(device):
     ],
 )
 def test_bad_arguments_are_named(operator, arguments, words, reference):
-    call = getattr(channels, operator.removeprefix("channel_"))
+    call = getattr(channel_stats, operator.removeprefix("channel_"))
     with pytest.raises(RuntimeError, match=words):
         (call._init_fn if reference else call)(*arguments)
 
 
 def test_without_bins_all_values_are_counted_together():
     x = torch.randn(2, 3, 4, 5)
-    assert convviz.channel_moments(x)[-1].tolist() == [[40]] * 3
-    assert convviz.channel_moments(x.double())[-1].tolist() == [[40]] * 3
+    assert convviz.authoring.channel_moments(x)[-1].tolist() == [[40]] * 3
+    assert convviz.authoring.channel_moments(x.double())[-1].tolist() == [[40]] * 3

@@ -17,20 +17,21 @@ from PIL import Image
 from pydantic import Field
 
 import convviz
-from convviz import registry
-from convviz.cli.app import run
+import convviz.authoring
+from convviz.cli.main import run
 from convviz.cli.values import build_explainers
 from convviz.errors import ConvvizError, ParameterError, UnknownNameError
+from convviz.plugin import registry
 from convviz.testing import tiny_model, tiny_photos
 
 
-class Inner(convviz.Explainer):
+class Inner(convviz.authoring.Explainer):
     """Held by another one."""
 
     size: int = Field(7, gt=0, description="How large.")
 
 
-class Fields(convviz.Explainer):
+class Fields(convviz.authoring.Explainer):
     """Has a field of every kind (Nobody et al. 2001)."""
 
     whole: int = Field(1, ge=0, description="A whole number.")
@@ -42,7 +43,7 @@ class Fields(convviz.Explainer):
     pair: int | tuple[int, int] = Field(1, description="One or two.")
     names: tuple[str, ...] = Field((), description="Some names.")
     fill: Literal["mean"] | float | tuple[int, int, int] = Field("mean", description="A fill.")
-    source: convviz.ExplainerField = Field(Inner(), description="Another one.")
+    source: convviz.authoring.ExplainerField = Field(Inner(), description="Another one.")
 
     def explain(self, model, batch, target, forward):
         if self.whole == 13:
@@ -66,11 +67,11 @@ def house_of_two(fresh):
 class Tiny:
     """A model plugin."""
 
-    @convviz.hookimpl
+    @convviz.authoring.hookimpl
     def convviz_load_model(self, source, options):
         return None if source else tiny_model()
 
-    @convviz.hookimpl
+    @convviz.authoring.hookimpl
     def convviz_vouches_for_source(self, source, options):
         return not source
 
@@ -433,7 +434,7 @@ def test_an_explainer_shows_its_declaration(house_of_two, capsys):
 
 def test_a_family_is_shown_by_its_members(house, capsys):
     text = house.good.replace("[Good]", "[Good, Fine]").replace(
-        "    @convviz", "    class Fine(convviz.Explainer):\n        pass\n\n    @convviz"
+        "    @convviz", "    class Fine(convviz.authoring.Explainer):\n        pass\n\n    @convviz"
     )
     house.explainer("fam", text)
     code, out, _ = calls(capsys, "explainers", "fam")
@@ -513,7 +514,7 @@ def test_info_says_when_a_folder_shadows_the_installed_package(tmp_path):
     (installed / "convviz-9.dist-info").mkdir()
     (installed / "convviz-9.dist-info" / "METADATA").write_text("Name: convviz\nVersion: 9\n")
     code = (
-        "import sys; from convviz.cli.facts import shadowed\n"
+        "import sys; from convviz.cli.version_info import shadowed\n"
         f"sys.path.insert(0, {str(installed)!r}); print(shadowed())"
     )
     done = subprocess.run(
@@ -534,7 +535,7 @@ COMMAND = """
     'Says hello.'
     import convviz
 
-    @convviz.hookimpl
+    @convviz.authoring.hookimpl
     def convviz_commands(cli):
         @cli.command()
         def greet(name: str = "you"):

@@ -10,9 +10,10 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 import convviz
-from convviz import Model, occluded
-from convviz.fingerprint import learning, structure_of
-from convviz.graph import Graph, graph_of
+from convviz import Model
+from convviz.authoring import occluded
+from convviz.graph.export import Graph
+from convviz.network.structure import learning, structure_of
 
 SHAPE = (3, 16, 16)
 
@@ -247,13 +248,13 @@ def windowed(model, images):
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_windows_graph_and_gradients_follow_a_change(edit, monkeypatch):
-    monkeypatch.setattr("convviz.occluding._WORTH_EXPORTING", 0)
+    monkeypatch.setattr("convviz.occlusion.occluded_scores._WORTH_EXPORTING", 0)
     net = network().eval()
     model = Model(net)
     images = torch.rand(1, *SHAPE, dtype=torch.float64)
     before = windowed(model, images)
     assert before.plan is not None
-    assert isinstance(graph_of(model, SHAPE), Graph)
+    assert isinstance(model.graph(SHAPE), Graph)
     edit(net)
     with torch.no_grad():  # a weight that autograd computed cannot be copied
         net(images)
@@ -338,9 +339,9 @@ def test_what_every_pass_changes_is_left_out():
     net(torch.rand(1, *SHAPE))
     assert structure_of(net) == first
     model = Model(net)
-    graph = graph_of(model, SHAPE)
+    graph = model.graph(SHAPE)
     model.forward(torch.rand(1, *SHAPE))
-    assert graph_of(model, SHAPE) is graph
+    assert model.graph(SHAPE) is graph
     legacy(nn.utils.remove_weight_norm, net.conv)
     assert structure_of(net) != first
     second = structure_of(net)
@@ -380,6 +381,6 @@ def test_another_output_makes_another_graph():
             return {"a": x.flatten(1), "b": 3 * x.flatten(1)}
 
     model = Model(Two(), output="a")
-    first = graph_of(model, (1, 4, 4))
+    first = model.graph((1, 4, 4))
     model.output = "b"
-    assert graph_of(model, (1, 4, 4)) is not first
+    assert model.graph((1, 4, 4)) is not first

@@ -18,8 +18,9 @@ from PIL import Image
 from pyarrow import parquet
 
 import convviz
+import convviz.authoring
 from convviz import ParameterError, UnknownNameError
-from convviz.contents import content_of, photo_of, verify
+from convviz.data.fingerprint import content_of, photo_of, verify
 from convviz.testing import tiny_model
 
 NAMES = ["a.png", "sub folder/b.jpg", "猫.webp", "with, comma.png"]
@@ -49,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def same_photos(data: convviz.Dataset, expected: list[bytes]) -> None:
+def same_photos(data: convviz.authoring.Dataset, expected: list[bytes]) -> None:
     """Both ways to a photo, in any order, and again from a pickled copy."""
     copy = pickle.loads(pickle.dumps(data))
     for opened in (data, copy):

@@ -14,8 +14,8 @@ from PIL import Image
 import convviz
 from convviz import ParameterError
 from convviz.errors import UnknownNameError
-from convviz.sweep.decoding import EXACT, SCALED, Decoder, Photo
-from convviz.sweep.loading import Loader
+from convviz.sweep.input.decoder_process import EXACT, SCALED, Decoder, Photo
+from convviz.sweep.input.loader import Loader
 
 PREPROCESS = convviz.Preprocess(resize=16, crop=16)
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convviz import ImageError, Preprocess, decode_image
-from convviz.sweep.decoding import Bad, Decoder
+from convviz import ImageError, Preprocess
+from convviz.authoring import decode_image
+from convviz.sweep.input.decoder_process import Bad, Decoder
 
 HEIGHT, WIDTH = 7, 11
 RNG = np.random.default_rng(0)
@@ -162,7 +163,7 @@ def test_a_png_whose_stream_ends_early_with_good_checksums(kind, bits, interlace
 
 
 def test_pil_images_whose_key_has_an_unknown_depth() -> None:
-    from convviz.decode import to_rgb
+    from convviz.images.decode import to_rgb
 
     data = png(random(4), "grey", 4, transparent=struct.pack(">H", 5))
     loaded = Image.open(io.BytesIO(data))
@@ -305,6 +306,6 @@ def test_a_large_photo_is_converted_in_bands(monkeypatch) -> None:
         (sixteen.astype(int), "grey", 16, struct.pack(">H", key)),
     )]  # fmt: skip
     at_once = [decode_image(data) for data in files]
-    monkeypatch.setattr("convviz.pixels.BAND_PIXELS", 41 * 64)
+    monkeypatch.setattr("convviz.images.color_modes.BAND_PIXELS", 41 * 64)
     for data, expected in zip(files, at_once, strict=True):
         assert np.array_equal(decode_image(data), expected)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convviz import ImageError, decode_image
+from convviz import ImageError
+from convviz.authoring import decode_image
 
 HEIGHT, WIDTH = 7, 11
 RNG = np.random.default_rng(0)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convviz import ImageError, decode_image
+from convviz import ImageError
+from convviz.authoring import decode_image
 
 tifffile = pytest.importorskip("tifffile")
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 
 import convviz
-from convviz.cli.app import run
+from convviz.cli.main import run
 from convviz_plugins import demo
 
 TEN = {

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import convviz
-from convviz import registry
-from convviz.cli.app import run
+from convviz.cli.main import run
+from convviz.plugin import registry
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/**/*.md")])
@@ -70,7 +70,7 @@ def workshop(tmp_path, monkeypatch):
     photo = files("skimage") / "data" / "chelsea.png"
     (tmp_path / "cat.jpg").write_bytes(photo.read_bytes())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("convviz.showing.has_screen", lambda: False)
+    monkeypatch.setattr("convviz.explanation.display.has_screen", lambda: False)
     return tmp_path
 
 

@@ -13,8 +13,9 @@ import torchvision
 from torch import Tensor, fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from convviz import incremental, occluding
-from convviz.model import Model
+from convviz import incremental
+from convviz.network.model import Model
+from convviz.occlusion import occluded_scores
 
 SMALLEST = (
     *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "googlenet", "inception_v3"),
@@ -125,12 +126,12 @@ def executed(prepared: incremental.Prepared, image: Tensor, fill: Tensor) -> flo
 
 @pytest.mark.parametrize("name", slow_but(SMALLEST))
 def test_scores_equal_those_of_the_network_itself(name, monkeypatch):
-    monkeypatch.setattr(occluding, "_WORTH_EXPORTING", 0)
+    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
     module, (height, width) = network(name), size_of(name)
     count = 1 if name == "convnext_tiny" else 2  # which takes longest by far
     images = torch.randn(count, 3, height, width, dtype=torch.float64)
     fill, boxes = torch.randn_like(images), some_boxes(height, width)
-    found = occluding.occluded(Model(module), images, boxes, fill, lambda f, _: f.output)
+    found = occluded_scores.occluded(Model(module), images, boxes, fill, lambda f, _: f.output)
     want = brute_force(module, images, boxes, fill)
     largest = float(want.abs().max())
     assert found.plan is not None, found.how

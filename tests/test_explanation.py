@@ -12,12 +12,14 @@ import torch
 from safetensors import safe_open
 
 import convviz
-from convviz import atomic, codec, leaf
 from convviz.errors import ConvvizError
-from convviz.explanation import Explanation
-from convviz.images import Item
-from convviz.results import Stack
-from convviz.targets import Target, Unit
+from convviz.explanation import result_folder
+from convviz.explanation.explanation import Explanation
+from convviz.images.batch import Item
+from convviz.results import json_codec
+from convviz.results.types import Stack
+from convviz.scores.targets import Target, Unit
+from convviz.storage import atomic_folder
 
 NAN = float("nan")
 
@@ -129,7 +131,7 @@ def results():
 def undrawn(monkeypatch):
     """Leave drawing aside: these tests are about what is kept."""
     picture = convviz.render.Picture("map", b"\x89PNG", "a <caption>")
-    monkeypatch.setattr("convviz.explanation.render", lambda result, scene: [picture])
+    monkeypatch.setattr("convviz.explanation.content.render", lambda result, scene: [picture])
 
 
 @pytest.mark.parametrize("result", results(), ids=lambda result: result.kind)
@@ -301,7 +303,7 @@ def test_names_that_leave_the_folder_are_refused(tmp_path, undrawn):
 def test_saving_again_replaces_its_own_files_only(tmp_path, monkeypatch):
     def draws(*names):
         pictures = [convviz.render.Picture(name, name.encode()) for name in names]
-        monkeypatch.setattr("convviz.explanation.render", lambda result, scene: pictures)
+        monkeypatch.setattr("convviz.explanation.content.render", lambda result, scene: pictures)
 
     draws("old", "kept")
     explanation(heatmap(files={"old.bin": b"1"})).save(tmp_path)
@@ -350,7 +352,7 @@ def test_an_interrupted_save_is_all_old_or_all_new(step, count, tmp_path, monkey
     new = explanation(convviz.Heatmap(torch.ones(2, 6, 6), files={"new.bin": b"new"}))
     old.save(tmp_path)
     with monkeypatch.context() as patch:
-        kill_at(patch, (atomic.Path, step), count)
+        kill_at(patch, (atomic_folder.Path, step), count)
         with pytest.raises(Killed):
             new.save(tmp_path)
     loaded = convviz.load(tmp_path)
@@ -368,7 +370,7 @@ def test_an_interrupt_while_drawing_leaves_the_former_save(tmp_path, monkeypatch
     def interrupted(result, scene):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("convviz.explanation.render", interrupted)
+    monkeypatch.setattr("convviz.explanation.content.render", interrupted)
     with pytest.raises(KeyboardInterrupt):
         explanation(heatmap(notes=("new",))).save(tmp_path)
     assert convviz.load(tmp_path).equals(old)
@@ -378,7 +380,7 @@ def test_a_picture_that_fails_does_not_cost_the_numbers(tmp_path, monkeypatch):
     def fails(result, scene):
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr("convviz.explanation.render", fails)
+    monkeypatch.setattr("convviz.explanation.content.render", fails)
     with pytest.warns(UserWarning, match="no ink"):
         explanation().save(tmp_path)
     assert saved_json(tmp_path)["undrawn"] == "RuntimeError: no ink"
@@ -388,19 +390,19 @@ def test_a_picture_that_fails_does_not_cost_the_numbers(tmp_path, monkeypatch):
 def test_tensors_among_parameters_become_side_arrays():
     arrays = {}
     given = {"fill": torch.tensor([1.0, NAN]), "source": {"layers": ("a", np.int64(3))}}
-    encoded = codec.encode(given, arrays, "@parameters")
+    encoded = json_codec.encode(given, arrays, "@parameters")
     assert encoded["fill"] == {"$array": "@parameters.fill"}
-    decoded = codec.decode(json.loads(json.dumps(encoded)), arrays)
+    decoded = json_codec.decode(json.loads(json.dumps(encoded)), arrays)
     assert_same_array(decoded["fill"], given["fill"])
     assert decoded["source"] == {"layers": ("a", 3)}
 
 
 def test_odd_values_survive_and_unknown_types_are_named():
     odd = {"$float": "x", "k": {1: "a", (2, 3): b"\x00"}, "s": {"b", "a"}, "n": np.float32(0.5)}
-    decoded = codec.decode(json.loads(json.dumps(codec.encode(odd, {}, "here"))), {})
+    decoded = json_codec.decode(json.loads(json.dumps(json_codec.encode(odd, {}, "here"))), {})
     assert decoded == {**odd, "s": ("a", "b")}
     with pytest.raises(ConvvizError, match=r"here\.x is a object"):
-        codec.encode({"x": object()}, {}, "here")
+        json_codec.encode({"x": object()}, {}, "here")
 
 
 def test_describe_names_everything_that_counts(undrawn):
@@ -423,7 +425,7 @@ def test_html_escapes_what_it_did_not_write(undrawn):
 
 
 def test_show_without_a_screen_writes_a_page_and_says_where(monkeypatch, capsys, undrawn):
-    monkeypatch.setattr("convviz.showing.has_screen", lambda: False)
+    monkeypatch.setattr("convviz.explanation.display.has_screen", lambda: False)
     explanation().show()
     path = re.search(r"open (\S+\.html) in a browser", capsys.readouterr().out).group(1)
     with open(path, encoding="utf-8") as file:
@@ -451,4 +453,4 @@ def test_png_of_a_real_heatmap(tmp_path):
     pictures = saved_json(tmp_path)["pictures"]
     assert pictures
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
-    assert leaf.read_json(tmp_path)["pictures"] == pictures
+    assert result_folder.read_json(tmp_path)["pictures"] == pictures

@@ -13,10 +13,11 @@ from PIL import Image
 from torch import nn
 
 import convviz
-from convviz import ConvvizWarning, ParameterError, UnknownNameError, graph
-from convviz.cli.app import run as command
-from convviz.sweep import forwards
-from convviz.sweep.forwards import Forwards, How, choose
+from convviz import ConvvizWarning, ParameterError, UnknownNameError
+from convviz.cli.main import run as command
+from convviz.graph import export as graph
+from convviz.sweep import forward_pass
+from convviz.sweep.forward_pass import Forwards, How, choose
 
 LAYERS = ("0", "1", "2", "5")
 
@@ -104,13 +105,13 @@ def test_the_model_itself_runs_where_the_graph_does_not_serve() -> None:
 
 def test_a_graph_with_other_numbers_is_not_taken(monkeypatch) -> None:
     model = wrapped(network())
-    whole = forwards.whole
+    whole = forward_pass.whole
 
     def wrong(program):
         run = whole(program)
         return lambda x: tuple(value + 0.01 for value in run(x))
 
-    monkeypatch.setattr(forwards, "whole", wrong)
+    monkeypatch.setattr(forward_pass, "whole", wrong)
     with model.session():
         how = choose(model, ("0",), IMAGES[:1], 1000, 4).how
     assert not how.graph
@@ -119,10 +120,10 @@ def test_a_graph_with_other_numbers_is_not_taken(monkeypatch) -> None:
 
 def test_bf16_is_taken_or_said_not_to_be(monkeypatch) -> None:
     model = wrapped(network())
-    monkeypatch.setattr(forwards, "no_bf16", lambda device, dtype: "no fast bf16 here")
+    monkeypatch.setattr(forward_pass, "no_bf16", lambda device, dtype: "no fast bf16 here")
     with model.session(), pytest.warns(ConvvizWarning, match="not in bf16: no fast bf16 here"):
         assert choose(model, (), IMAGES[:1], 10, 4, "bf16").how.dtype == "float32"
-    monkeypatch.setattr(forwards, "no_bf16", lambda device, dtype: "")
+    monkeypatch.setattr(forward_pass, "no_bf16", lambda device, dtype: "")
     with model.session():
         chosen = choose(model, ("2",), IMAGES[:1], 10, 4, "bf16")
         found, want = chosen(IMAGES), model.forward(IMAGES, ("2",))
@@ -174,7 +175,7 @@ def test_compiled_code_gives_the_same() -> None:
 
 
 def small_data_sets_count(monkeypatch) -> None:
-    monkeypatch.setattr(forwards, "FEW", 4)
+    monkeypatch.setattr(forward_pass, "FEW", 4)
 
 
 def test_a_sweep_keeps_how_it_ran_and_goes_on_with_it(tmp_path: Path, monkeypatch) -> None:
@@ -207,7 +208,7 @@ def test_a_sweep_keeps_how_it_ran_and_goes_on_with_it(tmp_path: Path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         run("cut")
     monkeypatch.setattr(Forwards, "__call__", call)
-    monkeypatch.setattr("convviz.sweep.drive.choose", None)  # nothing is chosen a second time
+    monkeypatch.setattr("convviz.sweep.driver.choose", None)  # nothing is chosen a second time
     run("cut")
     files = [p.relative_to(whole.folder) for p in whole.folder.rglob("*") if p.is_file()]
     assert len(files) > 4
@@ -221,7 +222,7 @@ def test_a_sweep_keeps_how_it_ran_and_goes_on_with_it(tmp_path: Path, monkeypatc
 
 def test_the_command_says_how_it_ran(tmp_path: Path, monkeypatch, capsys) -> None:
     small_data_sets_count(monkeypatch)
-    monkeypatch.setattr(forwards, "no_bf16", lambda device, dtype: "no fast bf16 here")
+    monkeypatch.setattr(forward_pass, "no_bf16", lambda device, dtype: "no fast bf16 here")
     for i in range(5):
         Image.new("RGB", (8, 8), (40 * i, 0, 0)).save(tmp_path / f"{i}.png")
     given = ["analyze", str(tmp_path), "--model", "demo-digits", "--out", str(tmp_path / "run")]

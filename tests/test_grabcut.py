@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import convviz
+import convviz.authoring
 
 SIDE = 64
 DISC = (np.hypot(*(np.mgrid[:SIDE, :SIDE] - np.array([30, 36])[:, None, None])) < 16).astype(bool)
@@ -38,7 +39,7 @@ class Red(nn.Module):
         return torch.stack([red.mean((1, 2)), -red.mean((1, 2))], 1) * self.scale
 
 
-class Given(convviz.Explainer):
+class Given(convviz.authoring.Explainer):
     """Gives a map that the test made."""
 
     heat: torch.Tensor

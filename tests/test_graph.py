@@ -12,8 +12,9 @@ import torchvision
 from torch import fx, nn
 
 import convviz
-from convviz import capture, functional
-from convviz.graph import Graph, NoGraph, export, graph_of
+from convviz.graph import functionalize as functional
+from convviz.graph.export import Graph, NoGraph, export
+from convviz.layers import capture
 from convviz.locality import receptive_field
 
 NETS = {
@@ -53,7 +54,7 @@ def subject(request):
     size, first_global, known = NETS[request.param]
     model = convviz.Model(build(request.param).double())
     model.forward(torch.zeros(1, 3, size, size))
-    graph = graph_of(model, (3, size, size))
+    graph = model.graph((3, size, size))
     assert isinstance(graph, Graph), graph
     images = torch.rand(3, 3, size, size, dtype=torch.float64)
     return SimpleNamespace(
@@ -193,11 +194,12 @@ def test_in_place_operators_become_functional(net, quick, monkeypatch):
     results = []
     original = functional.functionalize
     monkeypatch.setattr(
-        "convviz.graph.functionalize", lambda graph: results.append(original(graph)) or results[-1]
+        "convviz.graph.export.functionalize",
+        lambda graph: results.append(original(graph)) or results[-1],
     )
     model = convviz.Model(net.double())
     images = torch.randn(3, 2, 6, 7, dtype=torch.float64)
-    graph = graph_of(model, (2, 6, 7))
+    graph = model.graph((2, 6, 7))
     assert isinstance(graph, Graph), graph
     assert results == [quick]
     layers, scores = run(graph, images)
@@ -209,11 +211,11 @@ def test_in_place_operators_become_functional(net, quick, monkeypatch):
 
 def test_graphs_are_kept_for_each_shape_as_long_as_the_model():
     model = convviz.Model(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()))
-    graph = graph_of(model, (1, 6, 6))
-    assert graph_of(model, (1, 6, 6)) is graph
-    assert graph_of(model, (1, 7, 6)) is not graph
+    graph = model.graph((1, 6, 6))
+    assert model.graph((1, 6, 6)) is graph
+    assert model.graph((1, 7, 6)) is not graph
     model.module.double()
-    assert graph_of(model, (1, 6, 6)) is not graph
+    assert model.graph((1, 6, 6)) is not graph
     alive = weakref.ref(graph)
     del model, graph
     gc.collect()
@@ -228,7 +230,7 @@ def test_the_network_is_left_as_it_was():
     state = {name: value.clone() for name, value in net.state_dict().items()}
     modes = [m.training for m in net.modules()]
     random = torch.get_rng_state()
-    graph = graph_of(convviz.Model(net), (1, 5, 5))
+    graph = convviz.Model(net).graph((1, 5, 5))
     assert isinstance(graph, Graph)
     assert [m.training for m in net.modules()] == modes
     assert len(net[0]._forward_hooks) == 1
@@ -247,7 +249,7 @@ def test_what_does_not_export_says_why():
         def forward(self, x):
             raise OSError("no such sensor")
 
-    asks = graph_of(convviz.Model(Asks()), (1, 4, 4))
+    asks = convviz.Model(Asks()).graph((1, 4, 4))
     assert isinstance(asks, NoGraph)
     assert "torch.export" in asks.reason
     assert "branches on the values" in asks.reason
@@ -264,7 +266,7 @@ def test_scores_are_picked_by_the_model():
 
     net = Net()
     assert export(net, (1, 4, 4)).output is None
-    graph = graph_of(convviz.Model(net, output=lambda out: out["out"][0]), (1, 4, 4))
+    graph = convviz.Model(net, output=lambda out: out["out"][0]).graph((1, 4, 4))
     _, scores = run(graph, torch.ones(5, 1, 4, 4))
     assert torch.equal(scores, torch.full((5, 16), 3.0))
 

@@ -10,7 +10,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import convviz
-from convviz import ModelError, ParameterError, Target, Unit
+from convviz import ModelError, ParameterError, Unit
+from convviz.authoring import Target
 
 SCORE = (Target(1, None, "class 1", 0.0),)
 

@@ -12,6 +12,7 @@ from torch import nn
 from torchvision.models import DenseNet
 
 import convviz
+import convviz.authoring
 
 SIZE = 24
 CLASSES = 4
@@ -208,7 +209,7 @@ def test_nothing_changes(name, architecture, fault, tmp_path):
 def test_what_an_explainer_does_to_the_model_is_undone(grad):
     """Even what a careless explainer does inside its call."""
 
-    class Careless(convviz.Explainer):
+    class Careless(convviz.authoring.Explainer):
         def explain(self, model, batch, target, forward):
             net = model.module
             net.train()

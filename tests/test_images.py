@@ -9,9 +9,10 @@ from PIL import Image, ImageFile, ImageOps
 from torch import nn
 
 import convviz
-from convviz import ImageError, Model, ModelError, Preprocess, load_image, make_batch
-from convviz.affine import IDENTITY
-from convviz.decode import MAX_PIXELS
+from convviz import ImageError, Model, ModelError, Preprocess, load_image
+from convviz.authoring import make_batch
+from convviz.images.affine import IDENTITY
+from convviz.images.decode import MAX_PIXELS
 
 KINDS = {
     "jpg": {},

@@ -11,10 +11,10 @@ import torchvision
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from convviz import explain, incremental, occluding
+from convviz import explain, incremental
 from convviz.errors import ParameterError
-from convviz.graph import graph_of
-from convviz.model import Model
+from convviz.network.model import Model
+from convviz.occlusion import occluded_scores
 
 
 def randomised(module: nn.Module) -> nn.Module:
@@ -36,7 +36,7 @@ def slid(height: int, width: int, window: tuple[int, int], stride: tuple[int, in
 
 def run(module: nn.Module, image: Tensor, boxes: Tensor, fill: Tensor, chunk: int = 7):
     model = Model(module)
-    graph = graph_of(model, tuple(image.shape[1:]))
+    graph = model.graph(tuple(image.shape[1:]))
     with torch.no_grad():
         program = incremental.compile_graph(graph)
         plan = incremental.make_plan(program, boxes)
@@ -136,7 +136,7 @@ def test_torchvision_nets_run_incrementally_and_exactly(name):
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2"])
 def test_batch_norms_are_folded_into_the_convolutions_before_them(name):
     module = randomised(getattr(torchvision.models, name)(weights=None))
-    program = incremental.compile_graph(graph_of(Model(module), (3, 64, 64)))
+    program = incremental.compile_graph(Model(module).graph((3, 64, 64)))
     calls = [step.call for step in program.steps]
     assert torch.ops.aten.batch_norm.default not in calls
     convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
@@ -161,7 +161,7 @@ def test_a_sum_that_broadcasts_or_promotes_is_not_written_over_its_input():
 def test_little_more_is_computed_than_changes():
     """At the usual size the classes of windows and the early end cost under a tenth."""
     module = torchvision.models.resnet18(weights=None).eval()
-    graph = graph_of(Model(module), (3, 224, 224))
+    graph = Model(module).graph((3, 224, 224))
     with torch.no_grad():
         plan = incremental.make_plan(
             incremental.compile_graph(graph), slid(224, 224, (16, 16), (8, 8))
@@ -175,7 +175,7 @@ def test_a_branch_is_added_to_windows_that_stay_where_they_are():
     """In a residual block the windows of the convolutions hold those of the short cut."""
     module = randomised(torchvision.models.resnet.BasicBlock(8, 8))
     image = torch.randn(1, 8, 40, 44, dtype=torch.float64)
-    graph = graph_of(Model(module), tuple(image.shape[1:]))
+    graph = Model(module).graph(tuple(image.shape[1:]))
     with torch.no_grad():
         program = incremental.compile_graph(graph)
         plan = incremental.make_plan(program, slid(40, 44, (6, 7), (5, 3)))
@@ -274,7 +274,7 @@ def test_a_growing_concatenation_takes_the_one_before_it():
     image = torch.randn(1, 2, 30, 34, dtype=torch.float64)
     module, boxes = Dense().double().eval(), slid(30, 34, (4, 5), (9, 7))
     with torch.no_grad():
-        program = incremental.compile_graph(graph_of(Model(module), (2, 30, 34)))
+        program = incremental.compile_graph(Model(module).graph((2, 30, 34)))
     cats = [s for s in program.steps if s.call == torch.ops.aten.cat.default]
     joined = [[n.name.split("_")[0] for n in s.args[0]] for s in cats]
     assert joined[:2] == [["images"], ["images", "tanh"]]
@@ -328,7 +328,7 @@ class TestOccluded:
 
     @pytest.fixture(autouse=True)
     def however_small(self, monkeypatch):
-        monkeypatch.setattr(occluding, "_WORTH_EXPORTING", 0)
+        monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
 
     def call(self, model: Model, images: Tensor, layers=(), **options):
         def read(forward, owner):
@@ -337,7 +337,7 @@ class TestOccluded:
             return torch.cat(parts, 1) + owner[:, None]
 
         fill = torch.full_like(images, 0.3)
-        return occluding.occluded(model, images, self.boxes, fill, read, layers, **options)
+        return occluded_scores.occluded(model, images, self.boxes, fill, read, layers, **options)
 
     def test_equals_the_dense_engine_for_images_scores_and_layers(self):
         torch.manual_seed(0)
@@ -427,7 +427,7 @@ class TestOccluded:
         model = Model(nn.Sequential(nn.Conv2d(2, 1, 3), nn.Flatten()))
         for engine in ("auto", "dense"):
             with pytest.raises(ParameterError, match=words):
-                occluding.occluded(
+                occluded_scores.occluded(
                     model, images, self.boxes, fill, lambda f, _: f.output, engine=engine
                 )
 
@@ -510,7 +510,9 @@ class TestOccluded:
         images = torch.randn(1, 2, 40, 40)
         fill = torch.full_like(images, 50.0)  # so that windows count for more than rounding
         found, want = (
-            occluding.occluded(model, images, self.boxes, fill, lambda f, _: f.output, engine=e)
+            occluded_scores.occluded(
+                model, images, self.boxes, fill, lambda f, _: f.output, engine=e
+            )
             for e in ("auto", "dense")
         )
         assert found.plan is not None
@@ -556,7 +558,7 @@ class TestOccluded:
         fill = torch.zeros(1, 2, 1, 1)  # of another dtype than the images
         for engine in ("auto", "dense"):
             found, want = (
-                occluding.occluded(
+                occluded_scores.occluded(
                     model, images, boxes, fill, lambda f, _: f.output, engine=engine
                 ).scores
                 for boxes in (self.boxes.to(dtype), self.boxes)
@@ -580,6 +582,6 @@ class TestOccluded:
         model, images = Model(randomised(Branches())), torch.randn(1, 2, 40, 40).double()
         given = {"boxes": self.boxes, **given}
         with pytest.raises(ParameterError, match=said):
-            occluding.occluded(
+            occluded_scores.occluded(
                 model, images, fill=torch.zeros(1), read=lambda f, _: f.output, **given
             )

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from convviz import incremental, occluding
-from convviz.graph import graph_of
-from convviz.incremental import step
-from convviz.incremental.lower import lowered
-from convviz.incremental.whole import whole
-from convviz.model import Model
-from convviz.occluding import Occluded
+from convviz import incremental
+from convviz.network.model import Model
+from convviz.occlusion import occluded_scores
+from convviz.occlusion.occluded_scores import Occluded
+from convviz.program import operator
+from convviz.program.cast import lowered
+from convviz.program.module import whole
 
 SIZE = 32
 BOXES = torch.tensor(
@@ -112,7 +112,7 @@ BODIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
 
 @pytest.fixture(autouse=True)
 def however_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(occluding, "_WORTH_EXPORTING", 0)
+    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
 
 
 def as_late_as_can_be(tally: incremental.plan._Tally, program: incremental.Program):
@@ -131,7 +131,9 @@ def test_scores_are_those_of_full_passes_with_windows_before(
     net = Net(BODIES[name]).double().eval()
     images = torch.randn(2, 3, SIZE, SIZE, dtype=torch.float64)
     fill = torch.randn_like(images)
-    found = occluding.occluded(Model(net), images, BOXES, fill, lambda f, _: f.output, batch_size=7)
+    found = occluded_scores.occluded(
+        Model(net), images, BOXES, fill, lambda f, _: f.output, batch_size=7
+    )
     want = full_passes(net, images, fill)
     assert found.plan is not None, found.how
     assert found.plan.cut > 0
@@ -157,7 +159,7 @@ def test_a_batch_norm_in_float32_of_a_network_in_bfloat16() -> None:
     images = torch.randn(1, 3, SIZE, SIZE)
 
     def scores(engine: str) -> Occluded:
-        return occluding.occluded(
+        return occluded_scores.occluded(
             Model(net), images, BOXES, images + 50, lambda f, _: f.output, engine=engine
         )
 
@@ -175,19 +177,19 @@ def test_convolutions_of_single_pixels_in_bfloat16_are_right(
 ) -> None:
     torch.manual_seed(0)
     products: list[int] = []
-    product = step._product
+    product = operator._product
 
     def counted(*given: Tensor) -> Tensor:
         products.append(1)
         return product(*given)
 
-    monkeypatch.setattr(step, "_product", counted)
+    monkeypatch.setattr(operator, "_product", counted)
     net = nn.Sequential(
         nn.Conv2d(3, 6, 1, groups=groups, bias=bias), nn.ReLU(), nn.Conv2d(6, 9, 1, groups=groups)
     ).eval()
     model, images = Model(net), torch.randn(2, 3, 7, 5)
     with model.session(), torch.no_grad():
-        program = incremental.compile_graph(graph_of(model, (3, 7, 5)))
+        program = incremental.compile_graph(model.graph((3, 7, 5)))
         low = whole(lowered(program, torch.bfloat16))
         given = images.to(torch.bfloat16, memory_format=torch.channels_last)
         (found,) = low(given)
@@ -201,7 +203,7 @@ def test_convolutions_of_single_pixels_in_bfloat16_are_right(
 @pytest.mark.parametrize("name", ["channels in two groups", "channels in chunks"])
 def test_channels_are_shuffled_in_windows(name: str) -> None:
     net = Net(BODIES[name]).double().eval()
-    program = incremental.compile_graph(graph_of(Model(net), (3, SIZE, SIZE)))
-    whole = [str(step.call) for step in program.steps if step.rule is None]
+    program = incremental.compile_graph(Model(net).graph((3, SIZE, SIZE)))
+    whole = [str(operator.call) for step in program.steps if operator.rule is None]
     assert len(program.steps) > 5
     assert not any(part in call for call in whole for part in ("relu", "cat", "transpose"))

@@ -21,7 +21,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import convviz
-from convviz.process_state import ProcessState, preserve_state
+import convviz.authoring
+from convviz.state.process_state import ProcessState, preserve_state
 from convviz.testing import conformance, tiny_model, tiny_photos
 
 
@@ -36,7 +37,7 @@ class Noop(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class Honest(convviz.Explainer):
+class Honest(convviz.authoring.Explainer):
     """Looks at everything that explainers share."""
 
     def layers(self, model):
@@ -239,7 +240,7 @@ class BadError(convviz.ConvvizError):
         raise ValueError
 
 
-class Raises(convviz.Explainer):
+class Raises(convviz.authoring.Explainer):
     kind: str
 
     def explain(self, model, batch, target, forward):
@@ -267,7 +268,7 @@ def test_whatever_a_plugin_raises_becomes_an_error_that_names_it(kind, model):
 
 
 def test_an_interrupt_passes(model):
-    class Interrupted(convviz.Explainer):
+    class Interrupted(convviz.authoring.Explainer):
         def explain(self, model, batch, target, forward):
             raise KeyboardInterrupt
 
@@ -304,7 +305,7 @@ def test_settings_of_the_process_stay_where_another_thread_is_at_work():
     thread.join()
 
 
-class Mean(convviz.DatasetExplainer):
+class Mean(convviz.authoring.DatasetExplainer):
     """The mean of every channel, and of what else a batch holds."""
 
     def default_layers(self, model):
@@ -400,7 +401,7 @@ def test_the_kit_finds_what_a_sweeps_explainer_changes():
     assert "numpy" in found["leaves the process as it was"]
 
 
-class TakesUnitForClass(convviz.Explainer):
+class TakesUnitForClass(convviz.authoring.Explainer):
     """Differentiates the class of the unit's number."""
 
     def explain(self, model, batch, target, forward):
@@ -422,7 +423,7 @@ class RefusesUnits(TakesUnitForClass):
         return super().explain(model, batch, target, forward)
 
 
-class WritesForUnits(convviz.Explainer):
+class WritesForUnits(convviz.authoring.Explainer):
     def explain(self, model, batch, target, forward):
         heat = model.gradient(batch.images, target).abs().amax(1)
         if target[0].unit is not None:

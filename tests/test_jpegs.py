@@ -14,10 +14,10 @@ from PIL import Image
 
 import convviz
 from convviz import ConvvizError, ModelError, ParameterError
-from convviz.decode import plain_jpeg
-from convviz.sweep import jpegs
-from convviz.sweep.decoding import GPU, Decoder, Jpeg
-from convviz.sweep.loading import Loader, Ready, Skipped
+from convviz.images.decode import plain_jpeg
+from convviz.sweep.input import gpu_jpeg
+from convviz.sweep.input.decoder_process import GPU, Decoder, Jpeg
+from convviz.sweep.input.loader import Loader, Ready, Skipped
 
 PREPROCESS = convviz.Preprocess(resize=40, crop=32)
 
@@ -82,13 +82,13 @@ def check_alike(found, exact, most: int) -> None:
 def watched(monkeypatch) -> list[int]:
     """Return how many files each batch had that the device decoded."""
     sizes: list[int] = []
-    decode_on = jpegs.decode_on
+    decode_on = gpu_jpeg.decode_on
 
     def watch(device, files):
         sizes.append(len(files))
         return decode_on(device, files)
 
-    monkeypatch.setattr(jpegs, "decode_on", watch)
+    monkeypatch.setattr(gpu_jpeg, "decode_on", watch)
     return sizes
 
 
@@ -151,11 +151,11 @@ def test_batches_are_bounded_by_files_and_by_pixels(watched, monkeypatch):
     check_alike(load(data), exact, 2)
     assert watched == [64, 6]
     watched.clear()
-    monkeypatch.setattr(jpegs, "PIXELS", 38 * 40 * 30)
+    monkeypatch.setattr(gpu_jpeg, "PIXELS", 38 * 40 * 30)
     check_alike(load(data), exact, 2)
     assert watched == [30, 30, 10]
     watched.clear()
-    monkeypatch.setattr(jpegs, "PIXELS", 100)  # one by one where each is larger
+    monkeypatch.setattr(gpu_jpeg, "PIXELS", 100)  # one by one where each is larger
     check_alike(load(data)[:5], exact[:5], 2)
     assert watched == [1] * 70
 
@@ -179,7 +179,7 @@ def test_workers_give_the_same(tmp_path):
 def test_a_file_that_the_device_refuses_is_decoded_by_the_cpu(monkeypatch):
     files = [file(photo(60, 50, i)) for i in range(5)]
     exact = load(Files(*files), how="exact")
-    decode_on, asked = jpegs.decode_on, []
+    decode_on, asked = gpu_jpeg.decode_on, []
 
     def refuse(device, given):
         asked.append(len(given))
@@ -189,7 +189,7 @@ def test_a_file_that_the_device_refuses_is_decoded_by_the_cpu(monkeypatch):
         # As a decoder would that takes one file for another.
         return [x[:, :9] if f == files[1] else x // 2 for x, f in zip(decoded, given, strict=True)]
 
-    monkeypatch.setattr(jpegs, "decode_on", refuse)
+    monkeypatch.setattr(gpu_jpeg, "decode_on", refuse)
     found = load(Files(*files))
     assert asked == [5, 1, 1, 1, 1, 1]
     for i, (one, other) in enumerate(zip(found, exact, strict=True)):
@@ -207,7 +207,7 @@ def test_what_the_device_cannot_do_is_done_by_the_cpu(monkeypatch, caplog):
     def too_strong(*_):  # a reduction that CUDA's kernel does not do
         raise RuntimeError("Too much shared memory required")
 
-    for place in ((jpegs, "decode_on"), (convviz.Preprocess, "cut_tensor")):
+    for place in ((gpu_jpeg, "decode_on"), (convviz.Preprocess, "cut_tensor")):
         for error in (full, too_strong):
             caplog.clear()
             with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "convviz"):
@@ -272,13 +272,13 @@ def test_what_does_not_fit_is_refused(photos, tmp_path, monkeypatch):
     lanczos = convviz.Preprocess(interpolation="lanczos")
     there = convviz.Model(model.module, preprocess=lanczos)
     with pytest.raises(ParameterError, match="bilinear or bicubic, not by lanczos"):
-        jpegs.check_decode(GPU, there)
+        gpu_jpeg.check_decode(GPU, there)
     if not torch.cuda.is_available():
         with pytest.raises(ModelError, match="decode='gpu' does not work on cuda: "):
-            jpegs.check_decode(GPU, model)
+            gpu_jpeg.check_decode(GPU, model)
     monkeypatch.setitem(sys.modules, "torchcodec.decoders", None)
     with pytest.raises(ConvvizError, match=r"TorchCodec: pip install 'convviz\[gpu\]'"):
-        jpegs.check_decode(GPU, model)
+        gpu_jpeg.check_decode(GPU, model)
 
 
 def test_a_photo_is_cut_where_it_lies_as_pillow_cuts_it():

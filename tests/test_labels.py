@@ -12,8 +12,9 @@ from PIL import Image
 from pyarrow import parquet
 
 import convviz
-from convviz import ParameterError, as_labels
-from convviz.datasets import as_dataset
+from convviz import ParameterError
+from convviz.authoring import as_labels
+from convviz.plugin.sources import as_dataset
 from convviz.testing import tiny_model
 
 

@@ -12,9 +12,12 @@ from torchvision.models import ConvNeXt, SwinTransformer, VisionTransformer
 from torchvision.models.convnext import CNBlockConfig
 
 import convviz
-from convviz import Model, ParameterError, Target, Unit, layouts, occluding
-from convviz.features import pooled
-from convviz.sweep.forwards import Forwards, How
+import convviz.authoring
+from convviz import Model, ParameterError, Unit, layouts
+from convviz.authoring import Target
+from convviz.occlusion import occluded_scores
+from convviz.plugin.features import pooled
+from convviz.sweep.forward_pass import Forwards, How
 
 SIZE = 32
 
@@ -208,16 +211,18 @@ def test_a_sweep_reads_the_graph_as_it_reads_the_network(make):
 
 @pytest.mark.parametrize(("make", "layer"), [(Turned, "turn"), (Turned, "last"), (vit, "encoder")])
 def test_occlusion_reads_units_in_both_engines(make, layer, monkeypatch):
-    monkeypatch.setattr(occluding, "_WORTH_EXPORTING", 0)
+    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
     net, images = network(make), photos(2)
     model = Model(net)
     boxes = torch.tensor([[0, 0, 8, 8], [8, 4, 20, 16], [0, 20, 32, 32]])
 
-    def read(forward: convviz.Forward, owner: Tensor) -> Tensor:
+    def read(forward: convviz.authoring.Forward, owner: Tensor) -> Tensor:
         return forward.activations[layer][:, 3, 0, 1]
 
     found, want = (
-        convviz.occluded(model, images, boxes, torch.zeros(1), read, [layer], engine=engine)
+        convviz.authoring.occluded(
+            model, images, boxes, torch.zeros(1), read, [layer], engine=engine
+        )
         for engine in ("auto", "dense")
     )
     torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=1e-10)

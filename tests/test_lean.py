@@ -10,8 +10,10 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from convviz import Model, lean, winograd
+from convviz import Model
 from convviz.errors import ModelError
+from convviz.gradients import memory_efficient
+from convviz.ops import winograd
 
 
 def own_gradient(module: nn.Module, images: Tensor) -> Tensor:
@@ -28,13 +30,13 @@ def gradient(model: Model, images: Tensor, rule: str = "plain") -> Tensor:
 def attempts(monkeypatch):
     """Whether each pass was lean, and was trusted: True, or False."""
     seen: list[bool] = []
-    trusted = lean.LeanMode.trusted
+    trusted = memory_efficient.LeanMode.trusted
 
     def watched(mode, total):
         seen.append(trusted(mode, total))
         return seen[-1]
 
-    monkeypatch.setattr(lean.LeanMode, "trusted", watched)
+    monkeypatch.setattr(memory_efficient.LeanMode, "trusted", watched)
     return seen
 
 
@@ -307,7 +309,7 @@ def test_gradients_of_stems(kernel, stride, padding, size, attempts):
     conv = nn.Conv2d(3, 5, kernel, stride, padding)
     module = nn.Sequential(conv, nn.AdaptiveMaxPool2d(1), nn.Flatten()).double()
     images = torch.randn(2, 3, *size, dtype=torch.float64)
-    assert lean._is_stem(conv.weight, [stride] * 2, [padding] * 2, [1, 1], 1)
+    assert memory_efficient._is_stem(conv.weight, [stride] * 2, [padding] * 2, [1, 1], 1)
     got = gradient(Model(module), images)
     assert attempts == [True]
     torch.testing.assert_close(got, own_gradient(module, images), rtol=0, atol=1e-12)
@@ -331,7 +333,7 @@ def test_3x3_convolutions_of_many_pixels(padding, rule, attempts, monkeypatch):
     want = gradient(Model(module), images, rule)
     monkeypatch.setattr(winograd, "is_fast", lambda device: True)
     monkeypatch.setattr(winograd, "convolve", watched)
-    monkeypatch.setattr(lean, "_WORTH_TRANSFORMING", 1)
+    monkeypatch.setattr(memory_efficient, "_WORTH_TRANSFORMING", 1)
     got = gradient(Model(module), images, rule)
     assert len(calls) == 4  # both of them, there and back
     assert attempts == [True, True]
@@ -381,7 +383,7 @@ def test_whatever_a_lean_pass_fails_with_the_own_operators_tell(monkeypatch):
     def failing(*_):
         raise KeyError("something")
 
-    monkeypatch.setattr(lean.LeanMode, "__torch_function__", failing)
+    monkeypatch.setattr(memory_efficient.LeanMode, "__torch_function__", failing)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 49, 3)).double()
     images = torch.randn(2, 3, 9, 9, dtype=torch.float64)

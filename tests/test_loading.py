@@ -21,8 +21,8 @@ from PIL import Image
 import convviz
 from convviz import ParameterError
 from convviz.progress import Lines, measured, shown_by
-from convviz.sweep import loading
-from convviz.sweep.loading import Loader, Ready, Skipped
+from convviz.sweep.input import loader as loading
+from convviz.sweep.input.loader import Loader, Ready, Skipped
 
 PREPROCESS = convviz.Preprocess(resize=12, crop=12)
 
@@ -278,7 +278,7 @@ def test_a_pickled_loader_starts_anew(tmp_path):
 SCRIPT = """
     import signal, sys, time
     import convviz
-    from convviz.sweep.loading import Loader
+    from convviz.sweep.input.loader import Loader
 
     # Where tests run in the background, a shell has them ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -325,7 +325,7 @@ def test_a_hanging_process_ends_with_its_parent(hostile, tmp_path):
             import sys
             sys.path.insert(0, sys.argv[1])
             import convviz, hostile_photos
-            from convviz.sweep.loading import Loader
+            from convviz.sweep.input.loader import Loader
 
             data = hostile_photos.Hostile(3, {1: "hang"})
             loader = Loader(data, convviz.Preprocess(resize=12, crop=12), 1)
@@ -354,7 +354,7 @@ def test_verify_refuses_photos_that_have_changed(model, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("convviz.sweep.drive._Job._finish", broken)
+        patch.setattr("convviz.sweep.driver._Job._finish", broken)
         with pytest.raises(KeyboardInterrupt):
             convviz.analyze(model, photos, "statistics", out, **given)
     swept = content(out)

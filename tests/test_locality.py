@@ -14,8 +14,9 @@ from torch import nn
 
 import convviz
 from convviz.errors import ParameterError, UnknownNameError
-from convviz.graph import Graph, export
-from convviz.locality import Local, locality, maps, receptive_field
+from convviz.graph.export import Graph, export
+from convviz.locality import Local, locality, receptive_field
+from convviz.locality import axis_maps as maps
 
 
 class Apply(nn.Module):

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 import convviz
+import convviz.authoring
 from convviz import ConvvizWarning, Model, ModelError, Preprocess
 from convviz.cli import app
-from convviz.graph import NoGraph, export
+from convviz.graph.export import NoGraph, export
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
 
@@ -165,7 +166,7 @@ def test_exceptions_of_the_networks_own():
     assert isinstance(cause, KeyError)
     model = Model(net)
     with pytest.raises(ModelError, match=r"'1\.1'"):
-        model.gradient(torch.rand(1, 3, 8, 8), [convviz.Target(0, None, "", 0.0)])
+        model.gradient(torch.rand(1, 3, 8, 8), [convviz.authoring.Target(0, None, "", 0.0)])
     with pytest.raises(ModelError, match='missing the required "forward"'):
         Model(nn.Module()).forward(torch.rand(1, 3, 8, 8))
 
@@ -290,9 +291,9 @@ def test_a_failing_export_prints_nothing_in_a_process_of_its_own():
                 x = self.conv(x).mean((2, 3))
                 return x if x.sum() > 0 else x + 1
 
-        print(convviz.graph.graph_of(convviz.Model(Net()), (3, 16, 16)).reason)
+        print(convviz.Model(Net()).graph((3, 16, 16)).reason)
     """
-    code = "import convviz.graph\n" + textwrap.dedent(code)
+    code = "import convviz.graph.export\n" + textwrap.dedent(code)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "values of the images" in ran.stdout
     assert not ran.stderr

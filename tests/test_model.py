@@ -14,17 +14,17 @@ import torchvision
 from torch import nn
 
 import convviz
+import convviz.authoring
 from convviz import (
     ConvvizWarning,
     ModelError,
     ParameterError,
     Preprocess,
-    Target,
     TargetError,
     Unit,
     UnknownNameError,
-    parse_target,
 )
+from convviz.authoring import Target, parse_target
 
 LABELS = ("ant", "bee", "cat: big, striped", "7", "crane", "crane")
 
@@ -174,11 +174,13 @@ def test_a_unit_without_position_takes_its_strongest(model, images):
 
 
 def test_ties_go_to_the_lowest_index(model):
-    tied = convviz.Forward(torch.tensor([[0.0, 5.0, 1.0, 5.0, 5.0, 0.0]] * 2), {})
+    tied = convviz.authoring.Forward(torch.tensor([[0.0, 5.0, 1.0, 5.0, 5.0, 0.0]] * 2), {})
     assert [t.index for t in model.resolve(None, tied)] == [1, 1]
     maps = torch.zeros(1, 2, 3, 3)
     maps[0, 1, 1, 2] = maps[0, 1, 2, 0] = 4
-    unit = model.resolve(Unit("x", 1), convviz.Forward(torch.zeros(1, 2), {"x": maps}))[0].unit
+    unit = model.resolve(Unit("x", 1), convviz.authoring.Forward(torch.zeros(1, 2), {"x": maps}))[
+        0
+    ].unit
     assert unit == Unit("x", 1, (1, 2))
 
 
@@ -207,7 +209,7 @@ def test_wrong_targets(model, images, spec, error, said):
 
 
 def test_nan_has_no_top(model):
-    forward = convviz.Forward(
+    forward = convviz.authoring.Forward(
         torch.tensor([[0.0, torch.nan]]), {"x": torch.full((1, 1, 2, 2), torch.nan)}
     )
     with pytest.raises(TargetError, match="NaN"):

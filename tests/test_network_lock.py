@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 import convviz
-from convviz.network_lock import lock_network
-from convviz.process_state import present
+from convviz.state.network_lock import lock_network
+from convviz.state.process_state import present
 
 IMAGES = torch.linspace(-1, 1, 4 * 3 * 12 * 12).reshape(4, 3, 12, 12)
 LAYERS = ["body.0", "body.2", "/relu"]
@@ -254,7 +254,7 @@ class TestFork:
         def check_child():
             net.stop = lambda: None
             with lock_network(net), present():
-                convviz.registry.current().explainer_class("saliency")
+                convviz.plugin.registry.current().explainer_class("saliency")
 
         assert in_child(check_child) == 0
 

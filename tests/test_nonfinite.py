@@ -98,4 +98,4 @@ def test_a_query_that_is_not_finite_is_refused(runs):
     whole, _, _ = runs
     photo = np.full((8, 8, 3), 255, np.uint8)
     with pytest.raises(convviz.ConvvizError, match=r"NaN|not finite"):
-        whole.query(photo)
+        convviz.query(whole, photo)

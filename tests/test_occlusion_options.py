@@ -16,12 +16,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 import convviz
-from convviz import occluding, precision
-from convviz.cli.app import run
+from convviz import device as precision
+from convviz.cli.main import run
 from convviz.errors import ParameterError
-from convviz.incremental import Prepared, Run, prepare
-from convviz.model import Forward, Model
-from convviz.occluding import Occluded
+from convviz.network.model import Forward, Model
+from convviz.occlusion import occluded_scores, prepare
+from convviz.occlusion.executor import Run
+from convviz.occlusion.occluded_scores import Occluded
+from convviz.occlusion.prepare import Prepared
 
 
 @pytest.mark.parametrize(
@@ -78,12 +80,14 @@ def images() -> Tensor:
 @pytest.fixture(autouse=True)
 def however_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plan small work too."""
-    monkeypatch.setattr(occluding, "_WORTH_EXPORTING", 0)
+    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
 
 
 def scores(net: nn.Module, images: Tensor, boxes: Tensor = BOXES, **options: Any) -> Occluded:
     fill = torch.zeros_like(images)
-    return occluding.occluded(Model(net), images, boxes, fill, lambda f, _: f.output, (), **options)
+    return occluded_scores.occluded(
+        Model(net), images, boxes, fill, lambda f, _: f.output, (), **options
+    )
 
 
 def most_allocated(run: Callable[[], object]) -> int:
@@ -145,7 +149,7 @@ def no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("bf16")
 @pytest.mark.parametrize("engine", ["auto", "dense"])
 def test_bf16_is_near_and_its_deviation_is_told(
-    net: nn.Module, images: Tensor, engine: occluding.Engine
+    net: nn.Module, images: Tensor, engine: occluded_scores.Engine
 ) -> None:
     want = reference(net, images)
     found = scores(net, images, engine=engine, precision="bf16")
@@ -188,16 +192,18 @@ def test_bf16_reads_layers_in_the_models_precision(net: nn.Module, images: Tenso
         return forward.activations["b"].mean((2, 3))
 
     options = (BOXES, torch.zeros_like(images), read, ("b",))
-    want = occluding.occluded(Model(net), images, *options)
+    want = occluded_scores.occluded(Model(net), images, *options)
     for engine in ("auto", "dense"):
-        found = occluding.occluded(Model(net), images, *options, engine=engine, precision="bf16")
+        found = occluded_scores.occluded(
+            Model(net), images, *options, engine=engine, precision="bf16"
+        )
         torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=2e-2)
 
 
 @pytest.mark.usefixtures("no_bf16")
 @pytest.mark.parametrize("engine", ["auto", "dense"])
 def test_without_fast_bf16_the_model_keeps_its_own(
-    net: nn.Module, images: Tensor, engine: occluding.Engine
+    net: nn.Module, images: Tensor, engine: occluded_scores.Engine
 ) -> None:
     found = scores(net, images, engine=engine, precision="bf16")
     assert found.how.endswith("no fast bf16 on this processor: computed in float32")

@@ -111,7 +111,7 @@ def test_a_command_line_gives_and_omits_them():
 
 
 def test_the_help_says_what_is_taken():
-    from convviz.parameters import parameters
+    from convviz.plugin.parameters import parameters
 
     named = {p.name: p for p in parameters(type(convviz.explainer("occlusion")))}
     assert "a seventh of the shorter side" in named["window"].default

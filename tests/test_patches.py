@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 import convviz
-from convviz import Batch, Forward, Item, Model, ModelError, Preprocess
+import convviz.authoring
+from convviz import Model, ModelError, Preprocess
+from convviz.authoring import Batch, Forward, Item
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 AS_IT_IS = Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -60,7 +62,7 @@ def coarse(count: int, size: int = 12, seed: int = 0) -> np.ndarray:
 def batches(model: Model, photos: np.ndarray, sizes: list[int]) -> Iterator[Batch]:
     start = 0
     for size in sizes:
-        yield convviz.make_batch(list(photos[start : start + size]), model)
+        yield convviz.authoring.make_batch(list(photos[start : start + size]), model)
         start += size
 
 
@@ -272,7 +274,7 @@ def test_noise_outside_the_box_changes_nothing(layer: str, border: str) -> None:
     photos = np.random.default_rng(4).integers(0, 256, (6, 41, 37, 3)).astype(np.uint8)
     model = Model(net, preprocess=AS_IT_IS)
     result = finished(model, photos, [6], layer, k=2, units=0, guided=False, border=border)
-    images = convviz.make_batch(list(photos), model).images
+    images = convviz.authoring.make_batch(list(photos), model).images
     for c in range(result.values.shape[0]):
         for r in range(2):
             x0, y0, x1, y1 = (int(v) for v in result["boxes"][c, r])
@@ -405,9 +407,9 @@ def test_guided_gradients_are_those_of_the_unit() -> None:
     assert "own scale" in result.stacks[1].title
     channel = result.order[0]
     item, (y, x) = int(result["items"][channel, 1]), result["positions"][channel, 1].tolist()
-    image = convviz.make_batch(photos[item], model).images
+    image = convviz.authoring.make_batch(photos[item], model).images
     unit = convviz.Unit("3", channel, (y, x))
-    target = convviz.Target(None, unit, str(unit), 0.0)
+    target = convviz.authoring.Target(None, unit, str(unit), 0.0)
     full = model.gradient(image, [target], rule="guided")[0]
     x0, y0, x1, _y1 = (int(v) for v in result["boxes"][channel, 1])
     side = x1 - x0
@@ -432,7 +434,7 @@ def test_a_net_without_activations_skips_guided_gradients_and_says_so() -> None:
     assert any(n.startswith("No guided gradients: ") for n in result.notes)
     model = Model(net, preprocess=AS_IT_IS)
     unit = convviz.Unit("0", 0, (0, 0))
-    target = convviz.Target(None, unit, "", 0.0)
+    target = convviz.authoring.Target(None, unit, "", 0.0)
     with pytest.raises(ModelError):
         model.gradient(torch.zeros(1, 3, 12, 12), [target], rule="guided")
 
@@ -548,7 +550,7 @@ def test_the_winners_are_the_best_of_all_candidates_in_any_layout():
 
     maps = torch.randn(7, 4, 5, 3, generator=torch.Generator().manual_seed(0)).mul(2).round()
     last = maps.contiguous(memory_format=torch.channels_last)
-    best = ranking.first(winners(last, *convviz.channel_peaks(last)), 3)
+    best = ranking.first(winners(last, *convviz.authoring.channel_peaks(last)), 3)
     for channel in range(4):
         spots = [
             (-one.max().item(), -one.mean().item(), i, int(one.flatten().argmax()))

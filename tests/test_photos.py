@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 import convviz
-from convviz import ImageError, Model, Preprocess, make_batch
-from convviz.datasets import as_dataset
+from convviz import ImageError, Model, Preprocess
+from convviz.authoring import make_batch
+from convviz.plugin.sources import as_dataset
 
 MODEL = Model(torch.nn.Conv2d(3, 2, 3), preprocess=Preprocess(None, None))
 PHOTO = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)

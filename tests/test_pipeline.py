@@ -10,16 +10,9 @@ import torch
 from torch import nn
 
 import convviz
-from convviz import (
-    ConvvizError,
-    Explainer,
-    Heatmap,
-    ParameterError,
-    PluginError,
-    Unit,
-    UnknownNameError,
-)
-from convviz.pipeline import loaded
+from convviz import ConvvizError, Heatmap, ParameterError, PluginError, Unit, UnknownNameError
+from convviz.api import loaded
+from convviz.authoring import Explainer
 
 
 class Counting(nn.Sequential):

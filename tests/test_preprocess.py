@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from convviz.affine import apply, apply_box, invert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -11,9 +12,12 @@ from torchvision.models import get_model_weights
 from torchvision.transforms import v2
 
 from convviz import Model, Preprocess
-from convviz.affine import apply, apply_box, invert
 from convviz.errors import ParameterError, UnknownNameError
-from convviz.recognise import recognise
+from convviz.images.preprocess_import import (
+    as_preprocess,
+    preprocess_from_timm,
+    preprocess_from_torchvision,
+)
 
 ODD_SIZES = [(333, 500), (225, 227), (97, 61), (301, 200), (7, 40)]
 
@@ -31,7 +35,7 @@ def test_torchvisions_presets_bit_for_bit(name, size):
     weights = get_model_weights(name).DEFAULT
     photo = noise(*size)
     expected = weights.transforms()(Image.fromarray(photo))
-    assert torch.equal(Preprocess.from_torchvision(weights)(photo), expected)
+    assert torch.equal(preprocess_from_torchvision(weights)(photo), expected)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,7 @@ def test_torchvisions_presets_bit_for_bit(name, size):
 @pytest.mark.parametrize("size", ODD_SIZES[:3])
 def test_composed_transforms_bit_for_bit(steps, size):
     composed = steps if isinstance(steps, transforms.Compose) else None
-    preprocess = recognise(composed or transforms.Compose([steps]))
+    preprocess = as_preprocess(composed or transforms.Compose([steps]))
     assert isinstance(preprocess, Preprocess)
     photo = noise(*size)
     assert torch.equal(preprocess(photo), torch.as_tensor(steps(Image.fromarray(photo))))
@@ -81,7 +85,10 @@ def test_the_second_generation_of_transforms():
     photo = noise(57, 91)
     # These scale and normalise in another order of operations: equal but for the last bit.
     torch.testing.assert_close(
-        recognise(steps)(photo), torch.as_tensor(steps(Image.fromarray(photo))), rtol=0, atol=1e-6
+        as_preprocess(steps)(photo),
+        torch.as_tensor(steps(Image.fromarray(photo))),
+        rtol=0,
+        atol=1e-6,
     )
 
 
@@ -100,9 +107,9 @@ def test_the_second_generation_of_transforms():
 )
 def test_other_transforms_stay_what_they_are(steps):
     composed = transforms.Compose(steps)
-    assert recognise(composed) is composed
+    assert as_preprocess(composed) is composed
     with pytest.raises(ParameterError):
-        Preprocess.from_torchvision(composed)
+        preprocess_from_torchvision(composed)
 
 
 def test_a_model_recognises_its_preprocess():
@@ -125,7 +132,7 @@ def test_timms_configurations_bit_for_bit(name, size):
     config = timm_data.resolve_model_data_config(create_model(name))
     reference = timm_data.create_transform(**config, is_training=False)
     photo = noise(*size)
-    assert torch.equal(Preprocess.from_timm(config)(photo), reference(Image.fromarray(photo)))
+    assert torch.equal(preprocess_from_timm(config)(photo), reference(Image.fromarray(photo)))
 
 
 @pytest.mark.parametrize("mode", ["squash", "center", "border"])
@@ -141,11 +148,11 @@ def test_timms_crop_modes(mode):
     }
     if mode == "border":
         with pytest.raises(ParameterError, match="border"):
-            Preprocess.from_timm(config)
+            preprocess_from_timm(config)
         return
     photo = noise(50, 77)
     reference = timm_data.create_transform(**config, is_training=False)
-    assert torch.equal(Preprocess.from_timm(config)(photo), reference(Image.fromarray(photo)))
+    assert torch.equal(preprocess_from_timm(config)(photo), reference(Image.fromarray(photo)))
 
 
 def test_grey_is_the_luminance_of_pil():

@@ -18,8 +18,9 @@ from torch import nn
 
 import convviz
 from convviz.errors import ConvvizError, ParameterError, UnknownNameError
-from convviz.sweep import forwards
-from convviz.sweep.engines import cluster, engine_of
+from convviz.sweep import forward_pass
+from convviz.sweep.engines import engine_of
+from convviz.sweep.engines import ray as cluster
 from convviz.sweep.plan import make_plan
 from convviz.sweep.worker import Task, Worker
 
@@ -112,7 +113,7 @@ def test_a_cluster_is_started_and_ended_and_gives_the_same_bytes(tmp_path, capfd
 
 @pytest.mark.usefixtures("two_workers")
 def test_processes_run_the_network_as_the_plan_says(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(forwards, "FEW", 4)
+    monkeypatch.setattr(forward_pass, "FEW", 4)
     model = model_of(tmp_path / "net")
     found = swept(model, tmp_path / "ray", "ray")
     assert json.loads(found["run.json"])["forward"]["graph"]
@@ -162,7 +163,7 @@ def test_a_cluster_without_room_is_refused(tmp_path) -> None:
 
 def test_a_folder_that_is_not_shared_is_named(tmp_path) -> None:
     model = model_of(tmp_path / "net")
-    dataset = convviz.datasets.as_dataset(np.zeros((2, 8, 8, 3), np.uint8))
+    dataset = convviz.plugin.sources.as_dataset(np.zeros((2, 8, 8, 3), np.uint8))
     plan = make_plan(model, dataset, ())
     actor = cluster._Actor(Worker(model, dataset, plan, tmp_path / "elsewhere"))
     with pytest.raises(ConvvizError, match=r"elsewhere does not exist on .* nodes .* share"):
@@ -171,7 +172,7 @@ def test_a_folder_that_is_not_shared_is_named(tmp_path) -> None:
 
 def test_what_travels_holds_no_model_of_another_device(tmp_path, monkeypatch) -> None:
     model = model_of(tmp_path / "net")
-    made = forwards.Forwards(model, ("body.0",), forwards.How())
+    made = forward_pass.Forwards(model, ("body.0",), forward_pass.How())
     monkeypatch.setattr(convviz.Model, "device", torch.device("meta"))
     sent = cluster._portable(Worker(model, None, None, tmp_path, forwards=made))
     assert sent.model is not model

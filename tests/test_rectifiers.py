@@ -13,7 +13,8 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import convviz
-from convviz import ConvvizWarning, Model, ModelError, Target
+from convviz import ConvvizWarning, Model, ModelError
+from convviz.authoring import Target
 
 TARGET = (Target(1, None, "class 1", 0.0),)
 RULES = ("guided", "deconv")

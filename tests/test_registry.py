@@ -12,21 +12,22 @@ import pytest
 from pydantic import Field, field_validator, model_validator
 
 import convviz
-from convviz import registry
-from convviz.contract import snake_case
-from convviz.discovery import GROUPS, discover
+import convviz.authoring
 from convviz.errors import ConvvizError, ParameterError, PluginError, UnknownNameError
-from convviz.parameters import parameters
-from convviz.recipe import restore, saved
-from convviz.registry import Registry
+from convviz.plugin import registry
+from convviz.plugin.entry_points import GROUPS, discover
+from convviz.plugin.explainer_field import restore, saved
+from convviz.plugin.parameters import parameters
+from convviz.plugin.registry import Registry
+from convviz.plugin.validation import snake_case
 
 GOOD = """
     import convviz
 
-    class Good(convviz.Explainer):
+    class Good(convviz.authoring.Explainer):
         '''Explains well.'''
 
-    @convviz.hookimpl
+    @convviz.authoring.hookimpl
     def convviz_explainers():
         return [Good]
 """
@@ -92,13 +93,13 @@ def test_families_are_found_by_their_prefix(house):
     text = """
         import convviz
 
-        class FirstOne(convviz.Explainer):
+        class FirstOne(convviz.authoring.Explainer):
             pass
 
-        class XRayTwo(convviz.Explainer):
+        class XRayTwo(convviz.authoring.Explainer):
             pass
 
-        @convviz.hookimpl
+        @convviz.authoring.hookimpl
         def convviz_explainers():
             return [FirstOne, XRayTwo]
     """
@@ -129,29 +130,32 @@ BROKEN = {
     "exit at import": ("import sys\nsys.exit(3)", "SystemExit: 3"),
     "exception": ("raise RuntimeError('at import')", "RuntimeError: at import"),
     "no hook": ("x = 1", "does not implement convviz_explainers"),
-    "not marked": ("def convviz_explainers(): return []", "not marked with @convviz.hookimpl"),
+    "not marked": (
+        "def convviz_explainers(): return []",
+        "not marked with @convviz.authoring.hookimpl",
+    ),
     "other hook": (
-        "import convviz\n@convviz.hookimpl\ndef convviz_metrics(): return {}",
+        "import convviz\n@convviz.authoring.hookimpl\ndef convviz_metrics(): return {}",
         "does not implement convviz_explainers, which convviz.explainers needs; it implements",
     ),
     "unknown hook": (
-        GOOD + "\n    @convviz.hookimpl\n    def convviz_explainer(): return []",
+        GOOD + "\n    @convviz.authoring.hookimpl\n    def convviz_explainer(): return []",
         "unknown hook 'convviz_explainer'",
     ),
     "wrong signature": (
-        "import convviz\n@convviz.hookimpl\ndef convviz_explainers(model): return []",
+        "import convviz\n@convviz.authoring.hookimpl\ndef convviz_explainers(model): return []",
         "{'model'}",
     ),
     "raising hook": (
-        "import convviz\n@convviz.hookimpl\ndef convviz_explainers(): return 1 / 0",
+        "import convviz\n@convviz.authoring.hookimpl\ndef convviz_explainers(): return 1 / 0",
         "ZeroDivisionError",
     ),
     "exiting hook": (
-        "import convviz\n@convviz.hookimpl\ndef convviz_explainers(): raise SystemExit",
+        "import convviz\n@convviz.authoring.hookimpl\ndef convviz_explainers(): raise SystemExit",
         "SystemExit",
     ),
     "returns None": (
-        "import convviz\n@convviz.hookimpl\ndef convviz_explainers(): return None",
+        "import convviz\n@convviz.authoring.hookimpl\ndef convviz_explainers(): return None",
         "returned nothing",
     ),
     "returns a class": (GOOD.replace("[Good]", "Good"), "returned the class Good"),
@@ -275,7 +279,7 @@ def test_disabling_one_of_two_makes_the_name_plain_again(house):
 
 def test_a_family_member_may_not_take_the_name_of_another_distribution(house):
     text = GOOD.replace("[Good]", "[Good, Bad]").replace(
-        "    @convviz", "    class Bad(convviz.Explainer):\n        pass\n\n    @convviz"
+        "    @convviz", "    class Bad(convviz.authoring.Explainer):\n        pass\n\n    @convviz"
     )
     house.explainer("fam", text)
     house.explainer("fam.good")
@@ -338,7 +342,7 @@ def test_strict_mode_makes_any_broken_plugin_an_error(house, monkeypatch):
 # At run time
 
 
-class Mine(convviz.Explainer):
+class Mine(convviz.authoring.Explainer):
     """Registered by a test."""
 
     size: int = Field(3, gt=0, le=9, description="How large.")
@@ -366,7 +370,7 @@ def test_a_class_can_be_registered(fresh):
 
 
 def test_registering_again_replaces_and_an_installed_name_is_refused(fresh):
-    class Other(convviz.Explainer):
+    class Other(convviz.authoring.Explainer):
         pass
 
     convviz.register(Mine, name="thing")
@@ -380,7 +384,7 @@ def test_registering_again_replaces_and_an_installed_name_is_refused(fresh):
 
 def test_a_plugin_object_can_be_registered(fresh):
     class Plugin:
-        @convviz.hookimpl
+        @convviz.authoring.hookimpl
         def convviz_metrics(self):
             return {"zero": lambda: 0.0, "zero.twice": lambda: 0.0}
 
@@ -394,7 +398,7 @@ def test_a_plugin_object_can_be_registered(fresh):
 
 
 def test_wrong_metrics_are_refused(house):
-    text = "import convviz\n@convviz.hookimpl\ndef convviz_metrics(): return {returned}"
+    text = "import convviz\n@convviz.authoring.hookimpl\ndef convviz_metrics(): return {returned}"
     cases = {
         "a": ("[1]", "returned a list"),
         "b": ("{'x': len}", "neither"),
@@ -422,16 +426,18 @@ def test_identify_finds_a_class_that_was_imported_directly(house):
 
 
 def test_identify_knows_what_no_plugin_offers(fresh):
-    class NobodysOwn(convviz.Explainer):
+    class NobodysOwn(convviz.authoring.Explainer):
         pass
 
     assert registry.identify(NobodysOwn()) == registry.Identity("nobodys_own", "", "")
 
 
-class Holder(convviz.Explainer):
+class Holder(convviz.authoring.Explainer):
     """Holds another explainer."""
 
-    source: convviz.ExplainerField = Field("mine", validate_default=True, description="Another.")
+    source: convviz.authoring.ExplainerField = Field(
+        "mine", validate_default=True, description="Another."
+    )
 
 
 @pytest.fixture
@@ -504,7 +510,7 @@ def test_a_wrong_parameter_names_itself_what_is_allowed_and_what_was_given(
 
 
 def test_a_missing_parameter_is_named(fresh):
-    class Needy(convviz.Explainer):
+    class Needy(convviz.authoring.Explainer):
         size: int = Field(gt=0, description="How large.")
 
     convviz.register(Needy)
@@ -524,7 +530,7 @@ def test_parameters_are_described_from_their_declaration():
 
 
 def test_every_hook_is_specified_documented_and_tested():
-    from convviz import hookspecs
+    from convviz.plugin import hookspecs
 
     specified = {name for name in dir(hookspecs) if name.startswith("convviz_")}
     extra = {"convviz_vouches_for_source"}  # beside the hook of the group
@@ -560,9 +566,9 @@ def modules_after(code: str) -> set[str]:
     [
         "import convviz",
         "import convviz; assert 'occlusion' in convviz.explainer_names()",
-        "from convviz.cli.app import run; assert run(['explainers']) == 0",
-        "from convviz.cli.app import run; assert run(['--help']) == 0",
-        "from convviz.cli.app import run; assert run(['explain', '--help']) == 0",
+        "from convviz.cli.main import run; assert run(['explainers']) == 0",
+        "from convviz.cli.main import run; assert run(['--help']) == 0",
+        "from convviz.cli.main import run; assert run(['explain', '--help']) == 0",
     ],
 )
 def test_listing_imports_neither_torch_nor_a_plugin(code):

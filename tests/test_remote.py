@@ -17,9 +17,9 @@ import pytest
 
 import convviz
 from convviz import ConvvizError, ConvvizWarning, ParameterError
-from convviz.sweep import lease
-from convviz.sweep.remote import Remote, place_of
-from convviz.sweep.remotemanifest import RemoteManifest
+from convviz.sweep.store import lease
+from convviz.sweep.store.object_store import Remote, place_of
+from convviz.sweep.store.remote_manifest import RemoteManifest
 from convviz.sweep.worker import Worker
 
 memory = fsspec.filesystem("memory")
@@ -93,7 +93,7 @@ def test_a_run_in_a_store_has_the_bytes_of_one_on_a_disk(model, out, expected) -
     assert len(again.items) == 12
     assert again["neighbors"].only.result.files["index.faiss"]
     photo = np.zeros((8, 8, 3), np.uint8)
-    assert again.query(photo, k=2)["indices"].shape == (1, 2)
+    assert convviz.query(again, photo, k=2)["indices"].shape == (1, 2)
     swept(model, out)  # finished: opened
     with pytest.raises(ParameterError, match=r"dataset\.count: 12 → 13"):
         swept(model, out, 13)

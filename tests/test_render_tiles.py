@@ -9,10 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from convviz import Stack, Table, Tiles
+from convviz import Table, Tiles
+from convviz.authoring import Stack
 from convviz.render import Picture, Scene, render, table
-from convviz.render.listing import cell, top_rows
 from convviz.render.mosaic import lay_out
+from convviz.render.text_table import cell, top_rows
 from convviz.render.tiles import Range, cut, page_notes, range_of
 
 ACCENT = np.array([0xD9, 0x48, 0x0F])

@@ -14,11 +14,12 @@ import torch
 from PIL import Image
 
 import convviz
-from convviz.explanation import Explanation
-from convviz.images import Item
+import convviz.authoring
+from convviz.explanation.explanation import Explanation
+from convviz.images.batch import Item
 from convviz.render import Picture
 from convviz.report import write_report
-from convviz.targets import Target
+from convviz.scores.targets import Target
 
 AFFINE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 VOID = {"meta", "img", "link", "br", "hr", "input"}
@@ -70,7 +71,7 @@ def leaf(tmp_path, monkeypatch):
 
     def make(folder, *, pictures=("map",), source="cat.png", caption="Warm is good.", **fields):
         drawn = [Picture(name, png(), caption) for name in pictures]
-        monkeypatch.setattr("convviz.explanation.render", lambda result, scene: drawn)
+        monkeypatch.setattr("convviz.explanation.content.render", lambda result, scene: drawn)
         result = fields.pop("result", None) or convviz.Heatmap(torch.zeros(1, 3, 4))
         given = {
             "explainer": None,
@@ -203,7 +204,7 @@ RESULTS = {
     "One block a channel: crops": convviz.Tiles(
         torch.zeros(1, 1),
         arrays={"c": torch.zeros(1, 1, 2, 2, 3, dtype=torch.uint8)},
-        stacks=(convviz.Stack(title="crops", pictures="c"),),
+        stacks=(convviz.authoring.Stack(title="crops", pictures="c"),),
     ),
     "raw pixels": convviz.Matches(
         torch.zeros(1, 1), arrays={"pixel_indices": torch.zeros(1, 1, dtype=torch.int64)}

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import convviz
+import convviz.authoring
 from convviz import ModelError, ParameterError, Unit
 
 
@@ -145,7 +146,9 @@ def test_a_network_that_detaches_its_input_fails(images):
 
     for rule in ("plain", "guided"):
         with pytest.raises(ModelError, match=r"does not depend on the images|no activation"):
-            convviz.Model(Cut()).gradient(images, (convviz.Target(0, None, "", 0.0),) * 2, rule)
+            convviz.Model(Cut()).gradient(
+                images, (convviz.authoring.Target(0, None, "", 0.0),) * 2, rule
+            )
 
 
 def test_gradient_works_under_no_grad_and_inference_mode(model, images):

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 import convviz
-from convviz import ModelError, ParameterError, TargetError, occluding
+from convviz import ModelError, ParameterError, TargetError
+from convviz.occlusion import occluded_scores
 
 SIZE = 8
 
@@ -52,7 +53,7 @@ def occlude(model, x, **options):
 
 @pytest.fixture(params=["graph", "dense"])
 def either_engine(request, monkeypatch):
-    monkeypatch.setattr(occluding, "_WORTH_EXPORTING", 0 if request.param == "graph" else 1e9)
+    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0 if request.param == "graph" else 1e9)
 
 
 def sigmoid(x):

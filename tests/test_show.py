@@ -11,9 +11,9 @@ from PIL import Image
 from torch import nn
 
 import convviz
-from convviz.cli.app import run as convviz_cli
+from convviz.cli.main import run as convviz_cli
 from convviz.cli.show import loader
-from convviz.one_unit import draw_unit
+from convviz.render.unit import draw_unit
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
 def shows(folder, tmp_path, monkeypatch, capsys):
     """Call `convviz show RUN`, and return its exit code, the paths it prints, and its errors."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("convviz.showing.has_screen", lambda: False)
+    monkeypatch.setattr("convviz.explanation.display.has_screen", lambda: False)
 
     def call(*arguments):
         code = convviz_cli(["show", str(folder), *arguments])
@@ -82,8 +82,10 @@ def test_show_draws_one_unit(shows, folder, name):
 def test_the_picture_of_one_unit_counts_no_units(folder, monkeypatch):
     found = convviz.open_run(folder)["patches"]["1"]
     drawn = []
-    monkeypatch.setattr("convviz.one_unit.render", lambda result, scene: drawn.append(result) or [])
-    draw_unit(found, found.result.order[0], lambda item: None)
+    monkeypatch.setattr(
+        "convviz.render.unit.render", lambda result, scene: drawn.append(result) or []
+    )
+    draw_unit(found.result, found.scene, found.items, found.result.order[0], lambda item: None)
     (one,) = drawn
     assert any(note.startswith("2 of 5 units are drawn") for note in found.result.notes)
     assert not [note for note in one.notes if "units" in note]
@@ -100,7 +102,7 @@ def test_a_unit_that_was_not_drawn_is_cut_out_of_the_photos(shows, folder):
         seen.append(item.id)
         return loader(run, str(folder.parent / "photos"))(item)
 
-    (picture,) = draw_unit(found, left, load)
+    (picture,) = draw_unit(found.result, found.scene, found.items, left, load)
     assert picture.png[:4] == b"\x89PNG"
     assert seen == [run.items[i].id for i in found["items"][left].tolist()]
     photos = str(folder.parent / "photos")

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 import convviz
-from convviz import registry
-from convviz.contract import BrokenPluginError
-from convviz.discovery import Entry
+import convviz.authoring
 from convviz.errors import ParameterError, PluginError, UnknownNameError
-from convviz.registry import Registry
+from convviz.plugin import registry
+from convviz.plugin.entry_points import Entry
+from convviz.plugin.registry import Registry
+from convviz.plugin.validation import BrokenPluginError
 from convviz.testing import tiny_model
 
 
@@ -31,11 +32,11 @@ class Zoo:
             raise UnknownNameError("zoo model", source, self.known)
         return None
 
-    @convviz.hookimpl
+    @convviz.authoring.hookimpl
     def convviz_load_model(self, source, options):
         return self.answer(source, options, tiny_model())
 
-    @convviz.hookimpl
+    @convviz.authoring.hookimpl
     def convviz_open_dataset(self, source, options):
         photos = np.zeros((2, 8, 8, 3), np.uint8)
         return self.answer(source, options, convviz.array_dataset(photos))
@@ -44,7 +45,7 @@ class Zoo:
 class EagerZoo(Zoo):
     """Wants to be asked before others."""
 
-    @convviz.hookimpl(tryfirst=True)
+    @convviz.authoring.hookimpl(tryfirst=True)
     def convviz_load_model(self, source, options):
         return self.answer(source, options, tiny_model())
 
@@ -150,7 +151,7 @@ def test_an_unknown_bare_name_names_schemes_and_the_closest_names(monkeypatch):
 
 def test_an_unknown_name_inside_of_a_known_source_is_not_swallowed(monkeypatch):
     class Picky(Zoo):
-        @convviz.hookimpl
+        @convviz.authoring.hookimpl
         def convviz_load_model(self, source, options):
             raise UnknownNameError("weights", "V9", ["V1"])
 

@@ -13,7 +13,8 @@ from PIL import Image
 from torch import nn
 
 import convviz
-from convviz import Forward
+import convviz.authoring
+from convviz.authoring import Forward
 from convviz.render import Scene, render
 from convviz_plugins import statistics
 
@@ -56,7 +57,7 @@ def batches(model, pictures, labels, sizes):
     start = 0
     for size in sizes:
         part = slice(start, start + size)
-        yield convviz.make_batch(list(pictures[part]), model), labels[part]
+        yield convviz.authoring.make_batch(list(pictures[part]), model), labels[part]
         start += size
 
 
@@ -89,7 +90,7 @@ LABELS = [0, 1, None, 0, 1, 1, 0, None, 1, 0, 0]
 
 
 def values_of(model, pictures, layer):
-    batch = convviz.make_batch(list(pictures), model)
+    batch = convviz.authoring.make_batch(list(pictures), model)
     return model.forward(batch.images, (layer,)).activations[layer].double().numpy()
 
 
@@ -228,7 +229,7 @@ def test_values_that_are_not_finite_are_counted_and_enter_nothing_else():
 def test_a_channel_without_a_finite_value_is_unknown_not_dead():
     stats = convviz.explainer("statistics", layers=("0",))
     model = network()
-    batch = convviz.make_batch(list(photos(2)), model)
+    batch = convviz.authoring.make_batch(list(photos(2)), model)
     maps = torch.ones(2, 2, 3, 3)
     maps[:, 1] = torch.nan
     partial = stats.reduce(model, batch, Forward(torch.zeros(2, 1), {"0": maps}))
@@ -244,7 +245,7 @@ def test_a_channel_without_a_finite_value_is_unknown_not_dead():
 def test_every_kind_of_layer_is_measured_over_its_channels(shape, channels):
     stats = convviz.explainer("statistics", layers=("0",))
     model = network()
-    batch = convviz.make_batch(list(photos(2)), model)
+    batch = convviz.authoring.make_batch(list(photos(2)), model)
     torch.manual_seed(0)
     x = torch.randn(shape)
     partial = stats.reduce(model, batch, Forward(torch.zeros(2, 1), {"0": x}))
@@ -274,7 +275,9 @@ def test_pictures_of_odd_tables_can_be_drawn():
     for count, labels in itertools.product((1, 3), ([None] * 3, [0, 0, 0])):
         found = tables(model, photos(count), labels[:count])
         for table in found.values():
-            assert render(table, convviz.explanation.Explanation(table, None, "s").scene)
+            assert render(
+                table, convviz.explanation.explanation.Explanation(table, None, "s").scene
+            )
 
 
 @pytest.mark.parametrize("bad", [False, True])

@@ -19,11 +19,12 @@ import pytest
 import torch
 
 import convviz
-from convviz import ConvvizError, ConvvizWarning, ParameterError, durable
-from convviz.sweep.interrupt import Interrupts
-from convviz.sweep.lock import LOCK, locked
-from convviz.sweep.manifest import PLAN, Manifest
-from convviz.sweep.store import SWEEP, Store
+from convviz import ConvvizError, ConvvizWarning, ParameterError
+from convviz.storage import durable_file
+from convviz.sweep.signals import Interrupts
+from convviz.sweep.store.file_lock import LOCK, locked
+from convviz.sweep.store.local import SWEEP, Store
+from convviz.sweep.store.shard_manifest import PLAN, Manifest
 from convviz.sweep.worker import Worker
 
 SHARD, SHARDS = 150, 10
@@ -276,14 +277,14 @@ def test_another_version_of_a_plugin_is_refused(model, tmp_path, rewrite) -> Non
 def test_a_full_disk_is_named_and_costs_no_shard(model, tmp_path, monkeypatch) -> None:
     out = tmp_path / "run"
     expected = content(run_into(tmp_path / "whole", model).folder)
-    write = durable.write
+    write = durable_file.write
 
     def full(path: Path, data: bytes) -> None:
         if path.name.startswith("000002"):
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, data)
 
-    monkeypatch.setattr(durable, "write", full)
+    monkeypatch.setattr(durable_file, "write", full)
     with pytest.raises(ConvvizError, match=r"no room left for .*run.*2 of 3 shards are safe.*same"):
         run_into(out, model)
     monkeypatch.undo()
@@ -473,7 +474,8 @@ def test_values_that_are_not_finite_are_counted(tmp_path) -> None:
 def test_one_run_at_a_time(model, tmp_path) -> None:
     out = tmp_path / "run"
     program = (
-        "import sys, time; from pathlib import Path; from convviz.sweep.lock import locked\n"
+        "import sys, time; from pathlib import Path\n"
+        "from convviz.sweep.store.file_lock import locked\n"
         "with locked(Path(sys.argv[1])):\n    print('locked', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from convviz import durable
-from convviz.sweep.manifest import Manifest
+from convviz.storage import durable_file
+from convviz.sweep.store.shard_manifest import Manifest
 
 SHARDS = 3
 
 PROGRAM = '''
 import os, signal, sys
 from pathlib import Path
-import convviz.durable as durable
-from convviz.sweep.manifest import Manifest
+import convviz.storage.durable_file as durable
+from convviz.sweep.store.shard_manifest import Manifest
 
 folder, kill_at, shards = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 assert "torch" not in sys.modules and "numpy" not in sys.modules
@@ -44,7 +44,7 @@ class Counted:
             return real(*args)
         return step
 
-durable.os = Counted()
+durable_file.os = Counted()
 manifest = Manifest(folder)
 manifest.begin()
 for shard in range(shards):
@@ -129,14 +129,14 @@ def test_a_full_disk_leaves_the_former_version(tmp_path: Path) -> None:
         "durable.write(path, b'first')\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "try:\n"
-        "    durable.write(path, b'x' * 1000)\n"
+        "    durable_file.write(path, b'x' * 1000)\n"
         "except OSError as error:\n"
         "    print(error.errno)\n"
     )
     command = [sys.executable, "-P", "-c", program, str(tmp_path / "file")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) == errno.EFBIG
-    assert errno.EFBIG in durable.FULL
+    assert errno.EFBIG in durable_file.FULL
     assert content(tmp_path) == {"file": b"first"}
 
 
@@ -144,13 +144,13 @@ def test_a_full_disk_leaves_the_former_version(tmp_path: Path) -> None:
 def test_an_error_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    durable.write(tmp_path / "file", b"first")
+    durable_file.write(tmp_path / "file", b"first")
 
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, step, full)
     with pytest.raises(OSError, match="No space"):
-        durable.write(tmp_path / "file", b"second")
+        durable_file.write(tmp_path / "file", b"second")
     monkeypatch.undo()
     assert content(tmp_path) == {"file": b"first"}

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import convviz
+import convviz.authoring
 from convviz import ImageError, ParameterError
 
 
@@ -35,7 +36,7 @@ def tar(path: Path, members: list[tuple[str, bytes | str]]) -> Path:
     return path
 
 
-def values(data: convviz.Dataset) -> list[int]:
+def values(data: convviz.authoring.Dataset) -> list[int]:
     return [int(data.load(i).max()) for i in range(len(data.ids))]
 
 

@@ -10,16 +10,11 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 import convviz
-from convviz.testing import (
-    ConformanceError,
-    check_explainer,
-    conformance,
-    tiny_model,
-    tiny_photos,
-)
+import convviz.authoring
+from convviz.testing import ConformanceError, check_explainer, conformance, tiny_model, tiny_photos
 
 
-class Honest(convviz.Explainer):
+class Honest(convviz.authoring.Explainer):
     """The gradient's size."""
 
     power: int = Field(1, gt=0, description="Exponent.")
@@ -147,7 +142,7 @@ def test_only_the_check_of_the_broken_promise_fails(cls):
     assert failed == expected.get(cls, [BAD[cls]])
 
 
-class Mean(convviz.DatasetExplainer):
+class Mean(convviz.authoring.DatasetExplainer):
     """The mean of every channel, over all items."""
 
     def default_layers(self, model):

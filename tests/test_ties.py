@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 import convviz
-from convviz import Batch, Forward, Item, Model, Preprocess
+from convviz import Model, Preprocess
+from convviz.authoring import Batch, Forward, Item
 from convviz_plugins import ranking
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)

@@ -19,14 +19,15 @@ from pyarrow import parquet
 from safetensors.torch import save
 
 import convviz
-from convviz import ConvvizError, ParameterError, hookimpl
-from convviz.arrayfile import read_npy, read_tensors
+from convviz import ConvvizError, ParameterError
+from convviz.authoring import hookimpl
 from convviz.cli.tables import table
-from convviz.integrity import checksum
-from convviz.itemtable import ItemTable
+from convviz.data.item_table import ItemTable
+from convviz.plugin.sources import load_recorded_model, open_recorded_dataset
 from convviz.report import write_report
-from convviz.sources import load_recorded_model, open_recorded_dataset
-from convviz.untrusted import MissingFileError, open_regular, read_bounded
+from convviz.storage.array_file import read_npy, read_tensors
+from convviz.storage.checksums import checksum
+from convviz.storage.untrusted_files import MissingFileError, open_regular, read_bounded
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\u202e"
@@ -291,7 +292,7 @@ def test_a_lookup_is_exact_and_reads_no_index_file(made, tmp_path, rewrite, metr
     leaf = tmp_path / "run" / "results" / "neighbors" / "3"
     vectors = np.load(leaf / "vectors.npy").astype(np.float64)
     (leaf / "index.faiss").write_bytes(b"junk")
-    answer = found.query(photos[4:6], k=5)
+    answer = convviz.query(found, photos[4:6], k=5)
     a, b = vectors[4:6], vectors
     if metric == "cosine":
         a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))

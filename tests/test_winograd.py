@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.library import opcheck
 
-from convviz import incremental, winograd
-from convviz.graph import graph_of
-from convviz.model import Model
+from convviz import incremental
+from convviz.network.model import Model
+from convviz.ops import winograd
 
 # Largest error allowed, as a share of the largest value: direct convolutions come to 7e-7 and
 # 1e-15 in the same sizes.
@@ -224,7 +224,7 @@ def test_a_network_of_such_convolutions_is_exact(size, monkeypatch):
     corners = [(x, y) for y in range(0, size[0], 7) for x in range(0, size[1], 9)]
     boxes = torch.tensor([(x, y, min(x + 6, size[1]), min(y + 5, size[0])) for x, y in corners])
     with torch.no_grad():
-        program = incremental.compile_graph(graph_of(Model(module), (3, *size)))
+        program = incremental.compile_graph(Model(module).graph((3, *size)))
         ready = [step for step in program.steps if step.conv3x3 is not None]
         assert [step.rectifies for step in ready] == [True, False, True]
         plan = incremental.make_plan(program, boxes)

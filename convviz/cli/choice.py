@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ..network.model import Model
 
 DEMO = "demo"
 
@@ -22,9 +22,9 @@ def chosen_model(
         explainers: name -> explainer.
         device, dtype: as for `convviz.load_model`.
     """
-    from ..names import printable
-    from ..sources import load_model
+    from ..plugin.sources import load_model
     from ..sweep.run import open_run
+    from ..text import printable
 
     found = run_among(explainers) if source is None else None
     if found is None:
@@ -39,8 +39,8 @@ def chosen_model(
 def run_among(explainers: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the first parameter whose text is the place of a finished run, and that place."""
     from ..errors import ConvvizError
-    from ..sweep.remote import place_of
-    from ..sweep.remotestore import is_finished
+    from ..sweep.store.object_store import place_of
+    from ..sweep.store.remote import is_finished
 
     for name, explainer in explainers.items():
         for field in type(explainer).model_fields:

@@ -17,8 +17,8 @@ from ..progress import show_progress
 from .app import USAGE_ERRORS, command
 
 if TYPE_CHECKING:
-    from ..explanation import Explanation
-    from ..model import Model
+    from ..explanation.explanation import Explanation
+    from ..network.model import Model
 
 MODEL_HELP = (
     "resnet50, timm:convnext_tiny, weights.safetensors?arch=resnet18, "
@@ -189,12 +189,12 @@ def analyze(
     """
     explainers = _explainers(explainer, parameter)
     with show_progress():
-        from ..names import printable
-        from ..pipeline import analyze as sweep
+        from ..api import analyze as sweep
+        from ..plugin.sources import load_model, open_dataset
         from ..report import page_path
-        from ..sources import load_model, open_dataset
-        from ..sweep.remote import Remote, place_of
-        from ..sweep.remotestore import is_finished
+        from ..sweep.store.object_store import Remote, place_of
+        from ..sweep.store.remote import is_finished
+        from ..text import printable
 
         place = place_of(out)
         finished = not overwrite and is_finished(place)
@@ -214,7 +214,7 @@ def analyze(
     if finished:
         print(f"{out} holds this run already, finished: nothing was computed")
     if "forward" in run.plan and not finished:
-        from ..sweep.forwards import How
+        from ..sweep.forward_pass import How
 
         print(How.of(run.plan["forward"]))
     for skipped in run.skipped:
@@ -230,7 +230,7 @@ def analyze(
 
 
 def _explainers(names: Sequence[str] | None, assignments: Sequence[str] | None) -> dict[str, Any]:
-    from .. import registry
+    from ..plugin import registry
     from .values import build_explainers
 
     if not names:
@@ -246,7 +246,7 @@ def _job(
     dtype: str | None,
     target: str | None,
 ) -> _Job:
-    from ..targets import parse_target
+    from ..scores.targets import parse_target
     from .choice import chosen_model
 
     model = chosen_model(source, explainers, device, dtype)
@@ -255,7 +255,7 @@ def _job(
 
 def _folders(images: Sequence[str], out: Path, model: Model) -> Iterator[tuple[str | None, Path]]:
     """Yield each image and a folder of its own: its stem, numbered where stems repeat."""
-    from ..names import folder_name
+    from ..storage.path_names import folder_name
 
     if not images:
         yield None, out / folder_name(model.name)
@@ -274,7 +274,7 @@ def _explain_image(
     job: _Job, image: str | None
 ) -> tuple[dict[str, Explanation], dict[str, ConvvizError]]:
     """Explain one image; returns what came out and, by explainer, what failed."""
-    from ..pipeline import explain as explain_now
+    from ..api import explain as explain_now
 
     names = list(job.explainers)
     try:
@@ -301,7 +301,7 @@ def _explain_image(
 
 def _write(done: Mapping[str, Explanation], folder: Path) -> dict[str, Path]:
     """Save explanations below an image's folder; returns where each one is."""
-    from ..names import folder_name
+    from ..storage.path_names import folder_name
 
     # Under the name asked for: explainers of two distributions may share the plain one.
     return {
@@ -316,15 +316,16 @@ def _plans_shown(verbose: bool) -> Iterator[None]:
     if not verbose:
         yield
         return
-    log, handler = logging.getLogger("convviz.occluding"), logging.StreamHandler(sys.stdout)
-    level = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    from ..occlusion.occluded_scores import logger
+
+    handler, level = logging.StreamHandler(sys.stdout), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _tell(
@@ -334,8 +335,8 @@ def _tell(
     leaves: Mapping[str, Path],
     verbose: bool,
 ) -> None:
-    from ..names import printable
-    from ..showing import found
+    from ..explanation.display import found
+    from ..text import printable
 
     shown = printable(image or "(no image)")
     for name, error in failed.items():

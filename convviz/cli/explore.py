@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..parameters import parameters
+from ..plugin.parameters import parameters
 from .app import app, command, shared
 from .tables import table
 
@@ -31,7 +31,7 @@ def explainers(
     ] = None,
 ) -> None:
     """List the explainers, or show one with its parameters."""
-    from .. import registry
+    from ..plugin import registry
 
     if name is None:
         registry.current().verify()
@@ -49,7 +49,7 @@ def layers(
     as_json: Json = False,
 ) -> None:
     """List a model's layers: kind, output shape, receptive field, parameters, default marks."""
-    from ..sources import load_model
+    from ..plugin.sources import load_model
 
     rows = load_model(model).layers()
     if as_json:
@@ -64,7 +64,7 @@ def plugins(ctx: typer.Context, as_json: Json = False) -> None:
     """List the plugins: where each comes from, its hooks, its state, why it is broken."""
     if ctx.invoked_subcommand is not None:
         return
-    from .. import registry
+    from ..plugin import registry
 
     rows = registry.current().status()
     if as_json:
@@ -101,7 +101,7 @@ def check(
 @command
 def info(as_json: Json = False) -> None:
     """Show versions, devices, and which path each operator takes."""
-    from .facts import facts
+    from .version_info import facts
 
     found = facts()
     if as_json:
@@ -116,7 +116,7 @@ def info(as_json: Json = False) -> None:
 
 def _named(name: str) -> dict[str, type[Any]]:
     """Return the class of a name, or those of a whole family."""
-    from .. import registry
+    from ..plugin import registry
 
     entry = registry.current().find("explainers", name)
     classes = registry.current().explainer_classes(entry)
@@ -126,11 +126,11 @@ def _named(name: str) -> dict[str, type[Any]]:
 
 
 def _describe(name: str, cls: type[Any]) -> str:
-    from .. import registry
-    from ..contract import is_a
+    from ..plugin import registry
+    from ..plugin.explainer import DatasetExplainer
 
     who = registry.identify(cls)
-    over = "a data set" if is_a(cls, "convviz.explainers.DatasetExplainer") else "images"
+    over = "a data set" if issubclass(cls, DatasetExplainer) else "images"
     owner = f"{who.distribution} {who.version}".strip()
     lines = [
         f"{name} (explains {over}; {owner})",

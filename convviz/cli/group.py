@@ -35,13 +35,13 @@ class LazyGroup(TyperGroup):
 
 
 def _names() -> tuple[str, ...]:
-    from .. import registry
+    from ..plugin import registry
 
     return registry.current().names("commands")
 
 
 def _stand_in(name: str) -> Any:
-    from .. import registry
+    from ..plugin import registry
 
     entry = registry.current().find("commands", name)
     cli = _fresh()
@@ -65,8 +65,8 @@ def _told_by(module: str) -> str:
 
 
 def _imported(name: str) -> Any:
-    from .. import registry
-    from ..contract import BrokenPluginError
+    from ..plugin import registry
+    from ..plugin.validation import BrokenPluginError
 
     entry = registry.current().find("commands", name)
     cli = _fresh()

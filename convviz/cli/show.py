@@ -16,8 +16,8 @@ from .app import command
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..datasets import Dataset
-    from ..images import Item
+    from ..data.dataset import Dataset
+    from ..images.batch import Item
     from ..sweep.run import Run
 
 
@@ -53,10 +53,10 @@ def show(
     ] = True,
 ) -> None:
     """Show results of a run: prints the path of every picture, and opens them."""
-    from ..names import printable
-    from ..showing import has_screen
-    from ..sweep.remote import Remote, place_of
+    from ..explanation.display import has_screen
     from ..sweep.run import open_run
+    from ..sweep.store.object_store import Remote, place_of
+    from ..text import printable
 
     if isinstance(place_of(run), Remote) and out is None:
         out = Path("convviz-out")  # what is fetched goes with this process
@@ -77,19 +77,21 @@ def _pictures(
     photos: str | None,
 ) -> Iterator[Path]:
     """Yield the pictures, written where they do not lie in the run already."""
-    from ..names import folder_name
-    from ..untrusted import open_regular
+    from ..storage.path_names import folder_name
+    from ..storage.untrusted_files import open_regular
 
     for name in explainers or run.explainers:
         for layer in layers or run[name].keys():
             found = run[name][layer]
             place = Path(folder_name(name), folder_name(layer))
             if unit is not None:
-                from ..one_unit import draw_unit
+                from ..render.unit import draw_unit
 
                 target = (out or Path("convviz-out")) / place
                 target.mkdir(parents=True, exist_ok=True)
-                for picture in draw_unit(found, unit, loader(run, photos)):
+                for picture in draw_unit(
+                    found.result, found.scene, found.items, unit, loader(run, photos)
+                ):
                     path = target / f"{picture.name}.png"
                     path.write_bytes(picture.png)
                     yield path
@@ -108,7 +110,7 @@ def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
 
     @cache
     def places() -> tuple[Dataset, dict[str, int]]:
-        from ..sources import open_dataset, open_recorded_dataset
+        from ..plugin.sources import open_dataset, open_recorded_dataset
 
         name = run.plan["dataset"]["name"]
         dataset = open_dataset(photos) if photos else open_recorded_dataset(name)
@@ -127,7 +129,7 @@ def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
 
 
 def _copy_picture(folder: Path, name: str, target: Path) -> Path:
-    from ..untrusted import copy_regular
+    from ..storage.untrusted_files import copy_regular
 
     target.mkdir(parents=True, exist_ok=True)
     copy_regular(folder, name, target / name)

@@ -22,7 +22,7 @@ Tree = dict[str, Any]
 
 def build_explainers(names: Sequence[str], assignments: Sequence[str]) -> list[Any]:
     """Build the explainers asked for, with the parameters given as NAME.FIELD=VALUE."""
-    from .. import registry
+    from ..plugin import registry
 
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
@@ -89,8 +89,8 @@ def _typed(cls: type[BaseModel], tree: Tree, name: str) -> dict[str, Any]:
 
 def _inner(cls: type[BaseModel], field: str, tree: Tree, name: str) -> dict[str, Any]:
     """Read the parameters of an explainer that a field holds."""
-    from .. import registry
-    from ..contract import is_explainer
+    from ..plugin import registry
+    from ..plugin.validation import is_explainer
 
     inner, chosen = tree.pop("", None), {}
     if inner is None:

@@ -6,10 +6,10 @@ a rule is global: what depends on it may see the whole image.
 """
 
 from .analysis import locality, receptive_field
+from .axis_maps import AxisMap
 from .field import ReceptiveField
-from .maps import AxisMap
+from .pixel_sets import Box
 from .rules import Axes, Edge, Global, Local
-from .seen import Box
 
 __all__ = [
     "Axes",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import fx
 
 from ..errors import UnknownNameError
-from ..graph import Graph, NoGraph
-from . import elementwise, shapes, windows
+from ..graph.export import Graph, NoGraph
+from . import rules_pointwise, rules_reshape, rules_sliding
 from .field import ReceptiveField
+from .pixel_sets import Pixels, Seen, Spans
 from .rules import RULES, Axes, Call, Global, Local, operator, shape
-from .seen import Pixels, Seen, Spans
 
 _FIXED = frozenset(
     """
@@ -20,7 +20,7 @@ _FIXED = frozenset(
 """Operators that look at the shape of a tensor only."""
 
 # Importing a module of rules registers them.
-_RULES = (elementwise, shapes, windows)
+_RULES = (rules_pointwise, rules_reshape, rules_sliding)
 
 
 def locality(graph: Graph) -> dict[fx.Node, Local | Global]:
@@ -52,8 +52,8 @@ def _rule(node: fx.Node, found: dict[fx.Node, Local | Global]) -> Local | Global
             axes[source] = known.axes
     name = operator(node)
     known_rule = RULES.get(name)
-    if known_rule is None and elementwise.is_pointwise(node.target, name):
-        known_rule = elementwise.pointwise
+    if known_rule is None and rules_pointwise.is_pointwise(node.target, name):
+        known_rule = rules_pointwise.pointwise
     local = known_rule(Call(node, axes)) if known_rule else None
     return Global(node, name) if local is None else local
 

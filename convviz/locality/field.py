@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..errors import ParameterError
+from .pixel_sets import Box, Spans
 from .rules import Axes
-from .seen import Box, Spans
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 from torch.utils._pytree import tree_leaves
 
-from .maps import AxisMap, identity
+from .axis_maps import AxisMap, identity
 
 
 class Axes(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from ..results import Result
+from ..results.types import Result
 from .style import Picture, Scene, look
 
 __all__ = ["Picture", "Scene", "render"]

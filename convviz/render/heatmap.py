@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..results import Heatmap
+from ..results.types import Heatmap
 from .colour import Scale, about_grey, class_colours, fitted, grey, laid_over, scale_of
 from .style import (
     INK,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..results import Mask
+from ..results.types import Mask
 from .colour import grey, laid_over
 from .style import (
     ACCENT,

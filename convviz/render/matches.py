@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..results import Matches
+from ..results.types import Matches
 from .captions import figures_in_words
 from .points import class_name
 from .style import (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..results import Points
+from ..results.types import Points
 from .captions import figures_in_words
 from .colour import class_colours, class_markers
 from .place_names import densest_places, name_places

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..results import Table
+from ..results.types import Table
 from .captions import figures_in_words
 from .colour import fixed_scale
 from .style import (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..results import Tiles
+from ..results.types import Tiles
 from .mosaic import lay_out, picture_block
 from .style import (
     INK,
@@ -23,7 +23,7 @@ from .style import (
     title_block,
     to_png,
 )
-from .tiles import PAGES, caption_of, cut
+from .tile_layout import PAGES, caption_of, cut
 
 COLUMNS, ROWS = 6, 6
 INCHES = 1.65

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..results import Table
-from .listing import draw_table, table_inches
+from ..results.types import Table
 from .style import Picture, Scene, new_figure, number, picture_name, readable, title_block, to_png
-from .tiles import page_notes
+from .text_table import draw_table, table_inches
+from .tile_layout import page_notes
 
 ROWS, COLUMNS, PAGES = 40, 10, 3
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..results import Tiles
+from ..results.types import Tiles
 from . import mosaic
 from .colour import Scale, fitted, grey, laid_over, scale_of
-from .listing import cell, draw_table, table_inches
 from .style import (
     Picture,
     Scene,
@@ -23,7 +22,8 @@ from .style import (
     title_block,
     to_png,
 )
-from .tiles import (
+from .text_table import cell, draw_table, table_inches
+from .tile_layout import (
     Range,
     caption_of,
     cut,

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..results import Tiles
+from ..results.types import Tiles
 from .mosaic import Mosaic, lay_out, picture_block
+from .stack_table import draw_table_of_stacks
 from .style import (
     INK,
     MUTED,
@@ -22,7 +23,7 @@ from .style import (
     title_block,
     to_png,
 )
-from .tiles import PAGES, caption_of, cut
+from .tile_layout import PAGES, caption_of, cut
 
 WIDE, NARROW = 9.0, 3.6
 MOST_BESIDE = 3
@@ -38,8 +39,6 @@ def draw_stacks(result: Tiles, scene: Scene) -> list[Picture]:
     if not order:
         return []
     if len(stacks) > MOST_BESIDE:
-        from .stack_table import draw_table_of_stacks
-
         return draw_table_of_stacks(result, scene, stacks, order)
     across = max(1, 4 // len(stacks))
     pages = cut(list(range(len(order))), across * BLOCK_ROWS)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..results import Tiles
+from ..results.types import Tiles
 from . import mosaic
-from .listing import cell, draw_table, table_inches, top_rows
 from .style import (
     ACCENT,
     DIVERGING,
@@ -25,66 +23,40 @@ from .style import (
     title_block,
     to_png,
 )
+from .text_table import cell, draw_table, table_inches, top_rows
+from .tile_layout import (
+    PAGES,
+    Range,
+    caption_of,
+    cut,
+    is_marked,
+    mark_legend,
+    page_notes,
+    part_of,
+    range_of,
+    slim,
+)
+from .tile_maps import draw_maps
+from .tile_stacks import draw_stacks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TILES_A_PAGE, KERNELS_A_SIDE, ROWS_A_PAGE, PAGES = 120, 32, 512, 6
+TILES_A_PAGE, KERNELS_A_SIDE, ROWS_A_PAGE = 120, 32, 512
 LISTED = 14
-NAN_COLOUR = (0.98, 0.75, 0.55)
 
 
 def draw(result: Tiles, scene: Scene) -> list[Picture]:
     """Draw the tiles in their layout, as many pages as it takes, at most six."""
     if result.stacks:
-        from .tile_stacks import draw_stacks
-
         return draw_stacks(result, scene)
     if result.layout == "images":
-        from .tile_maps import draw_maps
-
         return draw_maps(result, scene)
     if result.layout == "matrix":
         return _matrix_pages(result, scene)
     if result.layout == "grid" and result.values.shape[1] > 1:
         return _grid_pages(result, scene)
     return _tile_pages(result, scene)
-
-
-@dataclass(frozen=True)
-class Range:
-    """The range of values that runs from black to white; NaN has a colour of its own."""
-
-    low: float
-    high: float
-
-    def greys(self, values: np.ndarray) -> np.ndarray:
-        """Turn values `[...]` into grey colours `[..., 3]`."""
-        scaled = np.clip((values - self.low) / (self.high - self.low), 0, 1)
-        return self._mark(np.repeat(scaled[..., None], 3, axis=-1), np.isnan(values))
-
-    def colours(self, values: np.ndarray) -> np.ndarray:
-        """Turn values `[..., 3, h, w]` into colours `[..., h, w, 3]`."""
-        moved = np.moveaxis(values, -3, -1)
-        scaled = np.clip((moved - self.low) / (self.high - self.low), 0, 1)
-        return self._mark(scaled, np.isnan(moved).any(-1))
-
-    @staticmethod
-    def _mark(colours: np.ndarray, bad: np.ndarray) -> np.ndarray:
-        colours[bad] = NAN_COLOUR
-        return colours
-
-
-def range_of(values: np.ndarray, signed: bool) -> Range:
-    """Return the full range of values, symmetric about zero for signed ones."""
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return Range(-1.0, 1.0) if signed else Range(0.0, 1.0)
-    if signed:
-        limit = float(np.abs(finite).max()) or 1.0
-        return Range(-limit, limit)
-    low, high = float(finite.min()), float(finite.max())
-    return Range(low, high if high > low else low + 1.0)
 
 
 def _tile_pages(result: Tiles, scene: Scene) -> list[Picture]:
@@ -293,60 +265,9 @@ def _grey_bar(figure: Figure, axes: Any, result: Tiles, whole: Range) -> None:
     colour_bar(figure, mapped, axes, label, aspect=slim(figure.get_size_inches()[1]))
 
 
-def slim(inches: float) -> float:
-    """Return the aspect of a colour bar that stays slim beside axes of this height."""
-    return max(20.0, inches / 0.17)
-
-
 def _per_tile(result: Tiles) -> str:
     return " ÷ largest of its tile" if result.scale == "tile" else ""
 
 
 def _scale_words(result: Tiles) -> str:
     return ", one scale for the layer." if result.scale == "layer" else ", each on its own scale."
-
-
-def page_notes(notes: Sequence[str], index: int, pages: int, most: int = PAGES) -> list[str]:
-    """Return the notes of a page; the last one drawn says so where there would be more."""
-    if index == most < pages:
-        return [*notes, f"The first {most} of {pages} pages are drawn; the arrays hold all."]
-    return list(notes)
-
-
-def mark_legend(axes: Any, text: str, colour: str = ACCENT, right: bool = False) -> None:
-    """Say under the axes, at the left or the right, what the outline means."""
-    axes.annotate(
-        f"■ {text}",
-        (1 if right else 0, 0),
-        xytext=(0, -6),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        va="top",
-        ha="right" if right else "left",
-        color=colour,
-        size=SMALL_POINTS,
-    )
-
-
-def is_marked(result: Tiles, tile: int) -> bool:
-    """Say whether a tile is marked as dead."""
-    return "dead" in result.arrays and bool(result.arrays["dead"][tile])
-
-
-def caption_of(result: Tiles, tile: int) -> str:
-    """Return a tile's caption; its index where it has none."""
-    return result.captions[tile] if tile < len(result.captions) else str(tile)
-
-
-def part_of(page: Sequence[int], total: int, what: str) -> str:
-    """Say which part of the tiles a page shows."""
-    if list(page) == list(range(page[0], page[0] + len(page))):
-        return f"{what} {page[0]}–{page[-1]} of {total}"
-    return f"{len(page)} of {total} {what}"
-
-
-def cut(items: list[int], size: int) -> list[list[int]]:
-    """Cut a list into pages of nearly equal length."""
-    pages = max(1, math.ceil(len(items) / size))
-    each = math.ceil(len(items) / pages)
-    return [items[i : i + each] for i in range(0, len(items), each)] or [[]]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import durable
 from ..errors import ConvvizError
-from ..untrusted import MissingFileError, open_regular
+from ..storage import durable_file
+from ..storage.untrusted_files import MissingFileError, open_regular
 from .cards import Card, Problem, Shown, collect
 
 __all__ = ["Card", "Problem", "Shown", "collect", "page_path", "write_report"]
@@ -43,7 +43,7 @@ def write_report(
     text = fill(title or root.resolve().name, intro, cards, problems)
     page = page_path(root)
     # A lone surrogate (of a file name that is not UTF-8) has no other way into a page.
-    durable.write(page, text.encode("utf-8", "xmlcharrefreplace"))
+    durable_file.write(page, text.encode("utf-8", "xmlcharrefreplace"))
     return page
 
 

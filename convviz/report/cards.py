@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from .. import leaf
-from ..atomic import current, current_name, plain
-from ..codec import decode
 from ..errors import ConvvizError
-from ..names import natural
-from ..showing import in_words
-from ..untrusted import MissingFileError, open_regular
+from ..explanation import result_folder
+from ..explanation.display import in_words
+from ..results.json_codec import decode
+from ..storage.atomic_folder import current, current_name, plain
+from ..storage.untrusted_files import MissingFileError, open_regular
+from ..text import natural
 from .reading import how_to_read
 
 KINDS = {
@@ -149,7 +149,7 @@ def collect(root: Path, order: Sequence[str] = ()) -> tuple[list[Card], list[Pro
     problems = []
     for folder in find_leaves(root):
         try:
-            document = leaf.read_json(folder)
+            document = result_folder.read_json(folder)
             shown = _shown(root, folder, document)
             how_to_read(_plain_words(document["result"]), document["arrays"])
             found.setdefault(document["explainer"]["name"], []).append((document, shown))
@@ -165,7 +165,7 @@ def find_leaves(root: Path) -> Iterator[Path]:
     """Yield the leaf folders below `root` in the order of their paths; hidden ones are not."""
     for folder, inner, _files in os.walk(root):
         inner[:] = sorted((name for name in inner if not name.startswith(".")), key=natural)
-        if os.path.lexists(current(Path(folder), leaf.JSON_NAME)):
+        if os.path.lexists(current(Path(folder), result_folder.JSON_NAME)):
             yield Path(folder)
 
 

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..codec import encode
-from ..datasets import Dataset, notes_of
+from ..data.dataset import Dataset, notes_of
+from ..device import is_out_of_memory
 from ..errors import ConvvizWarning, ModelError, ParameterError, PluginError, UnknownNameError
-from ..explainers import DatasetExplainer
-from ..images import prepare_with
-from ..model import Model
-from ..preprocess import Preprocess
-from ..provenance import Named, blamed_on, describe_model, named, read_layers, versions
-from ..shortage import is_out_of_memory
-from .decoding import DECODE, EXACT
-from .jpegs import check_decode
+from ..explanation.provenance import Named, blamed_on, describe_model, named, read_layers, versions
+from ..images.preprocess import Preprocess
+from ..network.inputs import prepare_with
+from ..network.model import Model
+from ..plugin.explainer import DatasetExplainer
+from ..results.json_codec import encode
+from .input.decoder_process import DECODE, EXACT
+from .input.gpu_jpeg import check_decode
 
 PRECISIONS = ("model", "bf16")
 SHARD_SIZE = 1024

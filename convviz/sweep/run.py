@@ -7,23 +7,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..contents import Content
+from ..data.fingerprint import Content
+from ..data.item_table import ItemTable
 from ..errors import ConvvizError, ParameterError, UnknownNameError
-from ..explanation import Explanation, load
-from ..integrity import CHECKSUMS
-from ..itemtable import ItemTable
-from ..model import Model
-from ..names import folder_name, layer_name, natural, printable
-from ..untrusted import check_inside
-from .loading import Skipped
-from .lock import locked
-from .remote import Remote, place_of
-from .remotestore import Copy
-from .runrecord import read_run
-from .store import RESULTS, RUN, SWEEP, Store, is_run
-from .tables import ITEMS, SKIPPED, rows, skipped_types
+from ..explanation.explanation import Explanation, load
+from ..network.model import Model
+from ..storage.checksums import CHECKSUMS
+from ..storage.path_names import folder_name, layer_name
+from ..storage.untrusted_files import check_inside
+from ..text import natural, printable
+from .input.loader import Skipped
+from .store.file_lock import locked
+from .store.local import RESULTS, RUN, SWEEP, Store, is_run
+from .store.object_store import Remote, place_of
+from .store.remote import Copy
+from .store.run_record import read_run
+from .store.tables import ITEMS, SKIPPED, rows, skipped_types
 
-GIVE = "give it (run.query(image, model=…), on the command line -m)"
+GIVE = "give it (query(run, images, model=…), on the command line -m)"
 
 
 class _ArrayError(ConvvizError, LookupError):
@@ -105,16 +106,18 @@ class Run:
     Attributes:
         folder: where it is; for a run of an object store a temporary folder, into which each
             result is fetched when it is first asked for.
+        address: the folder, or the address in an object store.
         plan: what `run.json` holds: model, data set, explainers, versions.
+        model: the model that the run was made with, where it is known.
     """
 
     def __init__(self, folder: str | Path, model: Model | None = None) -> None:
         place = place_of(folder)
         self._copy = Copy(place) if isinstance(place, Remote) else None
         self.folder = self._copy.folder if self._copy else Path(folder)
-        self._address = str(place)
+        self.address = str(place)
         self.plan = _read_plan(self.folder)
-        self._model = model
+        self.model = model
         self._results: dict[str, Layers] = {}
 
     @cached_property
@@ -151,24 +154,6 @@ class Run:
         """Names of the data set's classes."""
         return tuple(self.plan["dataset"]["classes"])
 
-    def query(self, image: Any, k: int = 8, model: Model | None = None) -> Explanation:
-        """Find the neighbours of an image, or of several, among the items of this run.
-
-        Args:
-            image: whatever `explain` takes.
-            k: how many neighbours.
-            model: the model that the run was made with; not needed on what `analyze` returned,
-                nor where the run says how it was loaded (`load_model("resnet50")`).
-        """
-        from ..pipeline import explain
-        from ..registry import explainer
-
-        model = model or self._model
-        if model is None:
-            model = self._model = self.load_model()
-        found: Explanation = explain(model, image, explainer("neighbors", index=self._address, k=k))
-        return found
-
     def load_model(self, device: str = "auto", dtype: str | None = None) -> Model:
         """Load the model of the run again.
 
@@ -179,7 +164,7 @@ class Run:
         Raises:
             ParameterError: the run does not say how, or other weights are loaded now.
         """
-        from ..sources import load_recorded_model
+        from ..plugin.sources import load_recorded_model
 
         saved = self.plan["model"]
         source = saved.get("source", "")
@@ -217,7 +202,7 @@ class Run:
         count = f"{len(self.items)} items" + (
             f", {len(self.skipped)} skipped" if self.skipped else ""
         )
-        return printable(f"<Run {self._address!r}: {', '.join(self.explainers)}; {count}>")
+        return printable(f"<Run {self.address!r}: {', '.join(self.explainers)}; {count}>")
 
 
 def open_run(folder: str | Path, model: Model | None = None) -> Run:
@@ -225,7 +210,7 @@ def open_run(folder: str | Path, model: Model | None = None) -> Run:
 
     Args:
         folder: the run folder, also one of an object store ("s3://bucket/run").
-        model: the model it was made with, where `run.query` shall work.
+        model: the model it was made with, for `convviz.query`.
     """
     return Run(folder, model)
 

@@ -11,16 +11,17 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from ..contents import Content
-from ..datasets import Dataset
+from ..data.dataset import Dataset
+from ..data.fingerprint import Content
 from ..errors import PluginError
-from ..explainers import Partial
-from ..images import Batch, Item, collate
-from ..isolation import SweepGuard
-from ..model import Model
-from ..outputs import Forward
-from ..provenance import Named, blamed_on
-from .loading import Loader, Ready, Skipped
+from ..explanation.isolation import SweepGuard
+from ..explanation.provenance import Named, blamed_on
+from ..images.batch import Batch, Item
+from ..network.inputs import collate
+from ..network.model import Model
+from ..plugin.explainer import Partial
+from ..scores.outputs import Forward
+from .input.loader import Loader, Ready, Skipped
 from .plan import Plan, Step
 
 

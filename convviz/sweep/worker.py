@@ -9,18 +9,18 @@ from pathlib import Path
 
 import torch
 
-from ..datasets import Dataset
-from ..leaf import pack
-from ..model import Model
-from ..shortage import is_out_of_memory
-from .forwards import Forwards
-from .loading import Loader
-from .manifest import Entry
+from ..data.dataset import Dataset
+from ..device import is_out_of_memory
+from ..explanation.result_folder import pack
+from ..network.model import Model
+from .forward_pass import Forwards
+from .input.loader import Loader
 from .plan import Plan
-from .remote import Remote
-from .remotemanifest import manifest_of
 from .shard import Shard, run_shard
-from .tables import ITEMS, SKIPPED, items_table, skipped_table
+from .store.object_store import Remote
+from .store.remote_manifest import manifest_of
+from .store.shard_manifest import Entry
+from .store.tables import ITEMS, SKIPPED, items_table, skipped_table
 
 PARTIALS = "safetensors"
 Writing = Callable[[], AbstractContextManager[None]]

@@ -15,18 +15,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..affine import Affine
-from ..datasets import ArrayDataset, array_dataset
-from ..explainers import DatasetExplainer, Explainer, Partial
-from ..explanation import Explanation
-from ..images import Batch, make_batch
-from ..model import Model
-from ..outputs import Forward
-from ..pipeline import analyze, explain
-from ..preprocess import Preprocess
-from ..registry import identify
-from ..results import Result
-from ..targets import Target
+from ..api import analyze, explain
+from ..data.dataset import ArrayDataset, array_dataset
+from ..explanation.explanation import Explanation
+from ..images.affine import Affine
+from ..images.batch import Batch
+from ..images.preprocess import Preprocess
+from ..network.inputs import make_batch
+from ..network.model import Model
+from ..plugin.explainer import DatasetExplainer, Explainer, Partial
+from ..plugin.registry import identify
+from ..results.types import Result
+from ..scores.outputs import Forward
+from ..scores.targets import Target
 
 CLASSES = ("ant", "bee", "cat", "dog", "eel")
 

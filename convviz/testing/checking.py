@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ..images import make_batch
-from ..results import Heatmap, Mask, Result
+from ..network.inputs import make_batch
+from ..results.types import Heatmap, Mask, Result
 from .bench import Bench
 from .compare import changed, raw
 

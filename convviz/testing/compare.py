@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..results import Result
+from ..results.types import Result
 
 TOLERANCE = 1e-10
 """Of the largest value, in float64: what the order of additions may change."""

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 
 from ..errors import ConvvizError, message_of
-from ..explainers import DatasetExplainer, Explainer
-from ..explanation import Explanation, load
-from ..images import make_batch
-from ..model import Model
-from ..provenance import Named, check_result
-from ..registry import explainer as by_name
-from ..registry import identify
-from ..results import Result
+from ..explanation.explanation import Explanation, load
+from ..explanation.provenance import Named, check_result
+from ..network.inputs import make_batch
+from ..network.model import Model
+from ..plugin.explainer import DatasetExplainer, Explainer
+from ..plugin.registry import explainer as by_name
+from ..plugin.registry import identify
+from ..results.types import Result
 from .bench import Bench, Sweep, tiny_model, tiny_photos
 from .checking import CheckFailedError, none_of, nothing_written, shape_problems
 from .compare import batch_differences, changed, differences, snapshot

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import message_of
-from ..process_state import ProcessState
+from ..state.process_state import ProcessState
 from .bench import Bench
 from .checking import none_of
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..errors import ConvvizError, PluginError
-from ..explanation import Explanation
-from ..targets import Unit
+from ..explanation.explanation import Explanation
+from ..scores.targets import Unit
 from .bench import Bench
 from .checking import CheckFailedError, none_of, nothing_written, shape_problems
 from .compare import batch_differences, differences

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 import convviz
-from convviz import Partial
+import convviz.authoring
+from convviz.authoring import Partial
 
 
 def finite_maps(maps: Tensor) -> tuple[Tensor, int]:
@@ -23,11 +24,11 @@ def map_means(maps: Tensor) -> Tensor:
     Summed in float64 and rounded to the precision of the maps: bits that depend on the order of
     summation must not decide between maps of equal content.
     """
-    means = convviz.channel_means(maps)
+    means = convviz.authoring.channel_means(maps)
     if not bool(means.isfinite().all()):
         finite = maps > -torch.inf
         share = finite.flatten(2).double().mean(2)
-        means = convviz.channel_means(maps.masked_fill(~finite, 0)) / share
+        means = convviz.authoring.channel_means(maps.masked_fill(~finite, 0)) / share
         means = means.masked_fill(share == 0, -torch.inf)
     return means.to(maps.dtype)
 
@@ -37,7 +38,7 @@ def winners(maps: Tensor, peaks: Tensor, places: Tensor) -> Partial:
 
     Args:
         maps: `[N, C, h, w]`.
-        peaks, places: as `convviz.channel_peaks` returns them.
+        peaks, places: as `convviz.authoring.channel_peaks` returns them.
     """
     images, width = torch.arange(len(maps), device=maps.device), maps.shape[3]
     return {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
-from convviz import ConvvizError, DatasetExplainer, Partial
+from convviz import ConvvizError
+from convviz.authoring import DatasetExplainer, Partial
 
 
 def all_merged(explainer: DatasetExplainer, partials: Iterator[Partial], name: str) -> Partial:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from convviz import ReceptiveField
+from convviz.authoring import ReceptiveField
 
 from . import crops
 from .ranking import NOWHERE, Ties

@@ -8,7 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from convviz import Forward, Model, ParameterError, Target
+from convviz import Model, ParameterError
+from convviz.authoring import Forward, Target
 
 Score = Literal["logit", "prob", "logprob"]
 Output = Literal["drop", "value", "argmax"]

@@ -11,16 +11,9 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 import convviz
-from convviz import (
-    Batch,
-    Explainer,
-    Explanation,
-    Forward,
-    Model,
-    ParameterError,
-    Target,
-    Tiles,
-)
+import convviz.authoring
+from convviz import Explanation, Model, ParameterError, Tiles
+from convviz.authoring import Batch, Explainer, Forward, Target
 
 
 class Activations(Explainer):
@@ -121,7 +114,7 @@ def measure(values: Tensor) -> dict[str, Tensor]:
     flat = values.flatten(2)
     return {
         "max": flat.amax(2),
-        "mean": convviz.channel_means(values).to(values.dtype),
+        "mean": convviz.authoring.channel_means(values).to(values.dtype),
         "active": (flat > 0).to(flat.dtype).mean(2),
     }
 
@@ -225,7 +218,7 @@ def table_of(facts: dict[str, Tensor]) -> dict[str, tuple[float, ...]]:
     }
 
 
-@convviz.hookimpl
+@convviz.authoring.hookimpl
 def convviz_explainers() -> list[type[Explainer]]:
     """Return the explainer of this plugin."""
     return [Activations]

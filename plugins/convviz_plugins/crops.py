@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convviz import Items, Model, ModelError, Preprocess, Target, Unit, make_batch, track
+from convviz import Model, ModelError, Preprocess, Unit
+from convviz.authoring import Items, Target, make_batch, track
 
 Box = tuple[float, float, float, float]
 

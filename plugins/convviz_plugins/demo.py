@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convviz import hookimpl
+from convviz.authoring import hookimpl
 
 PHOTOS = {
     "chelsea": ("skimage", "data/chelsea.png"),
@@ -72,7 +72,8 @@ def convviz_commands(cli: typer.Typer) -> None:
 
 def run_demo(folder: Path) -> Path:
     """Run the demo and return its overview page; an interrupt leaves a page of what is done."""
-    from convviz import show_progress, track, write_report
+    from convviz import show_progress, write_report
+    from convviz.authoring import track
 
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -10,17 +10,9 @@ import torch
 from pydantic import Field
 
 import convviz
-from convviz import (
-    DatasetExplainer,
-    Features,
-    Items,
-    Model,
-    ParameterError,
-    Partial,
-    Pixels,
-    Points,
-    Result,
-)
+import convviz.authoring
+from convviz import Model, ParameterError, Points, Result
+from convviz.authoring import DatasetExplainer, Features, Items, Partial, Pixels
 
 from . import vectors as space
 from .forces import Forces
@@ -212,7 +204,7 @@ def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: in
         random_state=seed,
     )
     total = (EXAGGERATED + ITERATIONS) // EVERY
-    steps = iter(convviz.track(range(total), "t-SNE", total=total))
+    steps = iter(convviz.authoring.track(range(total), "t-SNE", total=total))
     # By interpolation, threads change no bit of the result; in Barnes-Hut trees they may.
     many, threads = n >= INTERPOLATED, torch.get_num_threads()
     tsne = TSNE(
@@ -264,7 +256,7 @@ def _spread(part: np.ndarray, rows: np.ndarray, count: int, filler: float) -> np
     return whole
 
 
-@convviz.hookimpl
+@convviz.authoring.hookimpl
 def convviz_explainers() -> list[type[DatasetExplainer]]:
     """Offer embedding."""
     return [Embedding]

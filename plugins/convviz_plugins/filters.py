@@ -9,16 +9,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 import convviz
-from convviz import (
-    Batch,
-    Explainer,
-    Forward,
-    Model,
-    ModelError,
-    ParameterError,
-    Target,
-    Tiles,
-)
+import convviz.authoring
+from convviz import Model, ModelError, ParameterError, Tiles
+from convviz.authoring import Batch, Explainer, Forward, Target
 
 from . import chains
 
@@ -278,7 +271,7 @@ def table_of(facts: dict[str, Tensor]) -> dict[str, tuple[Any, ...]]:
     }
 
 
-@convviz.hookimpl
+@convviz.authoring.hookimpl
 def convviz_explainers() -> list[type[Explainer]]:
     """Return the explainer of this plugin."""
     return [Filters]

@@ -19,21 +19,15 @@ from pydantic import (
 )
 from torch import Tensor
 
-from convviz import (
+from convviz import ConvvizError, Heatmap, Mask, Model, ParameterError, explainer, load_image
+from convviz.authoring import (
     Batch,
-    ConvvizError,
     Explainer,
     ExplainerField,
     Forward,
-    Heatmap,
     Item,
-    Mask,
-    Model,
-    ParameterError,
     Target,
-    explainer,
     hookimpl,
-    load_image,
     track,
 )
 

@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from pydantic import Field, PositiveInt
 
-from convviz import Batch, Explainer, Forward, Heatmap, Model, Target, hookimpl
+from convviz import Heatmap, Model
+from convviz.authoring import Batch, Explainer, Forward, Target, hookimpl
 
 
 class GuidedBackprop(Explainer):

@@ -23,7 +23,9 @@ import torch
 from torch import Tensor
 
 import convviz
-from convviz import ParameterError, Partial
+import convviz.authoring
+from convviz import ParameterError
+from convviz.authoring import Partial
 
 LOWEST, HIGHEST = -16, 16
 """Octaves of the histogram: from 2**LOWEST to 2**HIGHEST in size."""
@@ -88,13 +90,17 @@ def measure(activation: Tensor, rows: Tensor, labels: int) -> Partial:
 def _of_images(x: Tensor) -> tuple[PerImage, Tensor, Tensor]:
     """Measure images `[N, C, P]`: moments, non-finite values `[N, C]`, and the histogram."""
     homes = _homes(1 << (9 if x.dtype == torch.float32 else 12)).to(x.device)
-    mean, squares, low, high, histogram = convviz.channel_moments(x[..., None], homes, BINS)
+    mean, squares, low, high, histogram = convviz.authoring.channel_moments(
+        x[..., None], homes, BINS
+    )
     if bool(mean.isfinite().all()):
         count = torch.full(mean.shape, x.shape[2], device=x.device)
         return PerImage(count, mean, squares, low, high), torch.zeros_like(count), histogram
     good = torch.isfinite(x)
     nonfinite = (~good).sum(2)
-    (*_, histogram) = convviz.channel_moments(x.masked_fill(~good, 0)[..., None], homes, BINS)
+    (*_, histogram) = convviz.authoring.channel_moments(
+        x.masked_fill(~good, 0)[..., None], homes, BINS
+    )
     histogram[:, HALVES] -= nonfinite.sum(0)
     return _moments_of_finite(x.double(), good), nonfinite, histogram
 
@@ -139,7 +145,7 @@ def _homes(steps: int) -> Tensor:
     """Return the bin of every half octave of a number format: negative ones, then positive.
 
     Args:
-        steps: half octaves of a sign, see `convviz.channel_moments`.
+        steps: half octaves of a sign, see `convviz.authoring.channel_moments`.
     """
     first = steps // 2 - 2 + 2 * LOWEST  # the half octave that ends at 2**LOWEST
     size = torch.arange(steps)

@@ -12,20 +12,17 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 import convviz
-from convviz import (
+import convviz.authoring
+from convviz import Explanation, Matches, Model, ParameterError, Result
+from convviz.authoring import (
     Batch,
     DatasetExplainer,
-    Explanation,
     Features,
     Forward,
     Items,
     Layers,
-    Matches,
-    Model,
-    ParameterError,
     Partial,
     Pixels,
-    Result,
     Target,
     pixel_vectors,
 )
@@ -66,6 +63,11 @@ class Neighbors(DatasetExplainer):
     @classmethod
     def _as_text(cls, index: Any) -> Any:
         return os.fspath(index) if isinstance(index, os.PathLike) else index
+
+    @classmethod
+    def for_query(cls, run: str, k: int) -> Neighbors:
+        """Return the explainer that looks images up among the items of a run."""
+        return cls(index=run, k=k)
 
     def default_layers(self, model: Model) -> tuple[str, ...]:
         """Return the input of the last linear layer, or with a run the run's layer."""
@@ -356,7 +358,7 @@ def _of_run(folder: str) -> Layers:
     return convviz.open_run(folder)["neighbors"]
 
 
-@convviz.hookimpl
+@convviz.authoring.hookimpl
 def convviz_explainers() -> list[type[DatasetExplainer]]:
     """Offer neighbors."""
     return [Neighbors]

@@ -12,18 +12,8 @@ import torch
 from pydantic import BeforeValidator, Field, PositiveInt, WithJsonSchema, model_validator
 from torch import Tensor
 
-from convviz import (
-    Batch,
-    Explainer,
-    Forward,
-    Heatmap,
-    Model,
-    Occluded,
-    Target,
-    Unit,
-    hookimpl,
-    occluded,
-)
+from convviz import Heatmap, Model, Unit
+from convviz.authoring import Batch, Explainer, Forward, Occluded, Target, hookimpl, occluded
 
 from ._fills import Colour, fill_image, parse_fill
 from ._reading import Output, Reading, Score

@@ -11,19 +11,16 @@ from pydantic import Field
 from torch import Tensor
 
 import convviz
-from convviz import (
+import convviz.authoring
+from convviz import Model, ParameterError, Result, Tiles, Unit
+from convviz.authoring import (
     Batch,
     DatasetExplainer,
     Forward,
     Items,
-    Model,
-    ParameterError,
     Partial,
     ReceptiveField,
-    Result,
     Stack,
-    Tiles,
-    Unit,
 )
 
 from . import crops, prominence, ranking
@@ -108,7 +105,7 @@ class Patches(DatasetExplainer):
         rows, columns = self._inner(model, layer, maps)
         cut = maps.shape[2] * maps.shape[3] - len(rows) * len(columns)
         maps = maps[:, :, rows.start : rows.stop, columns.start : columns.stop]
-        peaks, places = convviz.channel_peaks(maps)
+        peaks, places = convviz.authoring.channel_peaks(maps)
         lists = (
             candidates(maps, self.per_image) if self.per_image > 1 else winners(maps, peaks, places)
         )
@@ -346,7 +343,7 @@ def spots_of(layer: str, drawn: list[int], lists: Partial, boxes: Tensor) -> lis
     return spots
 
 
-@convviz.hookimpl
+@convviz.authoring.hookimpl
 def convviz_explainers() -> list[type[DatasetExplainer]]:
     """Return the explainer of this plugin."""
     return [Patches]

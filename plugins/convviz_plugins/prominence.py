@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from convviz import Partial
+from convviz.authoring import Partial
 
 NAMES = ("peak count", "peak mean", "peak squares")
 FLAT = 1e-6

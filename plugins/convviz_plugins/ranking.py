@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from convviz import Partial
+from convviz.authoring import Partial
 
 NOWHERE = -1
 NAMES = ("values", "means", "items", "positions")

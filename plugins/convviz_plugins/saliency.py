@@ -9,7 +9,8 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 
-from convviz import Batch, Explainer, Forward, Heatmap, Model, Target, hookimpl, track
+from convviz import Heatmap, Model
+from convviz.authoring import Batch, Explainer, Forward, Target, hookimpl, track
 
 _READING = {
     "max": "largest |d score / d input| of the colour channels",

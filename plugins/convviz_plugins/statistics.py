@@ -9,16 +9,9 @@ import torch
 from torch import Tensor
 
 import convviz
-from convviz import (
-    Batch,
-    DatasetExplainer,
-    Forward,
-    Items,
-    Model,
-    Partial,
-    Result,
-    Table,
-)
+import convviz.authoring
+from convviz import Model, Result, Table
+from convviz.authoring import Batch, DatasetExplainer, Forward, Items, Partial
 
 from . import moments
 from ._partials import all_merged, layers_in
@@ -181,7 +174,7 @@ def notes(kept: Partial, dead: Tensor, constant: Tensor) -> tuple[str, ...]:
     return tuple(said)
 
 
-@convviz.hookimpl
+@convviz.authoring.hookimpl
 def convviz_explainers() -> list[type[DatasetExplainer]]:
     """Offer statistics."""
     return [Statistics]

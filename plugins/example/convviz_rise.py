@@ -7,7 +7,8 @@ from pydantic import Field
 from torch import Generator, Tensor
 from torch.nn.functional import interpolate
 
-from convviz import Batch, Explainer, Forward, Heatmap, Model, Target, hookimpl, track
+from convviz import Heatmap, Model
+from convviz.authoring import Batch, Explainer, Forward, Target, hookimpl, track
 
 
 class Rise(Explainer):

@@ -21,7 +21,7 @@ from collections.abc import Callable, Generator, Iterable
 from functools import partial
 
 from ...errors import ParameterError, UnknownNameError
-from ..manifest import Entry
+from ..store.shard_manifest import Entry
 from ..worker import Task, Worker
 
 Engine = Callable[[Worker, Iterable[Task]], Generator[Entry]]
@@ -34,7 +34,7 @@ def local(worker: Worker, tasks: Iterable[Task]) -> Generator[Entry]:
 
 def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> Generator[Entry]:
     """Spread the shards over a Ray cluster, see `cluster`."""
-    from . import cluster
+    from . import ray as cluster
 
     return cluster.ray(worker, tasks, address)
 

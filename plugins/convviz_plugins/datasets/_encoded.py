@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from convviz import ImageError, ParameterError, decode_image, readable
+from convviz import ImageError, ParameterError
+from convviz.authoring import decode_image, readable
 
 
 @dataclass(frozen=True, eq=False)

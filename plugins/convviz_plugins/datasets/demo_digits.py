@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from convviz import Dataset, ParameterError, array_dataset, hookimpl
+from convviz import ParameterError, array_dataset
+from convviz.authoring import Dataset, hookimpl
 
 SHADES = 16
 """Pixels count how many of the 16 sub-pixels of a cell are inked: 0 to 16."""

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from convviz import Dataset, ParameterError, PathDataset, hookimpl, readable
+from convviz import ParameterError
+from convviz.authoring import Dataset, PathDataset, hookimpl, readable
 
 SUFFIXES = (
     *(".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg"),

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from convviz import Dataset, ParameterError, as_labels, hookimpl, readable
+from convviz import ParameterError
+from convviz.authoring import Dataset, as_labels, hookimpl, readable
 
 from ._encoded import Encoded, unique_ids
 from .parquet import OPTIONS

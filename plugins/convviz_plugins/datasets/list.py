@@ -10,15 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from convviz import (
-    Dataset,
-    ParameterError,
-    PathDataset,
-    as_labels,
-    hookimpl,
-    readable,
-    values_of_text,
-)
+from convviz import ParameterError
+from convviz.authoring import Dataset, PathDataset, as_labels, hookimpl, readable, values_of_text
 
 from .folder import SUFFIXES
 from .patterns import check_options

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from convviz import Dataset, ParameterError, as_labels, hookimpl, readable
+from convviz import ParameterError
+from convviz.authoring import Dataset, as_labels, hookimpl, readable
 
 from ._encoded import Encoded, unique_ids
 from .patterns import check_options, is_pattern, named_files

@@ -11,15 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from convviz import (
-    Dataset,
-    ImageError,
-    ParameterError,
-    as_labels,
-    hookimpl,
-    readable,
-    values_of_text,
-)
+from convviz import ImageError, ParameterError
+from convviz.authoring import Dataset, as_labels, hookimpl, readable, values_of_text
 
 from ._encoded import Encoded
 from ._tar import Member, is_tar, read_members

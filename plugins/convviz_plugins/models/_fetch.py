@@ -10,7 +10,8 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlparse
 
-from convviz import ModelError, track
+from convviz import ModelError
+from convviz.authoring import track
 
 _CHUNK = 1 << 20
 _TIMEOUT = 30.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convviz import Model, ModelError, Preprocess, hookimpl
+from convviz import Model, ModelError, Preprocess
+from convviz.authoring import hookimpl
 
 from . import _checkpoint, _options
 

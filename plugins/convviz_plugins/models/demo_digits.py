@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from convviz import Model, Preprocess, hookimpl
+from convviz import Model, Preprocess
+from convviz.authoring import hookimpl
 
 from . import _checkpoint, _options
 

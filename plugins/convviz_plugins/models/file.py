@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from convviz import Model, ModelError, ParameterError, hookimpl
+from convviz import Model, ModelError, ParameterError
+from convviz.authoring import hookimpl
 
 from . import _checkpoint, _formats, _options, python
 from . import timm as timm_source

@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from convviz import Model, ModelError, UnknownNameError, hookimpl
+from convviz import Model, ModelError, UnknownNameError
+from convviz.authoring import hookimpl
 
 from . import _options
 

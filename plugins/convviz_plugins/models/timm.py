@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import nn
 
-from convviz import Model, ModelError, ParameterError, Preprocess, UnknownNameError, hookimpl
+from convviz import Model, ModelError, ParameterError, UnknownNameError
+from convviz.authoring import hookimpl, preprocess_from_timm
 
 from . import _options
 from ._fetch import cached
@@ -80,7 +81,7 @@ def default_preprocess(module: nn.Module) -> Any:
 
     config = resolve_model_data_config(module)
     try:
-        return Preprocess.from_timm(config)
+        return preprocess_from_timm(config)
     except ParameterError:
         return create_transform(**config, is_training=False)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from convviz import Model, Preprocess, UnknownNameError, hookimpl
+from convviz import Model, Preprocess, UnknownNameError
+from convviz.authoring import hookimpl, preprocess_from_torchvision
 
 from . import _checkpoint, _options
 from ._fetch import fetch
@@ -101,7 +102,7 @@ def find_weights(name: str, given: Any) -> Any:
 def default_preprocess(name: str, weights: Any = None) -> Preprocess:
     """Return the preprocessing of the weights, of the network's usual ones where none are."""
     weights = find_weights(name, "DEFAULT") if weights is None else weights
-    return Preprocess() if weights is None else Preprocess.from_torchvision(weights)
+    return Preprocess() if weights is None else preprocess_from_torchvision(weights)
 
 
 def build(

@@ -1,0 +1,266 @@
+"""The three entry points: explain images, analyze a data set, query a finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .errors import ParameterError
+from .explanation.explanation import Explanation
+from .explanation.isolation import explain_alone
+from .explanation.provenance import (
+    Named,
+    check_result,
+    describe_model,
+    named,
+    read_layers,
+    versions,
+)
+from .images.batch import Batch
+from .network.batch_behavior import is_measured, repeats
+from .network.inputs import make_batch
+from .network.model import Model
+from .plugin import registry
+from .plugin.explainer import DatasetExplainer
+from .plugin.sources import as_dataset, load_model
+from .progress import track
+from .results.types import Result, with_notes
+from .scores.outputs import Forward, warn_of_useless
+from .scores.targets import Target, TargetSpec
+from .sweep.driver import sweep
+from .sweep.engines import engine_of
+from .sweep.plan import Settings
+from .sweep.run import Run, open_run
+from .sweep.store.object_store import place_of
+from .sweep.store.remote import check_out
+
+
+def explain(
+    model: Model | str, images: Any, what: Any, target: TargetSpec = None, **params: Any
+) -> Any:
+    """Explain images.
+
+    Args:
+        model: a Model, or a source that `load_model` understands.
+        images: one or several of: path, PIL image, uint8 array `[h, w, 3]` or `[h, w]`; or one
+            preprocessed float tensor `[N, C, H, W]`. None where no explainer needs an image.
+        what: the name of an explainer, an instance of one, or a list of these.
+        target: a class index or label name, a Unit, a list with one an image, or None for the
+            model's own top class; resolved once on the clean images.
+        params: parameters of the explainer; only with a single name.
+
+    Returns:
+        One Explanation, or a list of them where `what` is a list.
+    """
+    model = loaded(model)
+    who = named(what, params)
+    with model.session():
+        batch = _batch(model, images, who)
+        forward, targets = _clean_forward(model, batch, who, target)
+        # A single image needs no more than a second pass, until an explainer makes copies of it.
+        is_plain = (
+            len(batch) == 1
+            and not is_measured(model, batch.images)
+            and any(explainer.explainer.needs_image for explainer in who)
+            and repeats(model, batch.images, forward.output)
+        )
+        done = [
+            _explain_one(model, batch, targets, forward, one, is_plain)
+            for one in track(who, "explaining", total=len(who))
+        ]
+    return done if isinstance(what, list | tuple) else done[0]
+
+
+def loaded(model: Model | str) -> Model:
+    """Return the model, loaded where a source was given."""
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, str):
+        return load_model(model)
+    if isinstance(model, torch.nn.Module):
+        raise ParameterError(
+            "wrap the network first: convviz.Model(network, preprocess=convviz.Preprocess(…))"
+        )
+    raise ParameterError(f"a model is a convviz.Model or the name of one, not {model!r}")
+
+
+def _batch(model: Model, images: Any, who: tuple[Named, ...]) -> Batch:
+    if images is not None:
+        return make_batch(images, model)
+    hungry = [one.name for one in who if one.explainer.needs_image]
+    if hungry:
+        raise ParameterError(f"no image was given, and {', '.join(hungry)} cannot do without")
+    return Batch(torch.empty(0), torch.empty(0, 0, 0, 3, dtype=torch.uint8), ())
+
+
+def _clean_forward(
+    model: Model, batch: Batch, who: tuple[Named, ...], target: TargetSpec
+) -> tuple[Forward, tuple[Target, ...]]:
+    """Run the one forward pass that all explainers of the call share."""
+    if not len(batch):
+        return Forward(torch.empty(0, 0), {}), ()
+    wanted = list(model.target_layers(target))
+    for one in who:
+        wanted += read_layers(one, model)
+    layers = tuple(dict.fromkeys(model.check_layer(name) for name in wanted))
+    forward = model.forward(batch.images, layers)
+    resolved = model.resolve(target, forward)
+    warn_of_useless(forward.output, resolved, model.name)
+    return forward, resolved
+
+
+def _explain_one(
+    model: Model,
+    batch: Batch,
+    targets: tuple[Target, ...],
+    forward: Forward,
+    who: Named,
+    is_plain: bool,
+) -> Explanation:
+    result = explain_alone(who, model, batch, targets, forward)
+    looked = who.explainer.needs_image
+    result = check_result(who, result, len(batch) if looked else None)
+    if looked and len(batch) and not (is_plain and not is_measured(model, batch.images)):
+        result = with_notes(result, model.behavior(batch.images).notes)
+    return Explanation(
+        result=result,
+        explainer=who.explainer,
+        name=who.name,
+        layer=_layer(who, model, result),
+        model=describe_model(model) | ({"activation": "sigmoid"} if model.binary else {}),
+        target=targets if looked else (),
+        items=batch.items if looked else (),
+        pixels=batch.pixels if looked else None,
+        versions=versions((who,)),
+    )
+
+
+def _layer(who: Named, model: Model, result: Result) -> str:
+    """Return the layer an explanation is about: the one it names, or the only one it read."""
+    said = result.figures.get("layer", getattr(who.explainer, "layer", None))
+    if isinstance(said, str):
+        return said
+    layers = read_layers(who, model)
+    return layers[0] if len(layers) == 1 else ""
+
+
+def analyze(
+    model: Model | str,
+    dataset: Any,
+    what: Any,
+    out: str | Path,
+    engine: str = "local",
+    batch_size: int | None = None,
+    overwrite: bool = False,
+    *,
+    shard_size: int | None = None,
+    threads: int | None = None,
+    deterministic: bool = False,
+    address: str | None = None,
+    workers: int | None = None,
+    timeout: float | None = None,
+    decode: str = "exact",
+    verify: bool = False,
+    precision: str = "model",
+    compile: bool = False,
+    **params: Any,
+) -> Run:
+    """Explain a data set: one sweep that all explainers share, kept in a run folder.
+
+    The same call into the same folder goes on where it was interrupted, and opens a run that
+    is finished.
+
+    Args:
+        model: a Model, or a source that `load_model` understands.
+        dataset: a folder or source string, a list of paths, a Dataset, (images, labels) arrays
+            with uint8 images `[n, h, w, 3]` or `[n, h, w]`, or a torch data set of PIL images.
+        what: the name of a data-set explainer, an instance of one, or a list of these.
+        out: the run folder, or an address in an object store ("s3://bucket/run"); it must be new
+            or empty, or hold the same run.
+        engine: where the sweep runs: "local" is this process, "ray" a Ray cluster.
+        batch_size: images of a forward pass; chosen by memory and kept in the plan if not given.
+        overwrite: replace what is in `out`; a finished run stays until the new one is complete.
+        shard_size: images between two safe points.
+        threads: of PyTorch on the CPU; those it has, if not given. They are part of the plan,
+            because they decide the last bits of sums.
+        deterministic: let PyTorch use deterministic algorithms only, for a GPU.
+        address: of the Ray cluster, as `ray.init` takes it; None finds one, or starts one on
+            this machine for as long as the sweep takes.
+        workers: processes that decode photos beside the model; 0 decodes in the model's process,
+            None chooses: none where there is little to decode. They change no result.
+        timeout: seconds that a photo may take a worker, 60 if not given; one that takes longer
+            is left out, as is one over which a worker dies. Not with workers=0, and not for what
+            decode="gpu" decodes in the model's process.
+        decode: "scaled" lets JPEG files be decoded at a half, a quarter or an eighth where that is
+            still no smaller than the model's resize: faster for large photos, other pixels.
+            "gpu" has the model's CUDA device decode and cut JPEG files in batches, which takes
+            `pip install 'convviz[gpu]'` and gives slightly other pixels too.
+        verify: read again all photos that an earlier call swept, and refuse where one has
+            changed. Otherwise only the ids and labels of a data set are compared.
+        precision: "bf16" runs the network in bfloat16 where the device is fast at it; elsewhere,
+            and where the network does not export, it stays in its own and `run.plan["forward"]`
+            says why.
+        compile: have torch.compile translate the network's graph; without a working compiler it
+            runs uncompiled, with a warning.
+        params: parameters of the explainer; only with a single name.
+
+    Returns:
+        The Run, as `open_run(out)` opens it. Files that could not be used are in `run.skipped`.
+
+    Raises:
+        ParameterError: `out` holds another run; the message says what differs.
+    """
+    folder = place_of(out)
+    check_out(folder)
+    settings = Settings(
+        batch_size, shard_size, threads, deterministic, workers, timeout, verify, decode,
+        precision=precision, compiled=compile,
+    )  # fmt: skip
+    run_shards = engine_of(engine, address)
+    model = loaded(model)
+    who = named(what, params)
+    items = as_dataset(dataset)
+    with model.session():
+        outcome = sweep(model, items, who, folder, run_shards, settings, overwrite)
+    for error in outcome.failed.values():
+        error.add_note(f"the results of the other explainers are in {folder}")
+        raise error
+    return open_run(str(folder), model)
+
+
+def query(
+    run: Run | str | Path, images: Any, k: int = 8, model: Model | None = None
+) -> Explanation:
+    """Look up images among the items of a finished run, by its first explainer that can.
+
+    Args:
+        run: a Run, or its folder.
+        images: one or several, as for `explain`.
+        k: how many items to return for each image.
+        model: the model that the run was made with; not needed on what `analyze` returned, nor
+            where the run records how its model was loaded (`load_model("resnet50")`).
+
+    Raises:
+        ParameterError: no explainer of the run answers queries, or the model is not known.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    explainer = _query_explainer(run, k)
+    if model is None:
+        model = run.model = run.model or run.load_model()
+    explanation: Explanation = explain(model, images, explainer)
+    return explanation
+
+
+def _query_explainer(run: Run, k: int) -> DatasetExplainer:
+    for name in run.explainers:
+        cls = registry.current().explainer_class(name)
+        if issubclass(cls, DatasetExplainer):
+            explainer = cls.for_query(run.address, k)
+            if explainer is not None:
+                return explainer
+    raise ParameterError(
+        f"no explainer of the run in {run.address!r} answers queries (it has "
+        f"{', '.join(run.explainers) or 'none'})"
+    )

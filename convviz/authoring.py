@@ -1,0 +1,47 @@
+"""What authors of explainers, sources, metrics and commands need beside the names in `convviz`."""
+
+from __future__ import annotations
+
+from .lazy_exports import lazy_exports
+
+_MODULES = {
+    "ArrayDataset": "data.dataset",
+    "Batch": "images.batch",
+    "Dataset": "data.dataset",
+    "DatasetExplainer": "plugin.explainer",
+    "Explainer": "plugin.explainer",
+    "ExplainerField": "plugin.explainer_field",
+    "Features": "plugin.features",
+    "Forward": "scores.outputs",
+    "Item": "images.batch",
+    "Items": "data.dataset",
+    "LayerInfo": "network.layer_info",
+    "Layers": "sweep.run",
+    "Occluded": "occlusion.occluded_scores",
+    "Partial": "plugin.explainer",
+    "PathDataset": "data.dataset",
+    "Pixels": "plugin.features",
+    "ReceptiveField": "locality",
+    "Stack": "results.types",
+    "Target": "scores.targets",
+    "as_labels": "data.labels",
+    "channel_means": "ops.channel_stats",
+    "channel_moments": "ops.channel_stats",
+    "channel_peaks": "ops.channel_stats",
+    "decode_image": "images.decode",
+    "hookimpl": "plugin.hookspecs",
+    "make_batch": "network.inputs",
+    "occluded": "occlusion.occluded_scores",
+    "parse_target": "scores.targets",
+    "pixel_vectors": "plugin.features",
+    "preprocess_from_timm": "images.preprocess_import",
+    "preprocess_from_torchvision": "images.preprocess_import",
+    "readable": "data.dataset",
+    "track": "progress",
+    "values_of_text": "data.labels",
+}
+"""Public name -> the module that defines it."""
+
+__all__ = sorted(_MODULES)
+
+__getattr__, __dir__ = lazy_exports(globals(), _MODULES)

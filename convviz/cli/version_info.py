@@ -1,0 +1,83 @@
+"""What `convviz info` tells: versions, devices, operators, and where convviz itself is from."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+Facts = dict[str, dict[str, str]]
+
+
+def facts() -> Facts:
+    """Gather everything, by heading."""
+    return {
+        "convviz": _self(),
+        "versions": _versions(),
+        "devices": _devices(),
+        "operators": _operators(),
+    }
+
+
+def shadowed() -> str:
+    """Say where the installed package is, if another folder's convviz was imported instead."""
+    here = Path(__file__).resolve().parents[1]
+    for distribution in metadata.distributions(name="convviz"):
+        there = Path(str(distribution.locate_file("convviz"))).resolve()
+        if (there / "__init__.py").exists() and there != here:
+            return str(there)
+    return ""
+
+
+def _self() -> dict[str, str]:
+    here = Path(__file__).resolve().parents[1]
+    rows = {"version": metadata.version("convviz"), "folder": str(here)}
+    if shadowed():
+        rows["warning"] = (
+            f"this folder shadows the installed package in {shadowed()}: it is on Python's path "
+            "before it, and has no compiled operators of its own unless it was installed in "
+            "editable mode; run from another folder"
+        )
+    return rows
+
+
+def _versions() -> dict[str, str]:
+    rows = {"python": f"{platform.python_version()} ({sys.platform}, {platform.machine()})"}
+    for requirement in metadata.requires("convviz") or ():
+        if "extra ==" in requirement:
+            continue
+        name = _distribution(requirement)
+        try:
+            rows[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            rows[name] = "missing"
+    return rows
+
+
+def _distribution(requirement: str) -> str:
+    end = next((i for i, c in enumerate(requirement) if not (c.isalnum() or c in "-_.")), None)
+    return requirement[:end]
+
+
+def _devices() -> dict[str, str]:
+    import torch
+
+    rows = {"cpu": f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"}
+    for index in range(torch.cuda.device_count()):
+        card = torch.cuda.get_device_properties(index)
+        rows[f"cuda:{index}"] = f"{card.name}, {card.total_memory / 2**30:.0f} GiB"
+    if torch.version.cuda and not torch.cuda.is_available():
+        rows["cuda"] = f"no GPU that torch can use (built for CUDA {torch.version.cuda})"
+    return rows
+
+
+def _operators() -> dict[str, str]:
+    from ..ops import operators
+
+    paths: Any = operators.paths()
+    return {
+        name: "; ".join(f"{device}: {path}" for device, path in by_device.items())
+        for name, by_device in paths.items()
+    }

@@ -1,0 +1,1 @@
+"""Data sets as ordered lists of items with stable ids, their labels and fingerprints."""

@@ -1,0 +1,125 @@
+"""The items of a run, read from a table when they are looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+from ..errors import ConvvizError
+from ..images.batch import Item
+from ..storage.checksums import Checksum
+from ..storage.parquet_file import read_batches
+from ..storage.untrusted_files import copy_regular
+from ..text import printable
+
+OPTIONAL = frozenset({"label"})
+"""The columns of an item that may be empty."""
+
+
+def item_types() -> dict[str, Any]:
+    """Return the columns that make an Item, with their Arrow types."""
+    import pyarrow as pa
+
+    return {
+        "id": pa.string(),
+        "source": pa.string(),
+        "label": pa.int64(),
+        "height": pa.int32(),
+        "width": pa.int32(),
+        "affine": pa.list_(pa.float64(), 6),
+    }
+
+
+class ItemTable(Sequence[Item]):
+    """The rows of a table of items as Items. Equal to any sequence of the same items.
+
+    Attributes:
+        path: the Parquet file; `items.parquet` of a run or of a saved result.
+
+    Args:
+        path: the file.
+        checksum: its length and SHA-256, checked when it is first read; not checked where None.
+        count: how many rows it must have; any number where None.
+    """
+
+    def __init__(
+        self, path: Path, checksum: Checksum | None = None, count: int | None = None
+    ) -> None:
+        self.path = path
+        self._checksum, self._count = checksum, count
+
+    @cached_property
+    def _table(self) -> Any:
+        return self._read(item_types())
+
+    def _read(self, types: dict[str, Any]) -> Any:
+        """Read columns; raises ConvvizError where the file is damaged."""
+        import pyarrow as pa
+
+        batches = read_batches(self.path.parent, self.path.name, types, self._checksum, OPTIONAL)
+        schema = pa.schema(list(types.items()))
+        table = pa.Table.from_batches(batches, schema)
+        if self._count is not None and len(table) != self._count:
+            raise ConvvizError(
+                f"{self.path} is damaged: it has {len(table)} items instead of {self._count}"
+            )
+        return table
+
+    def __len__(self) -> int:
+        return len(self._table) if self._count is None else self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
+    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        [row] = self._table.slice(index % len(self), 1).to_pylist()
+        return _item(row)
+
+    def __iter__(self) -> Iterator[Item]:
+        for batch in self._table.to_batches(max_chunksize=4096):
+            yield from map(_item, batch.to_pylist())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} items of {printable(str(self.path))}>"
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all items."""
+        return tuple(self.column("id"))
+
+    def column(self, name: str) -> list[Any]:
+        """Return one column for all items, also one that is no part of an Item ("index")."""
+        import pyarrow as pa
+
+        types = item_types()
+        table = self._table if name in types else self._read({name: pa.int64()})
+        return list(table[name].to_pylist())
+
+    def save(self, path: Path) -> None:
+        """Write these items into a folder: a link to the table, so that results share one file.
+
+        Where the file system has no links the table is copied.
+        """
+        _ = self._table  # reading it checks it
+        try:
+            os.link(self.path, path, follow_symlinks=False)
+        except (OSError, NotImplementedError):
+            copy_regular(self.path.parent, self.path.name, path)
+
+
+def _item(row: dict[str, Any]) -> Item:
+    size = (row["height"], row["width"])
+    return Item(row["id"], row["source"], tuple(row["affine"]), size, row["label"])

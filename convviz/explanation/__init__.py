@@ -1,0 +1,1 @@
+"""Explanations: results with their provenance, saved to folders and displayed."""

@@ -1,0 +1,172 @@
+"""An Explanation for a person: as text, as HTML for a notebook, on the screen."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import re
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch import bool as torch_bool
+
+from ..results.types import Matches
+from ..text import printable
+
+if TYPE_CHECKING:
+    from .content import ExplanationContent
+
+_STYLE = "font: 14px/1.5 system-ui, sans-serif; max-width: 60rem"
+_WIDE = 8
+
+
+def describe(explanation: ExplanationContent) -> str:
+    """Say in plain text what was explained, with which parameters, and what came out."""
+    result = explanation.result
+    lines = [title(explanation)]
+    lines += [f"  {name}: {text}" for name, text in _facts(explanation)]
+    lines += [f"  {line}" for line in found(explanation)]
+    lines.append(f"  values: {_array(result.values, result.unit)}")
+    lines += [f"  {name}: {_array(array)}" for name, array in result.arrays.items()]
+    lines += [f"  {name}: {in_words(value)}" for name, value in result.figures.items()]
+    lines += [f"  note: {note}" for note in result.notes]
+    # Names and notes may hold control characters, which a terminal would obey.
+    return "\n".join(map(printable, lines))
+
+
+def found(explanation: ExplanationContent) -> list[str]:
+    """Name the images that were found for each one looked up, nearest first; empty for others."""
+    result = explanation.result
+    if not isinstance(result, Matches):
+        return []
+    lines = []
+    for i, neighbours in enumerate(result.found):
+        source = explanation.items[i].source if i < len(explanation.items) else ""
+        lines.append(f"nearest to {source or f'image {i + 1}'}, by {result.unit}:")
+        for one in neighbours:
+            of_class = f"  ({one['class']})" if "class" in one else ""
+            lines.append(f"  {one['distance']:<9.4g} {one['id']}{of_class}")
+    return lines
+
+
+def title(explanation: ExplanationContent) -> str:
+    """Name explainer, layer, images, targets and model in one line."""
+    parts = [explanation.name + (f" of {explanation.layer}" if explanation.layer else "")]
+    if len(explanation.items) > _WIDE:
+        parts.append(f"{len(explanation.items)} images")
+    elif explanation.items:
+        parts.append(", ".join(item.source for item in explanation.items))
+    if explanation.target:
+        parts.append(_some(list(explanation.scene.targets)))
+    if explanation.model.get("name"):
+        parts.append(str(explanation.model["name"]))
+    return " · ".join(parts)
+
+
+def in_words(value: Any) -> str:
+    """Write a parameter or figure for a reader, short."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case Tensor():
+            return _array(value)
+        case Mapping():
+            return ", ".join(f"{k} {in_words(v)}" for k, v in value.items()) or "none"
+        case list() | tuple():
+            return _some([in_words(v) for v in value]) if value else "none"
+    return str(value)
+
+
+def to_html(explanation: ExplanationContent) -> str:
+    """Return an HTML fragment with the pictures inside, for a notebook."""
+    parts = [f"<p><strong>{html.escape(title(explanation))}</strong></p>"]
+    for picture in explanation.pictures():
+        data = base64.b64encode(picture.png).decode("ascii")
+        caption = html.escape(picture.caption)
+        parts.append(
+            f'<figure style="margin: 0 0 1rem"><img alt="{caption or html.escape(picture.name)}"'
+            f' style="max-width: 100%; background: #fff" src="data:image/png;base64,{data}">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in explanation.result.notes)
+    if notes:
+        parts.append(f"<ul>{notes}</ul>")
+    return f'<div style="{_STYLE}">{"".join(parts)}</div>'
+
+
+def show(explanation: ExplanationContent) -> None:
+    """Show the pictures in the notebook, or in the browser; say where the page lies.
+
+    Without a screen to show them on (a server, a container) the page is only written.
+    """
+    if in_notebook():
+        from IPython.display import display
+
+        display(explanation)
+        return
+    page = _write_page(explanation)
+    if has_screen() and webbrowser.open(page.as_uri()):
+        print(f"opened {page}")
+    else:
+        print(f"open {page} in a browser to see it")
+
+
+def in_notebook() -> bool:
+    """Return whether this runs in a Jupyter kernel, which can show pictures inline."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def has_screen() -> bool:
+    """Return whether there is a screen to show something on."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _write_page(explanation: ExplanationContent) -> Path:
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", explanation.name).strip("-")
+    page = Path(tempfile.mkdtemp(prefix="convviz-")) / f"{stem or 'explanation'}.html"
+    head = f"<!doctype html><meta charset=utf-8><title>{html.escape(title(explanation))}</title>"
+    page.write_text(head + to_html(explanation), encoding="utf-8")
+    return page
+
+
+def _facts(explanation: ExplanationContent) -> Iterator[tuple[str, str]]:
+    record = explanation.record
+    if record["distribution"]:
+        yield "from", f"{record['distribution']} {record['version']}".strip()
+    if explanation.missing:
+        yield "explainer not loaded", explanation.missing
+    if record["parameters"]:
+        pairs = (f"{name}={in_words(value)}" for name, value in record["parameters"].items())
+        yield "parameters", ", ".join(pairs)
+
+
+def _array(array: Tensor, unit: str = "") -> str:
+    text = f"{list(array.shape)} {str(array.dtype).removeprefix('torch.')}"
+    if unit:
+        text += f", {unit}"
+    if array.dtype == torch_bool:
+        return text + f", {int(array.sum())} of {array.numel()} true"
+    finite = array[array.isfinite()]
+    if finite.numel() and not array.is_complex():
+        low, high = finite.min().item(), finite.max().item()
+        text += f", from {in_words(low)} to {in_words(high)}"
+    missing = array.numel() - finite.numel()
+    return text + (f", {missing} not finite" if missing else "")
+
+
+def _some(words: list[str]) -> str:
+    """Join words, naming the first few of many."""
+    shown = ", ".join(words[:_WIDE])
+    return shown + (f" and {len(words) - _WIDE} more" if len(words) > _WIDE else "")

@@ -1,0 +1,1 @@
+"""Backward rules for ReLUs and the memory-efficient backward pass."""

@@ -1,0 +1,251 @@
+"""Backward rules for activations: guided backpropagation and the deconvnet.
+
+An activation with output `y = f(x)` normally passes the gradient R of its output on as
+`f'(x)·R`. The guided rule (Springenberg et al. 2014, Fig. 1) lets through only what is
+positive: `f'(x)·max(R, 0)`, for a ReLU `1[x>0]·1[R>0]·R`. The deconvnet (Zeiler & Fergus
+2013) leaves out the first factor: `max(R, 0)`.
+
+A `TorchFunctionMode` around the forward pass sees the activations, by name or composed of other
+operators, and changes the gradient of that call alone: in `relu(x) + x` the skip path keeps its
+own. What it cannot reach is refused or noted after the pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ..errors import ModelError
+from ..ops import operators
+from .composed_relus import WRITTEN, Suspect, WrittenOut
+from .memory_efficient import nodes_behind
+from .relu_calls import Activation, is_custom, named_activation, spelling_of
+from .unreachable_relus import Unreachable
+
+Rule = Literal["plain", "guided", "deconv"]
+NonReLU = Literal["clamp", "error"]
+
+
+class RuleSettings(NamedTuple):
+    """A rule, what it does with other activations, and where its notes go."""
+
+    rule: Rule
+    nonrelu: NonReLU
+    notes: list[str] | None
+
+
+WATCHED = WRITTEN | {"lp_pool1d", "lp_pool2d", "lp_pool3d"} | {f"i{name}" for name in WRITTEN}
+"""Names of functions that are looked at beside the activations themselves."""
+
+
+class _Rectified(torch.autograd.Function):
+    """A ReLU under a rule, in place or not."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rule: Rule, inplace: bool) -> Tensor:
+        if inplace:
+            ctx.mark_dirty(x)
+            y, bits = x, operators.guided_relu_(x, rule)
+        else:
+            y, bits = operators.guided_relu(x, rule)
+        ctx.save_for_backward(bits)
+        ctx.rule, ctx.channels_last = rule, operators.is_channels_last(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (bits,) = ctx.saved_tensors
+        return (
+            operators.guided_relu_backward(gradient, bits, ctx.rule, ctx.channels_last),
+            None,
+            None,
+        )
+
+
+def rectify(x: Tensor, rule: Rule, inplace: bool = False) -> Tensor:
+    """Return relu(x) whose gradient follows the guided or the deconvnet rule."""
+    y: Tensor = _Rectified.apply(x, rule, inplace)
+    return y
+
+
+def only_positive(gradient: Tensor) -> Tensor:
+    """Return max(R, 0); NaN passes, as it does in autograd's own ReLU."""
+    return gradient.masked_fill(gradient <= 0, 0)
+
+
+class _Ungated(torch.autograd.Function):
+    """Any elementwise activation under the deconvnet rule: its own derivative is left out."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        return function(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return only_positive(gradient), None
+
+
+class _Gated(torch.autograd.Function):
+    """A rectifier under a rule whose values are those of the network's own operators.
+
+    It is `factor * relu(sign * x)`. NaN passes where the operators let it pass.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, function: Callable[[Tensor], Tensor], rule: Rule, *how: float
+    ) -> Tensor:
+        ctx.rule, (ctx.sign, ctx.factor) = rule, how
+        y = function(x)
+        gate = torch.where(x.isnan(), y.isnan(), x * ctx.sign > 0)
+        # uint8, unlike the masks that the operators themselves keep: where a checkpoint computes
+        # this again without the rule, it notices.
+        ctx.save_for_backward(gate.to(torch.uint8))
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (gate,) = ctx.saved_tensors
+        passed = only_positive(gradient * ctx.factor) * ctx.sign
+        if ctx.rule == "guided":
+            passed = passed.masked_fill(gate == 0, 0)
+        return passed, *[None] * 4
+
+
+class RuleMode(TorchFunctionMode):
+    """Sends every activation of the block through a rule.
+
+    Args:
+        rule: "guided" or "deconv".
+        nonrelu: what to do with activations other than ReLU: "clamp" lets only positive
+            gradients into them, "error" refuses them.
+        real: gives the tensor that a placeholder stands for, anything else as it is. This mode
+            hands its tensors to autograd functions, where no mode around it would see them.
+    """
+
+    def __init__(
+        self, rule: Rule, nonrelu: NonReLU, real: Callable[[Any], Any] | None = None
+    ) -> None:
+        super().__init__()
+        self.rule, self.nonrelu = rule, nonrelu
+        self._real = real or (lambda value: value)
+        self._written = WrittenOut(self._real)
+        self._unreachable = Unreachable()
+        self._nodes: list[Any] = []  # kept alive: they are told apart by identity
+        self._suspects: list[tuple[Any, Suspect]] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        custom = is_custom(func)
+        call = None if custom else named_activation(func, args, kwargs)
+        if custom or (call is None and spelling_of(func).strip("_") in WATCHED):
+            return self._watch(func, args, kwargs)
+        return func(*args, **kwargs) if call is None else self._handle(call, func, args, kwargs)
+
+    def _watch(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run a call that may be part of a rectifier."""
+        call = None if is_custom(func) else self._written.recognise(func, args, kwargs)
+        if call is not None:
+            y = self._handle(call, func, args, kwargs)
+        elif torch.is_grad_enabled():
+            before = self._written.inputs_before(func, args, kwargs)
+            y = func(*args, **kwargs)
+            self._judge(func, args, kwargs, before, y)
+        else:
+            y = func(*args, **kwargs)
+        self._written.note(func, args, kwargs, y)
+        return y
+
+    def _judge(
+        self, func: Any, args: Any, kwargs: dict[str, Any], before: list[Any], y: Any
+    ) -> None:
+        """Keep what a call that was not recognised left in the graph, and whether it is suspect."""
+        name = spelling_of(func)
+        y = args[0] if name == "__setitem__" else y[0] if isinstance(y, tuple) else y
+        if not isinstance(y, Tensor) or not y.requires_grad:
+            return
+        if name.startswith("lp_pool"):  # a ReLU of what is not negative, for numeric safety
+            self._unreachable.pass_over(y, before)
+        self._unreachable.mark_seen(y.grad_fn)
+        suspect = self._written.suspect(func, args, kwargs, before, y)
+        if suspect is not None:
+            self._suspects.append((y.grad_fn, suspect))
+
+    def _handle(self, call: Activation, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        if not torch.is_grad_enabled():
+            self._unreachable.hide(call.name)
+            return func(*args, **kwargs)
+        if not call.x.requires_grad:
+            return func(*args, **kwargs)
+        if not call.relu and self.nonrelu == "error":
+            raise ModelError(
+                f"{self.rule} rule: the network uses {call.name}, which is no ReLU; "
+                "nonrelu='clamp' lets only positive gradients into it"
+            )
+        return self._apply(call._replace(x=self._real(call.x)))
+
+    def _apply(self, call: Activation) -> Tensor:
+        if call.kernel:
+            # Into a view or a leaf autograd writes by its own rules, as it does below.
+            inplace = call.inplace and not call.x._is_view() and not call.x.is_leaf
+            y = rectify(call.x, self.rule, inplace)
+            if inplace:
+                self._nodes.append(y.grad_fn)
+                return y
+        elif call.relu:
+            y = self._apply_rule(call)
+        elif self.rule == "deconv":
+            y = _Ungated.apply(call.x, call.again)
+        else:
+            y = call.again(call.x)
+            y.register_hook(only_positive)  # type: ignore[no-untyped-call]
+        self._nodes.append(y.grad_fn)
+        # Written back, so that whoever else holds the tensor sees the activation in it too.
+        return call.x.copy_(y) if call.inplace else y
+
+    def _apply_rule(self, call: Activation) -> Tensor:
+        """Run a rectifier that is not `torch.relu` itself, under the rule."""
+        with torch.no_grad():
+            values = call.again(call.x)
+        x = call.x.to(values.dtype).expand(values.shape)
+        y: Tensor = _Gated.apply(x, lambda _: values, self.rule, call.sign, call.factor)
+        return y
+
+    def check(self, score: Tensor) -> tuple[str, ...]:
+        """Return notes on operators between the images and the score that may be rectifiers.
+
+        Raises:
+            ModelError: an activation that the score depends on was not reached, or there is none.
+        """
+        behind = set(nodes_behind(score))
+        suspects = [suspect for node, suspect in self._suspects if node in behind]
+        sure = [suspect.name for suspect in suspects if suspect.sure]
+        unreached = self._unreachable.find(behind - set(self._nodes))
+        if sure:
+            raise ModelError(
+                f"{self.rule} rule: {sure[0]} works as a ReLU here, in a way that is not "
+                f"recognised, so the rule does not reach it; {_INSTEAD}"
+            )
+        if unreached.refused:
+            raise ModelError(f"{self.rule} rule: {unreached.refused[0]}")
+        if behind.isdisjoint(self._nodes):
+            raise ModelError(
+                f"{self.rule} rule: no activation function was found in the network between "
+                "the images and the scores"
+            )
+        names = dict.fromkeys([*(suspect.name for suspect in suspects), *unreached.doubtful])
+        if not names:
+            return ()
+        return (
+            f"The {self.rule} rule was not applied to {', '.join(names)}, which may be a "
+            f"rectifier; its own gradient was taken. If it is one: {_INSTEAD}.",
+        )
+
+
+_INSTEAD = "write it as torch.nn.functional.relu"

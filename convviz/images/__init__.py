@@ -1,0 +1,1 @@
+"""Photos decoded, preprocessed and mapped back to their original pixels."""

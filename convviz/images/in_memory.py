@@ -1,0 +1,111 @@
+"""Conversion of images in memory to photos."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+from ..errors import ImageError
+from .decode import load_image, to_rgb
+
+CHANNELS = (1, 3)
+
+
+def as_photo(image: Any, name: str = "image") -> np.ndarray:
+    """Return an image as a photo, uint8 `[h, w, 3]`, upright.
+
+    Args:
+        image: a path, a PIL image of any mode, a uint8 array `[h, w, 3]`, `[h, w, 1]` or
+            `[h, w]`, or a uint8 torch tensor `[3, h, w]`, `[1, h, w]` or `[h, w]`.
+        name: what errors call it.
+
+    Raises:
+        ImageError: it is none of these, or its values have no defined meaning as colours.
+    """
+    if isinstance(image, str | os.PathLike):
+        return load_image(image)
+    if is_pil_image(image):
+        return to_rgb(image, f"PIL image {name!r}")
+    if is_tensor(image):
+        return _of_array(_channels_last(image, name), name)
+    if isinstance(image, np.ndarray):
+        return _of_array(image, name)
+    raise ImageError(
+        f"{name}: a path, PIL image, uint8 array or float tensor is needed, "
+        f"not {type(image).__name__}"
+    )
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a torch tensor; does not import PyTorch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_pil_image(value: Any) -> bool:
+    """Whether a value is a PIL image; does not import Pillow."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(value, module.Image)
+
+
+def channels_last(images: Any) -> np.ndarray:
+    """Return a uint8 batch as an array `[n, h, w, c]` or `[n, h, w]`; tensors are `[n, c, h, w]`.
+
+    Raises:
+        ImageError: the place of the channels is not certain.
+    """
+    if not is_tensor(images) or images.ndim != 4:
+        return np.asarray(images.detach().cpu() if is_tensor(images) else images)
+    first, last = images.shape[1] in CHANNELS, images.shape[3] in CHANNELS
+    if first == last:
+        raise ImageError(
+            f"a tensor of shape {list(images.shape)}: it is not certain which axis holds the "
+            "channels; give a uint8 array [n, h, w, 3]"
+        )
+    array: np.ndarray = np.asarray(images.detach().cpu())
+    return array.transpose(0, 2, 3, 1) if first else array
+
+
+def _channels_last(image: Any, name: str) -> np.ndarray:
+    if image.is_floating_point():
+        raise ImageError(
+            f"{name}: a tensor cannot be mixed with photos unless it is uint8 [3, h, w]; this one "
+            f"is {image.dtype} {list(image.shape)}. Leave out the data set's own transform (the "
+            "model's Preprocess does it), or give one preprocessed float tensor [N, C, H, W] alone"
+        )
+    array: np.ndarray = np.asarray(image.detach().cpu())
+    if array.ndim == 2:
+        return array
+    if array.ndim != 3 or array.shape[0] not in CHANNELS:
+        raise ImageError(
+            f"{name}: a uint8 tensor must be [3, h, w], [1, h, w] or [h, w], not "
+            f"{list(image.shape)}; give an array for [h, w, 3]"
+        )
+    return array.transpose(1, 2, 0)
+
+
+def _of_array(array: np.ndarray, name: str) -> np.ndarray:
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in CHANNELS)
+    if array.dtype != np.uint8 or not shaped or 0 in array.shape:
+        raise ImageError(
+            f"{name}: an array must be uint8 [h, w, 3] or [h, w], not {array.dtype} "
+            f"{list(array.shape)}{_hint(array)}"
+        )
+    photo = array[..., None] if array.ndim == 2 else array
+    return np.array(np.broadcast_to(photo, (*photo.shape[:2], 3)), order="C")
+
+
+def _hint(array: np.ndarray) -> str:
+    """Return what to do about an array that is no photo."""
+    if array.dtype == np.uint16:
+        return "; divide 16-bit values by 257 and round"
+    if array.dtype.kind == "f":
+        return "; multiply values in [0, 1] by 255, or give preprocessed values as a float tensor"
+    if array.ndim == 3 and array.shape[2] == 4:
+        return "; a fourth channel may be alpha or CMYK: give a PIL image, whose mode tells"
+    if array.ndim == 3 and array.shape[0] in CHANNELS:
+        return "; move the channels to the end"
+    return ""

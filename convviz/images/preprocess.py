@@ -1,0 +1,260 @@
+"""From a photo's pixels to the model's input, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..errors import ParameterError, UnknownNameError
+from .affine import Affine, invert
+
+if TYPE_CHECKING:  # processes that only cut photos do without PyTorch
+    import torch
+    from torch import Tensor
+
+Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos", "box", "hamming"]
+INTERPOLATIONS: tuple[str, ...] = ("bilinear", "bicubic", "nearest", "lanczos", "box", "hamming")
+TENSOR_INTERPOLATIONS = ("bilinear", "bicubic")
+"""Those in which PyTorch agrees with Pillow to a grey level."""
+
+Size = int | tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How a photo becomes a model's input: resize, centre crop, normalise.
+
+    Bit for bit what `torchvision.transforms` do to a PIL image. A photo smaller than the crop
+    is padded with black on all sides, as there. A model of grey images sees the photo's
+    luminance (ITU-R 601), taken before the resize.
+
+    Attributes:
+        resize: the shorter side becomes this many pixels, or (height, width); None keeps it.
+        crop: the centre crop, pixels or (height, width); None takes all.
+        interpolation: of the resize, antialiased (except "nearest").
+        mean: one value a channel, or one for all; of pixel values in [0, 1].
+        std: likewise.
+        channels: 3, or 1 for a model of grey images.
+    """
+
+    resize: Size = 256
+    crop: Size = 224
+    interpolation: Interpolation = "bilinear"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    channels: int = 3
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        if self.channels not in (1, 3) or isinstance(self.channels, bool):
+            raise ParameterError(f"channels must be 1 or 3, not {self.channels!r}")
+        put(self, "resize", _size("resize", self.resize))
+        put(self, "crop", _size("crop", self.crop))
+        if self.interpolation not in INTERPOLATIONS:
+            raise UnknownNameError("interpolation", self.interpolation, INTERPOLATIONS)
+        put(self, "mean", _per_channel("mean", self.mean, self.channels))
+        put(self, "std", _per_channel("std", self.std, self.channels))
+        if min(self.std) <= 0:
+            raise ParameterError(f"std must be above 0, not {self.std}")
+        if max(map(abs, self.mean)) > 5:
+            raise ParameterError(
+                f"mean is of pixel values in [0, 1], not {self.mean}: divide mean and std by 255"
+            )
+
+    def __call__(self, pixels: np.ndarray) -> Tensor:
+        """Turn a photo, uint8 `[h, w, 3]`, into the model's input `[C, H, W]`, float32."""
+        return self.normalize(self.cut(pixels))
+
+    def cut(self, pixels: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Resize and crop a photo, uint8 `[h, w, 3]` -> uint8 `[H, W, 3]`.
+
+        For a model of grey images the three channels are equal.
+
+        Args:
+            pixels: the photo.
+            size: height and width of the whole photo, where `pixels` is a reduced copy of it.
+        """
+        from PIL import Image
+
+        image = Image.fromarray(_check_photo(pixels))
+        if self.channels == 1:
+            image = image.convert("L")
+        height, width = self.resized(*(size or pixels.shape[:2]))
+        if (height, width) != pixels.shape[:2]:
+            resample = Image.Resampling[self.interpolation.upper()]
+            image = image.resize((width, height), resample)
+        if self.crop is not None:
+            left, top = self._offset(height, width)
+            ch, cw = _pair(self.crop)
+            # Image.crop fills what lies outside the photo with 0.
+            image = image.crop((left, top, left + cw, top + ch))
+        return np.array(image.convert("RGB"))
+
+    def normalize(self, pixels: np.ndarray) -> Tensor:
+        """Scale to [0, 1] and normalise, uint8 `[H, W, 3]` -> float32 `[C, H, W]`."""
+        import torch
+
+        return self.normalize_tensor(torch.from_numpy(np.array(_check_photo(pixels))))
+
+    def cut_tensor(self, photo: Tensor) -> Tensor:
+        """Resize and crop a photo on its own device, uint8 `[h, w, 3]` -> uint8 `[H, W, 3]`.
+
+        As `cut` does, to a grey level: the resize rounds elsewhere. ParameterError for other
+        interpolations than bilinear and bicubic.
+        """
+        from torchvision.transforms.v2 import InterpolationMode
+        from torchvision.transforms.v2.functional import crop, resize
+
+        if self.interpolation not in TENSOR_INTERPOLATIONS:
+            raise ParameterError(
+                f"tensors are resized by {' or '.join(TENSOR_INTERPOLATIONS)}, not by "
+                f"{self.interpolation}"
+            )
+        x = photo.permute(2, 0, 1) if self.channels == 3 else _luminance(photo)
+        height, width = self.resized(*x.shape[1:])
+        if (height, width) != x.shape[1:]:
+            x = resize(x, [height, width], InterpolationMode(self.interpolation), antialias=True)
+        if self.crop is not None:
+            left, top = self._offset(height, width)
+            x = crop(x, top, left, *_pair(self.crop))  # what lies outside becomes 0
+        return x.expand(3, -1, -1).permute(1, 2, 0).contiguous()
+
+    def normalize_tensor(self, pixels: Tensor) -> Tensor:
+        """Do what `normalize` does, on the device of the pixels."""
+        import torch
+
+        x = _luminance(pixels) if self.channels == 1 else pixels.permute(2, 0, 1).contiguous()
+        mean, std = (v.to(x.device) for v in self._mean_std(torch.float32))
+        return x.to(torch.float32).div(255).sub_(mean).div_(std)
+
+    def denormalize(self, image: Tensor) -> np.ndarray:
+        """Bring a model input `[C, H, W]` back to a photo, uint8 `[H, W, 3]`.
+
+        Values outside of what a photo can hold are clipped.
+        """
+        if image.ndim != 3 or image.shape[0] != self.channels:
+            raise ParameterError(
+                f"an image of {self.channels} channels, [C, H, W], is needed, "
+                f"not one of shape {list(image.shape)}"
+            )
+        import torch
+
+        mean, std = self._mean_std(torch.float64)
+        x = image.detach().cpu().double().mul(std).add_(mean).mul_(255).round_().clamp_(0, 255)
+        return np.array(x.byte().expand(3, -1, -1).permute(1, 2, 0).numpy())
+
+    def output_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of the model's input for a photo of this size."""
+        return self.resized(height, width) if self.crop is None else _pair(self.crop)
+
+    def affine(self, height: int, width: int) -> Affine:
+        """Map model-input pixel corners back to those of a photo of this size."""
+        new_h, new_w = self.resized(height, width)
+        left, top = self._offset(new_h, new_w) if self.crop is not None else (0, 0)
+        sx, sy = width / new_w, height / new_h
+        return (sx, 0.0, left * sx, 0.0, sy, top * sy)
+
+    def inverse_affine(self, height: int, width: int) -> Affine:
+        """Map pixel corners of a photo of this size to those of the model's input."""
+        return invert(self.affine(height, width))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, for a JSON file."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Preprocess:
+        """Make one from `to_dict()`; unknown names are an error."""
+        known = [f.name for f in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise UnknownNameError("preprocess field", name, known)
+        return cls(**values)
+
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of a photo of this size after the resize."""
+        if self.resize is None:
+            return height, width
+        if isinstance(self.resize, tuple):
+            return self.resize
+        # The longer side is rounded down, as in torchvision.
+        short, long = sorted((height, width))
+        long = max(1, int(self.resize * long / short))
+        return (self.resize, long) if height <= width else (long, self.resize)
+
+    def _offset(self, height: int, width: int) -> tuple[int, int]:
+        assert self.crop is not None
+        ch, cw = _pair(self.crop)
+        return _centre(width, cw), _centre(height, ch)
+
+    def _mean_std(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        import torch
+
+        mean, std = (torch.tensor(v, dtype=dtype).view(-1, 1, 1) for v in (self.mean, self.std))
+        return mean, std
+
+
+def _centre(size: int, crop: int) -> int:
+    """Where a centre crop begins; torchvision rounds padding down and crops half to even."""
+    return -((crop - size) // 2) if crop > size else round((size - crop) / 2)
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
+def _is_length(value: object) -> bool:
+    integral = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return integral and 1 <= int(value) <= 1 << 16  # type: ignore[call-overload]
+
+
+def _size(name: str, value: Any) -> Size:
+    if value is None:
+        return None
+    if _is_length(value):
+        return int(value)
+    if isinstance(value, Sequence) and len(value) == 2 and all(map(_is_length, value)):
+        return int(value[0]), int(value[1])
+    raise ParameterError(
+        f"{name} must be a number of pixels, a pair (height, width) or None, not {value!r}"
+    )
+
+
+def _per_channel(name: str, value: Any, channels: int) -> tuple[float, ...]:
+    try:
+        many = (value,) if isinstance(value, float | int) else tuple(value)
+        numbers = tuple(float(v) for v in many)
+    except (TypeError, ValueError):
+        raise ParameterError(f"{name} must be numbers, not {value!r}") from None
+    if not all(map(math.isfinite, numbers)):
+        raise ParameterError(f"{name} must be finite, not {numbers}")
+    if len(numbers) == 1:
+        return numbers * channels
+    if len(numbers) != channels:
+        raise ParameterError(
+            f"{name} needs one value for each of {channels} channels, or one for all; "
+            f"given: {numbers}"
+        )
+    return numbers
+
+
+def _check_photo(pixels: Any) -> np.ndarray:
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8:
+        kind = getattr(pixels, "dtype", type(pixels).__name__)
+        raise ParameterError(f"a photo is a uint8 array [h, w, 3], not {kind}")
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+        raise ParameterError(f"a photo is a uint8 array [h, w, 3], not {list(pixels.shape)}")
+    return np.ascontiguousarray(pixels)
+
+
+def _luminance(x: Tensor) -> Tensor:
+    """ITU-R 601 luma in the 16-bit fixed point of PIL's mode "L", `[H, W, 3]` -> `[1, H, W]`."""
+    import torch
+
+    weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=x.device)
+    luma = ((x.int() * weights).sum(-1, dtype=torch.int32) + 0x8000).bitwise_right_shift(16)
+    return luma.to(torch.uint8).unsqueeze(0)

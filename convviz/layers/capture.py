@@ -1,0 +1,274 @@
+"""Watching a forward pass: every call of a module or operation by name, copies of outputs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from threading import get_ident
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+from ..errors import UnknownNameError
+from ..layouts import UNKNOWN, Layout, Tracker, Value, decide
+from ..scores.outputs import Pick, pick_scores
+from ..state.eager_mode import call_eagerly
+from . import naming
+
+Visit = Callable[[str, str, Tensor, Tensor | None, Any], None]
+"""Gets a call's key, its kind (class or operation), its output, its first input tensor, and what
+was noted of that before the call."""
+
+Note = Callable[[Tensor | None], Any]
+"""Notes something of the first input tensor of a call that begins."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One layer of a forward pass.
+
+    Attributes:
+        name: the layer's name.
+        path: the module called, or the module that calls the operation; "" is the network.
+        op: the operation, or "" for a module.
+        kind: the module's class, or the operation.
+        shape: of its output, with the batch axis.
+        source: the call whose output is its first input, by its place in the trace; None
+            where no call made it (the images themselves).
+        layout: how its output becomes maps.
+        value: its output's place among the values of the trace; None where it is none of them.
+        input: that of its first input.
+    """
+
+    name: str
+    path: str
+    op: str
+    kind: str
+    shape: tuple[int, ...]
+    source: int | None
+    layout: Layout = UNKNOWN
+    value: int | None = None
+    input: int | None = None
+
+
+class Calls(tuple[Call, ...]):
+    """The layers of a forward pass in the order in which they finish.
+
+    Attributes:
+        values: every value that depends on the images, in the order of making.
+        outputs: places among them of what the network returns.
+        stages: layers that end a stage; None until `defaults` has found them.
+    """
+
+    values: tuple[Value, ...] = ()
+    stages: tuple[str, ...] | None = None
+    outputs: tuple[int, ...] = ()
+
+    @cached_property
+    def layouts(self) -> dict[str, Layout]:
+        """How each layer's output becomes maps."""
+        return {call.name: call.layout for call in self}
+
+
+_Stack = list[tuple[str, bool, Any]]
+"""Of each call under way its path, whether its functional calls are no layers, and the note."""
+
+
+@contextmanager
+def watch(
+    module: nn.Module, visit: Visit, operations: bool = True, note: Note = lambda tensor: None
+) -> Iterator[None]:
+    """Call `visit` after every module and, if asked for, functional operation of the block.
+
+    It sees what the network passes on: a module's output comes after the user's own hooks.
+    Calls of other threads, which may use the network meanwhile, are passed over.
+    """
+    stack: _Stack = [(naming.key(""), False, None)]
+    with ExitStack() as exit:
+        for path, m in module.named_modules():
+            for handle in _watch_module(path, m, stack, visit, note):
+                exit.callback(handle.remove)
+        if operations:
+            exit.enter_context(_Operations(stack, visit, note))
+        yield
+
+
+def _watch_module(
+    path: str, module: nn.Module, stack: _Stack, visit: Visit, note: Note
+) -> list[Any]:
+    """Hook a module so that the stack of calls is known, and its output is visited."""
+    thread = get_ident()
+
+    def enter(_module: nn.Module, args: Any) -> None:
+        if get_ident() == thread:
+            stack.append((path, naming.opaque(module), note(first_tensor(args))))
+
+    def leave(_module: nn.Module, args: Any, out: Any) -> None:
+        if get_ident() != thread:
+            return
+        _, _, noted = stack.pop()
+        tensor = first_tensor(out)
+        if path and tensor is not None:
+            visit(path, type(module).__name__, tensor, first_tensor(args), noted)
+
+    # always_call: a network may catch what one of its modules raises, and go on
+    return [
+        module.register_forward_pre_hook(enter, prepend=True),
+        module.register_forward_hook(leave, always_call=True),
+    ]
+
+
+class _Operations(TorchFunctionMode):
+    """Visits the functional operations that are layers."""
+
+    def __init__(self, stack: _Stack, visit: Visit, note: Note) -> None:
+        super().__init__()
+        self.stack, self.visit, self.note = stack, visit, note
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        path, opaque, _ = self.stack[-1]
+        op = None if opaque else naming.operation(getattr(func, "__name__", ""))
+        if op is None:
+            return func(*args, **(kwargs or {}))
+        noted = self.note(first_tensor(args))
+        out = func(*args, **(kwargs or {}))
+        tensor = first_tensor(out)
+        if tensor is not None:
+            self.visit(naming.key(path, op), op, tensor, first_tensor(args), noted)
+        return out
+
+
+def first_tensor(value: Any) -> Tensor | None:
+    """Return the value, or the first in a tuple or list, that is a tensor of real numbers."""
+    if isinstance(value, Tensor):
+        return value if value.is_floating_point() else None
+    if isinstance(value, tuple | list):
+        for item in value:
+            found = first_tensor(item)
+            if found is not None:
+                return found
+    return None
+
+
+class Keeper:
+    """Keeps copies of the outputs of some layers: an in-place ReLU overwrites its input.
+
+    Args:
+        layers: names of layers.
+        graph: the copies stay connected to the images, for gradients.
+    """
+
+    def __init__(self, layers: Sequence[str], graph: bool = False) -> None:
+        self.graph = graph
+        self.activations: dict[str, Tensor] = {}
+        self._wanted = {name: naming.split(name) for name in dict.fromkeys(layers)}
+        self._keys = {k for k, _ in self._wanted.values()}
+        self._count = Counter[str]()
+
+    @property
+    def operations(self) -> bool:
+        """Whether functional operations have to be watched."""
+        return any("/" in key for key in self._keys)
+
+    def __call__(self, key: str, kind: str, out: Tensor, source: Tensor | None, _: Any) -> None:
+        """Keep the output if its layer is wanted."""
+        if key not in self._keys:
+            return
+        self._count[key] += 1
+        for name, (wanted, number) in self._wanted.items():
+            if wanted == key and (number or 1) == self._count[key]:
+                self.activations[name] = out.clone() if self.graph else out.detach().clone()
+
+    def unmatched_layers(self) -> list[str]:
+        """Return the layers whose name is not that of exactly one call."""
+        return [
+            name
+            for name, (key, number) in self._wanted.items()
+            if name not in self.activations or (number is None) != (self._count[key] == 1)
+        ]
+
+
+@contextmanager
+def keep_outputs(module: nn.Module, keeper: Keeper) -> Iterator[None]:
+    """Keep outputs during the block; costs nothing where no layer is wanted."""
+    if not keeper._wanted:
+        yield
+        return
+    with watch(module, keeper, keeper.operations):
+        yield
+
+
+def trace_any(module: nn.Module, images: Tensor, output: Pick) -> Calls:
+    """Run the network on images, or on the first alone where it takes no more at a time.
+
+    Two images tell the axis of the batch from others of one position.
+    """
+    try:
+        return trace(module, images, output)
+    except Exception:  # whatever a network raises at a number of images that it cannot take
+        return trace(module, images[:1], output)
+
+
+def trace(module: nn.Module, images: Tensor, output: Pick = None) -> Calls:
+    """Run the network once and list its layers in the order in which they finish.
+
+    Args:
+        module: the network.
+        images: `[N, C, H, W]`.
+        output: picks the scores out of what the network returns.
+    """
+    seen: list[dict[str, Any]] = []
+    made: list[Tensor] = []  # kept alive: identity says who source whom
+
+    def visit(key: str, kind: str, out: Tensor, source: Tensor | None, place: Any) -> None:
+        path, _, op = key.partition("/")
+        layout = decide(tracker.axes(out), out.shape)
+        call = {"path": path, "op": op, "kind": kind, "shape": tuple(out.shape), "layout": layout}
+        call |= {"source": _last(made, source), "value": tracker.place(out), "input": place}
+        seen.append(call)
+        made.append(out)
+
+    def note(source: Tensor | None) -> int | None:
+        return None if source is None else tracker.place(source)
+
+    with torch.no_grad(), Tracker(images) as tracker, watch(module, visit, note=note):
+        out = call_eagerly(module, images)
+    names = naming.numbered(naming.key(call["path"], call["op"]) for call in seen)
+    calls = Calls(Call(name, **call) for name, call in zip(names, seen, strict=True))
+    calls.values = tuple(tracker.values)
+    places = [tracker.place(t) for t in _scores(out, output)]
+    calls.outputs = tuple(place for place in places if place is not None)
+    return calls
+
+
+def _scores(out: Any, output: Pick) -> list[Tensor]:
+    """Return the scores, or all tensors that the network returns where they cannot be found."""
+    with suppress(
+        Exception
+    ):  # `output` may be a function of the user's; forward passes tell what is wrong
+        out = pick_scores(out, output)
+    return [t for t in tree_leaves(out) if isinstance(t, Tensor)]
+
+
+def _last(made: list[Tensor], tensor: Tensor | None) -> int | None:
+    """Find the last call that made this very tensor."""
+    for i in range(len(made) - 1, -1, -1):
+        if made[i] is tensor:
+            return i
+    return None
+
+
+def check(name: str, known: Iterable[str]) -> str:
+    """Return the name if it is known; raises UnknownNameError naming the closest."""
+    names = tuple(known)
+    if name not in names:
+        raise UnknownNameError("layer", name, names)
+    return name

@@ -1,0 +1,85 @@
+"""Which layers an explainer takes when none are given, read off one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from torch import nn
+
+from ..errors import ModelError
+from .capture import Call, Calls
+from .trunk import stages_of, trunk_of
+
+Kind = Literal["filters", "activations", "patches", "features"]
+
+
+def default_layers(kind: Kind, module: nn.Module, calls: Calls) -> tuple[str, ...]:
+    """Return the layers of a kind; raises ModelError where the network has none.
+
+    "filters": the first convolution (its module path). "activations": the output of the last
+    stage. "patches": the output of each stage. "features": the input of the last linear layer, or
+    of the last convolution in a network without one.
+    """
+    if kind == "features":
+        return (_features(module, calls),)
+    if kind == "filters":
+        convs = _convolutions(module, calls)
+        if not convs:
+            raise ModelError(f"{type(module).__name__} has no convolution; name a layer")
+        return (convs[0].path,)
+    if calls.stages is None:
+        calls.stages = tuple(_stages(module, calls))
+    stages = calls.stages
+    if not stages:
+        raise ModelError(f"{type(module).__name__} has no layer that gives maps; name a layer")
+    return tuple(stages[-1:] if kind == "activations" else stages)
+
+
+def _stages(module: nn.Module, calls: Calls) -> list[str]:
+    """Return the outputs of the stages; the last maps of a network that cannot be followed."""
+    containers = {
+        path for path, m in module.named_modules() if type(m) in (nn.Sequential, nn.ModuleList)
+    }
+    stages = stages_of(calls, frozenset(containers))
+    if stages:
+        return stages
+    maps = [c.name for c in calls if c.layout.kind in ("maps", "tokens") and _has_places(c)]
+    return maps[-1:]
+
+
+def _has_places(call: Call) -> bool:
+    _, *size = call.layout.shape(call.shape)
+    return max(size) > 1
+
+
+def _convolutions(module: nn.Module, calls: Sequence[Call]) -> list[Call]:
+    """List the convolutions, without those on 1x1 maps, which gate channels."""
+    convs = [c for c in calls if _is_a(nn.Conv2d, module, c)]
+    return [c for c in convs if len(c.shape) == 4 and max(c.shape[2:]) > 1] or convs
+
+
+def _features(module: nn.Module, calls: Calls) -> str:
+    """Find what the last linear layer gets, as a layer that can be captured."""
+    linear = [c for c in calls if c.op == "linear" or _is_a(nn.Linear, module, c)]
+    convs = [c for c in calls if _is_a(nn.Conv2d, module, c)]
+    # A block that gates channels has such layers too, but beside the trunk.
+    trunk = trunk_of(calls)
+    places = {part.value for part in trunk}
+    last = [part.value for part in trunk if part.weighted_count][-1:]
+    heads = [c for c in linear if c.value in places] or [c for c in convs if c.value in last]
+    heads = heads or linear or convs
+    if not heads:
+        raise ModelError(
+            f"{type(module).__name__} has no linear layer and no convolution; name a layer"
+        )
+    head = heads[-1]
+    if head.source is None:
+        raise ModelError(
+            f"the input of {head.name!r} is the output of no layer that can be named; name a layer"
+        )
+    return calls[head.source].name
+
+
+def _is_a(kind: type[nn.Module], module: nn.Module, call: Call) -> bool:
+    return not call.op and isinstance(module.get_submodule(call.path), kind)

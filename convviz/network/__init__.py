@@ -1,0 +1,1 @@
+"""The model that explainers work on: sessions, traces, behavior, gradients and inputs."""

@@ -1,0 +1,287 @@
+"""How a network treats a batch: whether its images influence each other, and whether it is random.
+
+A batch norm without running statistics, dynamic quantization or `x - x.mean(0)` makes the scores
+of an image depend on the images beside it; functional dropout makes them random even in evaluation
+mode. Neither can be seen in the modules, so both are measured: an image is run between others,
+then alone, and once more alone only where the two differ. Networks that couple images are run
+image by image (`Model` does that for all explainers); the notes of every result say so, and also
+where the network is random.
+
+The scores are compared, and so is the output of every module whose first axis counts the images:
+a coupling that a later normalization hides from the scores would still change activations.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from ..device import is_out_of_memory
+from ..errors import ConvvizWarning, ModelError
+from ..scores.outputs import Pick
+from ..state.network_state import RandomState, preserve_network
+from .interface import TracedNetwork
+from .probing import Difference, Pass, attempt, difference, largest_gap, mirror, probe_images
+from .structure import Structure, learning, structure_of, tensor_versions
+
+_TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
+"""Difference, as a share of the largest score, that rounding may cause; by the network's dtype."""
+
+_TOLERANCE_BELOW_FLOAT32 = 2e-2
+
+
+@dataclass(frozen=True)
+class Behavior:
+    """How a network treats images of one shape.
+
+    Attributes:
+        coupled: an image's scores or activations depend on the batch it is in.
+        coupling: largest change of a score caused by it, as a share of the largest score.
+        random: the network draws random numbers in evaluation mode.
+        randomness: largest change of a score between two passes over the same image, also as a
+            share of the largest score.
+        single: images must be run one at a time.
+        layer: the first layer that differed.
+        sigmoid: the scores are the output of a sigmoid.
+        alone: the error with which the network refuses a single image; "" where it runs.
+    """
+
+    coupled: bool = False
+    coupling: float = 0.0
+    random: bool = False
+    randomness: float = 0.0
+    single: bool = False
+    layer: str = ""
+    sigmoid: bool = False
+    alone: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the results that depend on the network's output."""
+        notes = []
+        if self.random:
+            notes.append(
+                f"The network is random in evaluation mode{self._where}: {self._spread}. Every "
+                "number here holds for one draw, and differences of that size mean nothing."
+                + (" Every image was run alone." if self.single else "")
+            )
+        if self.coupled:
+            notes.append(
+                "The network couples the images of a batch: an image's "
+                f"{self._change} with the images beside it{self._where}. Every image was run "
+                "alone, so the result depends neither on the batch size nor on other images."
+            )
+        return tuple(notes)
+
+    @property
+    def _where(self) -> str:
+        return f" (first seen in layer {self.layer!r})" if self.layer else ""
+
+    @property
+    def _spread(self) -> str:
+        if not self.randomness:
+            return "it draws random numbers, although the scores of the test image stayed the same"
+        return (
+            "the scores of the same image changed by up to "
+            f"{self.randomness:.1%} of the largest score between two passes"
+        )
+
+    @property
+    def _change(self) -> str:
+        if self.coupling:
+            return f"scores changed by up to {self.coupling:.1%} of the largest score"
+        return "activations, though not its scores, changed"
+
+    @property
+    def reason(self) -> str:
+        """Why the network's exported graph must not replace it; "" where it may."""
+        if self.random:
+            return "the network is random in evaluation mode"
+        if self.coupled:
+            return "the network couples the images of a batch"
+        return "the network takes one image at a time" if self.single else ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    """A measurement, with the state of the network that it holds for.
+
+    Attributes:
+        structure: the fingerprint of the network.
+        versions: of its parameters and buffers, without those that every pass changes.
+        behavior: what was measured.
+    """
+
+    structure: Structure
+    versions: dict[str, Hashable]
+    behavior: Behavior
+
+    def holds(self, module: nn.Module) -> bool:
+        """Return whether the network is still the one that was measured."""
+        if structure_of(module) != self.structure:
+            return False
+        versions = tensor_versions(module)
+        return all(versions.get(name) == version for name, version in self.versions.items())
+
+
+_CACHE: WeakKeyDictionary[nn.Module, dict[Any, _Entry]] = WeakKeyDictionary()
+
+
+def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
+    """Return how a network in evaluation mode treats images like these, measured on first use.
+
+    Two or three small forward passes per network and shape of an image; measured again where
+    weights, modules, hooks or plain attributes of the network have changed since. The network and
+    the random generators are left as they were.
+
+    Args:
+        module: the network, in evaluation mode.
+        images: `[N, C, H, W]`, N at least 1, as the network takes them.
+        output: picks the scores out of what the network returns.
+
+    Warns:
+        ConvvizWarning: once, where the network is random.
+    """
+    entries = _CACHE.setdefault(module, {})
+    key = (tuple(images.shape[1:]), images.dtype, images.device, _identity(output))
+    entry = entries.get(key)
+    if entry is not None and entry.holds(module):
+        return entry.behavior
+    before = tensor_versions(module)
+    no_autocast = torch.autocast(images.device.type, enabled=False)
+    quiet = warnings.catch_warnings(action="ignore")  # the pass that the user asks for gives them
+    try:
+        with preserve_network(module), torch.no_grad(), no_autocast, learning(module), quiet:
+            behavior = _measure(module, images, output)
+    except Exception as error:
+        if is_out_of_memory(error):  # one at a time is all that fits, and right for all networks
+            return Behavior(single=True)
+        raise
+    if behavior is None:  # the network gives no scores: the call itself says why
+        return Behavior()
+    entries[key] = _entry(module, before, behavior)
+    if behavior.random and (behavior.randomness or behavior.layer):
+        warnings.warn(
+            f"{type(module).__name__} is random in evaluation mode{behavior._where}: "
+            f"{behavior._spread}; the results say so",
+            ConvvizWarning,
+            stacklevel=2,
+        )
+    return behavior
+
+
+def _entry(module: nn.Module, before: dict[str, Hashable], behavior: Behavior) -> _Entry:
+    """Return what was measured, with the versions that the passes left as they were before."""
+    after = tensor_versions(module)
+    lasting = {name: version for name, version in before.items() if after.get(name) == version}
+    return _Entry(structure_of(module), lasting, behavior)
+
+
+def is_measured(model: TracedNetwork, images: Tensor) -> bool:
+    """Return whether the network's behavior on images like these is already measured."""
+    key = (tuple(images.shape[1:]), model.dtype, model.device, _identity(model.output))
+    entry = _CACHE.get(model.module, {}).get(key)
+    return entry is not None and entry.holds(model.module)
+
+
+def repeats(model: TracedNetwork, images: Tensor, scores: Tensor) -> bool:
+    """Return whether a second pass gives the same scores, without drawing random numbers.
+
+    Takes one pass, where `behavior_of` takes several.
+    """
+    entries = _CACHE.setdefault(model.module, {})
+    key = ("repeats", tuple(images.shape[1:]), model.dtype, model.device, _identity(model.output))
+    if key in entries and entries[key].holds(model.module):
+        return True
+    generators, versions = RandomState(), tensor_versions(model.module)
+    with learning(model.module):
+        again = model.forward(images).output
+    tolerance = _TOLERANCE.get(model.dtype, _TOLERANCE_BELOW_FLOAT32)
+    same = largest_gap(again, scores) <= tolerance * float(scores.abs().nan_to_num(0, 0).max())
+    if not same or not generators.is_current():
+        return False
+    entries[key] = _entry(model.module, versions, Behavior())
+    return True
+
+
+def one_by_one(
+    run: Callable[[Tensor], tuple[Tensor, dict[str, Tensor]]], images: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Run images one at a time, and join scores and activations along their first axis."""
+    passes = [run(image) for image in torch.split(images, 1)]
+    names = passes[0][1]
+    joined = {name: torch.cat([outputs[name] for _, outputs in passes]) for name in names}
+    return torch.cat([scores for scores, _ in passes]), joined
+
+
+def _identity(output: Pick) -> Any:
+    """Return a key for a choice of scores that keeps no object alive."""
+    return (id(output), repr(output)) if callable(output) else output
+
+
+def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None:
+    image, neighbor = probe_images(images)
+    # between others: it may depend on those before it or on those behind it
+    pair, failure = attempt(module, torch.cat([neighbor, image, neighbor]), output)
+    if pair is None and not failure:
+        return None
+    alone, refusal = attempt(module, image, output)
+    if alone is None:
+        if pair is None:  # it may take even numbers alone
+            pair, _ = attempt(module, torch.cat([neighbor, image]), output)
+        if pair is None:
+            return None
+        other, _ = attempt(module, torch.cat([mirror(neighbor), image]), output)
+        return _without_single(pair, other, images.dtype, refusal)
+    tolerance = _TOLERANCE.get(images.dtype, _TOLERANCE_BELOW_FLOAT32)
+    beside = Difference() if pair is None else difference(pair, alone, tolerance)
+    if pair is not None and not beside.differs and not alone.drew:
+        return Behavior(sigmoid=alone.sigmoid)
+    again, _ = attempt(module, image, output)
+    repeated = Difference() if again is None else difference(again, alone, tolerance)
+    drew = alone.drew or (again is not None and again.drew)
+    coupled = beside.differs and not repeated.differs and not drew
+    is_random = repeated.differs or drew
+    return Behavior(
+        coupled=coupled,
+        coupling=beside.scores if coupled else 0.0,
+        random=is_random,
+        randomness=max(repeated.scores, beside.scores) if is_random else 0.0,
+        # A coupling cannot be told from randomness, so it is assumed.
+        single=pair is None or beside.differs,
+        layer=repeated.layer or beside.layer,
+        sigmoid=alone.sigmoid,
+    )
+
+
+def _without_single(pair: Pass, other: Pass | None, dtype: torch.dtype, refusal: str) -> Behavior:
+    """Measure a network that refuses a single image by one image beside two different images."""
+    tolerance = _TOLERANCE.get(dtype, _TOLERANCE_BELOW_FLOAT32)
+    beside = Difference() if other is None else difference(other, pair, tolerance)
+    if not beside.differs:
+        return Behavior(sigmoid=pair.sigmoid)
+    return Behavior(
+        coupled=True,
+        coupling=beside.scores,
+        single=True,
+        layer=beside.layer,
+        sigmoid=pair.sigmoid,
+        alone=refusal or "it returns no scores [1, classes]",
+    )
+
+
+def check_single(behavior: Behavior, name: str) -> None:
+    """Raise ModelError where images would have to be run alone, and the network refuses that."""
+    if behavior.alone:
+        raise ModelError(
+            f"{name} couples the images of a batch (a score changed by up to "
+            f"{behavior.coupling:.1%} of the largest{behavior._where}), and it does not run on an "
+            f"image alone ({behavior.alone}); so no score belongs to an image. A batch norm in "
+            "training mode has this effect: let it use its running statistics"
+        )

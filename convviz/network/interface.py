@@ -1,0 +1,136 @@
+"""The part of `Model` that its helper modules use, and what a Model caches of its network.
+
+`Model` calls the functions of the modules of this package, and they take a Model. They see it
+through the protocol `TracedNetwork`, so that no module of the package imports `model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..graph.export import Graph, NoGraph, Shape
+from ..layers.capture import Calls
+from ..layers.defaults import Kind
+from ..layouts import Layout
+from ..scores.outputs import Forward, Pick
+from .structure import Structure, StructureCache
+
+
+@dataclass
+class ModelCache:
+    """What a Model knows of its network.
+
+    Attributes:
+        calls, graphs: traced layer calls by input shape, and exported graphs by input shape,
+            dtype and device, for as long as the structure stays.
+        seen_shape: the shape `(C, H, W)` of the images run last.
+        memory_efficient: whether gradients may use `MemoryEfficientMode`; False once it has
+            given other numbers than the network's own operators.
+        session_depth: how many sessions are open, one inside the other.
+        structure, weights_hash, behaviors: valid until the outermost session ends.
+    """
+
+    calls: StructureCache = field(default_factory=StructureCache)
+    graphs: StructureCache = field(default_factory=StructureCache)
+    seen_shape: tuple[int, ...] | None = None
+    memory_efficient: bool = True
+    session_depth: int = 0
+    structure: Structure | None = None
+    weights_hash: str | None = None
+    behaviors: dict[Any, Any] = field(default_factory=dict)
+
+    def end_session(self) -> None:
+        """Forget everything that holds only while nobody else can change the network."""
+        self.structure, self.weights_hash, self.behaviors = None, None, {}
+
+    def without_network(self) -> ModelCache:
+        """Return a cache for a copy of the Model, whose network may come to differ."""
+        return ModelCache(seen_shape=self.seen_shape, memory_efficient=self.memory_efficient)
+
+
+class TracedNetwork(Protocol):
+    """A network with its sessions, layer calls and forward passes; implemented by `Model`."""
+
+    module: nn.Module
+    name: str
+    output: Pick
+    preprocess: Any
+    tf32: bool
+    cache: ModelCache
+
+    @property
+    def device(self) -> torch.device:
+        """See `Model.device`."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """See `Model.dtype`."""
+        ...
+
+    @property
+    def structure(self) -> Structure:
+        """See `Model.structure`."""
+        ...
+
+    @property
+    def input_channels(self) -> int:
+        """See `Model.input_channels`."""
+        ...
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """See `Model.input_size`."""
+        ...
+
+    def session(self) -> AbstractContextManager[None]:
+        """See `Model.session`."""
+        ...
+
+    def forward(self, images: Tensor, layers: Sequence[str] = ()) -> Forward:
+        """See `Model.forward`."""
+        ...
+
+    def pick(self, out: Any) -> Any:
+        """See `Model.pick`."""
+        ...
+
+    def prepare_input(self, images: Tensor) -> Tensor:
+        """See `Model.prepare_input`."""
+        ...
+
+    def run(
+        self, x: Tensor, layers: Sequence[str], layouts: dict[str, Layout] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """See `Model.run`."""
+        ...
+
+    def calls(self, shape: tuple[int, ...] | None = None) -> Calls:
+        """See `Model.calls`."""
+        ...
+
+    def graph(self, shape: Shape) -> Graph | NoGraph:
+        """See `Model.graph`."""
+        ...
+
+    def layer_names(self, shape: tuple[int, ...] | None = None) -> tuple[str, ...]:
+        """See `Model.layer_names`."""
+        ...
+
+    def check_layer(self, name: str) -> str:
+        """See `Model.check_layer`."""
+        ...
+
+    def submodule(self, layer: str) -> nn.Module:
+        """See `Model.submodule`."""
+        ...
+
+    def default_layers(self, kind: Kind) -> tuple[str, ...]:
+        """See `Model.default_layers`."""
+        ...

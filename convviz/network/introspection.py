@@ -1,0 +1,154 @@
+"""A network as it is handed over: its wrappers, its input, and the fingerprint of its weights."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.nn.parameter import is_lazy
+
+from ..errors import ModelError, ParameterError
+from ..images.preprocess import Preprocess
+
+_SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
+"""Heights and widths that networks usually take, those tried first first."""
+
+
+def unwrap(module: Any) -> nn.Module:
+    """Return a network without the wrappers that hide its layers.
+
+    Raises:
+        ModelError: it is scripted or traced, or no module at all, or `check_network` refuses it.
+    """
+    while True:
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif type(module).__name__ == "OptimizedModule":  # torch.compile's, without importing it
+            module = module._orig_mod
+        else:
+            break
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ModelError(
+            "a scripted or traced module hides its layers and gradients; give the nn.Module "
+            "it was made from"
+        )
+    if not isinstance(module, nn.Module):
+        kind = type(module).__name__
+        exported = "; give the nn.Module it was exported from" if kind == "ExportedProgram" else ""
+        raise ModelError(f"a Model wraps an nn.Module, not {kind}{exported}")
+    network: nn.Module = module
+    check_network(network)
+    return network
+
+
+def check_network(module: nn.Module) -> None:
+    """Refuse a network that cannot be explained, before anything of it is touched.
+
+    Raises:
+        ModelError: parts are exported, sharded, or have no values yet, or tensors that take no
+            part in gradients.
+    """
+    for name, part in module.named_modules():
+        if isinstance(part, fx.GraphModule) and "eval" in vars(part):
+            raise ModelError(
+                f"{_place(name)} is an exported program, which hides its layers and has no eval "
+                "mode; give the nn.Module it was exported from"
+            )
+        if type(part).__name__ in _SHARDED or type(part).__name__.startswith("FSDP"):
+            raise ModelError(f"{_place(name)} is sharded ({type(part).__name__}); {_GATHER}")
+    for tensors in (module.named_parameters(), module.named_buffers()):
+        for name, tensor in tensors:
+            _check_tensor(name, tensor)
+
+
+_SHARDED = ("FullyShardedDataParallel", "FlattenParamsWrapper")
+_GATHER = "gather its weights into an ordinary nn.Module first"
+
+
+def _place(name: str) -> str:
+    return f"the part {name!r}" if name else "the network"
+
+
+def _check_tensor(name: str, tensor: Tensor) -> None:
+    if is_lazy(tensor):
+        raise ModelError(
+            f"{name!r} is lazy and has no shape yet: run the network once on an image first"
+        )
+    if tensor.is_meta or isinstance(tensor, FakeTensor):
+        raise ModelError(
+            f"{name!r} has no values (it is on the meta device): load the weights first, for "
+            "example with network.to_empty(device='cpu') and load_state_dict"
+        )
+    if tensor.is_inference():
+        raise ModelError(
+            f"{name!r} was made in torch.inference_mode, so nothing can be differentiated through "
+            "it: make the network outside of it, or give copy.deepcopy(network)"
+        )
+    if type(tensor.data).__name__ == "DTensor":
+        raise ModelError(f"{name!r} is sharded (a DTensor); {_GATHER}")
+
+
+def channels_in(module: nn.Module) -> int:
+    """Return how many channels the first convolution reads; three where there is none."""
+    convs = (m for m in module.modules() if isinstance(m, nn.Conv2d))
+    first = next(convs, None)
+    return 3 if first is None else first.in_channels
+
+
+def first_float(module: nn.Module) -> Tensor | None:
+    """Return a floating-point tensor of a network, which has its device and dtype."""
+    tensors = itertools.chain(module.parameters(), module.buffers())
+    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+
+
+def check_images(images: Tensor) -> None:
+    """Raise ParameterError where a tensor is not a batch of images for a network."""
+    if images.ndim != 4 or not images.is_floating_point():
+        raise ParameterError(
+            "images must be a float tensor [N, C, H, W], as the network takes them; this one is "
+            f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
+        )
+
+
+def likely_shapes(
+    channels: int, preprocess: Any, seen: tuple[int, ...] | None
+) -> list[tuple[int, ...]]:
+    """Return the input shapes (C, H, W) to try, the likeliest first.
+
+    Args:
+        channels: of an image.
+        preprocess: of the network; a Preprocess with a crop settles the shape.
+        seen: the shape of the images that the network saw last.
+    """
+    if isinstance(preprocess, Preprocess) and preprocess.crop is not None:
+        crop = preprocess.crop
+        return [(channels, *((crop, crop) if isinstance(crop, int) else crop))]
+    usual: list[tuple[int, ...]] = [(channels, size, size) for size in _SIZES]
+    return usual if seen is None else [seen, *usual]
+
+
+def digest(module: nn.Module) -> str:
+    """Return the SHA-256 of the sorted state dict: names, dtypes, shapes and bytes."""
+    fingerprint = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        for key, tensor in _tensors(name, value):
+            fingerprint.update(f"{key} {tensor.dtype} {list(tensor.shape)}\n".encode())
+            flat = tensor.detach().cpu().contiguous().reshape(-1)
+            fingerprint.update(flat.view(torch.uint8).numpy().data)
+    return fingerprint.hexdigest()
+
+
+def _tensors(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
+    """Yield the plain tensors of a state dict's entry; quantised layers keep theirs in tuples."""
+    if isinstance(value, Tensor) and value.is_quantized:
+        value = (value.int_repr(), value.dequantize())  # the second depends on scale and zero point
+    if isinstance(value, Tensor):
+        yield name, value
+    elif isinstance(value, tuple | list):
+        for index, item in enumerate(value):
+            yield from _tensors(f"{name}[{index}]", item)

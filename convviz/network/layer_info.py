@@ -1,0 +1,104 @@
+"""The layers of a model for a reader: names, kinds, shapes, receptive fields, default marks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import ModelError
+from ..graph.export import Graph, NoGraph, Shape
+from ..layers import capture
+from ..layers.capture import Call
+from ..layers.defaults import Kind
+from ..locality import ReceptiveField, receptive_field
+from .interface import TracedNetwork
+
+_TAKERS: dict[Kind, tuple[str, ...]] = {
+    "filters": ("filters",),
+    "activations": ("activations",),
+    "patches": ("patches", "statistics"),
+    "features": ("neighbors", "embedding"),
+}
+"""Kind of default layers -> the explainers that take them."""
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One layer, as `convviz layers` lists it.
+
+    Attributes:
+        name: what it is called by.
+        kind: the module's class, or the operation.
+        shape: of its output for one image, as readers of activations get it.
+        receptive_field: what a unit sees, in model-input pixels: "43×43, every 8" is the size
+            and the step from neighbour to neighbour; "whole image, from avgpool on".
+        parameters: how many numbers its module learns, those of modules inside it included.
+        default_for: the explainers that take it when no layer is given.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    receptive_field: str
+    parameters: int
+    default_for: tuple[str, ...]
+
+
+def list_layers(model: TracedNetwork) -> tuple[LayerInfo, ...]:
+    """List a model's layers in call order; the first time takes seconds for a deep network."""
+    with model.session():
+        shape = (model.input_channels, *model.input_size)
+        takers = _takers(model)
+        return tuple(_info(model, call, shape, takers) for call in model.calls(shape))
+
+
+def field_of(
+    model: TracedNetwork, layer: str, size: tuple[int, int] | None = None
+) -> ReceptiveField:
+    """Return what every position of a layer's map sees.
+
+    Args:
+        model: the model.
+        layer: a layer's name.
+        size: height and width of the images; the model's own where None.
+    """
+    shape = (model.input_channels, *(size or model.input_size))
+    graph = model.graph(shape)
+    if isinstance(graph, Graph) and layer not in graph.layers:
+        capture.check(layer, model.layer_names(shape))
+        graph = NoGraph(shape, "the network takes another way when it is exported")
+    elif isinstance(graph, NoGraph):
+        model.check_layer(layer)
+    field = receptive_field(graph, layer)
+    if isinstance(graph, Graph) and not field.whole:
+        call = next((c for c in model.calls(shape) if c.name == layer), None)
+        map_size = None if call is None else call.layout.shape(call.shape)[1:]
+        if field.positions != map_size:  # of no map, or of one that is read in another way
+            field = receptive_field(NoGraph(shape, "its map is not that of the graph"), layer)
+    return field
+
+
+def _info(
+    model: TracedNetwork, call: Call, shape: Shape, takers: dict[str, tuple[str, ...]]
+) -> LayerInfo:
+    parameters = model.submodule(call.path).parameters() if not call.op else ()
+    return LayerInfo(
+        name=call.name,
+        kind=call.kind,
+        shape=call.layout.shape(call.shape),
+        receptive_field=str(field_of(model, call.name, shape[1:])),
+        parameters=sum(p.numel() for p in parameters),
+        default_for=takers.get(call.name, ()),
+    )
+
+
+def _takers(model: TracedNetwork) -> dict[str, tuple[str, ...]]:
+    """Map the layers that are some explainer's default to those explainers."""
+    found: dict[str, tuple[str, ...]] = {}
+    for kind, names in _TAKERS.items():
+        try:
+            layers = model.default_layers(kind)
+        except ModelError:  # a network without what this kind looks for
+            continue
+        for layer in layers:
+            found[layer] = (*found.get(layer, ()), *names)
+    return found

@@ -1,0 +1,343 @@
+"""The model that explainers work on: a network with its preprocessing, labels and sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ParameterError
+from ..gradients.relu_rules import NonReLU, Rule, RuleSettings
+from ..graph.export import Graph, NoGraph, Shape
+from ..images.preprocess import Preprocess
+from ..images.preprocess_import import as_preprocess
+from ..layers import capture, naming
+from ..layers.capture import Calls, Keeper
+from ..layers.defaults import Kind, default_layers
+from ..layouts import Layout, arrange
+from ..locality import ReceptiveField
+from ..scores import targets
+from ..scores.outputs import (
+    Activation,
+    Pick,
+    at_least_single,
+    check_activation,
+    layers_of,
+    scores_of,
+    values_of,
+)
+from ..scores.outputs import Forward as Forward
+from ..scores.probabilities import ScoreReader
+from ..scores.targets import Target, TargetSpec
+from ..state.eager_mode import call_eagerly
+from ..state.network_lock import lock_network
+from .batch_behavior import Behavior, behavior_of, check_single, one_by_one
+from .failures import explain_errors
+from .graph_cache import cached_graph
+from .input_gradient import gradient
+from .interface import ModelCache
+from .introspection import channels_in, check_images, digest, first_float, likely_shapes, unwrap
+from .layer_info import LayerInfo, field_of, list_layers
+from .layer_weights import used_weight
+from .session import session
+from .structure import Structure, mark, structure_of
+from .tracing import layouts_of, trace_network
+
+
+class Model(ScoreReader):
+    """Wraps a network that maps images `[N, C, H, W]` to scores `[N, classes]`.
+
+    Args:
+        module: the network; it is explained in eval mode and left as it was.
+        preprocess: how photos become its input: a Preprocess, a dict of its fields,
+            torchvision's or timm's transforms, or a function from a PIL image to `[C, H, W]`.
+        labels: class names.
+        output: picks the scores out of what the network returns: a key, an index, an
+            attribute's name or a function.
+        activation: turns scores into probabilities: "softmax", or "sigmoid" for classes that do
+            not exclude each other. None is softmax, but sigmoid for one output with two labels:
+            it is the score of labels[1], and its negative that of labels[0].
+        device: "auto" keeps the module where it is; any other moves it there.
+        dtype: None keeps the module's own; any other converts it.
+        name: for a reader.
+        tf32: allow the shortened float32 of NVIDIA's tensor cores.
+
+    Attributes:
+        source: what `load_model` was given, where that alone loads the model again; else "".
+
+    Raises:
+        ModelError: the module is scripted or traced: nothing inside it can be seen.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        preprocess: Preprocess | Callable[[Any], Tensor] | None = None,
+        labels: Sequence[str] | None = None,
+        output: Pick = None,
+        activation: Activation | None = None,
+        device: str | torch.device = "auto",
+        dtype: torch.dtype | None = None,
+        name: str | None = None,
+        tf32: bool = False,
+    ) -> None:
+        self.module = unwrap(module)
+        self.preprocess = as_preprocess(preprocess)
+        self.labels = tuple(labels or ())
+        self.output = output
+        self.activation = check_activation(activation)
+        self.tf32 = tf32
+        self.name = name or type(self.module).__name__
+        self.source = ""
+        if device != "auto" or dtype is not None:
+            with lock_network(self.module):  # another Model of the network may be at work
+                place = None if device == "auto" else torch.device(device)
+                self.module.to(device=place, dtype=dtype)
+        self._device = torch.device("cpu" if device == "auto" else device)
+        self.cache = ModelCache()
+
+    def __repr__(self) -> str:
+        return f"Model({self.name}, {self.device}, {str(self.dtype).removeprefix('torch.')})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"cache": self.cache.without_network()}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self._first().device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in."""
+        return self._first().dtype
+
+    def _first(self) -> Tensor:
+        """Return a tensor of the network that has its device and dtype."""
+        tensor = first_float(self.module)
+        return torch.empty(0, device=self._device) if tensor is None else tensor
+
+    def session(self) -> AbstractContextManager[None]:
+        """Switch the network to eval mode, and restore everything at the end, also after errors.
+
+        What is put back: train and eval flags, `requires_grad`, `.grad`, hooks, buffers, the
+        random generators of torch, numpy and Python, and grad mode. Sessions may be nested;
+        other threads wait, those of another Model of the same network as well.
+
+        Raises:
+            ModelError: the network's own `train` does not undo what its `eval` does.
+        """
+        return session(self)
+
+    def forward(self, images: Tensor, layers: Sequence[str] = ()) -> Forward:
+        """Run the network without gradients, keeping copies of the outputs of some layers.
+
+        Args:
+            images: `[N, C, H, W]`, on any device and of any real dtype.
+            layers: names of layers, as `layer_names` lists them.
+        """
+        with self.session(), torch.no_grad():
+            output, activations = self.run(self.prepare_input(images), layers)
+            self.check_raw(output, lambda: self.behavior(images).sigmoid)
+        return Forward(output, activations)
+
+    def scores(self, images: Tensor, target: Sequence[Target]) -> Tensor:
+        """Return the value of each image's target, `[N]`."""
+        with self.session(), torch.no_grad():
+            output, activations = self.run(self.prepare_input(images), layers_of(target))
+        return values_of(target, output, activations)
+
+    def gradient(
+        self,
+        images: Tensor,
+        target: Sequence[Target],
+        rule: Rule = "plain",
+        nonrelu: NonReLU = "clamp",
+        notes: list[str] | None = None,
+    ) -> Tensor:
+        """Return the gradient of each image's target with respect to its pixels, `[N, C, H, W]`.
+
+        Args:
+            images: `[N, C, H, W]`.
+            target: one resolved target an image: a class or a unit of any layer.
+            rule: "plain"; "guided" lets only positive gradients into open ReLUs (Springenberg
+                et al. 2014); "deconv" positive ones into any (Zeiler & Fergus 2013).
+            nonrelu: "clamp" treats other activations alike, with their own derivative;
+                "error" refuses them.
+            notes: gets what a reader must know about the rule; without it, a ConvvizWarning.
+
+        Raises:
+            ModelError: the rule found no activation, or one that it cannot reach; or the
+                target does not depend on the images.
+        """
+        if rule not in ("plain", "guided", "deconv") or nonrelu not in ("clamp", "error"):
+            raise ParameterError(
+                f"rule={rule!r}, nonrelu={nonrelu!r}: allowed are 'plain', 'guided', 'deconv', "
+                "and 'clamp', 'error'"
+            )
+        return gradient(self, images, target, RuleSettings(rule, nonrelu, notes))
+
+    def prepare_input(self, images: Tensor) -> Tensor:
+        """Return a copy of images `[N, C, H, W]` on the network's device and in its dtype."""
+        check_images(images)
+        self.cache.seen_shape = tuple(images.shape[1:])
+        # clone: the network gets tensors that are nobody else's, and no inference tensors
+        x = images.detach().to(self.device, self.dtype, copy=True)
+        if len(x) > 1:  # measured here, before any mode for gradients is entered
+            check_single(self.behavior(x), self.name)
+        return x
+
+    def behavior(self, images: Tensor) -> Behavior:
+        """Return whether the network couples the images of a batch, and whether it is random.
+
+        Args:
+            images: `[N, C, H, W]`, N at least 1.
+        """
+        key = (images.shape[1:], self.device, self.dtype)
+        if key not in self.cache.behaviors:  # in a session the network stays as it is
+            with self.session():
+                first = images[:1].detach().to(self.device, self.dtype)
+                measured = behavior_of(self.module, first, self.output)
+                self.cache.behaviors[key] = measured
+                return measured
+        behavior: Behavior = self.cache.behaviors[key]
+        return behavior
+
+    def run(
+        self, x: Tensor, layers: Sequence[str], layouts: dict[str, Layout] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Run the network; with layouts given, the layers stay connected to the images."""
+        if len(x) > 1 and self.behavior(x).single:
+            return one_by_one(lambda image: self.run(image, layers, layouts), x)
+        keeper = Keeper(layers, graph=layouts is not None)
+        layouts = layouts_of(self, x, layers) if layouts is None else layouts
+        with explain_errors(self, x), capture.keep_outputs(self.module, keeper):
+            out = call_eagerly(self.module, x)
+        for name in keeper.unmatched_layers():
+            capture.check(name, self.layer_names(tuple(x.shape[1:])))
+        scores = self.both_classes(scores_of(out, self.output, len(x)))
+        return at_least_single(scores), arrange(keeper.activations, layouts, len(x))
+
+    def resolve(self, target: TargetSpec, forward: Forward) -> tuple[Target, ...]:
+        """Resolve a target once for every image of a clean forward pass.
+
+        Args:
+            target: a class index, a class name, a Unit, a list with one of these an image, or
+                None for the top class (of equal ones the first).
+            forward: the pass; for units with the layers that `target_layers` names.
+
+        Raises:
+            TargetError: it does not fit the model or the images.
+            UnknownNameError: there is no such class name.
+        """
+        output, activations = forward.output, forward.activations
+        return targets.resolve_all(target, output, activations, self.labels)
+
+    def target_layers(self, target: TargetSpec) -> tuple[str, ...]:
+        """Return the layers that `resolve` needs the activations of: those of units."""
+        return tuple(self.check_layer(name) for name in targets.units_of(target, self.labels))
+
+    def calls(self, shape: tuple[int, ...] | None = None) -> Calls:
+        """List the layers in call order, by running the network once on two images of zeros.
+
+        Args:
+            shape: (C, H, W); the model's own where None. The list is kept for each shape.
+
+        Raises:
+            ModelError: no input size is known, and none of the usual ones works.
+        """
+        return trace_network(self, [shape] if shape is not None else self._shapes())[1]
+
+    def graph(self, shape: Shape) -> Graph | NoGraph:
+        """Return the exported ATen graph for images of a shape (C, H, W), cached per shape.
+
+        The first call takes seconds for a deep network. A network that cannot be exported gives a
+        NoGraph with the reason.
+        """
+        return cached_graph(self, shape)
+
+    @property
+    def structure(self) -> Structure:
+        """A fingerprint of the modules, tensors, hooks and attributes, not of their values."""
+        if self.cache.structure is None or self.cache.session_depth == 0:
+            self.cache.structure = (structure_of(self.module), mark(self.output))
+        return self.cache.structure
+
+    def layer_names(self, shape: tuple[int, ...] | None = None) -> tuple[str, ...]:
+        """Return the names of all layers in call order."""
+        return tuple(call.name for call in self.calls(shape))
+
+    def check_layer(self, name: str) -> str:
+        """Return the name if the model has this layer; raises UnknownNameError."""
+        return capture.check(name, self.layer_names())
+
+    def submodule(self, layer: str) -> nn.Module:
+        """Return the module of a layer; a call's number is left out of account.
+
+        Raises:
+            UnknownNameError: there is no such module.
+        """
+        modules: dict[str, nn.Module] = dict(self.module.named_modules())
+        path = layer if layer in modules else naming.split(layer)[0]
+        return modules[capture.check(path, [name for name in modules if name])]
+
+    def weight(self, layer: str) -> Tensor:
+        """Return a copy of the weight that a layer uses in a forward pass, on the network's device.
+
+        Weight norm, pruning and parametrizations are applied, whatever the module's attribute
+        holds.
+
+        Raises:
+            ModelError: the layer runs no convolution and no linear map.
+        """
+        return used_weight(self, layer)
+
+    def default_layers(self, kind: Kind) -> tuple[str, ...]:
+        """Return the layers an explainer takes when none are given, by kind: see `defaults`."""
+        return default_layers(kind, self.module, self.calls())
+
+    def layers(self) -> tuple[LayerInfo, ...]:
+        """List the layers in call order: kind, output shape, receptive field, default marks."""
+        return list_layers(self)
+
+    def receptive_field(self, layer: str, size: tuple[int, int] | None = None) -> ReceptiveField:
+        """Return what a layer's positions see, in model-input pixels; the whole image if unknown.
+
+        Args:
+            layer: a layer's name.
+            size: height and width of the images; `input_size` where None.
+        """
+        return field_of(self, layer, size)
+
+    @property
+    def input_channels(self) -> int:
+        """How many channels an image has."""
+        if isinstance(self.preprocess, Preprocess):
+            return self.preprocess.channels
+        return channels_in(self.module)
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the images: the crop, those seen last, or what runs."""
+        _, h, w = self._shapes()[0]
+        if isinstance(self.preprocess, Preprocess) or self.cache.seen_shape is not None:
+            return h, w
+        _, height, width = trace_network(self, self._shapes())[0]
+        return height, width
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        """Return the input shapes to try, the likeliest first."""
+        return likely_shapes(self.input_channels, self.preprocess, self.cache.seen_shape)
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 over the sorted state dict: names, dtypes, shapes and bytes."""
+        if self.cache.session_depth == 0:
+            return digest(self.module)
+        if self.cache.weights_hash is None:  # in a session the weights stay as they are
+            self.cache.weights_hash = digest(self.module)
+        return self.cache.weights_hash

@@ -1,0 +1,1 @@
+"""Scores of occluded images: the dense engine, and exact incremental inference."""

@@ -1,0 +1,1 @@
+"""The plugin contract, the discovery of plugins and the registry."""

@@ -1,0 +1,132 @@
+"""What an explainer is: for one image (Explainer) and for a data set (DatasetExplainer)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from ..errors import ConvvizError
+from ..results.types import Result
+
+if TYPE_CHECKING:
+    from ..data.dataset import Items
+    from ..images.batch import Batch
+    from ..network.model import Model
+    from ..scores.outputs import Forward
+    from ..scores.targets import Target
+
+Partial = dict[str, Tensor]
+"""What a DatasetExplainer keeps of a batch or shard: a flat dict of CPU tensors."""
+
+
+class Explainer(BaseModel):
+    """Explains a batch of images. Its fields are its parameters.
+
+    Declare each parameter as a pydantic field with a default and a description: validation,
+    `repr`, command-line help and saved metadata come from that one declaration. Instances
+    are immutable; keep no state in them.
+
+    Attributes:
+        needs_image: False for an explainer of the model alone (filters).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    needs_image: ClassVar[bool] = True
+
+    def layers(self, model: Model) -> tuple[str, ...]:
+        """Return the layers whose activations `explain` reads from `forward`."""
+        return ()
+
+    def explain(
+        self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
+    ) -> Result:
+        """Explain the batch.
+
+        Args:
+            model: the model, in eval mode.
+            batch: the images; images `[N, C, H, W]` are on the model's device.
+            target: one resolved target an image.
+            forward: the one clean forward pass shared by all explainers of a call: scores
+                `[N, classes]` and the activations asked for by `layers`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not explain single images")
+
+
+class DatasetExplainer(BaseModel):
+    """Explains a data set: a monoid over batches.
+
+    `reduce` turns a batch into a Partial, `merge` joins two neighbouring ones of a shard,
+    `finish` reads the shards in order and makes one result a layer. There is no mutable
+    state, so that resuming, retrying and distributing a sweep are the same thing.
+
+    Attributes:
+        layers: layers to look at; empty means `default_layers(model)`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    needs_image: ClassVar[bool] = True
+
+    layers: tuple[str, ...] = Field(
+        (), description="Layers to look at; the default is marked in `convviz layers`."
+    )
+
+    def default_layers(self, model: Model) -> tuple[str, ...]:
+        """Return the layers taken when none are given."""
+        raise NotImplementedError
+
+    def resolve_layers(self, model: Model) -> tuple[str, ...]:
+        """Return the layers this explainer reads, checked against the model."""
+        names = self.layers or self.default_layers(model)
+        return tuple(model.check_layer(name) for name in names)
+
+    def needs(self) -> tuple[DatasetExplainer, ...]:
+        """Return the explainers this one builds on; equal ones are swept once."""
+        return ()
+
+    def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
+        """Return what to keep of a batch; keys conventionally start with `<layer>/`."""
+        return {}
+
+    def merge(self, a: Partial, b: Partial) -> Partial:
+        """Join two partials, `a` before `b` in item order."""
+        raise NotImplementedError
+
+    def finish(
+        self,
+        model: Model,
+        partials: Iterator[Partial],
+        items: Items,
+        needs: tuple[Mapping[str, Result], ...],
+    ) -> dict[str, Result]:
+        """Make the results, layer -> Result.
+
+        Args:
+            model: the model that was swept.
+            partials: the partials of the shards, in item order.
+            items: the items of the data set; `items.load(i)` reads a photo on demand.
+            needs: the results of `needs()`, in its order.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def for_query(cls, run: str, k: int) -> DatasetExplainer | None:
+        """Return an instance whose `explain` looks images up in a run; None if there is none.
+
+        Args:
+            run: the folder or address of a finished run that has results of this explainer.
+            k: how many items to return for each image.
+        """
+        return None
+
+    def explain(
+        self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
+    ) -> Result:
+        """Explain single images against a finished run, where the explainer can."""
+        raise ConvvizError(
+            f"{type(self).__name__} explains data sets: use convviz.analyze() or `convviz analyze`"
+        )

@@ -1,0 +1,173 @@
+"""What several data-set explainers build on: feature vectors and small pictures of all items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..data.dataset import Items
+from ..errors import ParameterError
+from ..images.batch import Batch
+from ..network.model import Model
+from ..results.types import Result, Table
+from ..scores.outputs import Forward
+from .explainer import DatasetExplainer, Partial
+
+VECTORS = "vectors"
+BLOCK = 256
+PIXEL_SIDE = 32
+"""Distances in pixel space are measured on pictures of this many pixels a side."""
+
+
+class Features(DatasetExplainer):
+    """One feature vector an item: a layer's output, pooled over its positions."""
+
+    pool: Literal["avg", "max", "flatten"] = Field(
+        "avg", description="How the positions of a spatial layer become one vector."
+    )
+
+    def default_layers(self, model: Model) -> tuple[str, ...]:
+        """Take the input of the last linear layer."""
+        return model.default_layers("features")
+
+    def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
+        """Pool each layer's output to `<layer>/vectors`, `[N, d]`."""
+        return {
+            f"{layer}/{VECTORS}": pooled(forward.activations[layer], self.pool).cpu()
+            for layer in self.resolve_layers(model)
+        }
+
+    def merge(self, a: Partial, b: Partial) -> Partial:
+        """Put the vectors of `b` after those of `a`."""
+        return concatenated([a, b])
+
+    def finish(
+        self,
+        model: Model,
+        partials: Iterator[Partial],
+        items: Items,
+        needs: tuple[Mapping[str, Result], ...],
+    ) -> dict[str, Result]:
+        """Return one table a layer, values `[n, d]`."""
+        whole = spooled(partials, items)
+        return {
+            layer: Table(whole[f"{layer}/{VECTORS}"], unit="activation")
+            for layer in self.resolve_layers(model)
+        }
+
+
+class Pixels(DatasetExplainer):
+    """A small picture of every item, as the model sees it: uint8 `thumbnails [n, s, s, 3]`."""
+
+    size: int = Field(64, ge=8, le=512, description="Side of the pictures, in pixels.")
+
+    def default_layers(self, model: Model) -> tuple[str, ...]:
+        """Read no layer."""
+        return ()
+
+    def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
+        """Shrink the photos."""
+        return {"thumbnails": shrunk(batch.pixels, self.size)}
+
+    def merge(self, a: Partial, b: Partial) -> Partial:
+        """Put the pictures of `b` after those of `a`."""
+        return concatenated([a, b])
+
+    def finish(
+        self,
+        model: Model,
+        partials: Iterator[Partial],
+        items: Items,
+        needs: tuple[Mapping[str, Result], ...],
+    ) -> dict[str, Result]:
+        """Return one table under the layer "": pixel vectors and, beside them, the pictures."""
+        pictures = spooled(partials, items)["thumbnails"]
+        vectors = pixel_vectors(pictures[:1]).shape[1]
+        whole = torch.from_numpy(items.spool("pixels", (len(pictures), vectors), np.float32))
+        for i in range(0, len(pictures), BLOCK):
+            whole[i : i + BLOCK] = pixel_vectors(pictures[i : i + BLOCK])
+        return {"": Table(whole, unit="pixel value", arrays={"thumbnails": pictures})}
+
+
+def pooled(activation: Tensor, pool: str) -> Tensor:
+    """Turn a layer's output into one vector an image.
+
+    Args:
+        activation: `[N, C]`, a map `[N, C, h, w]`, or tokens `[N, T, C]`.
+        pool: "avg" or "max" over positions, or "flatten".
+
+    Returns:
+        `[N, d]`, float32, or float64 for a float64 model.
+    """
+    x = activation.detach()
+    x = x if x.dtype in (torch.float32, torch.float64) else x.float()
+    if x.ndim == 2:
+        return x
+    if pool == "flatten" or x.ndim < 2:
+        return x.reshape(len(x), -1)
+    positions = (1,) if x.ndim == 3 else tuple(range(2, x.ndim))
+    return x.mean(positions) if pool == "avg" else x.amax(positions)
+
+
+def shrunk(pixels: Tensor, size: int) -> Tensor:
+    """Resize photos to squares, uint8 `[N, H, W, 3]` -> uint8 `[N, size, size, 3]`.
+
+    Shrinking averages areas; enlarging repeats pixels, so that small pictures stay crisp.
+    """
+    x = pixels.permute(0, 3, 1, 2).float()
+    small = min(x.shape[-2:]) < size
+    mode = "nearest-exact" if small else "area"
+    resized = F.interpolate(x, size=(size, size), mode=mode)
+    return resized.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def pixel_vectors(pictures: Tensor) -> Tensor:
+    """Return what distances in pixel space are measured on, float32 `[n, d]` in [0, 1]."""
+    x = pictures.permute(0, 3, 1, 2).float() / 255
+    if x.shape[-1] > PIXEL_SIDE:
+        x = F.interpolate(x, size=(PIXEL_SIDE, PIXEL_SIDE), mode="area")
+    return x.flatten(1).contiguous()
+
+
+def spooled(partials: Iterable[Partial], items: Items) -> Partial:
+    """Join partials of one row an item into arrays that live in files, not in memory.
+
+    Args:
+        partials: of all items, in order.
+        items: the items, which say how many rows there are and where the files go.
+    """
+    whole: Partial = {}
+    row = 0
+    for partial in partials:
+        for name, rows in partial.items():
+            if name not in whole:
+                shape, dtype = (len(items), *rows.shape[1:]), rows[:0].numpy().dtype
+                whole[name] = torch.from_numpy(items.spool(name, shape, dtype))
+            _check_lengths(name, [whole[name], rows])
+            whole[name][row : row + len(rows)] = rows
+        row += len(rows)
+    return whole
+
+
+def concatenated(partials: list[Partial]) -> Partial:
+    """Join partials along their first axis; raises where vectors differ in length."""
+    if len(partials) == 1:
+        return partials[0]
+    for name in partials[0]:
+        _check_lengths(name, [p[name] for p in partials])
+    return {name: torch.cat([p[name] for p in partials]) for name in partials[0]}
+
+
+def _check_lengths(name: str, parts: list[Tensor]) -> None:
+    lengths = {tuple(part.shape[1:]) for part in parts}
+    if len(lengths) > 1:
+        raise ParameterError(
+            f"{name}: vectors of different length, {sorted(lengths)}; pool='flatten' needs "
+            "images of one size, pool='avg' does not"
+        )

@@ -1,0 +1,391 @@
+"""The plugins at hand: listed without importing, imported one by one when asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import pluggy
+
+from ..errors import ConvvizError, PluginError, UnknownNameError
+from ..state.fork_lock import ForkSafeLock
+from . import hookspecs
+from .addresses import ambiguous, is_called, matches, plain_name, prefixes, shared_parts
+from .entry_points import GROUPS, Entry, Fault, discover
+from .parameters import build
+from .validation import (
+    BrokenPluginError,
+    check_explainers,
+    check_hook,
+    check_metrics,
+    is_explainer,
+    snake_case,
+)
+
+if TYPE_CHECKING:
+    from .explainer import DatasetExplainer, Explainer
+
+RUNTIME = "(registered)"
+"""What stands for the distribution of what `register` added."""
+
+_FAMILIES = ("explainers", "metrics")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """How an explainer is called and where it comes from, as results record it."""
+
+    name: str
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """One row of `convviz plugins`."""
+
+    distribution: str
+    version: str
+    group: str
+    name: str
+    hooks: tuple[str, ...]
+    state: Literal["ready", "broken", "disabled"]
+    reason: str = ""
+
+
+class Registry:
+    """Knows every plugin, and imports one when it is asked for.
+
+    Args:
+        entries: the plugins that `discover` found.
+        faults: what it found that cannot be a plugin.
+        disabled: names, distributions or `distribution:name` to leave out; `*` is a wildcard.
+        strict: check every plugin at first use, and raise for the first broken one.
+    """
+
+    def __init__(
+        self,
+        entries: Iterable[Entry],
+        faults: Iterable[Fault] = (),
+        disabled: Iterable[str] = (),
+        strict: bool = False,
+    ) -> None:
+        self.manager = pluggy.PluginManager("convviz")
+        self.manager.add_hookspecs(hookspecs)
+        self.faults = tuple(faults)
+        self._entries = list(entries)
+        self._disabled = set(disabled)
+        self._plugins: dict[Entry, object] = {}
+        self._identities: dict[type, Identity] = {}
+        self._unverified = strict
+        self._lock = ForkSafeLock()
+
+    def entries(self, group: str, disabled: bool = False) -> list[Entry]:
+        """Return the entries of a group by name; the disabled ones too if asked for."""
+        own = [e for e in self._entries if e.group == group]
+        return own if disabled else [e for e in own if not self._is_disabled(e)]
+
+    def names(self, group: str) -> tuple[str, ...]:
+        """Return the names of a group; where two distributions share one, their addresses."""
+        entries = self.entries(group)
+        names = [entry.name for entry in entries]
+        return tuple(e.address if names.count(e.name) > 1 else e.name for e in entries)
+
+    def disable(self, pattern: str) -> None:
+        """Leave out a name, a distribution or a `distribution:name`; `*` is a wildcard."""
+        if not any(matches(entry, pattern) for entry in self._entries):
+            known = {name for e in self._entries for name in (e.name, e.distribution)}
+            raise UnknownNameError("plugin", pattern, sorted(known))
+        self._disabled.add(pattern)
+
+    def find(self, group: str, name: str) -> Entry:
+        """Return the entry of a name or `distribution:name`, or of the family it belongs to.
+
+        Raises:
+            PluginError: two distributions use the name.
+            UnknownNameError: none does.
+        """
+        self.verify()
+        for candidate in prefixes(name) if group in _FAMILIES else (name,):
+            found = [e for e in self.entries(group) if is_called(e, candidate)]
+            if len(found) > 1:
+                raise PluginError(ambiguous(found))
+            if found:
+                return found[0]
+        kind = {"models": "model source", "datasets": "data-set source"}.get(group, group[:-1])
+        if any(e.group == group and is_called(e, name) for e in self._entries):
+            raise PluginError(f"the {kind} {name!r} is disabled (CONVVIZ_DISABLE_PLUGINS or -x)")
+        raise UnknownNameError(kind, name, self.names(group))
+
+    def load(self, entry: Entry) -> object:
+        """Import and check one plugin; a broken one leaves nothing behind."""
+        with self._lock:
+            if entry not in self._plugins:
+                with _blaming(entry):
+                    plugin = entry.load()
+                    self._register(plugin, entry)
+                self._plugins[entry] = plugin
+            return self._plugins[entry]
+
+    def call(self, entry: Entry, hook_name: str = "", **arguments: Any) -> Any:
+        """Call the hook of one plugin; convviz's own errors pass, others become PluginError.
+
+        It is the hook of the plugin's group where no other is named.
+        """
+        plugin = self.load(entry)
+        others = [other for other in self.manager.get_plugins() if other is not plugin]
+        hook = self.manager.subset_hook_caller(hook_name or GROUPS[entry.group], others)
+        with _blaming(entry, passing=ConvvizError):
+            return hook(**arguments)
+
+    def in_order(self, group: str) -> Iterator[Entry]:
+        """Yield the entries of a group that load, in calling order: tryfirst, name, trylast."""
+        self.verify()
+        usable = [entry for entry in self.entries(group) if self._loads(entry)]
+        hook = getattr(self.manager.hook, GROUPS[group])
+        rank = {id(h.plugin): h.trylast - h.tryfirst for h in hook.get_hookimpls()}
+        yield from sorted(usable, key=lambda e: (rank[id(self._plugins[e])], e.name))
+
+    def explainer_class(self, name: str) -> type[Explainer | DatasetExplainer]:
+        """Return the class of an explainer's name, or of its `distribution:name`."""
+        entry = self.find("explainers", name)
+        classes = self.explainer_classes(entry)
+        plain = plain_name(name)
+        if plain not in classes:
+            raise UnknownNameError("explainer", plain, classes)
+        return classes[plain]
+
+    def explainer_classes(self, entry: Entry) -> dict[str, type[Explainer | DatasetExplainer]]:
+        """Return the classes of an entry by name: its own name, or one a family member."""
+        given = self.call(entry)
+        classes = check_explainers(given[0] if given else None, entry)
+        for name, cls in classes.items():
+            taken = [e for e in self.entries(entry.group) if e != entry and e.name == name]
+            if taken and name != entry.name:
+                raise BrokenPluginError(entry, f"{taken[0].distribution} has a {name!r} too")
+            identity = Identity(name, entry.distribution, entry.version)
+            self._identities.setdefault(cls, identity)
+        return classes
+
+    def metric(self, name: str) -> Callable[..., float]:
+        """Return a quality metric by name, or by its `distribution:name`."""
+        entry = self.find("metrics", name)
+        metrics = self.metrics(entry)
+        plain = plain_name(name)
+        if plain not in metrics:
+            raise UnknownNameError("metric", plain, metrics)
+        return metrics[plain]
+
+    def metrics(self, entry: Entry) -> dict[str, Callable[..., float]]:
+        """Return the metrics of an entry by name."""
+        given = self.call(entry)
+        return check_metrics(given[0] if given else None, entry)
+
+    def identify(self, cls: type) -> Identity:
+        """Return how a class is called; one that no plugin offers has an empty distribution."""
+        for entry in self._likely_entries(cls):
+            if cls in self._identities:
+                break
+            try:
+                self.explainer_classes(entry)
+            except PluginError:
+                continue  # the class may be of the next one; this one is listed as broken
+        return self._identities.get(cls, Identity(snake_case(cls.__name__), "", ""))
+
+    def register(self, plugin: object, name: str | None = None) -> None:
+        """Add a plugin or an explainer class for the rest of this process.
+
+        Registering a name again replaces what was registered before, so that a notebook cell
+        can be run twice. The name of an installed plugin is refused.
+        """
+        if isinstance(plugin, type):
+            if not is_explainer(plugin):
+                raise PluginError(f"{plugin.__name__} is not a convviz.authoring.Explainer")
+            name = name or snake_case(plugin.__name__)
+            plugin = _OneClass(plugin)
+        name = name or getattr(plugin, "__name__", type(plugin).__name__).rpartition(".")[2]
+        new = [
+            Entry(group, name, name, RUNTIME, "", lambda: plugin)
+            for group, hook in GROUPS.items()
+            if hasattr(plugin, hook)
+        ]
+        if not new:
+            raise PluginError(f"{name} implements no hook; hooks: {', '.join(GROUPS.values())}")
+        for entry in new:
+            self._make_room(entry)
+            self.load(entry)
+            self._entries.append(entry)
+            if entry.group == "explainers":
+                self.explainer_classes(entry)
+
+    def verify(self) -> None:
+        """In strict mode check every plugin, once; a broken one is a PluginError."""
+        if not self._unverified:
+            return
+        self._unverified = False  # status() itself looks names up
+        for row in self.status():
+            if row.state == "broken":
+                self._unverified = True
+                where = f"{row.distribution} {row.version}".strip()
+                raise PluginError(
+                    f"plugin {row.name!r} of {where} is broken: {row.reason} "
+                    "(an error because CONVVIZ_STRICT_PLUGINS is set)"
+                )
+
+    def status(self) -> list[Status]:
+        """Import every plugin that is not disabled and say how each one does."""
+        rows = [self._status(entry) for entry in self._entries]
+        for fault in self.faults:
+            group = f"convviz.{fault.group}" if fault.group else ""
+            where = (fault.distribution, fault.version, group, fault.name)
+            rows.append(Status(*where, (), "broken", fault.reason))
+        return rows
+
+    def _status(self, entry: Entry) -> Status:
+        where = (entry.distribution, entry.version, f"convviz.{entry.group}", entry.name)
+        if self._is_disabled(entry):
+            return Status(*where, (), "disabled")
+        try:
+            plugin = self.load(entry)
+            hooks = tuple(sorted(self._hooks(plugin)))
+        except BrokenPluginError as error:
+            return Status(*where, (), "broken", error.reason)
+        try:
+            if entry.group == "explainers":
+                self.explainer_classes(entry)
+            elif entry.group == "metrics":
+                self.metrics(entry)
+        except ConvvizError as error:
+            return Status(*where, hooks, "broken", getattr(error, "reason", str(error)))
+        same = [e for e in self.entries(entry.group) if e.name == entry.name]
+        if len(same) > 1:
+            return Status(*where, hooks, "broken", ambiguous(same))
+        return Status(*where, hooks, "ready")
+
+    def _register(self, plugin: object, entry: Entry) -> None:
+        if not self.manager.is_registered(plugin):
+            try:
+                self.manager.register(plugin, name=f"{entry.address} ({entry.group})")
+                self.manager.check_pending()
+            except BaseException:
+                # pluggy leaves a plugin that fails its checks registered.
+                if self.manager.is_registered(plugin):
+                    self.manager.unregister(plugin)
+                raise
+        check_hook(plugin, self._hooks(plugin), entry)
+
+    def _hooks(self, plugin: object) -> set[str]:
+        return {caller.name for caller in self.manager.get_hookcallers(plugin) or ()}
+
+    def _loads(self, entry: Entry) -> bool:
+        try:
+            self.load(entry)
+        except PluginError:
+            return False
+        return True
+
+    def _is_disabled(self, entry: Entry) -> bool:
+        return any(matches(entry, pattern) for pattern in self._disabled)
+
+    def _likely_entries(self, cls: type) -> list[Entry]:
+        """Return the explainer entries of the class's package, those of its module first."""
+        module = cls.__module__
+        top = module.partition(".")[0]
+        same = [e for e in self.entries("explainers") if e.module.partition(".")[0] == top]
+        return sorted(same, key=lambda e: -shared_parts(e.module, module))
+
+    def _make_room(self, new: Entry) -> None:
+        for old in [e for e in self._entries if e.group == new.group and e.name == new.name]:
+            if old.distribution != RUNTIME:
+                raise PluginError(f"{old.distribution} has a {new.name!r} already; pass name=")
+            self._entries.remove(old)
+            self._identities = {
+                cls: who
+                for cls, who in self._identities.items()
+                if (who.distribution, who.name) != (RUNTIME, new.name)
+            }
+            plugin = self._plugins.pop(old, None)
+            if plugin is not None and plugin not in self._plugins.values():
+                self.manager.unregister(plugin)
+
+
+_current: Registry | None = None
+
+
+def current() -> Registry:
+    """Return the registry of this process; it looks for plugins at its first use."""
+    global _current
+    if _current is None:
+        off = os.environ.get("CONVVIZ_DISABLE_PLUGINS", "").split(",")
+        _current = Registry(
+            *discover(),
+            disabled=[pattern.strip() for pattern in off if pattern.strip()],
+            strict=os.environ.get("CONVVIZ_STRICT_PLUGINS", "") not in ("", "0"),
+        )
+    return _current
+
+
+def reset() -> None:
+    """Forget the registry of this process; the next use looks for plugins again."""
+    global _current
+    _current = None
+
+
+def explainer(name: str, **params: Any) -> Any:
+    """Build an explainer by its registered name, with validated parameters.
+
+    Raises:
+        UnknownNameError: no such explainer or parameter; it names the closest ones.
+        ParameterError: a value that is not allowed.
+        PluginError: the explainer's plugin is broken, or two distributions use the name.
+    """
+    return build(current().explainer_class(name), name, params)
+
+
+def explainer_names() -> tuple[str, ...]:
+    """Return the names of all explainers; a family appears by its prefix. Imports no plugin."""
+    current().verify()
+    return current().names("explainers")
+
+
+def register(plugin: object, name: str | None = None) -> None:
+    """Add an explainer class, or a plugin object with hooks, for the rest of this process.
+
+    Args:
+        plugin: the class or plugin.
+        name: what to call it; a class's own name in snake_case by default.
+    """
+    current().register(plugin, name)
+
+
+def identify(explainer: object) -> Identity:
+    """Return an explainer's registered name, and the distribution and version it comes from.
+
+    An explainer that no plugin offers is called by its class, with an empty distribution.
+    """
+    return current().identify(explainer if isinstance(explainer, type) else type(explainer))
+
+
+class _OneClass:
+    """The plugin of an explainer class that was registered by itself."""
+
+    def __init__(self, cls: type) -> None:
+        self._cls = cls
+
+    @hookspecs.hookimpl
+    def convviz_explainers(self) -> list[type]:
+        return [self._cls]
+
+
+@contextmanager
+def _blaming(entry: Entry, passing: type[Exception] = BrokenPluginError) -> Iterator[None]:
+    """Turn what a plugin raises, sys.exit() included, into the error that names the plugin."""
+    try:
+        yield
+    except (KeyboardInterrupt, MemoryError, passing):
+        raise
+    except BaseException as error:
+        raise BrokenPluginError(entry, error) from error

@@ -1,0 +1,300 @@
+"""Sources of models and data sets: `scheme:rest?query`, a path, or a bare name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from ..errors import ConvvizError, ParameterError, UnknownNameError, closest
+from .entry_points import Entry, normal
+from .registry import Registry, current
+from .validation import BrokenPluginError
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..data.dataset import Dataset
+    from ..network.model import Model
+
+VOUCHES = "convviz_vouches_for_source"
+"""The hook by which a plugin says that it loads a source safely, whoever wrote it."""
+
+ELSEWHERE = ("//", "\\\\")
+"""How paths of other machines begin."""
+
+_PATHS = {"models": "file"}
+"""Group -> the scheme that takes paths; without one, each plugin looks whether it knows them."""
+_KINDS = {"models": "model", "datasets": "data set"}
+
+
+def load_model(
+    source: str | os.PathLike[str],
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype | None = None,
+    **options: Any,
+) -> Model:
+    """Load a model.
+
+    Args:
+        source: "resnet50", "torchvision:resnet50@IMAGENET1K_V2", "timm:convnext_tiny",
+            "weights.safetensors?arch=resnet18", "demo", or any other scheme that a plugin adds.
+        device: where the model shall run; "auto" lets convviz choose.
+        dtype: "float32", "float64", … or a torch.dtype; None keeps the model's own.
+        **options: for the plugin that loads the model, as in the query.
+
+    Raises:
+        UnknownNameError: nothing knows the source; it names the schemes and the closest names.
+        ModelError: the model cannot be loaded.
+    """
+    basic = {"device": device, "dtype": _dtype(dtype)}
+    model: Model = _open("models", source, {**basic, **options})
+    model.source = "" if options else os.fspath(source)
+    return model
+
+
+def load_recorded_model(
+    source: str, *, device: str | torch.device = "auto", dtype: str | torch.dtype | None = None
+) -> Model | None:
+    """Load a model from a source that a run folder names, where that is safe.
+
+    Anybody may have written the folder. So the source is resolved as `load_model` does it, and
+    only plugins that vouch for it (`convviz_vouches_for_source`) are asked to load it.
+
+    Returns:
+        The model; None where no plugin vouches for the source.
+    """
+    options = {"device": device, "dtype": _dtype(dtype)}
+    model: Model | None = _open_vouched("models", source, options)
+    if model is not None:
+        model.source = source
+    return model
+
+
+def open_dataset(source: str | os.PathLike[str], **options: Any) -> Dataset:
+    """Open a data set: a path, "demo-digits", or `scheme:…` of a plugin.
+
+    Args:
+        source: a folder, list, Parquet file or other path that a plugin knows, a name, or
+            `scheme:rest?query`.
+        **options: for the plugin that opens it, as in the query.
+    """
+    dataset: Dataset = _open("datasets", source, options)
+    return dataset
+
+
+@dataclass(frozen=True)
+class _Resolved:
+    """A source taken apart.
+
+    Attributes:
+        entry: the plugin that its scheme names, or that takes paths; None asks one after the other.
+        rest: what the plugin gets.
+        options: those of the query, and those given.
+    """
+
+    entry: Entry | None
+    rest: str
+    options: Mapping[str, Any]
+
+
+def open_recorded_dataset(name: str) -> Dataset:
+    """Open the data set that a run folder names: a path of this machine, or a source that is safe.
+
+    Raises:
+        ParameterError: it is neither.
+    """
+    here = bool(name) and not name.startswith(ELSEWHERE) and _exists(name)
+    if here and not _is_special(name):
+        return open_dataset(Path(name))
+    dataset: Dataset | None = _open_vouched("datasets", name, {})
+    if dataset is None:
+        raise ParameterError(f"there is no folder or file {name!r} here, which the run names")
+    return dataset
+
+
+def _open_vouched(group: str, source: str, options: Mapping[str, Any]) -> Any:
+    """Open a source by a plugin that vouches for it; None where none does."""
+    if not source or source.startswith(ELSEWHERE):
+        return None
+    registry = current()
+    registry.verify()
+    try:
+        resolved = _resolve(registry, group, source, {})
+    except ConvvizError:
+        return None
+    rest, query = resolved.rest, resolved.options
+    for entry in [resolved.entry] if resolved.entry else registry.in_order(group):
+        if registry.call(entry, VOUCHES, source=rest, options=query) is not True:
+            continue
+        try:
+            opened = _ask(registry, entry, rest, {**options, **query})
+        except UnknownNameError as error:
+            if error.given != rest:
+                raise
+            continue
+        if opened is not None:
+            return opened
+    return None
+
+
+def _open(group: str, source: str | os.PathLike[str], options: Mapping[str, Any]) -> Any:
+    registry = current()
+    registry.verify()
+    resolved = _resolve(registry, group, source, options)
+    if resolved.entry is None:
+        return _any(registry, group, resolved.rest, resolved.options)
+    return _one(registry, resolved.entry, resolved.rest, resolved.options)
+
+
+def _resolve(
+    registry: Registry, group: str, source: str | os.PathLike[str], options: Mapping[str, Any]
+) -> _Resolved:
+    text = os.fspath(source)
+    if not isinstance(source, str):
+        return _Resolved(_of_paths(registry, group), text, options)
+    entry, rest = _scheme(registry, group, text)
+    if entry is None and _exists(text):  # a "?" in a file's own name begins no query
+        return _Resolved(_of_paths(registry, group), text, options)
+    rest, query = _query(rest)
+    options = {**query, **options}
+    if entry is None and _exists(rest):
+        return _Resolved(_of_paths(registry, group), rest, options)
+    if entry is None and ":" in rest:
+        # Never guess behind what looks like a scheme: some ("python:") run code when asked to.
+        raise _nothing(registry, group, rest, [])
+    return _Resolved(entry, rest, options)
+
+
+def _of_paths(registry: Registry, group: str) -> Entry | None:
+    """Return the plugin that takes paths; None where each looks whether it knows them."""
+    return registry.find(group, _PATHS[group]) if group in _PATHS else None
+
+
+def _is_special(path: str) -> bool:
+    """Return whether a path is neither a folder nor a regular file: a device may never end."""
+    return not Path(path).is_dir() and not Path(path).is_file()
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long, or with a character that no path holds
+        return False
+
+
+def _scheme(registry: Registry, group: str, source: str) -> tuple[Entry | None, str]:
+    """Split a source into the plugin that its scheme names, if any, and what follows."""
+    entries = registry.entries(group, disabled=True)  # find() says that it is disabled
+    head, colon, rest = source.partition(":")
+    if colon and normal(head) in {normal(e.distribution) for e in entries}:
+        scheme = _word(rest)
+        return registry.find(group, f"{head}:{scheme}"), rest[len(scheme) :].removeprefix(":")
+    names = {e.name for e in entries}
+    if colon and head in names:
+        return registry.find(group, head), rest
+    if _word(source) in names:
+        return registry.find(group, _word(source)), source[len(_word(source)) :]
+    return None, source
+
+
+def _word(source: str) -> str:
+    """Return what comes before the first ":" or "?"."""
+    return source.partition("?")[0].partition(":")[0]
+
+
+def _query(text: str) -> tuple[str, dict[str, str]]:
+    rest, _, query = text.partition("?")
+    try:
+        return rest, dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    except ValueError:
+        raise ParameterError(
+            f"the query {query!r} of {text!r} is not of the form name=value&name=value"
+        ) from None
+
+
+def _one(registry: Registry, entry: Entry, source: str, options: Mapping[str, Any]) -> Any:
+    found = _ask(registry, entry, source, options)
+    if found is None:
+        kind = f"{entry.name} {_KINDS[entry.group]}"
+        error = UnknownNameError(kind, source, ())
+        if entry.group == "datasets":
+            why = "it is of another kind" if Path(source).exists() else "there is no such path"
+            error.args = (f"{source!r} is no {kind}: {why}",)
+        raise error
+    return found
+
+
+def as_dataset(source: Any) -> Dataset:
+    """Open whatever `analyze` accepts as a data set.
+
+    Args:
+        source: a source string or folder, a list of paths, a Dataset, a pair (images, labels)
+            of arrays or lists, one array of images, or a torch data set of images.
+    """
+    from ..data.dataset import dataset_from
+
+    return dataset_from(open_dataset(source) if isinstance(source, str | Path) else source)
+
+
+def _any(registry: Registry, group: str, source: str, options: Mapping[str, Any]) -> Any:
+    """Offer a source without a scheme to one plugin after the other."""
+    known: list[str] = []
+    for entry in registry.in_order(group):
+        try:
+            found = _ask(registry, entry, source, options)
+        except UnknownNameError as error:
+            if error.given != source:
+                raise  # it knows the source, but not a name inside of it
+            known += error.known
+            continue
+        if found is not None:
+            return found
+    raise _nothing(registry, group, source, known)
+
+
+def _ask(registry: Registry, entry: Entry, source: str, options: Mapping[str, Any]) -> Any:
+    found = registry.call(entry, source=source, options=dict(options))
+    if found is None:
+        return None
+    if entry.group == "models" and not _is_model(found):
+        raise BrokenPluginError(entry, f"it returned a {type(found).__name__}, not a convviz.Model")
+    lacks = [a for a in ("name", "ids", "labels", "classes", "load") if not hasattr(found, a)]
+    if entry.group == "datasets" and lacks:
+        reason = f"it returned a {type(found).__name__} without {', '.join(lacks)}"
+        raise BrokenPluginError(entry, reason)
+    return found
+
+
+def _is_model(value: object) -> bool:
+    from ..network.model import Model  # importing it imports torch
+
+    return isinstance(value, Model)
+
+
+def _nothing(registry: Registry, group: str, source: str, known: list[str]) -> UnknownNameError:
+    schemes = registry.names(group)
+    head, colon, _ = source.partition(":")
+    near = closest(head, schemes) if colon else closest(source, (*schemes, *known))
+    error = UnknownNameError(_KINDS[group], source, (*schemes, *known))
+    said = f"no {_KINDS[group]} is called {source!r}, and there is no such path"
+    if _exists(source):
+        said = f"{source!r} is no {_KINDS[group]} that a plugin knows"
+    error.args = (f"{said}; {near}; schemes: {', '.join(schemes) or 'none'}",)
+    return error
+
+
+def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
+    import torch
+
+    if dtype is None or isinstance(dtype, torch.dtype):
+        return dtype
+    known = ("float32", "float64", "float16", "bfloat16")
+    if dtype not in known:
+        raise UnknownNameError("dtype", dtype, known)
+    found: torch.dtype = getattr(torch, dtype)
+    return found

@@ -1,0 +1,87 @@
+"""Checks that what a plugin's hook returned is what its hookspec asks for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PluginError
+from .entry_points import GROUPS, Entry, one_line
+
+if TYPE_CHECKING:
+    from .explainer import DatasetExplainer, Explainer
+
+
+class BrokenPluginError(PluginError):
+    """A plugin cannot be imported, or does not keep the contract of `hookspecs`."""
+
+    def __init__(self, entry: Entry, reason: str | BaseException) -> None:
+        self.reason = reason if isinstance(reason, str) else one_line(reason)
+        where = f"{entry.distribution} {entry.version}".strip()
+        super().__init__(f"plugin {entry.name!r} of {where} is broken: {self.reason}")
+
+
+def is_explainer(cls: object) -> bool:
+    """Return whether this is an explainer class."""
+    from .explainer import DatasetExplainer, Explainer  # importing them imports torch
+
+    return isinstance(cls, type) and issubclass(cls, Explainer | DatasetExplainer)
+
+
+def snake_case(name: str) -> str:
+    """Turn a class name into an explainer's: "GuidedBackprop" -> "guided_backprop"."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def check_hook(plugin: object, implemented: set[str], entry: Entry) -> None:
+    """Check that a plugin implements the hook that its entry-point group asks for."""
+    hook = GROUPS[entry.group]
+    if hook in implemented:
+        return
+    if callable(getattr(plugin, hook, None)):
+        raise BrokenPluginError(entry, f"its {hook} is not marked with @convviz.authoring.hookimpl")
+    others = f"; it implements {', '.join(sorted(implemented))}" if implemented else ""
+    raise BrokenPluginError(
+        entry, f"{entry.value} does not implement {hook}, which convviz.{entry.group} needs{others}"
+    )
+
+
+def check_explainers(given: Any, entry: Entry) -> dict[str, type[Explainer | DatasetExplainer]]:
+    """Check what `convviz_explainers` returned and name the classes."""
+    if not isinstance(given, list | tuple):
+        reason = f"convviz_explainers returned {_kind(given)}, not a list of explainer classes"
+        raise BrokenPluginError(entry, reason)
+    for cls in given:
+        if not is_explainer(cls):
+            reason = f"convviz_explainers returned {_kind(cls)} among its explainer classes"
+            raise BrokenPluginError(entry, reason)
+    if not given:
+        raise BrokenPluginError(entry, "convviz_explainers returned no class")
+    if len(given) == 1:
+        return {entry.name: given[0]}
+    names = [f"{entry.name}.{snake_case(cls.__name__)}" for cls in given]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BrokenPluginError(entry, f"two of its explainers are called {twice[0]!r}")
+    return dict(zip(names, given, strict=True))
+
+
+def check_metrics(given: Any, entry: Entry) -> dict[str, Callable[..., float]]:
+    """Check what `convviz_metrics` returned."""
+    if not isinstance(given, Mapping):
+        reason = f"convviz_metrics returned {_kind(given)}, not functions by name"
+        raise BrokenPluginError(entry, reason)
+    for name, metric in given.items():
+        if name != entry.name and not str(name).startswith(entry.name + "."):
+            reason = f"its metric {name!r} is neither {entry.name!r} nor '{entry.name}.…'"
+            raise BrokenPluginError(entry, reason)
+        if not callable(metric):
+            raise BrokenPluginError(entry, f"its metric {name!r} is {_kind(metric)}")
+    return dict(given)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return "nothing" if value is None else f"a {type(value).__name__} ({value!r:.40})"

@@ -1,0 +1,1 @@
+"""Exported graphs rewritten to run faster: operators fused, sizes removed, dtypes cast."""

@@ -1,0 +1,1 @@
+"""The closed set of result types, and their JSON form."""

@@ -1,0 +1,216 @@
+"""The closed set of result types: arrays and what they mean, nothing about how they were made.
+
+Every type draws, saves and shows in the report without code of the explainer that made it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from torch import Tensor
+
+from ..errors import UnknownNameError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """What an explainer returns.
+
+    Attributes:
+        values: the main array, on the CPU.
+        arrays: further arrays by name, on the CPU.
+        unit: what one value measures, for axes and colour bars ("score drop").
+        figures: plain numbers or words that belong to the result ("KL divergence": 1.2).
+        notes: sentences a reader must know, printed under the picture.
+        files: binary files saved beside the arrays (a FAISS index), by file name. An array is
+            saved as .npy, and comes back mapped: for what may not fit into memory.
+    """
+
+    kind: ClassVar[str]
+
+    values: Tensor = field(kw_only=False)
+    arrays: Mapping[str, Tensor] = field(default_factory=dict)
+    unit: str = ""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    files: Mapping[str, bytes | np.ndarray] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return an array by name; "values" is the main one."""
+        if name == "values":
+            return self.values
+        if name not in self.arrays:
+            raise UnknownNameError("array", name, ("values", *self.arrays))
+        return self.arrays[name]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Heatmap(Result):
+    """One value a pixel.
+
+    `values` is `[N, H, W]`, `[N, K, H, W]` for K targets (`panels` names them), or
+    `[N, C, H, W]` with `colour=True` (C is the model's input channels, drawn as colours).
+    An array "baseline" `[N, K]`, where present, is named beside the K maps.
+
+    Attributes:
+        signed: zero is the neutral middle (diverging colours).
+        colour: the second axis holds colour channels.
+        panels: names of the K maps of an image.
+        classes: for a categorical map, class index -> name; drawn with a legend.
+        window: height and width in pixels of an occluder, drawn to scale.
+    """
+
+    kind: ClassVar[str] = "heatmap"
+
+    signed: bool = False
+    colour: bool = False
+    panels: tuple[str, ...] = ()
+    classes: Mapping[int, str] = field(default_factory=dict)
+    window: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stack:
+    """Pictures for the tiles of a Tiles result.
+
+    Attributes:
+        title: what the pictures are ("photo patches").
+        pictures: the name of the array in `arrays` that holds them, uint8 `[T, M, h, w, 3]`:
+            M pictures for each of T tiles, drawn as a small square of pictures. Where only
+            the tiles in `order` have pictures, T is their number, in that order.
+    """
+
+    title: str
+    pictures: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tiles(Result):
+    """Small pictures side by side, one tile a channel or filter.
+
+    Without `stacks` the values themselves are drawn: `layout` says how their axes are meant.
+    With `stacks` each tile shows the pictures of every stack side by side.
+
+    Arrays drawn where present: "dead" `[T]` (bool), and for "images" "active" `[N, T]`, where
+    0 marks a tile that is silent on this input; both outlined, each in a colour of its own, with
+    a legend.
+
+    Attributes:
+        layout: "rgb" `[T, 3, h, w]`, "grey" `[T, h, w]`, "grid" `[T, M, h, w]` (a T x M matrix
+            of kernels), "matrix" `[T, M]`, or "images" `[N, T, h, w]` (one page an image).
+        scale: one range of values for the whole layer, or one a tile.
+        signed: zero is the neutral middle.
+        captions: one short text a tile.
+        order: the order in which tiles are drawn, indices into T; all in order when empty.
+            For "images" it may be `[N][T]`.
+        stacks: pictures to draw instead of the values.
+        overlays: channels to lay over the photo, per image (`[N][top]`), for "images".
+        table: columns (name -> one value a tile) listed beside the tiles. For "images" of
+            several, the names of an image's columns end in " · image 2".
+    """
+
+    kind: ClassVar[str] = "tiles"
+
+    layout: Literal["rgb", "grey", "grid", "matrix", "images"] = "grey"
+    scale: Literal["layer", "tile"] = "layer"
+    signed: bool = False
+    captions: tuple[str, ...] = ()
+    order: tuple[Any, ...] = ()
+    stacks: tuple[Stack, ...] = ()
+    overlays: tuple[tuple[int, ...], ...] = ()
+    table: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Points(Result):
+    """Points in the plane, `values [n, 2]`.
+
+    Arrays drawn where present: "labels" `[n]` (int, -1 = none), "thumbnails" uint8
+    `[n, s, s, 3]`, "cells" `[n, 2]` (row, column of the thumbnail grid).
+
+    Attributes:
+        classes: names of the labels.
+        axes: names of the two axes.
+    """
+
+    kind: ClassVar[str] = "points"
+
+    classes: tuple[str, ...] = ()
+    axes: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matches(Result):
+    """Neighbours of items: distances `values [n, k]`, nearest first.
+
+    Arrays: "indices" `[n, k]` into the items; optionally "pixel_distances" and
+    "pixel_indices" `[n, k]` (neighbours in pixel space, drawn as the contrast), "thumbnails"
+    uint8 `[m, s, s, 3]` of the items that indices point to, "queries" uint8 `[n, s, s, 3]`
+    (the same as thumbnails where absent), "labels" `[m]`, "query_labels" `[n]`.
+
+    Attributes:
+        classes: names of the labels.
+        names: names of the m items.
+        show: queries to draw; the render picks some when empty.
+        found: of images that were looked up, one list an image: "id", "distance" and, where it
+            is known, "class" of each neighbour.
+    """
+
+    kind: ClassVar[str] = "matches"
+
+    classes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    show: tuple[int, ...] = ()
+    found: tuple[tuple[Mapping[str, Any], ...], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mask(Result):
+    """A segmentation, bool `values [N, H, W]`.
+
+    Arrays drawn where present: "boxes" `[N, 4]` (x0, y0, x1, y1, half-open), "seeds"
+    `[N, H, W]` (0 background, 1 foreground, 2 probably background, 3 probably foreground),
+    "reference" bool `[N, H, W]` (the true masks) and "iou" `[N]` (the overlap with them).
+    """
+
+    kind: ClassVar[str] = "mask"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Table(Result):
+    """Numbers in rows and columns, `values [rows, columns]`.
+
+    With an array "histogram" `[rows, bins]` (counts; "edges" `[bins + 1]` of the bins) the rows
+    are drawn as curves and their histograms instead of as numbers. Beside it are drawn where
+    present: the columns "mean", "variance", "fires" and "active" (shares), "dead" `[rows]`
+    (bool), and "class_mean" `[classes, rows]`.
+
+    Attributes:
+        columns: names of the columns.
+        rows: names of the rows.
+        classes: names of the classes of "class_mean".
+        show: rows to draw alone; with histograms only.
+    """
+
+    kind: ClassVar[str] = "table"
+
+    columns: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    show: tuple[int, ...] = ()
+
+
+def with_notes(result: Result, notes: tuple[str, ...]) -> Result:
+    """Return a result with further notes; those it has already are not repeated."""
+    added = copy.copy(result)  # of the same class, whatever arguments that one takes
+    object.__setattr__(added, "notes", tuple(dict.fromkeys((*result.notes, *notes))))
+    return added
+
+
+RESULT_TYPES: dict[str, type[Result]] = {
+    cls.kind: cls for cls in (Heatmap, Tiles, Points, Matches, Mask, Table)
+}

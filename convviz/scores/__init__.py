@@ -1,0 +1,1 @@
+"""Scores of networks: targets, values of targets, probabilities."""

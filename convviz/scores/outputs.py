@@ -1,0 +1,211 @@
+"""What comes out of a network: scores, the values of targets, and their gradients."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ..device import is_out_of_memory
+from ..errors import (
+    ConvvizError,
+    ConvvizWarning,
+    ModelError,
+    ParameterError,
+    TargetError,
+    UnknownNameError,
+)
+from ..state.checkpointing import is_checkpoint_error
+from .targets import Target, check_unit
+
+Pick = str | int | Callable[[Any], Tensor] | None
+Activation = Literal["softmax", "sigmoid"]
+"""What turns scores into probabilities: of all classes together, or of each class by itself."""
+
+_HELP = (
+    "Model(output=…) picks the scores [N, classes]: a key, an index, an attribute's name, or a "
+    "function such as output=lambda out: out['out'].mean((2, 3))"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Forward:
+    """One forward pass.
+
+    Attributes:
+        output: scores `[N, classes]`, at least float32.
+        activations: layer -> a copy of its output: `[N, C, h, w]`, `[N, C]`, or `[N, T, C]` where
+            positions form no grid; in any memory layout: `reshape`, not `view`.
+    """
+
+    output: Tensor
+    activations: dict[str, Tensor]
+
+
+def at_least_single(scores: Tensor) -> Tensor:
+    """Bring half precision to float32, in which softmax and differences keep their digits."""
+    return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+
+
+def scores_of(out: Any, pick: Pick, count: int) -> Tensor:
+    """Return the scores `[N, classes]`; raises ModelError where that is not what comes.
+
+    Args:
+        out: what the network returned.
+        pick: the model's `output`.
+        count: N, the number of images.
+    """
+    scores = pick_scores(out, pick)
+    what = "the network returned" if pick is None else f"output={pick!r} picked"
+    if not isinstance(scores, Tensor):
+        raise ModelError(f"{what} {describe(scores)}, not scores [N, classes]; {_HELP}")
+    fits = scores.ndim == 2 and scores.shape[0] == count and scores.shape[1] > 0
+    if scores.ndim == 2 and 0 < scores.shape[0] != count:
+        raise ModelError(
+            f"{what} {describe(scores)} for {count} images, not one row of scores an image: the "
+            "network mixes the images of a batch, as view(1, -1) in place of flatten(1) does, or "
+            f"returns something else; {_HELP}"
+        )
+    if not fits or not scores.is_floating_point():
+        raise ModelError(
+            f"{what} {describe(scores)} for {count} images, not scores [N, classes]; {_HELP}"
+        )
+    return scores
+
+
+def pick_scores(out: Any, pick: Pick) -> Any:
+    """Return the part of a network's output that `pick` names."""
+    if pick is None:
+        return out
+    if callable(pick):
+        return pick(out)
+    if isinstance(pick, int):
+        if not isinstance(out, tuple | list):
+            raise ModelError(f"output={pick} needs a tuple; the network returned {describe(out)}")
+        if not -len(out) <= pick < len(out):
+            raise ModelError(f"output={pick} is outside what came: {describe(out)}")
+        return out[pick]
+    if isinstance(out, Mapping):
+        if pick not in out:
+            raise UnknownNameError("output", pick, [str(k) for k in out])
+        return out[pick]
+    if not hasattr(out, pick):
+        raise ModelError(f"output={pick!r}: there is no such attribute in {describe(out)}")
+    return getattr(out, pick)
+
+
+def describe(out: Any) -> str:
+    """Describe in a few words what a network returned."""
+    if isinstance(out, Tensor):
+        return f"a {str(out.dtype).removeprefix('torch.')} tensor {list(out.shape)}"
+    if isinstance(out, Mapping):
+        return "{" + ", ".join(f"{k!r}: {describe(v)}" for k, v in out.items()) + "}"
+    if isinstance(out, tuple | list):
+        inner = ", ".join(describe(v) for v in out)
+        return f"a {type(out).__name__} ({inner})"
+    return f"a {type(out).__name__}"
+
+
+def check_activation(activation: Activation | None) -> Activation | None:
+    """Return the activation; raises ParameterError where it is not one of the allowed."""
+    if activation not in ("softmax", "sigmoid", None):
+        raise ParameterError(
+            f"activation={activation!r}: allowed are 'softmax', 'sigmoid' and None, which is "
+            "softmax for several outputs, and sigmoid for one output with two labels"
+        )
+    return activation
+
+
+def warn_of_useless(output: Tensor, target: Sequence[Target], name: str) -> None:
+    """Warn of images whose class scores explain nothing: NaN, or all classes alike.
+
+    Args:
+        output: scores `[N, classes]`.
+        target: one resolved target an image.
+        name: of the model.
+    """
+    of_class = [i for i, t in enumerate(target) if t.unit is None]
+    rows = output.detach()[of_class]
+    problem = ""
+    if nan := int(rows.isnan().any(1).sum()):
+        problem = f"{nan} of {len(output)} images have NaN among their scores, and in their maps"
+    elif rows.shape[1] > 1 and (alike := int((rows == rows[:, :1]).all(1).sum())):
+        problem = (
+            f"{alike} of {len(output)} images have the same score in all {rows.shape[1]} classes: "
+            "no class is the top one, and maps of classes are flat where the last layer's weights "
+            "are 0, as in a network that was not trained"
+        )
+    if problem:
+        warnings.warn(f"{name}: {problem}", ConvvizWarning, stacklevel=3)
+
+
+def tell(sentences: Iterable[str], notes: list[str] | None) -> None:
+    """Add sentences to notes, each once, or warn of them where there are no notes."""
+    for sentence in sentences:
+        if notes is None:
+            warnings.warn(sentence, ConvvizWarning, stacklevel=4)
+        elif sentence not in notes:
+            notes.append(sentence)
+
+
+def layers_of(target: Sequence[Target]) -> tuple[str, ...]:
+    """Return the layers of the units among resolved targets."""
+    return tuple(dict.fromkeys(t.unit.layer for t in target if t.unit is not None))
+
+
+def values_of(target: Sequence[Target], output: Tensor, activations: dict[str, Tensor]) -> Tensor:
+    """Return the targets' values, `[N]`, connected to the graph."""
+    if len(target) != len(output):
+        raise ParameterError(f"{len(target)} targets for {len(output)} images; give one an image")
+    values = []
+    for i, t in enumerate(target):
+        if t.unit is None:
+            values.append(output[i, t.index])
+            continue
+        maps = activations[t.unit.layer][i]
+        check_unit(t.unit, tuple(maps.shape))
+        where = () if t.unit.position is None else t.unit.position
+        value = maps[(t.unit.channel, *where)]
+        if value.ndim:
+            raise TargetError(f"unit {t.unit}: it has no position yet; model.resolve finds it")
+        values.append(value.to(output.dtype))
+    return torch.stack(values) if values else output.new_zeros(0)
+
+
+def differentiate(total: Tensor, x: Tensor) -> Tensor:
+    """Return the gradient of a sum of targets with respect to images, `[N, C, H, W]`.
+
+    Raises:
+        ModelError: nothing leads from the targets back to the images.
+    """
+    found = None
+    try:
+        if total.requires_grad:
+            (found,) = torch.autograd.grad(total, x, allow_unused=True)
+    except Exception as error:
+        if isinstance(error, ConvvizError) or is_out_of_memory(error) or is_checkpoint_error(error):
+            raise
+        if "use_reentrant" in str(error):
+            raise ModelError(
+                "the network uses activation checkpointing with use_reentrant=True, which allows "
+                "no gradients of images: switch it off, or use use_reentrant=False"
+            ) from error
+        if "inplace operation" not in str(error):
+            raise ModelError(
+                f"the backward pass of the network fails: {type(error).__name__}: {error}"
+            ) from error
+        raise ModelError(
+            f"the network has no gradients: it writes in place over what they need ({error})"
+        ) from error
+    if found is None:
+        if not len(x):
+            return torch.zeros_like(x)
+        raise ModelError(
+            "the target does not depend on the images by any differentiable way (the network "
+            "may detach them or work without gradients)"
+        )
+    return found.detach()

@@ -1,0 +1,1 @@
+"""Files: durable writes, atomic folders, checksums, and bounded reads of untrusted files."""

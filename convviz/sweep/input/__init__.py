@@ -1,0 +1,1 @@
+"""Items of a data set decoded and preprocessed ahead of the model."""

@@ -1,0 +1,1 @@
+"""Run folders on disks and in object stores."""

@@ -1,0 +1,116 @@
+"""The entries of `run.json` and their types, and how the file is read and written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ...errors import ConvvizError, ParameterError
+from ...explanation.document import Count, FileChecksum, validate
+from ...storage.checksums import add_seal, parse_document
+from ...storage.untrusted_files import JSON_LIMIT, MissingFileError, read_bounded
+from ..plan import SCHEMA
+from .tables import ITEMS, SKIPPED
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class _Model(_Open):
+    name: str
+    weights_hash: str
+    labels: list[str]
+    source: str = ""
+
+
+class _Dataset(_Open):
+    name: str
+    count: Count
+    ids_hash: str
+    classes: list[str]
+
+
+class _Explainer(_Open):
+    layers: list[str]
+
+
+class _Forward(_Open):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    graph: bool = False
+    shape: list[Count] = []
+    dtype: str = ""
+    compiled: Count = 0
+    why: list[str] = []
+    notes: list[str] = []
+
+
+class _Plan(_Open):
+    """The plan of a sweep."""
+
+    model: _Model
+    dataset: _Dataset
+    explainers: dict[str, _Explainer]
+    batch_size: Count
+    shard_size: Count
+    threads: Count
+    dtype: str
+    versions: dict[str, str]
+    forward: _Forward = _Forward()
+
+
+class _Finished(_Plan):
+    """The plan of a finished run, with its outcome."""
+
+    items: Count
+    skipped: Count
+    nonfinite: dict[str, Count]
+    failed: dict[str, str]
+    checksums: dict[str, FileChecksum]
+
+
+def as_text(record: Mapping[str, Any]) -> str:
+    """Return the text of a plan's file, with a checksum of its content."""
+    return json.dumps(add_seal(record), indent=2, ensure_ascii=False) + "\n"
+
+
+def parse_plan(content: bytes, name: str) -> dict[str, Any]:
+    """Read the plan of a sweep from the bytes of its file.
+
+    Raises:
+        ParameterError: it is damaged, has changed, or another version wrote it.
+    """
+    try:
+        record = parse_document(content, name, SCHEMA)
+        validate(_Plan, record, name)
+    except ConvvizError as error:
+        raise ParameterError(f"{error}; overwrite=True starts anew") from error
+    return record
+
+
+def parse_run(content: bytes, name: str) -> dict[str, Any]:
+    """Read the plan of a finished run from the bytes of its file; raises ConvvizError."""
+    record = parse_document(content, name, SCHEMA)
+    checked = validate(_Finished, record, name)
+    if missing := {ITEMS, SKIPPED} - set(checked.checksums):
+        raise ConvvizError(f"{name} is damaged: it has no checksum of {', '.join(sorted(missing))}")
+    return record
+
+
+def read_plan(folder: Path, name: str) -> dict[str, Any] | None:
+    """Read the plan of a sweep in a folder; None where there is none."""
+    try:
+        content = read_bounded(folder, name, JSON_LIMIT)
+    except MissingFileError:
+        return None
+    return parse_plan(content, str(folder / name))
+
+
+def read_run(folder: Path, name: str) -> dict[str, Any]:
+    """Read the plan of the finished run in a folder; raises ConvvizError."""
+    return parse_run(read_bounded(folder, name, JSON_LIMIT), str(folder / name))
