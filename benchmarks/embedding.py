@@ -68,8 +68,8 @@ def features(count: int, length: int) -> np.ndarray:
 
 
 def ours_tsne(x: np.ndarray) -> np.ndarray:
-    from convviz_plugins.embedding import lay_out
-    from convviz_plugins.forces import Forces
+    from convviz_plugins.explainers.embedding.explainer import lay_out
+    from convviz_plugins.explainers.embedding.tsne_forces import Forces
 
     if len(x) == FEW:  # too few for the interpolation of larger maps, which is to be loaded too
         Forces().repulsion(x[:, :2].astype(np.float64))
@@ -84,7 +84,7 @@ def sklearn_tsne(x: np.ndarray) -> np.ndarray:
 
 
 def ours_neighbors(x: np.ndarray) -> np.ndarray:
-    from convviz_plugins import vectors
+    from convviz_plugins.shared import vectors
 
     return vectors.neighbours(vectors.prepared(x, "l2"), K)[1]
 

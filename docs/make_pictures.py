@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
-from convviz_plugins.demo import run_demo
+from convviz_plugins.commands.demo import run_demo
 
 HOME = Path(__file__).parent / "pictures"
 WIDTH = 800

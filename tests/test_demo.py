@@ -9,7 +9,7 @@ import pytest
 
 import convviz
 from convviz.cli.main import run
-from convviz_plugins import demo
+from convviz_plugins.commands import demo
 
 TEN = {
     *("filters", "activations", "patches", "neighbors", "embedding", "statistics"),

@@ -10,9 +10,9 @@ import torch
 
 import convviz
 from convviz import ParameterError, Table
-from convviz_plugins import embedding
-from convviz_plugins.grid import to_cells
-from convviz_plugins.quality import knn_accuracy
+from convviz_plugins.explainers.embedding import explainer as embedding
+from convviz_plugins.explainers.embedding.grid import to_cells
+from convviz_plugins.explainers.embedding.quality import knn_accuracy
 
 
 class Swept:
@@ -215,8 +215,8 @@ def test_every_point_has_a_cell_of_its_own():
 
 
 def test_many_points_snap_to_the_nearest_cell(monkeypatch):
-    monkeypatch.setattr("convviz_plugins.grid.ASSIGNED_UP_TO", 10)
-    monkeypatch.setattr("convviz_plugins.grid.SNAP_SIDE", 4)
+    monkeypatch.setattr("convviz_plugins.explainers.embedding.grid.ASSIGNED_UP_TO", 10)
+    monkeypatch.setattr("convviz_plugins.explainers.embedding.grid.SNAP_SIDE", 4)
     points = np.random.default_rng(0).uniform(size=(200, 2))
     cells = to_cells(points)
     shown = np.flatnonzero(cells[:, 0] >= 0)
@@ -229,8 +229,8 @@ def test_many_points_snap_to_the_nearest_cell(monkeypatch):
 
 
 def test_a_grid_that_leaves_images_out_says_so(monkeypatch):
-    monkeypatch.setattr("convviz_plugins.grid.ASSIGNED_UP_TO", 10)
-    monkeypatch.setattr("convviz_plugins.grid.SNAP_SIDE", 3)
+    monkeypatch.setattr("convviz_plugins.explainers.embedding.grid.ASSIGNED_UP_TO", 10)
+    monkeypatch.setattr("convviz_plugins.explainers.embedding.grid.SNAP_SIDE", 3)
     found = finish(clusters()[0], method="pca")
     shown = int((found["cells"][:, 0] >= 0).sum())
     assert 3 <= shown <= 9

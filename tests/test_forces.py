@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from convviz_plugins.forces import Forces
+from convviz_plugins.explainers.embedding.tsne_forces import Forces
 
 N = 400
 

@@ -14,7 +14,7 @@ import convviz
 import convviz.authoring
 from convviz import ParameterError, Table, UnknownNameError
 from convviz.authoring import Features, Pixels
-from convviz_plugins import vectors as space
+from convviz_plugins.shared import vectors as space
 
 
 class Swept:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from convviz_plugins import prominence
+from convviz_plugins.explainers.patches import prominence
 
 IMAGES = 60
 

@@ -16,7 +16,7 @@ import convviz
 import convviz.authoring
 from convviz.authoring import Forward
 from convviz.render import Scene, render
-from convviz_plugins import statistics
+from convviz_plugins.explainers.statistics import explainer as statistics
 
 AS_IT_IS = convviz.Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)
 CLASSES = ("ant", "bee", "cat")
@@ -151,7 +151,7 @@ def test_histograms_count_every_value_once_in_the_bin_between_its_edges(dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_bins_are_right_at_their_edges_and_for_extreme_values(dtype):
-    from convviz_plugins.moments import BINS, EDGES, measure
+    from convviz_plugins.explainers.statistics.moments import BINS, EDGES, measure
 
     values = [0.0, -0.0, 1.0, 1.5, 2.0, -1.0, -1.5, 1e-30, -1e-30, 1e30, -1e30, 2.0**-16]
     for value in values:
@@ -282,7 +282,7 @@ def test_pictures_of_odd_tables_can_be_drawn():
 
 @pytest.mark.parametrize("bad", [False, True])
 def test_memory_format_changes_nothing(bad):
-    from convviz_plugins import moments
+    from convviz_plugins.explainers.statistics import moments
 
     maps = torch.randn(5, 3, 6, 7, generator=torch.Generator().manual_seed(0))
     if bad:

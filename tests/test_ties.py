@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import convviz
 from convviz import Model, Preprocess
 from convviz.authoring import Batch, Forward, Item
-from convviz_plugins import ranking
+from convviz_plugins.explainers.patches import ranking
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 PREPROCESS = Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)

@@ -14,6 +14,7 @@ import typer
 
 from ..errors import ConvvizError
 from ..text import printable
+from . import commands, explore, show  # noqa: F401  (importing them registers their commands)
 from .app import USAGE_ERRORS, UsageError, _State, app
 
 

@@ -23,20 +23,13 @@ from convviz.authoring import (
     Stack,
 )
 
+from ...shared.partials import all_merged, layers_in
 from . import crops, prominence, ranking
-from ._best_positions import candidates, finite_maps, winners
-from ._partials import all_merged, layers_in
-from ._patch_border import inner_positions
-from ._patch_words import (
-    Facts,
-    captions_of,
-    class_ties_in_words,
-    figures_of,
-    notes_of,
-    table_of,
-)
+from .best_positions import candidates, finite_maps, winners
+from .border import inner_positions
 from .crops import Box, Spot
 from .ranking import NAMES, NOWHERE
+from .summary import Facts, captions_of, class_ties_in_words, figures_of, notes_of, table_of
 
 OWN_SCALES = "guided gradients, own scales"
 """Title of the gradients in the picture: each of them is stretched by itself."""

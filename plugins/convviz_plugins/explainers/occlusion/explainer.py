@@ -15,9 +15,9 @@ from torch import Tensor
 from convviz import Heatmap, Model, Unit
 from convviz.authoring import Batch, Explainer, Forward, Occluded, Target, hookimpl, occluded
 
-from ._fills import Colour, fill_image, parse_fill
-from ._reading import Output, Reading, Score
-from ._windows import Aggregate, Edge, Windows, slide
+from .fills import Colour, fill_image, parse_fill
+from .outputs import Output, Reading, Score
+from .sliding_window import Aggregate, Edge, Windows, slide
 
 MIN_WINDOW = 3
 """Side in pixels of the smallest window that is chosen by itself."""

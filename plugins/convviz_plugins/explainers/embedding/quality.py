@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import vectors as space
+from ...shared import vectors as space
 
 NEAREST = 5
 SAMPLE = 2000

@@ -13,8 +13,8 @@ import convviz.authoring
 from convviz import Model, Result, Table
 from convviz.authoring import Batch, DatasetExplainer, Forward, Items, Partial
 
+from ...shared.partials import all_merged, layers_in
 from . import moments
-from ._partials import all_merged, layers_in
 from .moments import EDGES
 
 UNLABELLED = -1
@@ -34,7 +34,7 @@ class Statistics(DatasetExplainer):
         return model.default_layers("patches")
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
-        """Measure the channels of a batch; `convviz_plugins.moments` says what is kept."""
+        """Measure the channels of a batch by `moments.py`."""
         labels = [UNLABELLED if item.label is None else item.label for item in batch.items]
         present, rows = torch.tensor(labels).unique(return_inverse=True)
         partial: Partial = {"labels": present}

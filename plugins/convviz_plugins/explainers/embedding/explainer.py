@@ -14,11 +14,11 @@ import convviz.authoring
 from convviz import Model, ParameterError, Points, Result
 from convviz.authoring import DatasetExplainer, Features, Items, Partial, Pixels
 
-from . import vectors as space
-from .forces import Forces
+from ...shared import vectors as space
+from ..neighbors import as_tensor, left_out
 from .grid import to_cells
-from .neighbors import as_tensor, left_out
 from .quality import knn_accuracy, trusted
+from .tsne_forces import Forces
 
 COMPONENTS = 2
 """What the map of PCA and the start of t-SNE use; t-SNE's neighbours are those of all features."""

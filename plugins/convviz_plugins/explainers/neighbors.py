@@ -27,7 +27,7 @@ from convviz.authoring import (
     pixel_vectors,
 )
 
-from . import vectors as space
+from ..shared import vectors as space
 
 INDEX_FILE = "index.faiss"
 KINDS = ("flat", "ivf", "hnsw")

@@ -13,7 +13,7 @@ import convviz.authoring
 from convviz import Model, ModelError, ParameterError, Tiles
 from convviz.authoring import Batch, Explainer, Forward, Target
 
-from . import chains
+from . import layer_chain
 
 
 class Filters(Explainer):
@@ -74,8 +74,8 @@ class Filters(Explainer):
         if self.view == "weights":
             if not self.fold_bn:
                 return model.weight(layer), ()
-            steps = chains.watch(model, probe(model))
-            at = chains.conv_at(steps, conv, model.weight(layer), layer)
+            steps = layer_chain.watch(model, probe(model))
+            at = layer_chain.conv_at(steps, conv, model.weight(layer), layer)
             return fold_weights(steps, at, layer), ("Batch norm is folded into the weights.",)
         return self._pixel_kernels(model, conv, layer)
 
@@ -89,20 +89,22 @@ class Filters(Explainer):
                 f"view='pixel' carries a later layer through the first conv; {layer!r} is the "
                 "first conv itself: give the conv that follows it as layer"
             )
-        steps = chains.watch(model, probe(model))
+        steps = layer_chain.watch(model, probe(model))
         inner, outer = model.weight(first), model.weight(layer)
-        start = chains.conv_at(steps, stem, inner, first)
-        end = chains.conv_at(steps, conv, outer, layer)
-        gap = chains.between(steps, start, end, layer)
+        start = layer_chain.conv_at(steps, stem, inner, first)
+        end = layer_chain.conv_at(steps, conv, outer, layer)
+        gap = layer_chain.between(steps, start, end, layer)
         if self.fold_bn:
             inner = fold_weights(steps, start, first)
             outer = fold_weights(steps, end, layer, required=False)
         kernels = compose(
             dense(inner, stem.groups),
             dense(outer, conv.groups),
-            step=tuple(s * g for s, g in zip(chains.pair(stem.stride), gap.stride, strict=True)),
-            inner_dilation=chains.pair(stem.dilation),
-            outer_dilation=chains.pair(conv.dilation),
+            step=tuple(
+                s * g for s, g in zip(layer_chain.pair(stem.stride), gap.stride, strict=True)
+            ),
+            inner_dilation=layer_chain.pair(stem.dilation),
+            outer_dilation=layer_chain.pair(conv.dilation),
         )
         return kernels, say_pixel(first, layer, gap, self.fold_bn)
 
@@ -139,17 +141,19 @@ def probe(model: Model) -> Tensor:
     return torch.zeros(1, model.input_channels, *model.input_size, dtype=model.dtype)
 
 
-def fold_weights(steps: list[chains.Step], at: int, layer: str, *, required: bool = True) -> Tensor:
+def fold_weights(
+    steps: list[layer_chain.Step], at: int, layer: str, *, required: bool = True
+) -> Tensor:
     """Return a conv's weights times gamma / sqrt(variance + eps) of the norm behind it.
 
     Args:
-        steps: what `chains.watch` returned.
+        steps: what `layer_chain.watch` returned.
         at: index of the conv's step.
         layer: what an error calls it.
         required: raise where no norm follows, instead of returning the weights as they are.
     """
     weight: Tensor = steps[at].argument(1, "weight")
-    norm = chains.norm_behind(steps, at)
+    norm = layer_chain.norm_behind(steps, at)
     if norm is None:
         if required:
             raise ParameterError(f"fold_bn=True: no batch norm takes the output of layer {layer!r}")
@@ -215,7 +219,7 @@ def compose(
     return kernel
 
 
-def say_pixel(first: str, layer: str, gap: chains.Between, folded_in: bool) -> tuple[str, ...]:
+def say_pixel(first: str, layer: str, gap: layer_chain.Between, folded_in: bool) -> tuple[str, ...]:
     """Return a sentence on what the pixel view is and ignores."""
     notes = [f"Kernels of {layer} carried through those of {first} into pixel space."]
     ignored = [n for n in gap.names if not (folded_in and n == "batch norm")]
