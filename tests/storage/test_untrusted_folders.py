@@ -29,7 +29,7 @@ from convviz.storage.array_file import read_npy, read_tensors
 from convviz.storage.checksums import checksum
 from convviz.storage.untrusted_files import MissingFileError, open_regular, read_bounded
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\u202e"
 
 

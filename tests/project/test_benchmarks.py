@@ -17,7 +17,7 @@ import convviz
 
 pytest.importorskip("captum")
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture

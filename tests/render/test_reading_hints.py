@@ -9,7 +9,7 @@ import numpy as np
 
 import convviz
 
-DOCS = Path(__file__).parents[1] / "docs" / "analyze.md"
+DOCS = Path(__file__).parents[2] / "docs" / "analyze.md"
 
 
 def test_the_example_in_the_docs_reads_a_run(tmp_path, monkeypatch, capsys):

@@ -13,7 +13,7 @@ import pytest
 
 import convviz
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "fashion_mnist.py"
+SCRIPT = Path(__file__).parents[2] / "examples" / "fashion_mnist.py"
 
 
 @pytest.fixture

@@ -162,7 +162,7 @@ def test_exceptions_of_the_networks_own():
     text, cause = fails(net, torch.rand(1, 3, 8, 8))
     assert "layer '1.1' (Fussy)" in text
     assert "KeyError: 'no such sensor'" in text
-    assert "test_messages.py, line" in text
+    assert "test_failures.py, line" in text
     assert isinstance(cause, KeyError)
     model = Model(net)
     with pytest.raises(ModelError, match=r"'1\.1'"):

@@ -275,7 +275,7 @@ def test_the_builtins_over_data_keep_the_contract(name, params):
 
 
 def test_the_ten_minutes_example_of_the_plugins_readme_keeps_the_contract():
-    readme = Path(__file__).parents[1] / "plugins" / "README.md"
+    readme = Path(__file__).parents[2] / "plugins" / "README.md"
     example = readme.read_text("utf-8").partition("```python\n")[2].partition("```")[0]
     module: dict[str, object] = {"__name__": "example"}
     exec(example, module)

@@ -535,11 +535,11 @@ def test_every_hook_is_specified_documented_and_tested():
     specified = {name for name in dir(hookspecs) if name.startswith("convviz_")}
     extra = {"convviz_vouches_for_source"}  # beside the hook of the group
     assert specified == set(GROUPS.values()) | extra
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     reference = (root / "docs" / "plugins.md").read_text("utf-8")
     tests = "".join(
         path.read_text("utf-8")
-        for path in (root / "tests").glob("test_*.py")
+        for path in (root / "tests").rglob("test_*.py")
         if path != Path(__file__)
     )
     own = Path(__file__).read_text("utf-8")
