@@ -139,7 +139,7 @@ def _explain_one(
 
 def _layer(who: Named, model: Model, result: Result) -> str:
     """Return the layer an explanation is about: the one it names, or the only one it read."""
-    said = result.figures.get("layer", getattr(who.explainer, "layer", None))
+    said = result.measures.get("layer", getattr(who.explainer, "layer", None))
     if isinstance(said, str):
         return said
     layers = read_layers(who, model)

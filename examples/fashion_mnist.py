@@ -178,11 +178,11 @@ def explainers() -> list[convviz.authoring.DatasetExplainer]:
     return made
 
 
-def figures_of(run: convviz.Run) -> dict[str, float]:
+def measures_of(run: convviz.Run) -> dict[str, float]:
     """Collect what the run says about its features and its map."""
     wanted = ("trustworthiness", "accuracy", "precision", "KL", "perplexity")
     matches = run["neighbors"].result
-    found = {**matches.figures, **run["embedding"].result.figures}
+    found = {**matches.measures, **run["embedding"].result.measures}
     nearest = matches["pixel_indices"][:, :VOTES].numpy()
     found[f"{VOTES}-NN accuracy of pixels"] = voted(nearest, matches["labels"].numpy())
     return {name: found[name] for name in found if any(word in name for word in wanted)}
@@ -207,14 +207,14 @@ def main(given: list[str] | None = None) -> None:
     images, labels = split(args.data, "test", args.images)
     weights = args.out / "network.safetensors"
     net = trained(args.data, weights, len(classes), args.epochs, args.images)
-    figures = {"images": len(images), "test accuracy": accuracy(net, images, labels)}
+    measures = {"images": len(images), "test accuracy": accuracy(net, images, labels)}
     model = convviz.Model(net, preprocess=PREPROCESS, labels=classes, name="small ResNet")
     names = [classes[label] for label in labels]
     run = convviz.analyze(model, (images, names), explainers(), args.out / "run")
-    figures |= figures_of(run)
+    measures |= measures_of(run)
     convviz.write_report(args.out / "run")
-    (args.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    print("\n".join(f"{name}: {round(value, 4)}" for name, value in figures.items()))
+    (args.out / "measures.json").write_text(json.dumps(measures, indent=1) + "\n")
+    print("\n".join(f"{name}: {round(value, 4)}" for name, value in measures.items()))
     print(args.out / "run" / "index.html")
 
 

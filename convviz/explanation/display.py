@@ -34,7 +34,7 @@ def describe(explanation: ExplanationContent) -> str:
     lines += [f"  {line}" for line in found(explanation)]
     lines.append(f"  values: {_array(result.values, result.unit)}")
     lines += [f"  {name}: {_array(array)}" for name, array in result.arrays.items()]
-    lines += [f"  {name}: {in_words(value)}" for name, value in result.figures.items()]
+    lines += [f"  {name}: {in_words(value)}" for name, value in result.measures.items()]
     lines += [f"  note: {note}" for note in result.notes]
     # Names and notes may hold control characters, which a terminal would obey.
     return "\n".join(map(printable, lines))

@@ -65,7 +65,7 @@ class _Result(BaseModel):
 
     kind: str
     unit: str
-    figures: dict[str, Any]
+    measures: dict[str, Any]
     notes: list[str]
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ..render import Picture
     from .content import ExplanationContent
 
-SCHEMA = 2
+SCHEMA = 3
 JSON_NAME = "explanation.json"
 ARRAYS_NAME = "arrays.safetensors"
 ITEMS_NAME = "items.parquet"

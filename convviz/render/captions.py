@@ -1,4 +1,4 @@
-"""A result's figures as one line under a picture."""
+"""A result's measures as one line under a picture."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def figures_in_words(figures: Mapping[str, Any]) -> str:
-    """Write figures one after the other: "KL divergence 1.2 · trustworthiness 0.997"."""
-    return " · ".join(f"{name} {_word(value)}" for name, value in figures.items())
+def measures_in_words(measures: Mapping[str, Any]) -> str:
+    """Write measures one after the other: "KL divergence 1.2 · trustworthiness 0.997"."""
+    return " · ".join(f"{name} {_word(value)}" for name, value in measures.items())
 
 
 def _word(value: Any) -> str:

@@ -15,7 +15,7 @@ from .style import (
     Picture,
     Scene,
     colour_bar,
-    figures_line,
+    measures_line,
     number,
     outlined,
     panel_row,
@@ -66,7 +66,7 @@ def _picture(result: Heatmap, scene: Scene, index: int) -> Picture:
         figure, notes = _single(values, photo, result)
     if np.isnan(values).any():
         notes.append("Hatched: no value.")
-    said = " ".join([*result.notes, *notes, figures_line(result.figures)])
+    said = " ".join([*result.notes, *notes, measures_line(result.measures)])
     title_block(figure, title, scene.subtitle(index), [said])
     shown = "colour gradient" if result.colour else result.unit or "value"
     caption = f"{title}. Shown for each pixel: {shown}."

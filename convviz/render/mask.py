@@ -13,7 +13,7 @@ from .style import (
     PAPER,
     Picture,
     Scene,
-    figures_line,
+    measures_line,
     number,
     panel_row,
     panel_title,
@@ -57,7 +57,7 @@ def _picture(result: Mask, scene: Scene, index: int) -> Picture:
     axes[-1].legend(handles=keys, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
     title = scene.title(index)
     share = f"The mask covers {mask.mean():.0%} of the picture."
-    said = [*result.notes, share, figures_line(result.figures)]
+    said = [*result.notes, share, measures_line(result.measures)]
     title_block(figure, title, scene.subtitle(index), [" ".join(said)])
     name = picture_name(index, len(result.values))
     return Picture(name, to_png(figure), f"{title}. {share}{_overlap(result, index, ' IoU {}.')}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..results.types import Matches
-from .captions import figures_in_words
+from .captions import measures_in_words
 from .points import class_name
 from .style import (
     FAINT,
@@ -63,7 +63,7 @@ def draw(result: Matches, scene: Scene) -> list[Picture]:
         _query(ax, result, query, across, scene, i * _height(spaces))
     ax.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="equal")
     ax.set_axis_off()
-    notes = [*_legend(result), figures_in_words(result.figures), *result.notes]
+    notes = [*_legend(result), measures_in_words(result.measures), *result.notes]
     said = scene.subtitle(None, _how_many(result, queries))
     title_block(figure, scene.title(what="nearest images"), said, notes)
     return [Picture("neighbors", to_png(figure), _caption(result))]
@@ -226,4 +226,4 @@ def _caption(result: Matches) -> str:
     text = "Nearest images by the network's features"
     if "pixel_indices" in result.arrays:
         text += " and, as the contrast, by the pixels themselves"
-    return f"{text}. {figures_in_words(result.figures)}".strip()
+    return f"{text}. {measures_in_words(result.measures)}".strip()

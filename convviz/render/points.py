@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..results.types import Points
-from .captions import figures_in_words
+from .captions import measures_in_words
 from .colour import class_colours, class_markers
 from .place_names import densest_places, name_places
 from .style import (
@@ -65,7 +65,7 @@ def _scatter(result: Points, scene: Scene) -> Picture:
     notes = [
         _say_colour(labels, coloured),
         "" if named else NOT_NAMED,
-        figures_in_words(result.figures),
+        measures_in_words(result.measures),
         *result.notes,
     ]
     title_block(
@@ -73,7 +73,7 @@ def _scatter(result: Points, scene: Scene) -> Picture:
     )
     caption = (
         "Every point is an image; images that the network takes for alike lie close together. "
-        + figures_in_words(result.figures)
+        + measures_in_words(result.measures)
     )
     return Picture("scatter", to_png(figure), caption.strip())
 

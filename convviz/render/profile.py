@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..results.types import Table
-from .captions import figures_in_words
+from .captions import measures_in_words
 from .colour import fixed_scale
 from .style import (
     ACCENT,
@@ -68,9 +68,9 @@ def draw_row(result: Table, row: int, scene: Scene) -> Picture:
         figure,
         scene.title(what=name),
         scene.subtitle(None, _images(result), state),
-        [figures_in_words(facts)],
+        [measures_in_words(facts)],
     )
-    return Picture("profile", to_png(figure), f"{name}: {figures_in_words(facts)}")
+    return Picture("profile", to_png(figure), f"{name}: {measures_in_words(facts)}")
 
 
 def _overview(result: Table, scene: Scene) -> Picture:
@@ -310,5 +310,5 @@ def _column(result: Table, name: str) -> np.ndarray:
 
 
 def _images(result: Table) -> str:
-    figures: Any = result.figures
-    return f"{figures['images']} images" if "images" in figures else ""
+    measures: Any = result.measures
+    return f"{measures['images']} images" if "images" in measures else ""

@@ -268,9 +268,9 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "." if text else ""
 
 
-def figures_line(figures: Mapping[str, Any]) -> str:
-    """Write plain figures, name -> number or word, as a sentence each."""
-    words = {k: number(v) if isinstance(v, float) else str(v) for k, v in figures.items()}
+def measures_line(measures: Mapping[str, Any]) -> str:
+    """Write plain measures, name -> number or word, as a sentence each."""
+    words = {k: number(v) if isinstance(v, float) else str(v) for k, v in measures.items()}
     return " ".join(sentence(f"{name}: {word}") for name, word in words.items())
 
 

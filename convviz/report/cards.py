@@ -60,7 +60,7 @@ class Shown:
         layer, model, weights: names; weights is the beginning of the hash.
         targets: with their scores.
         shots: its pictures.
-        parameters, figures: name -> words.
+        parameters, measures: name -> words.
         notes: sentences a reader must know.
         href, folder: address and path of the leaf folder, relative to the page.
         undrawn: why there are no pictures.
@@ -73,7 +73,7 @@ class Shown:
     targets: str
     shots: tuple[Shot, ...]
     parameters: Mapping[str, str]
-    figures: Mapping[str, str]
+    measures: Mapping[str, str]
     notes: tuple[str, ...]
     href: str
     folder: str
@@ -198,7 +198,7 @@ def _shown(root: Path, folder: Path, document: Mapping[str, Any]) -> Shown:
         targets=_some([f"{t['label']} ({_score(t['score'])})" for t in document["target"]]),
         shots=tuple(_shots(root, folder, document["pictures"])),
         parameters=_in_words(document["explainer"]["parameters"]),
-        figures=_in_words(_worth_saying(document)),
+        measures=_in_words(_worth_saying(document)),
         notes=tuple(result["notes"]),
         href=address(folder.relative_to(root)) + "/",
         folder=str(folder.relative_to(root)),
@@ -207,9 +207,9 @@ def _shown(root: Path, folder: Path, document: Mapping[str, Any]) -> Shown:
 
 
 def _worth_saying(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures without the layer, which the heading names."""
-    figures = document["result"]["figures"]
-    return {n: v for n, v in figures.items() if n != "layer" or v != document["layer"]}
+    """Return the measures without the layer, which the heading names."""
+    measures = document["result"]["measures"]
+    return {n: v for n, v in measures.items() if n != "layer" or v != document["layer"]}
 
 
 def _shots(root: Path, folder: Path, pictures: Mapping[str, str]) -> Iterator[Shot]:

@@ -24,7 +24,7 @@ class Result:
         values: the main array, on the CPU.
         arrays: further arrays by name, on the CPU.
         unit: what one value measures, for axes and colour bars ("score drop").
-        figures: plain numbers or words that belong to the result ("KL divergence": 1.2).
+        measures: plain numbers or words that belong to the result ("KL divergence": 1.2).
         notes: sentences a reader must know, printed under the picture.
         files: binary files saved beside the arrays (a FAISS index), by file name. An array is
             saved as .npy, and comes back mapped: for what may not fit into memory.
@@ -35,7 +35,7 @@ class Result:
     values: Tensor = field(kw_only=False)
     arrays: Mapping[str, Tensor] = field(default_factory=dict)
     unit: str = ""
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    measures: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     files: Mapping[str, bytes | np.ndarray] = field(default_factory=dict)
 

@@ -159,8 +159,8 @@ def _check_schema(document: Any, name: str, schema: int) -> None:
         )
     if version < schema:
         raise ConvvizError(
-            f"{name} has schema {version}, which kept no checksums; this convviz reads schema "
-            f"{schema}: compute the result again"
+            f"{name} has schema {version}, this convviz reads schema {schema}: compute the result "
+            "again"
         )
 
 

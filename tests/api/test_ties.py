@@ -191,8 +191,8 @@ def test_what_decided_is_counted_and_said() -> None:
     for sizes in ([4], [1, 3], [1, 1, 1, 1]):
         partials = parts_of(tied_maps(), sizes, explainer)
         result = explainer.finish(model(5), partials, Photos(4), ())["1"]
-        assert result.figures["units with ties decided by the mean"] == 1
-        assert result.figures["units with ties that remain"] == 2
+        assert result.measures["units with ties decided by the mean"] == 1
+        assert result.measures["units with ties that remain"] == 2
         text = " ".join(result.notes)
         assert "2 of 5 units reach the value of their last patch in more than 2" in text
         assert "1 of 5 units have equal means" in text
@@ -205,7 +205,7 @@ def test_without_ties_nothing_is_said_of_them() -> None:
     explainer = convviz.explainer("patches", layers=("1",), k=2, border="include", guided=False)
     partials = parts_of(tied_maps()[:, :1], [4], explainer)
     result = explainer.finish(model(1), partials, Photos(4), ())["1"]
-    assert result.figures["units with ties that remain"] == 0
+    assert result.measures["units with ties that remain"] == 0
     assert not any("more than 2" in note or "equal means" in note for note in result.notes)
 
 
@@ -248,7 +248,7 @@ def test_a_run_counts_its_ties_and_is_the_same_each_time(tmp_path) -> None:
         convviz.analyze(subject, photos, explainer, tmp_path / name, batch_size=5)["patches"]["1"]
         for name in ("a", "b")
     )
-    assert first.result.figures["units with ties decided by the mean"] > 0
+    assert first.result.measures["units with ties decided by the mean"] > 0
     assert first.equals(second)
 
 

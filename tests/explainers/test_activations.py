@@ -86,7 +86,7 @@ def test_top_is_limited_by_the_channels_and_can_be_none() -> None:
 def test_silent_is_said_and_dead_is_not_claimed() -> None:
     result = explain(net(1.0, -1.0), RAMP).result
     said = " ".join(result.notes)
-    assert result.figures["silent channels"] == 1
+    assert result.measures["silent channels"] == 1
     assert "1 of 2 channels are silent on this input" in said
     assert "only a whole data set can tell" in said
     assert not any("silent" in n for n in explain(net(1.0, 2.0), RAMP).result.notes)
@@ -162,8 +162,8 @@ def test_statistics_of_a_run_tell_dead_channels_from_silent_ones(tmp_path: Path)
     found = convviz.explain(model, dark, "activations", layer="1", statistics=tmp_path / "run")
     assert found["dead"].tolist() == [False, False, True]
     assert (found["active"][0] == 0).tolist() == [False, True, True]
-    assert found.result.figures["silent channels"] == 2
-    assert found.result.figures["dead channels"] == 1
+    assert found.result.measures["silent channels"] == 2
+    assert found.result.measures["dead channels"] == 1
     (note, *_) = found.result.notes
     assert note.endswith("1 are dead: they fired on none of 3 images.")
     assert found.pictures()[0].png[:4] == b"\x89PNG"

@@ -1,4 +1,4 @@
-"""embedding: the map, its figures, its grid, and the cases at the edge."""
+"""embedding: the map, its measures, its grid, and the cases at the edge."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def test_tsne_keeps_clusters_apart_and_says_how_well():
     assert found.values.shape == (60, 2)
     assert found.values.dtype == torch.float32
     assert apart(found.values, labels) > 2
-    assert found.figures["5-NN accuracy in the map"] == 1
-    assert found.figures["5-NN accuracy of features"] == 1
-    assert found.figures["trustworthiness"] > 0.85
-    assert found.figures["KL divergence"] > 0
-    assert found.figures["perplexity"] == 10
+    assert found.measures["5-NN accuracy in the map"] == 1
+    assert found.measures["5-NN accuracy of features"] == 1
+    assert found.measures["trustworthiness"] > 0.85
+    assert found.measures["KL divergence"] > 0
+    assert found.measures["perplexity"] == 10
     assert found.axes == ("t-SNE 1", "t-SNE 2")
     assert found["labels"].tolist() == labels
 
@@ -80,7 +80,7 @@ def test_the_kl_divergence_is_that_of_the_points():
     q /= q.sum()
     there = p > 0
     kl = float((p[there] * np.log(p[there] / q[there])).sum())
-    assert found.figures["KL divergence"] == pytest.approx(kl, rel=0.03)
+    assert found.measures["KL divergence"] == pytest.approx(kl, rel=0.03)
 
 
 def joint_probabilities(x, perplexity):
@@ -109,16 +109,16 @@ def test_pca_equals_the_singular_vectors():
     sign = np.sign((expected * found.values.numpy()).sum(axis=0))
     assert np.abs(found.values.numpy() - expected * sign).max() < 1e-5
     share = float((s[:2] ** 2).sum() / (s**2).sum())
-    assert found.figures["explained variance"] == pytest.approx(share)
+    assert found.measures["explained variance"] == pytest.approx(share)
     assert "of variance" in found.axes[0]
-    assert "KL divergence" not in found.figures
+    assert "KL divergence" not in found.measures
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
     x, labels = clusters(each=12)
     a, b = finish(x, labels), finish(x, labels)
     assert a.values.numpy().tobytes() == b.values.numpy().tobytes()
-    assert a.figures == b.figures
+    assert a.measures == b.measures
     assert torch.equal(a["cells"], b["cells"])
     assert not torch.equal(finish(x, seed=1).values, a.values)
 
@@ -126,7 +126,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
 def test_a_perplexity_that_is_too_large_is_lowered_and_said():
     x, _ = clusters(each=4)
     found = finish(x, perplexity=30)
-    assert found.figures["perplexity"] == pytest.approx(11 / 3)
+    assert found.measures["perplexity"] == pytest.approx(11 / 3)
     assert any("Perplexity 30 is too large for 12 images" in note for note in found.notes)
 
 
@@ -237,14 +237,14 @@ def test_a_grid_that_leaves_images_out_says_so(monkeypatch):
     assert any(f"shows {shown} of 60 images" in note for note in found.notes)
 
 
-# The figures
+# The measures
 
 
 def test_knn_accuracy_leaves_the_item_itself_out():
     x = np.array([[0.0], [1], [2], [10], [11], [12], [3]])
     labels = np.array([0, 0, 0, 1, 1, 1, 1])
-    figures = knn_accuracy(x, x, labels)
-    assert figures["5-NN accuracy in the map"] == pytest.approx(vote(x, labels))
+    measures = knn_accuracy(x, x, labels)
+    assert measures["5-NN accuracy in the map"] == pytest.approx(vote(x, labels))
     assert knn_accuracy(x, x, np.full(7, -1)) == {}
     assert knn_accuracy(x, x, np.zeros(7, int)) == {}
 
@@ -263,7 +263,7 @@ def test_items_without_label_do_not_count():
     labels[0] = None
     found = finish(x, labels)
     assert found["labels"][0] == -1
-    assert found.figures["5-NN accuracy of features"] == 1
+    assert found.measures["5-NN accuracy of features"] == 1
 
 
 def test_wrong_parameters():

@@ -183,7 +183,7 @@ def test_reference_masks_give_iou():
     got = cut([photo(), second_photo()], reference=[DISC, DISC])
     for i in range(2):
         assert got["iou"][i].item() == pytest.approx(iou(got.values[i], DISC))
-    mean = got.result.figures["mean IoU with the reference"]
+    mean = got.result.measures["mean IoU with the reference"]
     assert mean == pytest.approx(got["iou"].mean().item())
     assert torch.equal(got["reference"][0], torch.from_numpy(DISC))
 
@@ -252,7 +252,7 @@ def test_the_command_line_changes_one_parameter_of_the_default_source():
 def test_seeds_in_one_object_are_gathered():
     got = cut(source=Given(heat=torch.from_numpy(DISC.astype(float))), smoothing=2)
     assert got["gathered"].tolist() == [1]
-    assert got.result.figures["share of foreground seeds cut out"] == 1
+    assert got.result.measures["share of foreground seeds cut out"] == 1
     assert not got.result.notes
 
 
@@ -265,7 +265,7 @@ def test_seeds_in_several_places_are_noted():
     got = cut([colours.astype(np.uint8), photo()], source=Given(heat=heat), smoothing=0)
     share = discs[0].sum() / (discs[0].sum() + discs[1].sum())
     assert got["gathered"][0].item() == pytest.approx(share)
-    smallest = got.result.figures["smallest share of foreground seeds cut out"]
+    smallest = got.result.measures["smallest share of foreground seeds cut out"]
     assert smallest == got["gathered"].min().item()
     assert "scattered" in got.result.notes[0]
     assert got.result.notes[0].startswith("Image 0")
@@ -285,7 +285,7 @@ def test_the_score_of_the_cut_is_compared_with_that_of_the_rest():
     assert kept > 2 * rest
     assert got["cut_score"].tolist() == pytest.approx([kept], rel=1e-5)
     assert got["rest_score"].tolist() == pytest.approx([rest], rel=1e-5)
-    margin = got.result.figures["score of the cut less that of the rest"]
+    margin = got.result.measures["score of the cut less that of the rest"]
     assert margin == pytest.approx(kept - rest, rel=1e-5)
     assert not got.result.notes
 

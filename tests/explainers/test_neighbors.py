@@ -141,19 +141,19 @@ def test_precision_counts_neighbours_of_the_same_class():
     x = np.array([[0], [1], [3], [10], [11], [13]], np.float32)
     found = finish(x, labels=[0, 0, 1, 1, 1, 2], k=2)
     # neighbours: 0:(1,2) 1:(0,2) 2:(1,0) 3:(4,5) 4:(3,5) 5:(4,3)
-    assert found.figures["precision@2"] == pytest.approx((0.5 + 0.5 + 0 + 0.5 + 0.5 + 0) / 6)
+    assert found.measures["precision@2"] == pytest.approx((0.5 + 0.5 + 0 + 0.5 + 0.5 + 0) / 6)
     # of 5 others: 1, 1, 2, 2, 2, 0 have the same label
-    assert found.figures["precision of chance"] == pytest.approx((1 + 1 + 2 + 2 + 2 + 0) / 30)
-    assert 0 <= found.figures["precision@2 of pixels"] <= 1
+    assert found.measures["precision of chance"] == pytest.approx((1 + 1 + 2 + 2 + 2 + 0) / 30)
+    assert 0 <= found.measures["precision@2 of pixels"] <= 1
     assert found["labels"].tolist() == [0, 0, 1, 1, 1, 2]
-    assert not any("precision" in name for name in finish(x, k=2).figures)
+    assert not any("precision" in name for name in finish(x, k=2).measures)
 
 
 def test_items_without_label_do_not_count():
     x = np.array([[0], [1], [2], [10]], np.float32)
     found = finish(x, labels=[0, None, 0, 1], k=2)
     # 0:(1,2) -> 1 of 1; 1 has no label; 2:(1,0) -> 1 of 1; 3:(2,1) -> 0 of 1
-    assert found.figures["precision@2"] == pytest.approx(2 / 3)
+    assert found.measures["precision@2"] == pytest.approx(2 / 3)
     assert found["labels"].tolist() == [0, -1, 0, 1]
 
 
@@ -165,9 +165,9 @@ def test_approximate_indexes_report_their_recall(kind, metric):
     _, truth = brute_force(x, 5, metric)
     pairs = zip(found["indices"].tolist(), truth.tolist(), strict=True)
     share = np.mean([len(set(a) & set(b)) / 5 for a, b in pairs])
-    assert found.figures["recall@5"] == pytest.approx(share, abs=1e-3)
-    assert found.figures["recall@5"] > 0.7
-    assert found.figures["recall measured on"] == 600
+    assert found.measures["recall@5"] == pytest.approx(share, abs=1e-3)
+    assert found.measures["recall@5"] > 0.7
+    assert found.measures["recall measured on"] == 600
     again = finish(x, index=kind, metric=metric, k=5)
     assert again.files["index.faiss"] == found.files["index.faiss"]
     assert torch.equal(again["indices"], found["indices"])

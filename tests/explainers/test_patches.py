@@ -235,7 +235,7 @@ def test_nan_and_infinity_never_enter_and_are_counted(sizes: list[int]) -> None:
     assert result.values.tolist() == [[70.0, 60.0, 50.0]]
     assert result["items"].tolist() == [[2, 3, 0]]
     assert result["positions"].tolist() == [[[0, 0], [2, 0], [2, 2]]]
-    assert result.figures["non-finite values"] == 1 + 9 + 1
+    assert result.measures["non-finite values"] == 1 + 9 + 1
     assert "NaN or infinite values, left out: 11." in result.notes
 
 

@@ -126,7 +126,7 @@ def test_dead_is_what_never_fires_and_constant_what_never_changes():
     below = int((found["0"]["min"] < 0).sum())
     assert f"{below} of 6 channels go below zero" in " ".join(found["0"].notes)
     assert "below zero" not in " ".join(found["1"].notes)
-    assert found["1"].figures["dead channels"] == 1
+    assert found["1"].measures["dead channels"] == 1
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -215,7 +215,7 @@ def test_values_that_are_not_finite_are_counted_and_enter_nothing_else():
     model, pictures = network(), photos(broken=(2, 3, 9))
     found = tables(model, pictures, LABELS, [4, 7])["2"]
     assert found["nonfinite"].tolist() == [0, 3, 3, 0, 0, 0]
-    assert found.figures["images with non-finite values"] == 3
+    assert found.measures["images with non-finite values"] == 3
     assert "counted and left out: 6, in 3 image(s)" in " ".join(found.notes)
     flat = values_of(model, pictures, "2").transpose(1, 0, 2, 3).reshape(6, -1)
     good = np.ma.masked_invalid(flat)

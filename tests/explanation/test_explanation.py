@@ -101,7 +101,7 @@ def results():
     return [
         heatmap(
             arrays=odd,
-            figures={"KL": NAN, "n": 3, "word": "nan", "ok": True, "none": None, "nested": (1, 2)},
+            measures={"KL": NAN, "n": 3, "word": "nan", "ok": True, "none": None, "nested": (1, 2)},
             notes=("a <note>",),
             files={"index.faiss": b"\x00\xff"},
             signed=True,
@@ -175,7 +175,7 @@ def test_saving_twice_and_after_loading_writes_the_same_bytes(tmp_path, undrawn)
 def test_the_json_is_strict_and_says_how(tmp_path, undrawn):
     explanation(results()[0]).save(tmp_path)
     document = saved_json(tmp_path)
-    assert document["schema"] == 2
+    assert document["schema"] == 3
     assert document["explainer"]["name"] == "saliency"
     assert document["explainer"]["distribution"] == "convviz"
     assert document["explainer"]["parameters"]["channels"] == "max"
@@ -184,7 +184,7 @@ def test_the_json_is_strict_and_says_how(tmp_path, undrawn):
     assert document["target"][0] == {"index": 1, "unit": None, "label": "dog", "score": 2.5}
     assert document["target"][1]["score"] == {"$float": "nan"}
     assert [item["source"] for item in document["items"]] == ["a b/ü.png", "<b>.png"]
-    assert document["result"]["figures"]["KL"] == {"$float": "nan"}
+    assert document["result"]["measures"]["KL"] == {"$float": "nan"}
     assert document["pictures"] == {"map.png": "a <caption>"}
     assert document["arrays"]["flags"] == {"dtype": "bool", "shape": [1, 2]}
 
@@ -232,7 +232,7 @@ def test_parameters_that_no_longer_hold_leave_the_rest(tmp_path, rewrite, undraw
 
 
 def damage_schema(folder, rewrite):
-    rewrite(folder / "explanation.json", lambda document: document.update(schema=3))
+    rewrite(folder / "explanation.json", lambda document: document.update(schema=4))
 
 
 def older_schema(folder, rewrite):
@@ -269,8 +269,8 @@ def escape(folder, rewrite):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (damage_schema, "schema 3"),
-        (older_schema, "schema 1, which kept no checksums"),
+        (damage_schema, "schema 4"),
+        (older_schema, "schema 1, this convviz reads schema 3"),
         (edit_by_hand, r"explanation.json has changed since it was written"),
         (cut_json, "cannot be read"),
         (drop_key, "damaged"),

@@ -141,7 +141,7 @@ def test_occlusion_is_that_of_a_loop_whatever_the_batch_size(coupled, export, mo
             expected = baseline - one_at_a_time(coupled, covered)[0, 2]
             torch.testing.assert_close(row.flatten()[place], expected, rtol=0, atol=1e-12)
     if export:
-        assert "couples" in maps[0].result.figures["computed"]
+        assert "couples" in maps[0].result.measures["computed"]
 
 
 class Masks(convviz.authoring.Explainer):
@@ -341,8 +341,8 @@ def test_no_graph_stands_in_for_a_random_network(name, monkeypatch):
     monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
     model = convviz.Model(seeded(RANDOM[name]))
     found = convviz.explain(model, drawn(1), "occlusion", window=6, stride=6, fill=0.0)
-    assert "full forward pass" in found.result.figures["computed"]
-    assert "random" in found.result.figures["computed"]
+    assert "full forward pass" in found.result.measures["computed"]
+    assert "random" in found.result.measures["computed"]
 
 
 @pytest.mark.parametrize("name", ["plain", "mean of the batch"])

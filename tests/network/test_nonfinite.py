@@ -59,7 +59,7 @@ def test_patches_are_those_of_the_other_images(runs):
         assert BAD not in items
     places = torch.from_numpy(np.append(kept, -1))[expected["items"]]
     assert torch.equal(found["items"], places)
-    assert found.result.figures["non-finite values"] == 6
+    assert found.result.measures["non-finite values"] == 6
     assert "NaN or infinite values, left out: 6." in found.result.notes
 
 
@@ -89,7 +89,7 @@ def test_statistics_count_it(runs):
     whole, clean, _ = runs
     found, expected = whole["statistics"]["pool"], clean["statistics"]["pool"]
     assert found["nonfinite"].tolist() == [1] * 6
-    assert found.result.figures["images with non-finite values"] == 1
+    assert found.result.measures["images with non-finite values"] == 1
     torch.testing.assert_close(found["mean"], expected["mean"])
     assert torch.equal(found["histogram"], expected["histogram"])
 

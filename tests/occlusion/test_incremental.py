@@ -377,7 +377,7 @@ class TestOccluded:
         explanation = explain(
             model, torch.rand(1, 2, 240, 240), "occlusion", 0, window=16, approximate=0.5
         )
-        assert explanation.result.figures["MACs saved"] == 0
+        assert explanation.result.measures["MACs saved"] == 0
 
     def test_axes_of_size_1_are_no_obstacle(self):
         class Small(nn.Module):

@@ -329,7 +329,7 @@ def test_the_result_tells_the_deviation(
     given = {"window": 8, "stride": 4, "edge": "drop", "fill": 0.0, "output": output}
     target = None if output == "argmax" else 3
     found = convviz.explain(Model(net), images, "occlusion", target, **given, **option)
-    figures, grid = found.result.figures, found.result.arrays["grid"].flatten(1)
+    measures, grid = found.result.measures, found.result.arrays["grid"].flatten(1)
     want = reference(net, images)
     sample = torch.linspace(0, len(BOXES) - 1, 16).round().long()
     got = grid[:, sample]
@@ -342,15 +342,15 @@ def test_the_result_tells_the_deviation(
                 exact = copy.deepcopy(net).double()(images.double())[:, 3, None] - exact
         deviation = float((got - exact).abs().max() / exact.abs().max())
         assert deviation > 1e-4
-    assert figures["deviation from exact"] == pytest.approx(deviation, rel=1e-2)
-    assert figures["windows checked"] == 16
-    assert ("MACs saved" in figures) == ("approximate" in option)
-    assert 0 < figures.get("MACs saved", 0.5) < 1
+    assert measures["deviation from exact"] == pytest.approx(deviation, rel=1e-2)
+    assert measures["windows checked"] == 16
+    assert ("MACs saved" in measures) == ("approximate" in option)
+    assert 0 < measures.get("MACs saved", 0.5) < 1
 
 
 def test_exact_results_have_no_deviation(net: nn.Module, images: Tensor) -> None:
     found = convviz.explain(Model(net), images, "occlusion", 3, window=8)
-    assert set(found.result.figures) == {"positions", "computed", "window", "stride"}
+    assert set(found.result.measures) == {"positions", "computed", "window", "stride"}
 
 
 def test_the_explainer_refuses_approximate_dense() -> None:

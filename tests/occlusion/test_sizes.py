@@ -45,8 +45,8 @@ def test_a_seventh_of_the_shorter_side_and_a_quarter_of_that(size, window, strid
     assert (x0, y0, x1, y1) == (0, 0, window, window)
     assert chosen.result.window == (window, window)
     for result in (chosen.result, given.result):
-        assert result.figures["window"] == str(window)
-        assert result.figures["stride"] == str(stride)
+        assert result.measures["window"] == str(window)
+        assert result.measures["stride"] == str(stride)
     assert [note for note in chosen.result.notes if "window and stride" in note]
     assert not [note for note in given.result.notes if "hosen" in note]
 
@@ -54,11 +54,11 @@ def test_a_seventh_of_the_shorter_side_and_a_quarter_of_that(size, window, strid
 def test_one_of_both_may_be_given():
     wide = occlude(40, 40, window=(8, 20))
     assert wide.result.window == (8, 20)
-    assert wide.result.figures["window"] == "8 x 20"
-    assert wide.result.figures["stride"] == "2 x 5"
+    assert wide.result.measures["window"] == "8 x 20"
+    assert wide.result.measures["stride"] == "2 x 5"
     assert any("stride" in note and "window" not in note for note in wide.result.notes)
     fine = occlude(40, 40, stride=3)
-    assert fine.result.figures["window"] == "6"
+    assert fine.result.measures["window"] == "6"
     assert fine["boxes"][1].tolist() == [3, 0, 9, 6]
 
 
@@ -68,7 +68,7 @@ def test_presets_choose_the_same_sizes(preset):
     given = occlude(28, 28, preset=preset, window=4, stride=1)
     torch.testing.assert_close(chosen.values, given.values, rtol=0, atol=1e-12)
     larger = occlude(28, 28, preset=preset, window=7)
-    assert larger.result.figures["stride"] == "2"
+    assert larger.result.measures["stride"] == "2"
 
 
 def test_a_window_that_is_given_and_too_large_is_still_refused():

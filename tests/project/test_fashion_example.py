@@ -51,10 +51,10 @@ def test_from_files_to_figures_and_page(tmp_path, data, example, monkeypatch, ca
     monkeypatch.setattr(example, "explainers", lambda: ["neighbors", "embedding"])
     given = [str(data), "--out", str(tmp_path / "out"), "--classes", "upper,lower", "--epochs", "3"]
     example.main(given)
-    figures = json.loads((tmp_path / "out" / "figures.json").read_text())
-    assert figures["images"] == 40
-    assert figures["precision@8"] > 0.9
-    assert {"test accuracy", "trustworthiness", "5-NN accuracy of features"} <= set(figures)
+    measures = json.loads((tmp_path / "out" / "measures.json").read_text())
+    assert measures["images"] == 40
+    assert measures["precision@8"] > 0.9
+    assert {"test accuracy", "trustworthiness", "5-NN accuracy of features"} <= set(measures)
     assert (tmp_path / "out" / "run" / "index.html").exists()
     assert convviz.open_run(tmp_path / "out" / "run")["embedding"].result.classes == (
         "lower",
@@ -62,7 +62,7 @@ def test_from_files_to_figures_and_page(tmp_path, data, example, monkeypatch, ca
     )
     monkeypatch.setattr(example, "train", None)  # the network is kept
     example.main(given)
-    assert json.loads((tmp_path / "out" / "figures.json").read_text()) == figures
+    assert json.loads((tmp_path / "out" / "measures.json").read_text()) == measures
     assert "index.html" in capsys.readouterr().out
 
 

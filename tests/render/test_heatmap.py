@@ -15,7 +15,7 @@ from PIL import Image
 import convviz
 from convviz.render import Scene, render
 from convviz.render.colour import class_colours, class_markers, scale_of
-from convviz.render.style import figures_line, readable
+from convviz.render.style import measures_line, readable
 
 INK = np.array([0x1F, 0x24, 0x30])
 HATCH = np.array([0x98, 0xA2, 0xB3])
@@ -327,7 +327,7 @@ def test_hatching_shows_through_the_photo_too():
 
 
 def test_each_figure_is_a_sentence():
-    line = figures_line({"positions": 64, "computed": "in full", "IoU": 0.5})
+    line = measures_line({"positions": 64, "computed": "in full", "IoU": 0.5})
     assert line == "Positions: 64. Computed: in full. IoU: 0.50."
 
 

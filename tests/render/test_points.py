@@ -11,7 +11,7 @@ from PIL import Image
 
 from convviz import Matches, Points
 from convviz.render import Scene, render
-from convviz.render.captions import figures_in_words
+from convviz.render.captions import measures_in_words
 from convviz.render.matches import chosen
 from convviz.render.points import grid_canvas
 
@@ -58,7 +58,7 @@ def has_colour(image, colour):
 
 
 def test_a_scatter_and_a_grid():
-    scatter, grid = render(points(30, figures={"KL divergence": 1.234}), SCENE)
+    scatter, grid = render(points(30, measures={"KL divergence": 1.234}), SCENE)
     assert (scatter.name, grid.name) == ("scatter", "grid")
     assert "KL divergence 1.23" in scatter.caption
     for colour in ("#E69F00", "#56B4E9", "#009E73"):
@@ -114,7 +114,7 @@ def test_the_grid_is_as_large_as_it_is_drawn_however_many_pictures():
 
 
 def test_matches_mark_right_and_wrong_classes():
-    (picture,) = render(matches(figures={"precision@4": 0.5}), SCENE)
+    (picture,) = render(matches(measures={"precision@4": 0.5}), SCENE)
     assert has_colour(pixels(picture), "#00725c")
     assert has_colour(pixels(picture), "#b5460f")
     assert "precision@4 0.5" in picture.caption
@@ -169,7 +169,7 @@ def test_pictures_are_the_same_each_time():
 
 
 def test_figures_in_words():
-    assert figures_in_words({"images": 7, "share": 0.12345, "all": True}) == (
+    assert measures_in_words({"images": 7, "share": 0.12345, "all": True}) == (
         "images 7 · share 0.123 · all yes"
     )
-    assert figures_in_words({}) == ""
+    assert measures_in_words({}) == ""

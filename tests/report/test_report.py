@@ -126,7 +126,7 @@ def test_pictures_have_alt_texts_and_sizes(leaf, tmp_path):
 def test_hostile_words_stay_words(leaf, tmp_path):
     bad = "<script>alert(1)</script>\"'&"
     result = convviz.Heatmap(
-        torch.zeros(1, 3, 4), notes=(bad,), figures={bad: bad, "KL": float("nan")}
+        torch.zeros(1, 3, 4), notes=(bad,), measures={bad: bad, "KL": float("nan")}
     )
     leaf(
         "x/<img src=x onerror=alert(1)>",
@@ -148,7 +148,7 @@ def test_hostile_words_stay_words(leaf, tmp_path):
 
 def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
     result = convviz.Heatmap(
-        torch.zeros(1, 3, 4), notes=("Not a proof.",), figures={"KL divergence": 1.23456}
+        torch.zeros(1, 3, 4), notes=("Not a proof.",), measures={"KL divergence": 1.23456}
     )
     leaf("cat/saliency", explainer=convviz.explainer("saliency"), result=result)
     text = " ".join(Page(write_report(tmp_path, title="My net", intro="Look.")).text.split())

@@ -380,7 +380,7 @@ def test_what_is_printed_holds_no_control_characters(run, rewrite, capsys):
 
     def edit(document):
         document["result"]["notes"] = [ESCAPE + "note"]
-        document["result"]["figures"][ESCAPE] = ESCAPE
+        document["result"]["measures"][ESCAPE] = ESCAPE
         document["model"]["name"] = ESCAPE
         document["explainer"]["parameters"]["layers"] = [ESCAPE]
 

@@ -62,16 +62,16 @@ class Activations(Explainer):
         top_keys = keys if swept is None else (standing_out(facts["max"], swept), facts["mean"])
         overlays = strongest(*top_keys)
         channels = values.shape[1]
-        figures = {"layer": layer, "channels": channels, **count_silent(facts)}
+        measures = {"layer": layer, "channels": channels, **count_silent(facts)}
         arrays = facts
         if swept is not None:
-            figures["dead channels"] = int(swept["dead"].sum())
+            measures["dead channels"] = int(swept["dead"].sum())
             arrays = {**facts, "dead": swept["dead"]}
         return Tiles(
             values,
             arrays=arrays,
             unit="activation",
-            figures=figures,
+            measures=measures,
             notes=(
                 *notes(values, facts, swept),
                 *(ties_in_words(top_keys, overlays, self.top, then) if self.top else ()),
@@ -184,7 +184,7 @@ def notes(
     if swept is not None:
         sentences.append(
             "On the photo are the channels whose max stands out most from their own values over "
-            f"{swept.result.figures['images']} images, in standard deviations."
+            f"{swept.result.measures['images']} images, in standard deviations."
         )
     if below := float((values < 0).double().mean()):
         sentences.append(
@@ -204,7 +204,7 @@ def silent_in_words(silent: list[int], channels: int, swept: Explanation | None 
         counts = f"Silent channels, nowhere above zero, of {channels}: {each}"
     if swept is None:
         return f"{counts}. Whether they are dead, only a whole data set can tell."
-    images = swept.result.figures["images"]
+    images = swept.result.measures["images"]
     return f"{counts}. {int(swept['dead'].sum())} are dead: they fired on none of {images} images."
 
 

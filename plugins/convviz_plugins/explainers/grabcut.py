@@ -135,16 +135,16 @@ class GrabCut(Explainer):
         )
         margins = arrays["cut_score"] - arrays["rest_score"]
         least = "" if len(shares) == 1 else "smallest "
-        figures = {
+        measures = {
             f"{least}share of foreground seeds cut out": min(shares, default=1.0),
             f"{least}score of the cut less that of the rest": float(margins.amin()),
         }
-        figures |= self._compare(masks, batch, arrays)
+        measures |= self._compare(masks, batch, arrays)
         return Mask(
             torch.from_numpy(masks),
             arrays=arrays,
             unit="foreground",
-            figures=figures,
+            measures=measures,
             notes=_doubts(masks, shares, arrays["cut_score"], arrays["rest_score"]),
         )
 

@@ -111,14 +111,14 @@ class Neighbors(DatasetExplainer):
     ) -> Matches:
         found = Found(vectors, self.k, self.metric, _kind(self.index))
         labels = as_tensor(items.labels)
-        figures: dict[str, Any] = {"images": len(items), "vector length": vectors.shape[1]}
+        measures: dict[str, Any] = {"images": len(items), "vector length": vectors.shape[1]}
         if self.index != "flat":
-            figures |= found.recall()
+            measures |= found.recall()
         k = found.indices.shape[1]
         if (labels >= 0).any():
-            figures[f"precision@{k}"] = precision(found.indices, labels)
-            figures[f"precision@{k} of pixels"] = precision(by_pixels.indices, labels)
-            figures["precision of chance"] = chance(labels)
+            measures[f"precision@{k}"] = precision(found.indices, labels)
+            measures[f"precision@{k} of pixels"] = precision(by_pixels.indices, labels)
+            measures["precision of chance"] = chance(labels)
         return Matches(
             found.distances,
             arrays={
@@ -130,7 +130,7 @@ class Neighbors(DatasetExplainer):
                 "rows": found.rows,
             },
             unit="L2 distance" if self.metric == "l2" else "1 - cosine",
-            figures=figures,
+            measures=measures,
             notes=tuple(_notes(found, self.k, items.ids, self.metric)),
             files={INDEX_FILE: found.serialized(), space.FILE: vectors},
             classes=items.classes,
@@ -213,7 +213,7 @@ class Neighbors(DatasetExplainer):
                 "query_labels": torch.full((len(queries),), -1),
             },
             unit=kept.result.unit,
-            figures={"layer": layer, "images in the run": len(kept["labels"])},
+            measures={"layer": layer, "images in the run": len(kept["labels"])},
             classes=kept.result.classes,
             names=kept.result.names,
             found=tuple(_named(kept, *row) for row in zip(indices, distances, strict=True)),

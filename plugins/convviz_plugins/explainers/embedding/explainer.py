@@ -88,9 +88,9 @@ class Embedding(DatasetExplainer):
         laid = lay_out(good, self.method, self.perplexity, self.seed)
         labels = as_tensor(items.labels)
         cells = to_cells(laid.points)
-        figures: dict[str, Any] = {"images": len(items), "vector length": vectors.shape[1]}
-        figures |= laid.figures | trusted(good, laid.points, self.seed)
-        figures |= knn_accuracy(good, laid.points, labels.numpy()[rows])
+        measures: dict[str, Any] = {"images": len(items), "vector length": vectors.shape[1]}
+        measures |= laid.measures | trusted(good, laid.points, self.seed)
+        measures |= knn_accuracy(good, laid.points, labels.numpy()[rows])
         notes = [left_out(rows, items.ids, "because their features are not finite"), *laid.notes]
         shown = int((cells[:, 0] >= 0).sum())
         if shown < len(rows):
@@ -104,7 +104,7 @@ class Embedding(DatasetExplainer):
             },
             unit="",
             files={space.FILE: vectors},
-            figures=figures,
+            measures=measures,
             notes=tuple(note for note in notes if note),
             classes=items.classes,
             axes=laid.axes,
@@ -118,10 +118,10 @@ class Layout:
         self,
         points: np.ndarray,
         axes: tuple[str, str],
-        figures: dict[str, Any],
+        measures: dict[str, Any],
         notes: tuple[str, ...] = (),
     ) -> None:
-        self.points, self.axes, self.figures, self.notes = points, axes, figures, notes
+        self.points, self.axes, self.measures, self.notes = points, axes, measures, notes
 
 
 def lay_out(vectors: np.ndarray, method: str, perplexity: float, seed: int) -> Layout:
@@ -136,7 +136,7 @@ def lay_out(vectors: np.ndarray, method: str, perplexity: float, seed: int) -> L
     if len(vectors) < FEWEST:
         note = f"t-SNE needs at least {FEWEST} images, these {len(vectors)} are laid out by PCA."
         few = by_pca(scores, shares)
-        return Layout(few.points, few.axes, few.figures, (note,))
+        return Layout(few.points, few.axes, few.measures, (note,))
     return by_tsne(vectors, scores, perplexity, seed)
 
 
@@ -219,10 +219,10 @@ def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: in
     points = tsne.fit(affinities=affinities, initialization=_start(scores, seed)[order])
     for _ in steps:
         pass
-    figures = {"KL divergence": float(points.kl_divergence), "perplexity": used}
+    measures = {"KL divergence": float(points.kl_divergence), "perplexity": used}
     note = f"Perplexity {perplexity:g} is too large for {n} images: {used:.3g} was taken."
     notes = (note,) if used < perplexity else ()
-    return Layout(np.asarray(points)[places], ("t-SNE 1", "t-SNE 2"), figures, notes)
+    return Layout(np.asarray(points)[places], ("t-SNE 1", "t-SNE 2"), measures, notes)
 
 
 def _near_each_other(rows: np.ndarray) -> np.ndarray:

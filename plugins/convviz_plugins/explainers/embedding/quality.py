@@ -31,8 +31,8 @@ def trusted(vectors: np.ndarray, points: np.ndarray, seed: int) -> dict[str, Any
     nearest = min(NEAREST, (len(vectors) - 1) // 2)
     if nearest < 1 or (vectors == vectors[0]).all():
         return {}
-    figures = {"trustworthiness": float(trustworthiness(vectors, points, n_neighbors=nearest))}
-    return figures | ({"trustworthiness measured on": SAMPLE} if n > SAMPLE else {})
+    measures = {"trustworthiness": float(trustworthiness(vectors, points, n_neighbors=nearest))}
+    return measures | ({"trustworthiness measured on": SAMPLE} if n > SAMPLE else {})
 
 
 def knn_accuracy(vectors: np.ndarray, points: np.ndarray, labels: np.ndarray) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Filters(Explainer):
             values,
             arrays=facts,
             unit="weight",
-            figures={
+            measures={
                 "layer": layer,
                 "filters": len(values),
                 "dead filters": int(facts["dead"].sum()),

@@ -221,13 +221,13 @@ class Occlusion(Explainer):
             self.approximate,
         )
         scores = self._wanted(found.scores, baseline)  # [N, P, K]
-        figures = {"window": _format_size(window), "stride": _format_size(stride)}
-        figures |= self._figures(found, baseline)
+        measures = {"window": _format_size(window), "stride": _format_size(stride)}
+        measures |= self._measures(found, baseline)
         grid = scores.movedim(1, -1).unflatten(-1, (len(windows.rows), len(windows.columns)))
         if not self.targets:
             grid, baseline = grid[:, 0], baseline[:, 0]
         panels = _panels(targets, bool(self.targets))
-        result = self._result(model, windows, grid, baseline, panels, figures)
+        result = self._result(model, windows, grid, baseline, panels, measures)
         return replace(result, window=window, notes=(*result.notes, *self._describe_chosen()))
 
     def _sizes(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -240,7 +240,7 @@ class Occlusion(Explainer):
         return window, (max(1, round(window[0] / 4)), max(1, round(window[1] / 4)))
 
     def _describe_chosen(self) -> tuple[str, ...]:
-        """Name the sizes that were chosen here; the figures give their values."""
+        """Name the sizes that were chosen here; the measures give their values."""
         chosen = " and ".join(name for name in ("window", "stride") if getattr(self, name) is None)
         return (f"Chosen for images of this size: {chosen}.",) if chosen else ()
 
@@ -248,20 +248,20 @@ class Occlusion(Explainer):
         """Turn scores `[N, P, K]` into drops from the baseline `[N, K]`, where those are wanted."""
         return baseline[:, None] - scores if self.output == "drop" else scores
 
-    def _figures(self, found: Occluded, baseline: Tensor) -> dict[str, Any]:
+    def _measures(self, found: Occluded, baseline: Tensor) -> dict[str, Any]:
         """Return how the scores were computed, and how far they are from exact ones."""
-        figures: dict[str, Any] = {"positions": found.scores.shape[1], "computed": found.how}
+        measures: dict[str, Any] = {"positions": found.scores.shape[1], "computed": found.how}
         if self.approximate is not None and found.plan is not None:
-            figures["MACs saved"] = 1 - 1 / found.plan.saving
+            measures["MACs saved"] = 1 - 1 / found.plan.saving
         if found.sample is None or found.exact is None:
-            return figures
+            return measures
         got, exact = found.scores[:, found.sample], found.exact
         if self.output == "argmax":
             deviation: float | str = float((got != exact).double().mean())
         else:
             got, exact = self._wanted(got, baseline), self._wanted(exact, baseline)
             deviation = _deviation(got.double(), exact.double())
-        return figures | {"deviation from exact": deviation, "windows checked": len(found.sample)}
+        return measures | {"deviation from exact": deviation, "windows checked": len(found.sample)}
 
     def _result(
         self,
@@ -270,7 +270,7 @@ class Occlusion(Explainer):
         grid: Tensor,
         baseline: Tensor,
         panels: tuple[str, ...],
-        figures: dict[str, Any],
+        measures: dict[str, Any],
     ) -> Heatmap:
         classes = self.output == "argmax"
         dtype = torch.float64 if baseline.dtype == torch.float64 else torch.float32
@@ -289,7 +289,7 @@ class Occlusion(Explainer):
             signed=self.output == "drop",
             panels=panels,
             classes=_names(model, arrays["grid"], arrays["baseline"]) if classes else {},
-            figures=figures,
+            measures=measures,
             notes=self._notes(windows),
         )
 

@@ -29,7 +29,7 @@ from .best_positions import candidates, finite_maps, winners
 from .border import inner_positions
 from .crops import Box, Spot
 from .ranking import NAMES, NOWHERE
-from .summary import Facts, captions_of, class_ties_in_words, figures_of, notes_of, table_of
+from .summary import Facts, captions_of, class_ties_in_words, measures_of, notes_of, table_of
 
 OWN_SCALES = "guided gradients, own scales"
 """Title of the gradients in the picture: each of them is stretched by itself."""
@@ -194,7 +194,7 @@ class Patches(DatasetExplainer):
             values,
             arrays=arrays,
             unit="activation",
-            figures=figures_of(layer, values, facts, field),
+            measures=measures_of(layer, values, facts, field),
             notes=(*notes_of(self, values, facts, field, drawn, made), *said),
             captions=captions_of(values, scores),
             order=tuple(drawn),

@@ -1,4 +1,4 @@
-"""What is said about the patches of a layer: figures, notes and a table."""
+"""What is said about the patches of a layer: measures, notes and a table."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Facts:
     ties: Ties
 
 
-def figures_of(layer: str, values: Tensor, facts: Facts, field: ReceptiveField) -> dict[str, Any]:
+def measures_of(layer: str, values: Tensor, facts: Facts, field: ReceptiveField) -> dict[str, Any]:
     """Return the plain facts about a layer's patches."""
     return {
         "layer": layer,

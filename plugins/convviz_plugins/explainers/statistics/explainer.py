@@ -108,7 +108,7 @@ def table(kept: Partial, labels: Tensor, classes: tuple[str, ...], layer: str) -
         torch.stack([per_channel[name].double() for name in COLUMNS], 1),
         arrays=arrays,
         unit="activation",
-        figures=figures(kept, dead, constant, layer),
+        measures=measures(kept, dead, constant, layer),
         notes=notes(kept, dead, constant),
         columns=COLUMNS,
         rows=tuple(f"channel {c}" for c in range(len(count))),
@@ -132,7 +132,7 @@ def class_arrays(kept: Partial, labels: Tensor, classes: tuple[str, ...]) -> dic
     return {"class_mean": mean, "class_fires": fires, "class_images": images}
 
 
-def figures(kept: Partial, dead: Tensor, constant: Tensor, layer: str) -> dict[str, Any]:
+def measures(kept: Partial, dead: Tensor, constant: Tensor, layer: str) -> dict[str, Any]:
     """Return the plain facts about a layer."""
     return {
         "layer": layer,
