@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import sys
 from pathlib import Path
 from textwrap import dedent
+
+# Each worker process of pytest-xdist computes with its share of the cores; PyTorch reads this
+# variable when it is imported, here and in the programs that tests start.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 import pytest
 import torch
