@@ -7,7 +7,7 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from helpers.networks import counting_classifier
 
 import convviz
 from convviz import ConvvizError, Heatmap, ParameterError, PluginError, Unit, UnknownNameError
@@ -15,23 +15,9 @@ from convviz.api import loaded
 from convviz.authoring import Explainer
 
 
-class Counting(nn.Sequential):
-    """A network that counts its forward passes."""
-
-    passes = 0
-
-    def forward(self, x):
-        self.passes += 1
-        return super().forward(x)
-
-
 @pytest.fixture
 def net():
-    torch.manual_seed(0)
-    return Counting(
-        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        nn.Linear(4, 3),
-    )  # fmt: skip
+    return counting_classifier()
 
 
 @pytest.fixture

@@ -9,32 +9,11 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from helpers.pixels import HEIGHT, RNG, WIDTH, blend_on_white, largest_difference, random_pixels
 from PIL import Image
 
 from convviz import ImageError
 from convviz.authoring import decode_image
-
-HEIGHT, WIDTH = 7, 11
-RNG = np.random.default_rng(0)
-
-
-def random(bits: int, channels: int = 1) -> np.ndarray:
-    shape = (HEIGHT, WIDTH, channels) if channels > 1 else (HEIGHT, WIDTH)
-    return RNG.integers(0, 1 << bits, shape)
-
-
-def blended(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colours in [0, 1] on white, as 8-bit values that are not rounded."""
-    return (values * alpha + 1 - alpha) * 255
-
-
-def grey_rgb(values: np.ndarray) -> np.ndarray:
-    return np.repeat(np.asarray(values)[..., None], 3, axis=2)
-
-
-def off_by(pixels: np.ndarray, expected: np.ndarray) -> float:
-    assert pixels.shape == expected.shape
-    return float(np.abs(pixels.astype(float) - expected).max())
 
 
 def smooth(height: int = 120, width: int = 170) -> np.ndarray:
@@ -67,7 +46,7 @@ def bmp_rows(values: np.ndarray) -> bytes:
 
 
 def test_bmp_of_every_depth() -> None:
-    rgb, alpha = random(8, 3), random(8)
+    rgb, alpha = random_pixels(8, 3), random_pixels(8)
     bgr = rgb[..., ::-1].astype(np.uint8)
     with_alpha = np.dstack([bgr, alpha.astype(np.uint8)])
     size, top_down = (WIDTH, HEIGHT), (WIDTH, -HEIGHT)
@@ -76,9 +55,12 @@ def test_bmp_of_every_depth() -> None:
     assert np.array_equal(decode_image(bmp(top_down, 24, bmp_rows(bgr))), rgb)
     assert np.array_equal(decode_image(bmp(size, 32, bmp_rows(with_alpha[::-1]))), rgb)
     data = bmp(size, 32, bmp_rows(with_alpha[::-1]), masks, header=108, compression=3)
-    assert off_by(decode_image(data), blended(rgb / 255, alpha[..., None] / 255)) <= 0.5
+    assert (
+        largest_difference(decode_image(data), blend_on_white(rgb / 255, alpha[..., None] / 255))
+        <= 0.5
+    )
     for bits in (1, 4, 8):
-        palette, index = RNG.integers(0, 256, (1 << bits, 3)), random(bits)
+        palette, index = RNG.integers(0, 256, (1 << bits, 3)), random_pixels(bits)
         packed = [np.frombuffer(packed_rows(row[None], bits)[1:], np.uint8) for row in index[::-1]]
         table = np.dstack([palette[None, :, ::-1], np.zeros((1, 1 << bits, 1))]).astype(np.uint8)
         data = bmp(
@@ -99,7 +81,7 @@ def test_bmp_of_sixteen_bits(greens) -> None:
     ]
     masks = struct.pack("<III", *((1 << w) - 1 << s for s, w in zip(shifts, widths, strict=True)))
     out = bmp((WIDTH, HEIGHT), 16, bmp_rows(values[::-1]), masks, header=52, compression=3)
-    assert off_by(decode_image(out), np.dstack(channels) * 255) <= 1
+    assert largest_difference(decode_image(out), np.dstack(channels) * 255) <= 1
 
 
 def run_length(rows: np.ndarray) -> bytes:
@@ -108,7 +90,7 @@ def run_length(rows: np.ndarray) -> bytes:
 
 
 def test_run_length_encoded_bmp_is_whole_or_refused() -> None:
-    palette, index = RNG.integers(0, 256, (256, 3)), random(8)
+    palette, index = RNG.integers(0, 256, (256, 3)), random_pixels(8)
     table = np.dstack([palette[None, :, ::-1], np.zeros((1, 256, 1))]).astype(np.uint8).tobytes()
     size = (2 * WIDTH, HEIGHT)
     for rows in range(HEIGHT + 1):
@@ -158,8 +140,8 @@ def test_webp_as_opencv_reads_it(mode, lossless) -> None:
     second = cv2.imdecode(np.frombuffer(out.getvalue(), np.uint8), cv2.IMREAD_UNCHANGED)
     expected = second[..., 2::-1].astype(float)
     if mode == "RGBA":
-        expected = blended(expected / 255, second[..., 3:] / 255)
-    assert off_by(decode_image(out.getvalue()), expected) <= 2
+        expected = blend_on_white(expected / 255, second[..., 3:] / 255)
+    assert largest_difference(decode_image(out.getvalue()), expected) <= 2
 
 
 def test_colour_profiles_are_left_alone() -> None:

@@ -10,14 +10,21 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from helpers.pixels import (
+    HEIGHT,
+    RNG,
+    WIDTH,
+    blend_on_white,
+    grey_to_rgb,
+    largest_difference,
+    random_pixels,
+)
 from PIL import Image
 
 from convviz import ImageError, Preprocess
 from convviz.authoring import decode_image
 from convviz.sweep.input.decoder_process import Bad, Decoder
 
-HEIGHT, WIDTH = 7, 11
-RNG = np.random.default_rng(0)
 PASSES = [
     (0, 0, 8, 8),
     (0, 4, 8, 8),
@@ -34,25 +41,6 @@ COLOUR_TYPES = {
     "grey alpha": (4, 2),
     "rgba": (6, 4),
 }
-
-
-def random(bits: int, channels: int = 1) -> np.ndarray:
-    shape = (HEIGHT, WIDTH, channels) if channels > 1 else (HEIGHT, WIDTH)
-    return RNG.integers(0, 1 << bits, shape)
-
-
-def blended(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colours in [0, 1] on white, as 8-bit values that are not rounded."""
-    return (values * alpha + 1 - alpha) * 255
-
-
-def grey_rgb(values: np.ndarray) -> np.ndarray:
-    return np.repeat(np.asarray(values)[..., None], 3, axis=2)
-
-
-def off_by(pixels: np.ndarray, expected: np.ndarray) -> float:
-    assert pixels.shape == expected.shape
-    return float(np.abs(pixels.astype(float) - expected).max())
 
 
 # PNG, encoded here
@@ -90,27 +78,27 @@ def png(values, kind, bits, interlaced=False, palette=None, transparent=None, ke
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
 def test_grey_png_of_every_depth(bits, interlaced) -> None:
-    values, full = random(bits), (1 << bits) - 1
-    expected = grey_rgb(values * 255 / full)
-    assert off_by(decode_image(png(values, "grey", bits, interlaced)), expected) <= 0.5
+    values, full = random_pixels(bits), (1 << bits) - 1
+    expected = grey_to_rgb(values * 255 / full)
+    assert largest_difference(decode_image(png(values, "grey", bits, interlaced)), expected) <= 0.5
     for key in range(1 << bits) if bits < 8 else [int(values[2, 3])]:
-        expected = grey_rgb(np.where(values == key, 255, values * 255 / full))
+        expected = grey_to_rgb(np.where(values == key, 255, values * 255 / full))
         data = png(values, "grey", bits, interlaced, transparent=struct.pack(">H", key))
-        assert off_by(decode_image(data), expected) <= 0.5
+        assert largest_difference(decode_image(data), expected) <= 0.5
 
 
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_palette_png_of_every_depth(bits, interlaced) -> None:
-    values = random(bits)
+    values = random_pixels(bits)
     palette, alpha = RNG.integers(0, 256, (1 << bits, 3)), RNG.integers(0, 256, 1 << bits)
     data = png(values, "palette", bits, interlaced, palette)
     assert np.array_equal(decode_image(data), palette[values])
     short = max(1, len(alpha) // 2)  # the rest of the palette is opaque
     data = png(values, "palette", bits, interlaced, palette, bytes(alpha[:short].tolist()))
     alpha[short:] = 255
-    expected = blended(palette[values] / 255, alpha[values][..., None] / 255)
-    assert off_by(decode_image(data), expected) <= 0.5
+    expected = blend_on_white(palette[values] / 255, alpha[values][..., None] / 255)
+    assert largest_difference(decode_image(data), expected) <= 0.5
     values[0, 0] = len(palette) - 1
     with pytest.raises(ImageError, match=f"palette index {len(palette) - 1}"):
         decode_image(png(values, "palette", bits, interlaced, palette[:-1]))
@@ -120,24 +108,29 @@ def test_palette_png_of_every_depth(bits, interlaced) -> None:
 @pytest.mark.parametrize(("bits", "tolerance"), [(8, 0.5), (16, 2)])
 def test_colour_png_of_every_depth(bits, tolerance, interlaced) -> None:
     full = (1 << bits) - 1
-    rgb, rgba, grey_alpha = (random(bits, n) for n in (3, 4, 2))
-    assert off_by(decode_image(png(rgb, "rgb", bits, interlaced)), rgb * 255 / full) <= tolerance
-    expected = blended(rgba[..., :3] / full, rgba[..., 3:] / full)
-    assert off_by(decode_image(png(rgba, "rgba", bits, interlaced)), expected) <= tolerance
-    expected = grey_rgb(blended(grey_alpha[..., 0] / full, grey_alpha[..., 1] / full))
+    rgb, rgba, grey_alpha = (random_pixels(bits, n) for n in (3, 4, 2))
+    assert (
+        largest_difference(decode_image(png(rgb, "rgb", bits, interlaced)), rgb * 255 / full)
+        <= tolerance
+    )
+    expected = blend_on_white(rgba[..., :3] / full, rgba[..., 3:] / full)
+    assert (
+        largest_difference(decode_image(png(rgba, "rgba", bits, interlaced)), expected) <= tolerance
+    )
+    expected = grey_to_rgb(blend_on_white(grey_alpha[..., 0] / full, grey_alpha[..., 1] / full))
     data = png(grey_alpha, "grey alpha", bits, interlaced)
-    assert off_by(decode_image(data), expected) <= tolerance
+    assert largest_difference(decode_image(data), expected) <= tolerance
 
 
 def test_the_transparent_colour_of_an_rgb_png() -> None:
-    values = random(8, 3)
+    values = random_pixels(8, 3)
     values[3, 3] = values[5, 5] = values[2, 2]
     key = struct.pack(">HHH", *map(int, values[2, 2]))
     expected = values.copy()
     expected[(values == values[2, 2]).all(axis=-1)] = 255
     assert np.array_equal(decode_image(png(values, "rgb", 8, transparent=key)), expected)
     with pytest.raises(ImageError, match=r"'cat\.png'.*16-bit RGB PNG with a transparent colour"):
-        decode_image(png(random(16, 3), "rgb", 16, transparent=key), "image 'cat.png'")
+        decode_image(png(random_pixels(16, 3), "rgb", 16, transparent=key), "image 'cat.png'")
 
 
 @pytest.mark.parametrize("interlaced", [False, True])
@@ -145,7 +138,7 @@ def test_the_transparent_colour_of_an_rgb_png() -> None:
     ("kind", "bits"), [("grey", 1), ("grey", 8), ("palette", 4), ("rgb", 16), ("rgba", 8)]
 )
 def test_a_png_whose_stream_ends_early_with_good_checksums(kind, bits, interlaced) -> None:
-    values = random(bits, COLOUR_TYPES[kind][1]) | 1
+    values = random_pixels(bits, COLOUR_TYPES[kind][1]) | 1
     palette = RNG.integers(0, 256, (1 << bits, 3)) if kind == "palette" else None
     whole = png(values, kind, bits, interlaced, palette)
     expected = decode_image(whole)
@@ -165,7 +158,7 @@ def test_a_png_whose_stream_ends_early_with_good_checksums(kind, bits, interlace
 def test_pil_images_whose_key_has_an_unknown_depth() -> None:
     from convviz.images.decode import to_rgb
 
-    data = png(random(4), "grey", 4, transparent=struct.pack(">H", 5))
+    data = png(random_pixels(4), "grey", 4, transparent=struct.pack(">H", 5))
     loaded = Image.open(io.BytesIO(data))
     loaded.load()
     with pytest.raises(ImageError, match="transparent value 5 has an unknown bit depth"):
@@ -201,7 +194,7 @@ def jpeg(pixels: np.ndarray, mode: str = "RGB", **options) -> bytes:
 def test_jpeg_as_opencv_reads_it(kind) -> None:
     data = jpeg(smooth(), **JPEGS[kind])
     second = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-    assert off_by(decode_image(data), second) <= (2 if kind != "cmyk" else 4)
+    assert largest_difference(decode_image(data), second) <= (2 if kind != "cmyk" else 4)
 
 
 @pytest.mark.parametrize("kind", JPEGS)
@@ -241,7 +234,7 @@ def test_workers_refuse_it_too_at_every_scale(kind, how) -> None:
 def test_a_grey_photo_is_no_jpeg_that_ends_early() -> None:
     flat = np.full((40, 40, 3), 128, np.uint8)
     for options in JPEGS.values():
-        assert off_by(decode_image(jpeg(flat, **options)), flat) <= 2
+        assert largest_difference(decode_image(jpeg(flat, **options)), flat) <= 2
 
 
 def test_restart_markers_that_are_missing() -> None:

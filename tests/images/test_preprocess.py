@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from convviz.affine import apply, apply_box, invert
+from convviz.images.affine import apply, apply_box, invert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

@@ -8,34 +8,21 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from helpers.pixels import (
+    HEIGHT,
+    RNG,
+    WIDTH,
+    blend_on_white,
+    grey_to_rgb,
+    largest_difference,
+    random_pixels,
+)
 from PIL import Image
 
 from convviz import ImageError
 from convviz.authoring import decode_image
 
 tifffile = pytest.importorskip("tifffile")
-
-HEIGHT, WIDTH = 7, 11
-RNG = np.random.default_rng(0)
-
-
-def random(bits: int, channels: int = 1) -> np.ndarray:
-    shape = (HEIGHT, WIDTH, channels) if channels > 1 else (HEIGHT, WIDTH)
-    return RNG.integers(0, 1 << bits, shape)
-
-
-def blended(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Colours in [0, 1] on white, as 8-bit values that are not rounded."""
-    return (values * alpha + 1 - alpha) * 255
-
-
-def grey_rgb(values: np.ndarray) -> np.ndarray:
-    return np.repeat(np.asarray(values)[..., None], 3, axis=2)
-
-
-def off_by(pixels: np.ndarray, expected: np.ndarray) -> float:
-    assert pixels.shape == expected.shape
-    return float(np.abs(pixels.astype(float) - expected).max())
 
 
 # TIFF, written and read by tifffile
@@ -58,8 +45,8 @@ LAYOUTS = [
 @pytest.mark.parametrize("options", LAYOUTS, ids=str)
 def test_grey_tiff(options) -> None:
     eight, sixteen, real = (
-        random(8).astype("u1"),
-        random(16).astype("u2"),
+        random_pixels(8).astype("u1"),
+        random_pixels(16).astype("u2"),
         RNG.random((HEIGHT, WIDTH)),
     )
     for photometric in ("minisblack", "miniswhite"):
@@ -76,7 +63,7 @@ def test_grey_tiff(options) -> None:
                 with pytest.raises(ImageError, match=r"big-endian|not a readable TIFF"):
                     decode_image(data)
             else:
-                assert off_by(decode_image(data), grey_rgb(expected * 255)) <= 1
+                assert largest_difference(decode_image(data), grey_to_rgb(expected * 255)) <= 1
 
 
 @pytest.mark.parametrize("planes", ["contig", "separate"])
@@ -89,13 +76,13 @@ def test_colour_tiff_is_right_or_refused(options, planes) -> None:
         ("rgb", 4, "unspecified"), ("separated", 4, None),
     ):  # fmt: skip
         for dtype, full in (("u1", 255), ("u2", 65535)):
-            values = random(8 if full == 255 else 16, channels).astype(dtype)
+            values = random_pixels(8 if full == 255 else 16, channels).astype(dtype)
             if extra == "assocalpha":
                 values[..., :3] = values[..., :3] * (values[..., 3:] / full)
             share = values / full
             expected = share[..., :3] * 255
             if extra == "unassalpha":
-                expected = blended(share[..., :3], share[..., 3:])
+                expected = blend_on_white(share[..., :3], share[..., 3:])
             elif extra == "assocalpha":
                 expected = (share[..., :3] + 1 - share[..., 3:]) * 255
             if kind == "separated":
@@ -110,23 +97,23 @@ def test_colour_tiff_is_right_or_refused(options, planes) -> None:
                 assert options["compression"] is None
                 continue
             read += 1
-            assert off_by(pixels, expected) <= (1.01 if full == 255 else 3.5)
+            assert largest_difference(pixels, expected) <= (1.01 if full == 255 else 3.5)
     assert read >= (10 if planes == "contig" or options["compression"] else 3)
 
 
 @pytest.mark.parametrize(
     ("values", "options", "message"),
     [
-        (random(8).astype("i1"), {"photometric": "minisblack"}, "signed integers of 8 bits"),
-        (random(16, 3).astype("u2").transpose(2, 0, 1),
+        (random_pixels(8).astype("i1"), {"photometric": "minisblack"}, "signed integers of 8 bits"),
+        (random_pixels(16, 3).astype("u2").transpose(2, 0, 1),
          {"photometric": "rgb", "planarconfig": "separate"}, "separate planes of 16 bits"),
-        (random(8, 2).astype("u1").transpose(2, 0, 1),
+        (random_pixels(8, 2).astype("u1").transpose(2, 0, 1),
          {"photometric": "minisblack", "planarconfig": "separate", "extrasamples": [2],
           "compression": "deflate"}, "separate planes of grey and transparency"),
-        (random(8, 3).astype("u1"), {"photometric": "cielab"}, r"L\*a\*b\*"),
-        (random(8, 3).astype("u1"), {"photometric": "ycbcr"}, "YCbCr"),
-        (random(8, 3).astype("u1"), {"photometric": "rgb", "subfiletype": 1}, "reduced copy"),
-        (random(15).astype("i2") - 20000, {"photometric": "minisblack"}, "no agreed range"),
+        (random_pixels(8, 3).astype("u1"), {"photometric": "cielab"}, r"L\*a\*b\*"),
+        (random_pixels(8, 3).astype("u1"), {"photometric": "ycbcr"}, "YCbCr"),
+        (random_pixels(8, 3).astype("u1"), {"photometric": "rgb", "subfiletype": 1}, "reduced"),
+        (random_pixels(15).astype("i2") - 20000, {"photometric": "minisblack"}, "no agreed range"),
     ],
 )  # fmt: skip
 def test_kinds_of_tiff_that_are_refused(values, options, message) -> None:
@@ -136,14 +123,22 @@ def test_kinds_of_tiff_that_are_refused(values, options, message) -> None:
 
 def test_tiff_of_few_bits_palette_pages_and_missing_strips() -> None:
     bits = RNG.random((HEIGHT, WIDTH)) > 0.5
-    assert off_by(decode_image(tiff(bits, photometric="minisblack")), grey_rgb(bits * 255)) == 0
     assert (
-        off_by(decode_image(tiff(bits, photometric="miniswhite")), grey_rgb(255 - bits * 255)) == 0
+        largest_difference(
+            decode_image(tiff(bits, photometric="minisblack")), grey_to_rgb(bits * 255)
+        )
+        == 0
     )
-    index, colours = random(8).astype("u1"), RNG.integers(0, 65536, (3, 256)).astype("u2")
+    assert (
+        largest_difference(
+            decode_image(tiff(bits, photometric="miniswhite")), grey_to_rgb(255 - bits * 255)
+        )
+        == 0
+    )
+    index, colours = random_pixels(8).astype("u1"), RNG.integers(0, 65536, (3, 256)).astype("u2")
     data = tiff(index, photometric="palette", colormap=colours)
-    assert off_by(decode_image(data), colours.T[index] / 257) <= 1
-    pages = random(8, 3).astype("u1"), random(8, 3).astype("u1")
+    assert largest_difference(decode_image(data), colours.T[index] / 257) <= 1
+    pages = random_pixels(8, 3).astype("u1"), random_pixels(8, 3).astype("u1")
     out = io.BytesIO()
     with tifffile.TiffWriter(out) as writer:
         for page in pages:
@@ -160,7 +155,7 @@ def test_tiff_of_few_bits_palette_pages_and_missing_strips() -> None:
 @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate", "zstd"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK"])
 def test_compressed_tiff_as_opencv_reads_it(compression, mode) -> None:
-    image = Image.fromarray(random(8, 3).astype(np.uint8)).convert(mode)
+    image = Image.fromarray(random_pixels(8, 3).astype(np.uint8)).convert(mode)
     out = io.BytesIO()
     image.save(out, "TIFF", compression=compression)
     pixels = decode_image(out.getvalue())

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.networks import counting_classifier
 from PIL import Image
 from torch import nn
 
@@ -30,23 +31,9 @@ from convviz.storage.path_names import folder_name, layer_name
 from convviz.sweep.plan import make_plan
 
 
-class Counting(nn.Sequential):
-    """A network that counts its forward passes."""
-
-    passes = 0
-
-    def forward(self, x):
-        self.passes += 1
-        return super().forward(x)
-
-
 @pytest.fixture
 def model():
-    torch.manual_seed(0)
-    net = Counting(
-        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        nn.Linear(4, 3),
-    )  # fmt: skip
+    net = counting_classifier()
     pre = convviz.Preprocess(resize=12, crop=12)
     model = convviz.Model(net.double(), preprocess=pre, name="tiny")
     model.layer_names()  # runs the network once, and is remembered
