@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from convviz.images.affine import apply, apply_box, invert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -13,6 +12,7 @@ from torchvision.transforms import v2
 
 from convviz import Model, Preprocess
 from convviz.errors import ParameterError, UnknownNameError
+from convviz.images.affine import apply, apply_box, invert
 from convviz.images.preprocess_import import (
     as_preprocess,
     preprocess_from_timm,
