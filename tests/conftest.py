@@ -15,6 +15,9 @@ from textwrap import dedent
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
+if os.environ.get("CONVVIZ_WITHOUT_KERNELS"):  # as where nothing could be compiled
+    sys.modules["convviz._C"] = sys.modules["convviz._cuda"] = None  # type: ignore[assignment]
+
 import pytest
 import torch
 
