@@ -27,11 +27,18 @@ class UnknownNameError(ConvvizError, LookupError):
     """A layer, target, parameter or plugin of that name does not exist.
 
     The message names the closest existing ones.
+
+    Args:
+        kind: what the name stands for ("layer").
+        given: the unknown name.
+        known: the existing names.
+        hint: what to use instead; the closest existing names by default.
     """
 
-    def __init__(self, kind: str, given: object, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, given: object, known: Iterable[str], hint: str = "") -> None:
         self.kind, self.given, self.known = kind, given, tuple(known)
-        super().__init__(f"unknown {kind} {given!r}; {suggest(kind, str(given), self.known)}")
+        hint = hint or suggest(kind, str(given), self.known)
+        super().__init__(f"unknown {kind} {given!r}; {hint}")
 
 
 class ParameterError(ConvvizError, ValueError):
@@ -72,81 +79,12 @@ def first_line(error: BaseException, limit: int = 200) -> str:
 
 _SEPARATORS = re.compile(r"[\W_]+")
 
-METHODS = {
-    "gradcam": "Grad-CAM",
-    "gradcampp": "Grad-CAM++",
-    "gradcamplusplus": "Grad-CAM++",
-    "guidedgradcam": "Guided Grad-CAM",
-    "cam": "CAM",
-    "layercam": "LayerCAM",
-    "hirescam": "HiResCAM",
-    "scorecam": "Score-CAM",
-    "eigencam": "Eigen-CAM",
-    "ablationcam": "Ablation-CAM",
-    "xgradcam": "XGrad-CAM",
-    "lime": "LIME",
-    "shap": "SHAP",
-    "gradientshap": "GradientSHAP",
-    "kernelshap": "KernelSHAP",
-    "deepshap": "DeepSHAP",
-    "integratedgradients": "Integrated gradients",
-    "ig": "Integrated gradients",
-    "expectedgradients": "Expected gradients",
-    "inputxgradient": "Input times gradient",
-    "gradienttimesinput": "Input times gradient",
-    "deeplift": "DeepLIFT",
-    "lrp": "LRP",
-    "rise": "RISE",
-    "xrai": "XRAI",
-    "featurevisualization": "Feature visualization",
-    "activationmaximization": "Activation maximization",
-    "deepdream": "DeepDream",
-    "networkdissection": "Network dissection",
-    "tcav": "TCAV",
-    "rollout": "Attention rollout",
-}
-"""Methods that users of similar tools look for, by their name without separators."""
-
-OTHER_NAMES = {
-    "smoothgrad": ("saliency", "SmoothGrad is 'saliency' with samples above 0"),
-    "vanillagradient": ("saliency", "the plain gradient is 'saliency'"),
-    "vanillagradients": ("saliency", "the plain gradient is 'saliency'"),
-    "gradient": ("saliency", "the plain gradient is 'saliency'"),
-    "gradients": ("saliency", "the plain gradient is 'saliency'"),
-    "backprop": ("saliency", "the plain gradient is 'saliency'"),
-    "deconv": ("guided_backprop", "deconvnets are 'guided_backprop' with rule='deconv'"),
-    "deconvnet": ("guided_backprop", "deconvnets are 'guided_backprop' with rule='deconv'"),
-    "deconvolution": ("guided_backprop", "deconvnets are 'guided_backprop' with rule='deconv'"),
-    "tsne": ("embedding", "t-SNE is 'embedding'"),
-    "pca": ("embedding", "PCA is 'embedding' with method='pca'"),
-    "umap": ("embedding", "UMAP is not included; 'embedding' lays out by t-SNE or PCA"),
-    "knn": ("neighbors", "nearest images are 'neighbors'"),
-    "nearest": ("neighbors", "nearest images are 'neighbors'"),
-    "similar": ("neighbors", "nearest images are 'neighbors'"),
-    "featuremaps": ("activations", "feature maps are 'activations'"),
-    "kernels": ("filters", "kernels are 'filters'"),
-    "weights": ("filters", "weights of convolutions are 'filters'"),
-    "maxactivating": ("patches", "the images that fire a unit most are 'patches'"),
-    "occlude": ("occlusion", "covering parts of the image is 'occlusion'"),
-    "sensitivity": ("occlusion", "covering parts of the image is 'occlusion'"),
-    "segmentation": ("grabcut", "the segmentation of the object is 'grabcut'"),
-}
-"""What users call an explainer -> the explainer's name, and a sentence about it."""
-
 
 def suggest(kind: str, given: str, known: tuple[str, ...]) -> str:
     """Return what to write instead of an unknown name."""
     text = closest(given, known)
     if kind == "layer" and text.endswith(" more"):
         return f"{text}; `convviz layers MODEL` lists all"
-    if kind != "explainer":
-        return text
-    bare = _bare(given)
-    name, sentence = OTHER_NAMES.get(bare, ("", ""))
-    if name in known:
-        return sentence
-    if bare in METHODS and bare not in map(_bare, known):
-        return f"{METHODS[bare]} is not included yet; {_listing(known)}"
     return text
 
 
@@ -158,11 +96,11 @@ def closest(given: str, known: tuple[str, ...], count: int = 6) -> str:
     if not known:
         return "there are none"
     near = _alike(given, known)
-    return _listing(near, "closest", count) if near else _listing(known)
+    return list_names(near, "closest", count) if near else list_names(known)
 
 
-def _listing(names: Sequence[str], title: str = "known", count: int = 12) -> str:
-    """Return the first names as a phrase that counts the others."""
+def list_names(names: Sequence[str], title: str = "known", count: int = 12) -> str:
+    """Return the first names as a phrase, with the number of the others."""
     shown = ", ".join(repr(name) for name in names[:count])
     return f"{title}: {shown}" + (f" and {len(names) - count} more" if len(names) > count else "")
 
@@ -211,7 +149,3 @@ def _holds(words: list[str], part: list[str]) -> bool:
 
 def _parts(name: str) -> list[str]:
     return [part for part in _SEPARATORS.split(name.casefold()) if part]
-
-
-def _bare(name: str) -> str:
-    return "".join(_parts(name.replace("++", "pp")))

@@ -30,12 +30,15 @@ class Explainer(BaseModel):
     are immutable; keep no state in them.
 
     Attributes:
-        needs_image: False for an explainer of the model alone (filters).
+        needs_image: False for an explainer of the model alone.
+        aliases: other names of the method -> a sentence that says how this explainer provides
+            it, shown to users who ask for that name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     needs_image: ClassVar[bool] = True
+    aliases: ClassVar[Mapping[str, str]] = {}
 
     def layers(self, model: Model) -> tuple[str, ...]:
         """Return the layers whose activations `explain` reads from `forward`."""
@@ -65,11 +68,13 @@ class DatasetExplainer(BaseModel):
 
     Attributes:
         layers: layers to look at; empty means `default_layers(model)`.
+        aliases: as of `Explainer`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     needs_image: ClassVar[bool] = True
+    aliases: ClassVar[Mapping[str, str]] = {}
 
     layers: tuple[str, ...] = Field(
         (), description="Layers to look at; the default is marked in `convviz layers`."

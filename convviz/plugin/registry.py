@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,7 @@ from ..state.fork_lock import ForkSafeLock
 from . import hookspecs
 from .addresses import ambiguous, is_called, matches, plain_name, prefixes, shared_parts
 from .entry_points import GROUPS, Entry, Fault, discover
+from .method_names import method_hint
 from .parameters import build
 from .validation import (
     BrokenPluginError,
@@ -118,7 +119,9 @@ class Registry:
         kind = {"models": "model source", "datasets": "data-set source"}.get(group, group[:-1])
         if any(e.group == group and is_called(e, name) for e in self._entries):
             raise PluginError(f"the {kind} {name!r} is disabled (CONVVIZ_DISABLE_PLUGINS or -x)")
-        raise UnknownNameError(kind, name, self.names(group))
+        known = self.names(group)
+        aliases = self._aliases() if group == "explainers" else ()
+        raise UnknownNameError(kind, name, known, method_hint(name, known, aliases))
 
     def load(self, entry: Entry) -> object:
         """Import and check one plugin; a broken one leaves nothing behind."""
@@ -289,6 +292,16 @@ class Registry:
 
     def _is_disabled(self, entry: Entry) -> bool:
         return any(matches(entry, pattern) for pattern in self._disabled)
+
+    def _aliases(self) -> Iterator[Mapping[str, str]]:
+        """Yield the aliases of every explainer; imports one plugin after the other."""
+        for entry in self.entries("explainers"):
+            try:
+                classes = self.explainer_classes(entry)
+            except PluginError:
+                continue  # a broken plugin must not hide the error about the name
+            for cls in classes.values():
+                yield cls.aliases
 
     def _likely_entries(self, cls: type) -> list[Entry]:
         """Return the explainer entries of the class's package, those of its module first."""

@@ -56,6 +56,9 @@ def check_explainers(given: Any, entry: Entry) -> dict[str, type[Explainer | Dat
         if not is_explainer(cls):
             reason = f"convviz_explainers returned {_kind(cls)} among its explainer classes"
             raise BrokenPluginError(entry, reason)
+        if not _is_text_by_text(cls.aliases):
+            reason = f"{cls.__name__}.aliases is {_kind(cls.aliases)}, not sentences by name"
+            raise BrokenPluginError(entry, reason)
     if not given:
         raise BrokenPluginError(entry, "convviz_explainers returned no class")
     if len(given) == 1:
@@ -79,6 +82,12 @@ def check_metrics(given: Any, entry: Entry) -> dict[str, Callable[..., float]]:
         if not callable(metric):
             raise BrokenPluginError(entry, f"its metric {name!r} is {_kind(metric)}")
     return dict(given)
+
+
+def _is_text_by_text(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(text, str) for pair in value.items() for text in pair
+    )
 
 
 def _kind(value: object) -> str:

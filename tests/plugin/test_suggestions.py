@@ -1,10 +1,13 @@
-"""What an unknown name is answered with."""
+"""The names that errors about unknown names suggest."""
 
 import pytest
 
 import convviz
-from convviz import UnknownNameError
+from convviz import PluginError, UnknownNameError
 from convviz.errors import closest
+from convviz.plugin.entry_points import discover
+from convviz.plugin.method_names import method_hint
+from convviz.plugin.registry import Registry
 
 ANIMALS = ("tench", "tabby", "tiger cat", "Egyptian cat", "catamaran", "cattle dog", "crate")
 LAYERS = ("conv1", "layer4", "layer4.1", "layer4.1.conv1", "layer4.1.relu:2", "fc")
@@ -81,12 +84,58 @@ def test_methods_of_similar_tools_are_known(given, facts):
 
 
 def test_a_method_that_a_plugin_offers_is_not_called_missing():
-    error = UnknownNameError("explainer", "gradcam", ("grad_cam", "saliency"))
-    assert "closest: 'grad_cam'" in str(error)
-    error = UnknownNameError("explainer", "gradcam", ("saliency",))
-    assert "Grad-CAM is not included yet" in str(error)
-    # A hint is given only where the explainer that it names exists.
-    assert "saliency" not in str(UnknownNameError("explainer", "smoothgrad", ("filters",)))
+    assert method_hint("gradcam", ("grad_cam", "saliency"), ()) == ""
+    assert "Grad-CAM is not included yet" in method_hint("gradcam", ("saliency",), ())
+    assert "Grad-CAM++ is not" in method_hint("Grad-CAM++", ("grad_cam",), ())
+    aliases = [{"other": "another one"}, {"Smooth-Grad": "see 'saliency'"}]
+    assert method_hint("smooth_grad", ("saliency",), aliases) == "see 'saliency'"
+
+
+def message(registry: Registry, name: str) -> str:
+    with pytest.raises(UnknownNameError) as caught:
+        registry.explainer_class(name)
+    return str(caught.value)
+
+
+def test_aliases_come_from_the_explainers_that_are_installed(fresh):
+    assert "saliency" in message(Registry(*discover()), "smoothgrad")
+    disabled = Registry(*discover(), disabled=["saliency"])
+    assert "saliency" not in message(disabled, "smoothgrad")
+
+
+def test_broken_plugins_hide_neither_aliases_nor_the_error(house):
+    text = """
+        import convviz
+
+        class Good(convviz.authoring.Explainer):
+            aliases = {"well": "what goes well is 'good'"}
+
+        @convviz.authoring.hookimpl
+        def convviz_explainers():
+            return [Good]
+    """
+    house.explainer("broken", "raise RuntimeError('at import')")
+    house.explainer("good", text)
+    found = Registry(*discover([str(house.folder)]))
+    assert message(found, "Well") == "unknown explainer 'Well'; what goes well is 'good'"
+    assert "known: 'broken', 'good'" in message(found, "zebra")
+
+
+def test_aliases_of_another_type_are_a_broken_plugin(house):
+    text = """
+        import convviz
+
+        class Good(convviz.authoring.Explainer):
+            aliases = ["well"]
+
+        @convviz.authoring.hookimpl
+        def convviz_explainers():
+            return [Good]
+    """
+    house.explainer("good", text)
+    found = Registry(*discover([str(house.folder)]))
+    with pytest.raises(PluginError, match="aliases"):
+        found.explainer_class("good")
 
 
 def test_parameters_come_with_those_of_the_explainer():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator
@@ -18,6 +18,10 @@ from convviz.authoring import Batch, Explainer, Forward, Target
 
 class Activations(Explainer):
     """The feature maps of each image at a layer, one grey tile a channel, on one scale."""
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "feature maps": "feature maps are drawn by 'activations'",
+    }
 
     layer: str | None = Field(
         None, description="Layer to look at; default: the output of the last stage."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -68,6 +68,10 @@ class GrabCut(Explainer):
     GrabCut (Rother et al. 2004) decides the rest by colour, and the largest connected part of
     the foreground is kept. No mask was ever shown to the model.
     """
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "segmentation": "the object is segmented by 'grabcut'",
+    }
 
     layer: ClassVar[str] = ""  # it is about the image, whatever layers its source reads
 

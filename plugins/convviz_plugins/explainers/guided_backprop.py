@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveInt
@@ -19,6 +20,12 @@ class GuidedBackprop(Explainer):
     the class rests on: with the weights of the upper layers randomised it hardly changes
     (Adebayo et al. 2018). For units of inner layers it shows what they look for.
     """
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "deconv": "deconvnets are 'guided_backprop' with rule='deconv'",
+        "deconvnet": "deconvnets are 'guided_backprop' with rule='deconv'",
+        "deconvolution": "deconvnets are 'guided_backprop' with rule='deconv'",
+    }
 
     rule: Literal["guided", "deconv"] = Field(
         "guided",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -44,6 +44,12 @@ class Neighbors(DatasetExplainer):
     Krizhevsky et al. 2012, section 6.1. In `analyze`, every image is a query among all others;
     in `explain` with `index=RUN`, the given images are queries among the items of that run.
     """
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "knn": "the nearest images are listed by 'neighbors'",
+        "nearest": "the nearest images are listed by 'neighbors'",
+        "similar": "the nearest images are listed by 'neighbors'",
+    }
 
     k: int = Field(8, gt=0, description="Neighbours of each image.")
     metric: Literal["l2", "cosine"] = Field(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, PositiveInt
@@ -26,6 +26,15 @@ class Saliency(Explainer):
     `samples` the gradient is averaged over noisy copies of the image, which leaves out what
     changes from pixel to pixel (SmoothGrad, Smilkov et al. 2017).
     """
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "smoothgrad": "SmoothGrad is 'saliency' with samples above 0",
+        "vanilla gradient": "the plain gradient is 'saliency'",
+        "vanilla gradients": "the plain gradient is 'saliency'",
+        "gradient": "the plain gradient is 'saliency'",
+        "gradients": "the plain gradient is 'saliency'",
+        "backprop": "the plain gradient is 'saliency'",
+    }
 
     channels: Literal["max", "l2", "signed"] = Field(
         "max",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -40,6 +40,12 @@ EXAGGERATED, ITERATIONS, EVERY = 250, 550, 25
 
 class Embedding(DatasetExplainer):
     """The data set in the plane: t-SNE (van der Maaten & Hinton 2008) or PCA of the features."""
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "t-SNE": "t-SNE is 'embedding'",
+        "PCA": "PCA is 'embedding' with method='pca'",
+        "UMAP": "UMAP is not included; 'embedding' offers t-SNE and PCA",
+    }
 
     method: Literal["tsne", "pca"] = Field(
         "tsne", description="t-SNE keeps neighbours together; PCA keeps directions and distances."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -18,6 +19,11 @@ from . import layer_chain
 
 class Filters(Explainer):
     """The weights of a conv layer, one tile a filter (Krizhevsky et al. 2012, Fig. 3)."""
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "kernels": "kernels are drawn by 'filters'",
+        "weights": "the weights of convolutions are drawn by 'filters'",
+    }
 
     needs_image: ClassVar[bool] = False
 

@@ -88,6 +88,11 @@ class Occlusion(Explainer):
     and boxes are in pixels of the model's input.
     """
 
+    aliases: ClassVar[Mapping[str, str]] = {
+        "occlude": "covering parts of the image is 'occlusion'",
+        "sensitivity": "covering parts of the image is 'occlusion'",
+    }
+
     layer: ClassVar[str] = ""  # it is about the image, whatever layers its targets are in
 
     window: Pair | None = Field(

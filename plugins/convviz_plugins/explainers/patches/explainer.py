@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -48,6 +48,10 @@ class Patches(DatasetExplainer):
     unit's map on that image, `means` `[C, k]`, then by item, then by position. `prominence` `[C]`
     says how far the best values stand out from the unit's own distribution over the images.
     """
+
+    aliases: ClassVar[Mapping[str, str]] = {
+        "max activating": "the images that activate a unit most are shown by 'patches'",
+    }
 
     k: int = Field(9, ge=1, description="Patches a channel.")
     statistic: Literal["max"] = Field("max", description="What ranks an image: its maximum.")

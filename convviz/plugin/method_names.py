@@ -1,0 +1,69 @@
+"""Hints for users who ask for an explanation method by another name than its explainer's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from ..errors import list_names
+
+METHODS = {
+    "gradcam": "Grad-CAM",
+    "gradcampp": "Grad-CAM++",
+    "gradcamplusplus": "Grad-CAM++",
+    "guidedgradcam": "Guided Grad-CAM",
+    "cam": "CAM",
+    "layercam": "LayerCAM",
+    "hirescam": "HiResCAM",
+    "scorecam": "Score-CAM",
+    "eigencam": "Eigen-CAM",
+    "ablationcam": "Ablation-CAM",
+    "xgradcam": "XGrad-CAM",
+    "lime": "LIME",
+    "shap": "SHAP",
+    "gradientshap": "GradientSHAP",
+    "kernelshap": "KernelSHAP",
+    "deepshap": "DeepSHAP",
+    "integratedgradients": "Integrated gradients",
+    "ig": "Integrated gradients",
+    "expectedgradients": "Expected gradients",
+    "inputxgradient": "Input times gradient",
+    "gradienttimesinput": "Input times gradient",
+    "deeplift": "DeepLIFT",
+    "lrp": "LRP",
+    "rise": "RISE",
+    "xrai": "XRAI",
+    "featurevisualization": "Feature visualization",
+    "activationmaximization": "Activation maximization",
+    "deepdream": "DeepDream",
+    "networkdissection": "Network dissection",
+    "tcav": "TCAV",
+    "rollout": "Attention rollout",
+}
+"""Methods of similar tools, by their names without separators."""
+
+
+def method_hint(name: str, known: tuple[str, ...], aliases: Iterable[Mapping[str, str]]) -> str:
+    """Return a sentence on the method that an unknown explainer name stands for.
+
+    Args:
+        name: the unknown name, in any spelling ("t-SNE", "smooth_grad").
+        known: the names of the explainers.
+        aliases: `Explainer.aliases` of the explainers.
+
+    Returns:
+        The sentence; empty where the name is not that of a known method.
+    """
+    bare = _bare(name)
+    for sentences in aliases:
+        for alias, sentence in sentences.items():
+            if _bare(alias) == bare:
+                return sentence
+    if bare in METHODS and bare not in map(_bare, known):
+        return f"{METHODS[bare]} is not included yet; {list_names(known)}"
+    return ""
+
+
+def _bare(name: str) -> str:
+    """Return a name in lower case without separators: "Grad-CAM++" -> "gradcampp"."""
+    return re.sub(r"[\W_]+", "", name.casefold().replace("++", "pp"))
