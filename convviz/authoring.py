@@ -17,6 +17,7 @@ _MODULES = {
     "Items": "data.dataset",
     "LayerInfo": "network.layer_info",
     "Layers": "sweep.run",
+    "Note": "results.types",
     "Occluded": "occlusion.occluded_scores",
     "Partial": "plugin.explainer",
     "PathDataset": "data.dataset",

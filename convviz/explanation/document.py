@@ -60,13 +60,17 @@ class _Table(_Strict):
     count: Count
 
 
+class _Note(_Strict):
+    note: Annotated[list[str], Field(alias="$note", min_length=2, max_length=2)]
+
+
 class _Result(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
     kind: str
     unit: str
     measures: dict[str, Any]
-    notes: list[str]
+    notes: list[str | _Note]
 
 
 class _Array(_Strict):

@@ -195,14 +195,15 @@ class SavedFiles(Mapping[str, bytes | np.ndarray]):
 
 def result_from(document: Mapping[str, Any], arrays: Mapping[str, Tensor], folder: Path) -> Result:
     """Rebuild the Result; one of a subclass comes back as the type of the closed set."""
-    from pydantic import TypeAdapter
+    from pydantic import InstanceOf, TypeAdapter
 
     saved = dict(document["result"])
     for name, value in saved.items():
         if value == {"$items": [[_IDS, True]]}:
             saved[name] = list(_table(document, folder).ids)
     cls = RESULT_TYPES[saved.pop("kind")]
-    hints = get_type_hints(cls)
+    # pydantic would turn a Note into a plain str.
+    hints = {**get_type_hints(cls), "notes": tuple[InstanceOf[str], ...]}
     known = {f.name for f in fields(cls)}
     scalars = {
         name: TypeAdapter(hints[name]).validate_python(decode(value, arrays))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from ..errors import ConvvizError, ParameterError
 from ..images.batch import Item
-from ..results.types import Matches, Result, Stack, Table, Tiles
+from ..results.types import Matches, Note, Result, Stack, Table, Tiles
 from . import Picture, Scene, render
 
 SIDE = 96
@@ -70,12 +69,8 @@ def _tile(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
     place = result.order.index(unit)
     pictures = {s.pictures: result[s.pictures][place : place + 1] for s in result.stacks}
     arrays = {**result.arrays, **pictures}
-    return replace(result, order=(unit,), arrays=arrays, notes=_of_one(result.notes))
-
-
-def _of_one(notes: Sequence[str]) -> tuple[str, ...]:
-    """Leave out notes that count units, such as how many were drawn."""
-    return tuple(note for note in notes if not re.match(r"\d+ of \d+ units ", note))
+    notes = tuple(note for note in result.notes if _subject(note) != "units")
+    return replace(result, order=(unit,), arrays=arrays, notes=notes)
 
 
 def _cut_anew(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
@@ -96,8 +91,12 @@ def _cut_anew(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Ti
         order=(unit,),
         stacks=(Stack(title="photo patches", pictures="photo patches"),),
         arrays={**result.arrays, "photo patches": torch.from_numpy(np.stack(patches))[None]},
-        notes=tuple(note for note in _of_one(result.notes) if "radient" not in note),
+        notes=tuple(note for note in result.notes if not _subject(note)),
     )
+
+
+def _subject(note: str) -> str:
+    return note.about if isinstance(note, Note) else ""
 
 
 def _patch(photo: np.ndarray, box: Tensor) -> np.ndarray:

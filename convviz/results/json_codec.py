@@ -1,8 +1,8 @@
 """Plain values and dataclasses <-> JSON that any strict parser reads.
 
-What JSON lacks is tagged: `{"$float": "nan"}`, `{"$array": name}`, `{"$bytes": base64}`, and
-`{"$items": [[key, value], ...]}` for mappings whose keys are not plain words. Lists and
-tuples are one thing here and come back as tuples.
+Types that JSON lacks are tagged: `{"$float": "nan"}`, `{"$array": name}`, `{"$bytes": base64}`,
+`{"$note": [text, about]}`, and `{"$items": [[key, value], ...]}` for mappings whose keys are not
+plain words. Lists and tuples are saved alike and come back as tuples.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from torch import Tensor, from_numpy
 
 from ..errors import ConvvizError
+from .types import Note
 
 Arrays = dict[str, Tensor]
 
@@ -30,6 +31,8 @@ def encode(value: Any, arrays: Arrays, where: str) -> Any:
         ConvvizError: naming `where`, for a type that cannot be saved.
     """
     match value:
+        case Note():
+            return {"$note": [str(value), value.about]}
         case None | bool() | str():
             return str(value) if isinstance(value, str) else value
         case enum.Enum():
@@ -72,6 +75,8 @@ def decode(value: Any, arrays: Mapping[str, Tensor]) -> Any:
                 return float(content)
             case "$array":
                 return arrays[content]
+            case "$note":
+                return Note(*content)
             case "$bytes":
                 return base64.b64decode(content)
             case "$items":

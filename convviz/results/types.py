@@ -16,6 +16,24 @@ from torch import Tensor
 from ..errors import UnknownNameError
 
 
+class Note(str):
+    """A note that applies to a part of a result, and is left out of pictures without that part.
+
+    Attributes:
+        about: "units" for a note that counts or compares the units (tiles, rows), which does not
+            apply to the picture of a single unit; or the name of the array of pictures that the
+            note describes. A plain `str` applies to the whole result.
+    """
+
+    about: str
+
+    def __new__(cls, text: str, about: str = "") -> Note:
+        """Return the text with its subject; `about` is optional so that notes can be copied."""
+        note = super().__new__(cls, text)
+        note.about = about
+        return note
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """What an explainer returns.
@@ -25,7 +43,8 @@ class Result:
         arrays: further arrays by name, on the CPU.
         unit: what one value measures, for axes and colour bars ("score drop").
         measures: plain numbers or words that belong to the result ("KL divergence": 1.2).
-        notes: sentences a reader must know, printed under the picture.
+        notes: sentences a reader must know, printed under the picture; a Note where a sentence
+            applies to a part of the result only.
         files: binary files saved beside the arrays (a FAISS index), by file name. An array is
             saved as .npy, and comes back mapped: for what may not fit into memory.
     """

@@ -92,6 +92,21 @@ def test_the_picture_of_one_unit_counts_no_units(folder, monkeypatch):
     assert one.notes[0] == found.result.notes[0]
 
 
+def test_the_picture_of_a_unit_without_gradients_has_no_notes_on_them(folder, monkeypatch):
+    found = convviz.open_run(folder)["patches"]["1"]
+    drawn = []
+    monkeypatch.setattr(
+        "convviz.render.unit.render", lambda result, scene: drawn.append(result) or []
+    )
+    left = next(u for u in range(5) if u not in found.result.order)
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    draw_unit(found.result, found.scene, found.items, left, lambda item: pixels)
+    subjects = {getattr(note, "about", "") for note in found.result.notes}
+    assert subjects == {"", "units", "guided gradients"}
+    assert drawn[0].notes
+    assert {getattr(note, "about", "") for note in drawn[0].notes} == {""}
+
+
 def test_a_unit_that_was_not_drawn_is_cut_out_of_the_photos(shows, folder):
     run = convviz.open_run(folder)
     found = run["patches"]["1"]

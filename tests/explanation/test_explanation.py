@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 
 import numpy as np
@@ -17,7 +18,7 @@ from convviz.explanation import result_folder
 from convviz.explanation.explanation import Explanation
 from convviz.images.batch import Item
 from convviz.results import json_codec
-from convviz.results.types import Stack
+from convviz.results.types import Note, Stack
 from convviz.scores.targets import Target, Unit
 from convviz.storage import atomic_folder
 
@@ -454,3 +455,27 @@ def test_png_of_a_real_heatmap(tmp_path):
     assert pictures
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
     assert result_folder.read_json(tmp_path)["pictures"] == pictures
+
+
+def test_notes_keep_their_subjects(tmp_path, undrawn):
+    result = heatmap(notes=("On all.", Note("2 of 5 units.", "units")))
+    saved = explanation(result)
+    saved.save(tmp_path / "a")
+    assert saved_json(tmp_path / "a")["result"]["notes"] == [
+        "On all.", {"$note": ["2 of 5 units.", "units"]},
+    ]  # fmt: skip
+    loaded = convviz.load(tmp_path / "a").result.notes
+    assert loaded == result.notes
+    assert [type(note) for note in loaded] == [str, Note]
+    assert loaded[1].about == "units"
+    copied = pickle.loads(pickle.dumps(loaded))
+    assert copied[1].about == "units"
+    assert copied == loaded
+
+
+@pytest.mark.parametrize("note", [{"$note": ["text"]}, {"$note": 5}, {"note": ["a", "b"]}, 5])
+def test_notes_of_another_form_are_damage(tmp_path, rewrite, undrawn, note):
+    explanation(heatmap(notes=("On all.",))).save(tmp_path / "a")
+    rewrite(tmp_path / "a", lambda document: document["result"].update(notes=[note]))
+    with pytest.raises(ConvvizError, match="notes"):
+        convviz.load(tmp_path / "a")

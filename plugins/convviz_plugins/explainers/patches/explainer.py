@@ -29,7 +29,15 @@ from .best_positions import candidates, finite_maps, winners
 from .border import inner_positions
 from .crops import Box, Spot
 from .ranking import NAMES, NOWHERE
-from .summary import Facts, captions_of, class_ties_in_words, measures_of, notes_of, table_of
+from .summary import (
+    GRADIENTS,
+    Facts,
+    captions_of,
+    class_ties_in_words,
+    measures_of,
+    notes_of,
+    table_of,
+)
 
 OWN_SCALES = "guided gradients, own scales"
 """Title of the gradients in the picture: each of them is stretched by itself."""
@@ -181,8 +189,8 @@ class Patches(DatasetExplainer):
             arrays["photo patches"] = torch.from_numpy(made.photos)
             stacks.append(Stack(title="photo patches", pictures="photo patches"))
         if drawn and made.gradients is not None:
-            arrays["guided gradients"] = torch.from_numpy(made.gradients)
-            stacks.append(Stack(title=OWN_SCALES, pictures="guided gradients"))
+            arrays[GRADIENTS] = torch.from_numpy(made.gradients)
+            stacks.append(Stack(title=OWN_SCALES, pictures=GRADIENTS))
         said: tuple[str, ...] = ()
         if self.per_class:
             of_classes = ByClass(self.k, model, items, layer, field)

@@ -7,10 +7,13 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from convviz.authoring import ReceptiveField
+from convviz.authoring import Note, ReceptiveField
 
 from . import crops
 from .ranking import NOWHERE, Ties
+
+GRADIENTS = "guided gradients"
+"""The array that holds the pictures of the gradients."""
 
 
 class Asked(Protocol):
@@ -97,18 +100,19 @@ def notes_of(
             'part (border="include" lets them in).'
         )
     if made.gradients is not None:
-        sentences.append(
+        reading = (
             "Guided gradients: which pixels of the patch drive the unit; zero is mid-grey, each "
             "picture on its own scale."
         )
-        sentences.extend(made.notes)
+        sentences += [Note(text, GRADIENTS) for text in (reading, *made.notes)]
     elif asked.guided and drawn:
-        sentences.append(f"No guided gradients: {made.why}")
+        sentences.append(Note(f"No guided gradients: {made.why}", GRADIENTS))
     if len(drawn) < len(values):
-        sentences.append(
+        text = (
             f"{len(drawn)} of {len(values)} units are drawn, those whose best values stand out "
             "most from their own distribution."
         )
+        sentences.append(Note(text, "units"))
     if drawn:
         sentences.append(
             "σ: how far a unit's best values lie above the mean of its highest values on all "
@@ -116,8 +120,9 @@ def notes_of(
         )
     best = values[:, 0]
     if silent := int((best <= 0).sum()):
-        sentences.append(f"{silent} of {len(values)} units never rise above zero in these images.")
-    sentences += ties_in_words(facts.ties, len(values), asked.k)
+        text = f"{silent} of {len(values)} units never rise above zero in these images."
+        sentences.append(Note(text, "units"))
+    sentences += [Note(text, "units") for text in ties_in_words(facts.ties, len(values), asked.k)]
     if facts.count * asked.per_image < asked.k:
         sentences.append(f"{facts.count} images are too few for {asked.k} patches a unit.")
     if facts.bad:
@@ -152,10 +157,11 @@ def class_ties_in_words(ties: Ties, lists: int) -> list[str]:
     equal = ties.remaining - ties.silent
     if not equal:
         return []
-    return [
+    text = (
         f"In {equal} of {lists} lists of a class and a unit the last patch has an equal in value "
         "and mean: the order of the data set decided."
-    ]
+    )
+    return [Note(text, "units")]
 
 
 def captions_of(values: Tensor, scores: Tensor) -> tuple[str, ...]:
