@@ -476,6 +476,8 @@ def test_notes_keep_their_subjects(tmp_path, undrawn):
 @pytest.mark.parametrize("note", [{"$note": ["text"]}, {"$note": 5}, {"note": ["a", "b"]}, 5])
 def test_notes_of_another_form_are_damage(tmp_path, rewrite, undrawn, note):
     explanation(heatmap(notes=("On all.",))).save(tmp_path / "a")
-    rewrite(tmp_path / "a", lambda document: document["result"].update(notes=[note]))
+    rewrite(
+        tmp_path / "a/explanation.json", lambda document: document["result"].update(notes=[note])
+    )
     with pytest.raises(ConvvizError, match="notes"):
         convviz.load(tmp_path / "a")
