@@ -44,8 +44,11 @@ def explain(
 
     Args:
         model: a Model, or a source that `load_model` understands.
-        images: one or several of: path, PIL image, uint8 array `[h, w, 3]` or `[h, w]`; or one
-            preprocessed float tensor `[N, C, H, W]`. None where no explainer needs an image.
+        images: a path, PIL image or uint8 array `[h, w, 3]` or `[h, w]`, or a list of these; a
+            folder, whose image files are taken in order, or a glob pattern ("photos/*.jpg"); a
+            uint8 array `[n, h, w, 3]` or `[n, h, w]`; or a preprocessed float tensor
+            `[N, C, H, W]`. An array of three axes is one image if its last axis has the length
+            1 or 3. None where no explainer needs an image.
         what: the name of an explainer, an instance of one, or a list of these.
         target: a class index or label name, a Unit, a list with one an image, or None for the
             model's own top class; resolved once on the clean images.

@@ -13,6 +13,7 @@ _MODULES = {
     "ExplainerField": "plugin.explainer_field",
     "Features": "plugin.features",
     "Forward": "scores.outputs",
+    "IMAGE_SUFFIXES": "images.image_files",
     "Item": "images.batch",
     "Items": "data.dataset",
     "LayerInfo": "network.layer_info",

@@ -79,7 +79,8 @@ class _Job:
 @command
 def explain(
     images: Annotated[
-        list[str] | None, typer.Argument(metavar="IMAGE", help="The photos to explain.")
+        list[str] | None,
+        typer.Argument(metavar="IMAGE", help="Image files, folders of images, or glob patterns."),
     ] = None,
     explainer: Explainers = None,
     parameter: Parameters = None,
@@ -102,11 +103,14 @@ def explain(
     verbose: Verbose = False,
 ) -> None:
     """Explain photos: writes DIR/<image>/<explainer>/ with pictures, arrays and metadata."""
+    from ..images.image_files import image_files
+
     explainers = _explainers(explainer, parameter)
+    files = [file for source in images or () for file in image_files(source)]
     with show_progress():
         job = _job(explainers, model, device, dtype, target)
         failures = 0
-        for image, folder in _folders(images or (), out, job.model):
+        for image, folder in _folders(files, out, job.model):
             with _plans_shown(verbose):
                 done, failed = _explain_image(job, image)
             failures += len(failed)

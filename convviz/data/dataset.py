@@ -233,7 +233,8 @@ def array_dataset(
 
     Args:
         images: uint8 `[n, h, w, 3]`, `[n, h, w, 1]` or `[n, h, w]`, or a uint8 tensor
-            `[n, 3, h, w]`.
+            `[n, 3, h, w]`. An array of three axes is one image if its last axis has the length
+            1 or 3.
         labels: as for `as_labels`.
         classes: names of the classes; made from the labels when empty.
         name: for a reader.

@@ -51,14 +51,27 @@ def is_pil_image(value: Any) -> bool:
     return module is not None and isinstance(value, module.Image)
 
 
+def is_grey_batch(array: np.ndarray) -> bool:
+    """Return whether an array of three axes holds several grey images `[n, h, w]`.
+
+    It does not if its last axis may hold channels, `[h, w, 3]`, or its first one, `[3, h, w]`
+    (which `as_photo` refuses): a photo must not pass for hundreds of grey lines.
+    """
+    return array.ndim == 3 and array.shape[2] not in (*CHANNELS, 4) and array.shape[0] != 3
+
+
 def channels_last(images: Any) -> np.ndarray:
     """Return a uint8 batch as an array `[n, h, w, c]` or `[n, h, w]`; tensors are `[n, c, h, w]`.
+
+    An array `[h, w, 3]` or `[h, w, 1]` is a batch of one image.
 
     Raises:
         ImageError: the place of the channels is not certain.
     """
     if not is_tensor(images) or images.ndim != 4:
-        return np.asarray(images.detach().cpu() if is_tensor(images) else images)
+        photos = np.asarray(images.detach().cpu() if is_tensor(images) else images)
+        is_photo = photos.ndim == 3 and photos.shape[2] in CHANNELS and not is_tensor(images)
+        return photos[None] if is_photo else photos
     first, last = images.shape[1] in CHANNELS, images.shape[3] in CHANNELS
     if first == last:
         raise ImageError(
@@ -107,5 +120,5 @@ def _hint(array: np.ndarray) -> str:
     if array.ndim == 3 and array.shape[2] == 4:
         return "; a fourth channel may be alpha or CMYK: give a PIL image, whose mode tells"
     if array.ndim == 3 and array.shape[0] in CHANNELS:
-        return "; move the channels to the end"
+        return "; move the channels to the end, or give grey images as a list of arrays [h, w]"
     return ""

@@ -14,7 +14,8 @@ from torch import Tensor
 from ..errors import ImageError, ModelError, ParameterError
 from ..images.affine import IDENTITY, Affine
 from ..images.batch import Batch, Item
-from ..images.in_memory import as_photo
+from ..images.image_files import image_files
+from ..images.in_memory import as_photo, is_grey_batch
 from ..images.preprocess import Preprocess
 from ..text import printable
 from .model import Model
@@ -39,13 +40,17 @@ class Prepared:
 def make_batch(images: Any, model: Model) -> Batch:
     """Return a batch of one or several images.
 
-    An image is a path, a PIL image, a uint8 array `[h, w, 3]` or `[h, w]` (`[n, h, w, 3]` is
-    several), or a uint8 tensor `[3, h, w]` (`[n, 3, h, w]` is several). One float tensor
-    `[N, C, H, W]` is taken as already preprocessed: its `pixels` are brought back by the
-    model's Preprocess, or scaled from their minimum to their maximum where it has none.
+    An image is a path, a PIL image, a uint8 array `[h, w, 3]` or `[h, w]`, or a uint8 tensor
+    `[3, h, w]` or `[h, w]`. Several images are a list of these, a folder or glob pattern (see
+    `image_files`), an array `[n, h, w, 3]` or `[n, h, w]`, or a tensor `[n, 3, h, w]`. An array of
+    three axes is one image if its last axis has the length 1 or 3, else `[n, h, w]`.
+
+    One float tensor `[N, C, H, W]` is taken as already preprocessed: its `pixels` are restored by
+    the model's Preprocess, or scaled from their minimum to their maximum where it has none.
 
     Raises:
         ImageError: an image cannot be read or used; the message says which and why.
+        ParameterError: a folder without images, or a pattern that matches no file.
         ModelError: the model has no preprocess, or its own one failed.
     """
     if isinstance(images, Tensor) and images.is_floating_point():
@@ -120,11 +125,17 @@ def collate(
 
 
 def _several(images: Any) -> list[Any]:
+    """Return the images one by one: files of folders and patterns, parts of arrays."""
     if isinstance(images, np.ndarray | Tensor):
-        return list(images) if images.ndim == 4 else [images]
-    if isinstance(images, list | tuple):
-        return list(images)
-    return [images]
+        several = images.ndim == 4 or (isinstance(images, np.ndarray) and is_grey_batch(images))
+        return list(images) if several else [images]
+    listed = images if isinstance(images, list | tuple) else [images]
+    paths = [isinstance(image, str | os.PathLike) for image in listed]
+    return [
+        image
+        for source, is_path in zip(listed, paths, strict=True)
+        for image in (image_files(source) if is_path else [source])
+    ]
 
 
 def _name(image: Any, index: int) -> str:

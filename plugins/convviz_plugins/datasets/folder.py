@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convviz import ParameterError
-from convviz.authoring import Dataset, PathDataset, hookimpl, readable
-
-SUFFIXES = (
-    *(".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg"),
-    *(".jpg", ".jxl", ".pbm", ".pgm", ".png", ".ppm", ".tga", ".tif", ".tiff", ".webp"),
-)
-"""What looks like an image. One that cannot be read becomes a row in the list of bad files."""
+from convviz.authoring import IMAGE_SUFFIXES, Dataset, PathDataset, hookimpl, readable
 
 SPLITS = frozenset(
     {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
@@ -50,7 +44,7 @@ def open_folder(folder: Path) -> PathDataset:
     passed: Counter[str] = Counter()
     paths = sorted(_images(folder, passed), key=lambda path: path.relative_to(folder).parts)
     if not paths:
-        raise ParameterError(f"folder {str(folder)!r} holds no images ({' '.join(SUFFIXES)})")
+        raise ParameterError(f"folder {str(folder)!r} holds no images ({' '.join(IMAGE_SUFFIXES)})")
     parts = [path.relative_to(folder).parts for path in paths]
     level, notes = _class_level(parts)
     names = [p[level] if level is not None and len(p) > level + 1 else None for p in parts]
@@ -128,7 +122,7 @@ def _images(folder: Path, passed: Counter[str]) -> Iterator[Path]:
             if name.startswith("."):
                 continue
             suffix = Path(name).suffix.lower()
-            if suffix in SUFFIXES:
+            if suffix in IMAGE_SUFFIXES:
                 yield Path(where, name)
             else:
                 passed[suffix] += 1

@@ -11,9 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from convviz import ParameterError
-from convviz.authoring import Dataset, PathDataset, as_labels, hookimpl, readable, values_of_text
+from convviz.authoring import (
+    IMAGE_SUFFIXES,
+    Dataset,
+    PathDataset,
+    as_labels,
+    hookimpl,
+    readable,
+    values_of_text,
+)
 
-from .folder import SUFFIXES
 from .patterns import check_options
 
 DELIMITERS = {".csv": ",;\t|", ".tsv": "\t"}
@@ -198,7 +205,7 @@ def _names_a_photo(folder: Path, name: str) -> bool:
 
 
 def _is_image_name(name: str) -> bool:
-    return Path(name.strip()).suffix.lower() in SUFFIXES
+    return Path(name.strip()).suffix.lower() in IMAGE_SUFFIXES
 
 
 def _is_there(folder: Path, name: str) -> bool:
