@@ -40,7 +40,7 @@ from .sweep.store.remote import check_out
 def explain(
     model: Model | str, images: Any, what: Any, target: TargetSpec = None, **params: Any
 ) -> Any:
-    """Explain images.
+    """Explain images by one or several explainers.
 
     Args:
         model: a Model, or a source that `load_model` understands.
@@ -170,10 +170,9 @@ def analyze(
     compile: bool = False,
     **params: Any,
 ) -> Run:
-    """Explain a data set: one sweep that all explainers share, kept in a run folder.
+    """Explain a data set in one sweep for all explainers; the results are kept in a run folder.
 
-    The same call into the same folder goes on where it was interrupted, and opens a run that
-    is finished.
+    The same call with the same folder resumes an interrupted run, and opens a finished one.
 
     Args:
         model: a Model, or a source that `load_model` understands.
@@ -236,7 +235,9 @@ def analyze(
 def query(
     run: Run | str | Path, images: Any, k: int = 8, model: Model | None = None
 ) -> Explanation:
-    """Look up images among the items of a finished run, by its first explainer that can.
+    """Look up images among the items of a finished run.
+
+    The first explainer of the run that answers queries is asked.
 
     Args:
         run: a Run, or its folder.

@@ -10,7 +10,7 @@ from .text import printable
 
 
 class ConvvizError(Exception):
-    """Anything convviz refuses to do, with the reason and what is allowed instead.
+    """Base class of the errors of convviz; the message names the reason and the alternatives.
 
     As text it is safe to print: messages quote names and reasons that others have written.
     """
@@ -20,7 +20,7 @@ class ConvvizError(Exception):
 
 
 class ConvvizWarning(UserWarning):
-    """Something that is allowed but that a reader of the result must know."""
+    """A condition that affects how a result is to be read."""
 
 
 class UnknownNameError(ConvvizError, LookupError):
@@ -54,11 +54,11 @@ class ImageError(ConvvizError, ValueError):
 
 
 class ModelError(ConvvizError):
-    """A model cannot be loaded, or cannot be explained in the way asked for."""
+    """A model cannot be loaded, or not be explained as requested."""
 
 
 class PluginError(ConvvizError):
-    """A plugin broke its contract; raised from the plugin's own exception where there is one."""
+    """A plugin broke its contract, or an exception was raised in a plugin."""
 
 
 def message_of(error: BaseException) -> str:

@@ -60,7 +60,7 @@ def track(
     total: int | None = None,
     name: Callable[[T], str] | None = None,
 ) -> Iterator[T]:
-    """Yield the steps, reporting each as it is done; silent where nothing shows progress.
+    """Yield the steps and report each as done; silent unless progress is shown.
 
     Args:
         steps: what is done one after the other.
@@ -217,7 +217,7 @@ def _span(seconds: float) -> str:
 
 @contextmanager
 def show_progress() -> Iterator[None]:
-    """Show all progress of the block on stderr: bars on a terminal, else a line now and then."""
+    """Show progress on stderr within the block: bars on a terminal, otherwise lines."""
     if not sys.stderr.isatty():
         with shown_by(Lines(sys.stderr)):
             yield

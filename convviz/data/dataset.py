@@ -19,7 +19,7 @@ from .sequences import are_images_and_labels, from_sequence, index_ids
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What `convviz_open_dataset` returns: an ordered list of photos.
+    """Protocol of a data set: an ordered list of photos.
 
     Plain attributes will do for `name`, `ids`, `labels` and `classes`.
 
@@ -56,7 +56,7 @@ class Dataset(Protocol):
 
 
 class Items(Protocol):
-    """The items that a sweep kept, as `finish` sees them (bad files are left out)."""
+    """The items of a sweep as `DatasetExplainer.finish` gets them, without unreadable files."""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -251,7 +251,7 @@ def array_dataset(
 
 
 def readable(name: str) -> str:
-    """Return a file name as valid Unicode: bytes that are none are written as escapes."""
+    """Return a file name as valid Unicode, with other bytes as escapes."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

@@ -60,7 +60,7 @@ def as_labels(
 
 
 def values_of_text(given: Sequence[str | None]) -> list[int | None] | list[str | None] | None:
-    """Return labels written as text: as numbers where all are, None where there are none.
+    """Convert labels written as text: to numbers if all are numbers, to None if there are none.
 
     "3.0" is the number 3, "007" a name. Among numbers "nan" and "null" are missing ones.
     """

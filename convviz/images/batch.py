@@ -32,7 +32,7 @@ class Item:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Images as the model gets them, and as a person sees them.
+    """Preprocessed images with their displayable pixels and their items.
 
     Attributes:
         images: preprocessed, `[N, C, H, W]`, on the model's device.

@@ -103,7 +103,7 @@ def decode_image(
     background: Colour = WHITE,
     max_pixels: int = MAX_PIXELS,
 ) -> np.ndarray:
-    """Read a photo from the bytes of its file, as `load_image` does; `name` is for errors."""
+    """Read a photo from the bytes of its file, as `load_image` does; errors call it `name`."""
     if not data:
         raise ImageError(f"{name}: there are no bytes")
     return _decoded(io.BytesIO(data), name, background, max_pixels)

@@ -26,7 +26,7 @@ Size = int | tuple[int, int] | None
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How a photo becomes a model's input: resize, centre crop, normalise.
+    """Preprocessing of a photo for a model: resize, centre crop, normalise.
 
     Bit for bit what `torchvision.transforms` do to a PIL image. A photo smaller than the crop
     is padded with black on all sides, as there. A model of grey images sees the photo's

@@ -13,7 +13,7 @@ from .rules import Axes
 
 @dataclass(frozen=True, eq=False)
 class ReceptiveField:
-    """What every position of a layer's map sees, in model-input pixels.
+    """The receptive field of every position of a layer's map, in model-input pixels.
 
     Attributes:
         layer: the layer's name.

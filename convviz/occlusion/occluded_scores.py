@@ -168,7 +168,7 @@ def occluded(
     precision: Precision = "model",
     approximate: float | None = None,
 ) -> Occluded:
-    """Cover each box of each image in turn, and read the model's answer.
+    """Run the model with each box of each image covered in turn.
 
     "auto" computes only what each box changes where the model's graph allows it; "dense", and
     "auto" where the graph does not or the work is small, runs a full forward pass a box. The

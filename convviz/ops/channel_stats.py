@@ -18,7 +18,7 @@ _SIZES = {torch.float32: 512, torch.float64: 4096}
 
 
 def channel_peaks(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Find the highest value of every channel, and where it is.
+    """Return the highest value of every channel and its position.
 
     Args:
         maps: `[N, C, H, W]`, floating point.
@@ -50,7 +50,7 @@ def channel_means(maps: Tensor) -> Tensor:
 def channel_moments(
     maps: Tensor, homes: Tensor | None = None, bins: int = 1
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Measure every channel of every map, and count its values by their size.
+    """Return moments, extremes and a histogram of the values of every channel.
 
     Args:
         maps: `[N, C, H, W]`, float32 or float64.

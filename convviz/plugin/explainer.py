@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..scores.targets import Target
 
 Partial = dict[str, Tensor]
-"""What a DatasetExplainer keeps of a batch or shard: a flat dict of CPU tensors."""
+"""The state of a DatasetExplainer for a batch or shard: a flat dict of CPU tensors."""
 
 
 class Explainer(BaseModel):

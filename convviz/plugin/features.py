@@ -26,7 +26,7 @@ PIXEL_SIDE = 32
 
 
 class Features(DatasetExplainer):
-    """One feature vector an item: a layer's output, pooled over its positions."""
+    """One feature vector per item: the output of a layer, pooled over its positions."""
 
     pool: Literal["avg", "max", "flatten"] = Field(
         "avg", description="How the positions of a spatial layer become one vector."
@@ -63,7 +63,7 @@ class Features(DatasetExplainer):
 
 
 class Pixels(DatasetExplainer):
-    """A small picture of every item, as the model sees it: uint8 `thumbnails [n, s, s, 3]`."""
+    """A small picture of every item after preprocessing: uint8 `thumbnails [n, s, s, 3]`."""
 
     size: int = Field(64, ge=8, le=512, description="Side of the pictures, in pixels.")
 
@@ -128,7 +128,7 @@ def shrunk(pixels: Tensor, size: int) -> Tensor:
 
 
 def pixel_vectors(pictures: Tensor) -> Tensor:
-    """Return what distances in pixel space are measured on, float32 `[n, d]` in [0, 1]."""
+    """Return vectors for distances in pixel space, float32 `[n, d]` in [0, 1]."""
     x = pictures.permute(0, 3, 1, 2).float() / 255
     if x.shape[-1] > PIXEL_SIDE:
         x = F.interpolate(x, size=(PIXEL_SIDE, PIXEL_SIDE), mode="area")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("convviz")
 hookimpl = pluggy.HookimplMarker("convviz")
+"""Marks a function of a plugin as the implementation of the hook of that name."""
 
 
 @hookspec

@@ -359,7 +359,7 @@ def explainer(name: str, **params: Any) -> Any:
 
 
 def explainer_names() -> tuple[str, ...]:
-    """Return the names of all explainers; a family appears by its prefix. Imports no plugin."""
+    """Return the names of all explainers, and the prefixes of families; imports no plugin."""
     current().verify()
     return current().names("explainers")
 

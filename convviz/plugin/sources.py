@@ -38,7 +38,7 @@ def load_model(
     dtype: str | torch.dtype | None = None,
     **options: Any,
 ) -> Model:
-    """Load a model.
+    """Load a model by name, from a file, or from a source that a plugin provides.
 
     Args:
         source: "resnet50", "torchvision:resnet50@IMAGENET1K_V2", "timm:convnext_tiny",

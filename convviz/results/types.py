@@ -36,7 +36,7 @@ class Note(str):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
-    """What an explainer returns.
+    """The result of an explainer: arrays and their meaning.
 
     Attributes:
         values: the main array, on the CPU.
@@ -69,7 +69,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Heatmap(Result):
-    """One value a pixel.
+    """A map over each image, one value per pixel.
 
     `values` is `[N, H, W]`, `[N, K, H, W]` for K targets (`panels` names them), or
     `[N, C, H, W]` with `colour=True` (C is the model's input channels, drawn as colours).
@@ -109,7 +109,7 @@ class Stack:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tiles(Result):
-    """Small pictures side by side, one tile a channel or filter.
+    """Small pictures side by side, one tile per channel or filter.
 
     Without `stacks` the values themselves are drawn: `layout` says how their axes are meant.
     With `stacks` each tile shows the pictures of every stack side by side.
@@ -164,7 +164,7 @@ class Points(Result):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Matches(Result):
-    """Neighbours of items: distances `values [n, k]`, nearest first.
+    """Neighbours of images: distances `values [n, k]`, nearest first.
 
     Arrays: "indices" `[n, k]` into the items; optionally "pixel_distances" and
     "pixel_indices" `[n, k]` (neighbours in pixel space, drawn as the contrast), "thumbnails"

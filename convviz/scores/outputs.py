@@ -34,7 +34,7 @@ _HELP = (
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """One forward pass.
+    """The output of a forward pass, and the activations that were asked for.
 
     Attributes:
         output: scores `[N, classes]`, at least float32.

@@ -20,7 +20,7 @@ _UNIT = re.compile(r"(?P<layer>.+):(?P<channel>\d+)(?:@(?P<y>\d+),(?P<x>\d+))?",
 
 @dataclass(frozen=True)
 class Unit:
-    """One channel of a layer, at a position (y, x) of its map or, with None, at its strongest."""
+    """One channel of a layer, at a position (y, x) of its map or (None) where it is strongest."""
 
     layer: str
     channel: int
