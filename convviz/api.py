@@ -1,4 +1,4 @@
-"""The three entry points: explain images, analyze a data set, query a finished run."""
+"""The main functions: explain images, analyze a data set, query a finished run."""
 
 from __future__ import annotations
 
@@ -43,41 +43,42 @@ def explain(
     """Explain images by one or several explainers.
 
     Args:
-        model: a Model, or a source that `load_model` understands.
+        model: a Model, or a source that `load_model` accepts.
         images: a path, PIL image or uint8 array `[h, w, 3]` or `[h, w]`, or a list of these; a
             folder, whose image files are taken in order, or a glob pattern ("photos/*.jpg"); a
             uint8 array `[n, h, w, 3]` or `[n, h, w]`; or a preprocessed float tensor
             `[N, C, H, W]`. An array of three axes is one image if its last axis has the length
             1 or 3. None where no explainer needs an image.
         what: the name of an explainer, an instance of one, or a list of these.
-        target: a class index or label name, a Unit, a list with one an image, or None for the
-            model's own top class; resolved once on the clean images.
-        params: parameters of the explainer; only with a single name.
+        target: a class index or label name, a Unit, a list of these with one per image, or None
+            for the top class of each image. It is resolved once, on the unchanged images.
+        params: parameters of the explainer; only if `what` is a name.
 
     Returns:
-        One Explanation, or a list of them where `what` is a list.
+        One Explanation, or a list of them if `what` is a list.
     """
-    model = loaded(model)
-    who = named(what, params)
+    model = as_model(model)
+    explainers = named(what, params)
     with model.session():
-        batch = _batch(model, images, who)
-        forward, targets = _clean_forward(model, batch, who, target)
-        # A single image needs no more than a second pass, until an explainer makes copies of it.
+        batch = _batch(model, images, explainers)
+        forward, targets = _clean_forward(model, batch, explainers, target)
+        # One image alone cannot be coupled with others, so it takes a second pass at most to see
+        # whether the network is random. Explainers that make copies of the image measure the rest.
         is_plain = (
             len(batch) == 1
             and not is_measured(model, batch.images)
-            and any(explainer.explainer.needs_image for explainer in who)
+            and any(explainer.explainer.needs_image for explainer in explainers)
             and repeats(model, batch.images, forward.output)
         )
-        done = [
-            _explain_one(model, batch, targets, forward, one, is_plain)
-            for one in track(who, "explaining", total=len(who))
+        explanations = [
+            _explain_one(model, batch, targets, forward, explainer, is_plain)
+            for explainer in track(explainers, "explaining", total=len(explainers))
         ]
-    return done if isinstance(what, list | tuple) else done[0]
+    return explanations if isinstance(what, list | tuple) else explanations[0]
 
 
-def loaded(model: Model | str) -> Model:
-    """Return the model, loaded where a source was given."""
+def as_model(model: Model | str) -> Model:
+    """Return a Model, loaded if a source is given."""
     if isinstance(model, Model):
         return model
     if isinstance(model, str):
@@ -89,25 +90,26 @@ def loaded(model: Model | str) -> Model:
     raise ParameterError(f"a model is a convviz.Model or the name of one, not {model!r}")
 
 
-def _batch(model: Model, images: Any, who: tuple[Named, ...]) -> Batch:
+def _batch(model: Model, images: Any, explainers: tuple[Named, ...]) -> Batch:
     if images is not None:
         return make_batch(images, model)
-    hungry = [one.name for one in who if one.explainer.needs_image]
-    if hungry:
-        raise ParameterError(f"no image was given, and {', '.join(hungry)} cannot do without")
+    names = [explainer.name for explainer in explainers if explainer.explainer.needs_image]
+    if names:
+        verb = "requires" if len(names) == 1 else "require"
+        raise ParameterError(f"no image was given, and {', '.join(names)} {verb} one")
     return Batch(torch.empty(0), torch.empty(0, 0, 0, 3, dtype=torch.uint8), ())
 
 
 def _clean_forward(
-    model: Model, batch: Batch, who: tuple[Named, ...], target: TargetSpec
+    model: Model, batch: Batch, explainers: tuple[Named, ...], target: TargetSpec
 ) -> tuple[Forward, tuple[Target, ...]]:
-    """Run the one forward pass that all explainers of the call share."""
+    """Run the one forward pass that all explainers of the call share, and resolve the target."""
     if not len(batch):
         return Forward(torch.empty(0, 0), {}), ()
-    wanted = list(model.target_layers(target))
-    for one in who:
-        wanted += read_layers(one, model)
-    layers = tuple(dict.fromkeys(model.check_layer(name) for name in wanted))
+    names = list(model.target_layers(target))
+    for explainer in explainers:
+        names += read_layers(explainer, model)
+    layers = tuple(dict.fromkeys(model.check_layer(name) for name in names))
     forward = model.forward(batch.images, layers)
     resolved = model.resolve(target, forward)
     warn_of_useless(forward.output, resolved, model.name)
@@ -119,33 +121,34 @@ def _explain_one(
     batch: Batch,
     targets: tuple[Target, ...],
     forward: Forward,
-    who: Named,
+    explainer: Named,
     is_plain: bool,
 ) -> Explanation:
-    result = explain_alone(who, model, batch, targets, forward)
-    looked = who.explainer.needs_image
-    result = check_result(who, result, len(batch) if looked else None)
-    if looked and len(batch) and not (is_plain and not is_measured(model, batch.images)):
+    """Run one explainer and add the provenance; `is_plain` leaves out notes on batches."""
+    result = explain_alone(explainer, model, batch, targets, forward)
+    reads_images = explainer.explainer.needs_image
+    result = check_result(explainer, result, len(batch) if reads_images else None)
+    if reads_images and len(batch) and not (is_plain and not is_measured(model, batch.images)):
         result = with_notes(result, model.behavior(batch.images).notes)
     return Explanation(
         result=result,
-        explainer=who.explainer,
-        name=who.name,
-        layer=_layer(who, model, result),
+        explainer=explainer.explainer,
+        name=explainer.name,
+        layer=_layer(explainer, model, result),
         model=describe_model(model) | ({"activation": "sigmoid"} if model.binary else {}),
-        target=targets if looked else (),
-        items=batch.items if looked else (),
-        pixels=batch.pixels if looked else None,
-        versions=versions((who,)),
+        target=targets if reads_images else (),
+        items=batch.items if reads_images else (),
+        pixels=batch.pixels if reads_images else None,
+        versions=versions((explainer,)),
     )
 
 
-def _layer(who: Named, model: Model, result: Result) -> str:
-    """Return the layer an explanation is about: the one it names, or the only one it read."""
-    said = result.measures.get("layer", getattr(who.explainer, "layer", None))
-    if isinstance(said, str):
-        return said
-    layers = read_layers(who, model)
+def _layer(explainer: Named, model: Model, result: Result) -> str:
+    """Return the layer that an explanation names, or the only one that its explainer read."""
+    layer = result.measures.get("layer", getattr(explainer.explainer, "layer", None))
+    if isinstance(layer, str):
+        return layer
+    layers = read_layers(explainer, model)
     return layers[0] if len(layers) == 1 else ""
 
 
@@ -170,9 +173,10 @@ def analyze(
     compile: bool = False,
     **params: Any,
 ) -> Run:
-    """Explain a data set in one sweep for all explainers; the results are kept in a run folder.
+    """Explain a data set: one sweep that all explainers share, kept in a run folder.
 
-    The same call with the same folder resumes an interrupted run, and opens a finished one.
+    The same call into the same folder goes on where it was interrupted, and opens a run that
+    is finished.
 
     Args:
         model: a Model, or a source that `load_model` understands.
@@ -221,7 +225,7 @@ def analyze(
         precision=precision, compiled=compile,
     )  # fmt: skip
     run_shards = engine_of(engine, address)
-    model = loaded(model)
+    model = as_model(model)
     who = named(what, params)
     items = as_dataset(dataset)
     with model.session():
@@ -243,8 +247,8 @@ def query(
         run: a Run, or its folder.
         images: one or several, as for `explain`.
         k: how many items to return for each image.
-        model: the model that the run was made with; not needed on what `analyze` returned, nor
-            where the run records how its model was loaded (`load_model("resnet50")`).
+        model: the model of the run. It is optional if `analyze` returned the run in this process,
+            and if the run records how its model was loaded (`load_model("resnet50")`).
 
     Raises:
         ParameterError: no explainer of the run answers queries, or the model is not known.

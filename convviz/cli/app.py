@@ -1,4 +1,4 @@
-"""The `convviz` application: its commands, what all of them share, and how errors end."""
+"""The `convviz` application and the options that all commands share."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from ..errors import ParameterError, TargetError, UnknownNameError
 from .group import LazyGroup
 
 UsageError = typer.BadParameter.__mro__[1]
-"""What the errors of a mistyped command line share (click's, or typer's copy of it)."""
+"""Base class of the errors of a mistyped command line (of click, or of typer's copy of it)."""
 
 USAGE_ERRORS = (UnknownNameError, ParameterError, TargetError)
+"""Errors of convviz that are mistakes in the call: the exit code is 2."""
 
 app = typer.Typer(
     name="convviz",
@@ -27,7 +28,7 @@ app = typer.Typer(
 
 
 class _State:
-    """What the shared options set."""
+    """Values of the options that all commands share."""
 
     debug: bool = False
 
@@ -40,13 +41,13 @@ def _exclude(patterns: list[str] | None) -> list[str]:
     return patterns or []
 
 
-def _debug(wanted: bool) -> bool:
-    _State.debug = _State.debug or wanted
-    return wanted
+def _debug(enabled: bool) -> bool:
+    _State.debug = _State.debug or enabled
+    return enabled
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(enabled: bool) -> None:
+    if enabled:
         from importlib.metadata import version
 
         print("convviz", version("convviz"))
@@ -60,36 +61,36 @@ Exclude = Annotated[
         "--exclude",
         metavar="PLUGIN",
         callback=_exclude,
-        help="Leave out a plugin: its name or distribution; may be repeated.",
+        help="Disable a plugin, given by name or distribution. May be repeated.",
     ),
 ]
 Debug = Annotated[
-    bool, typer.Option("--debug", callback=_debug, help="Show the traceback of an error.")
+    bool, typer.Option("--debug", callback=_debug, help="Print the traceback of an error.")
 ]
 
 
-def shared(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that all commands share."""
+def with_shared_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a command function with the options that all commands share."""
 
     def run(*args: Any, exclude: Exclude = None, debug: Debug = False, **kwargs: Any) -> None:
         function(*args, **kwargs)
 
     kind = inspect.Parameter.KEYWORD_ONLY
-    own = inspect.signature(function, eval_str=True)
-    every = [
-        *own.parameters.values(),
+    signature = inspect.signature(function, eval_str=True)
+    parameters = [
+        *signature.parameters.values(),
         inspect.Parameter("exclude", kind, default=None, annotation=Exclude),
         inspect.Parameter("debug", kind, default=False, annotation=Debug),
     ]
     run.__name__, run.__doc__ = function.__name__, function.__doc__
-    run.__signature__ = own.replace(parameters=every)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in every}
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Register a function as a subcommand."""
-    app.command()(shared(function))
+    app.command()(with_shared_options(function))
     return function
 
 
@@ -102,4 +103,4 @@ def options(
     exclude: Exclude = None,
     debug: Debug = False,
 ) -> None:
-    """Open up a ConvNet: what its filters look for, what its units see, which pixels decide."""
+    """Explain a convolutional network: its filters, its units and the pixels that decide."""

@@ -1,4 +1,4 @@
-"""Which model explains: the one asked for, that of a run among the parameters, or the demo's."""
+"""Choice of the model: the given one, that of a run among the parameters, or the demo model."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ DEMO = "demo"
 def chosen_model(
     source: str | None, explainers: Mapping[str, Any], device: str, dtype: str | None
 ) -> Model:
-    """Load a model; where none is asked for, that of a run which a parameter names.
+    """Load the given model, or that of a run which a parameter names, or the demo model.
 
     Args:
-        source: what was asked for.
+        source: the model source; None if none is given.
         explainers: name -> explainer.
         device, dtype: as for `convviz.load_model`.
     """
@@ -26,18 +26,18 @@ def chosen_model(
     from ..sweep.run import open_run
     from ..text import printable
 
-    found = run_among(explainers) if source is None else None
-    if found is None:
+    run = run_among(explainers) if source is None else None
+    if run is None:
         return load_model(source or DEMO, device=device, dtype=dtype)
-    field, folder = found
+    field, folder = run
     model = open_run(folder).load_model(device, dtype)
-    said = f"model: {model.source}, that of the run {folder!r} ({field}); -m takes another"
-    print(printable(said), file=sys.stderr)
+    line = f"model: {model.source}, from the run {folder!r} ({field}); -m selects another"
+    print(printable(line), file=sys.stderr)
     return model
 
 
 def run_among(explainers: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the first parameter whose text is the place of a finished run, and that place."""
+    """Return the first parameter whose value is the address of a finished run, and the address."""
     from ..errors import ConvvizError
     from ..sweep.store.object_store import place_of
     from ..sweep.store.remote import is_finished
@@ -50,6 +50,6 @@ def run_among(explainers: Mapping[str, Any]) -> tuple[str, str] | None:
             try:
                 if is_finished(place_of(text)):
                     return f"{name}.{field}", text
-            except (ConvvizError, OSError, ValueError):  # a text that means something else
+            except (ConvvizError, OSError, ValueError):  # the text is no address
                 continue
     return None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..network.model import Model
 
 MODEL_HELP = (
-    "resnet50, timm:convnext_tiny, weights.safetensors?arch=resnet18, "
+    "Model: resnet50, timm:convnext_tiny, weights.safetensors?arch=resnet18, "
     "python:package.module:factory, …"
 )
 Explainers = Annotated[
@@ -30,7 +30,7 @@ Explainers = Annotated[
         "-e",
         "--explainer",
         metavar="NAME",
-        help="An explainer; may be repeated. `convviz explainers` lists them.",
+        help="Explainer to run. May be repeated. `convviz explainers` lists them.",
     ),
 ]
 Parameters = Annotated[
@@ -39,7 +39,7 @@ Parameters = Annotated[
         "-p",
         "--parameter",
         metavar="NAME.FIELD=VALUE",
-        help="A parameter of an explainer; may be repeated. `convviz explainers NAME` lists them.",
+        help="Parameter of an explainer. May be repeated. `convviz explainers NAME` lists them.",
     ),
 ]
 ModelSource = Annotated[
@@ -57,19 +57,19 @@ ModelOrRuns = Annotated[
         "-m",
         "--model",
         metavar="SOURCE",
-        help=f"{MODEL_HELP}; if not given, that of a run among the parameters, or else demo.",
+        help=f"{MODEL_HELP} [default: the model of a run among the parameters, or demo]",
     ),
 ]
-Device = Annotated[str, typer.Option(help="Where to run: auto, cpu, cuda, cuda:1, …")]
+Device = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1, …")]
 Dtype = Annotated[
-    str | None, typer.Option(help="float32, float64, …; the model's own if not given.")
+    str | None, typer.Option(help="Data type: float32, float64, … [default: that of the model]")
 ]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Describe every result.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print details of every result.")]
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What is done to every image."""
+    """The model, explainers and target, the same for every image."""
 
     model: Model
     explainers: Mapping[str, Any]
@@ -90,34 +90,40 @@ def explain(
         typer.Option(
             "-t",
             "--target",
-            help="A class (281), a class name (tabby) or a unit (layer4.1:17, layer4.1:17@3,5); "
-            "the top class of each image if not given.",
+            help="Class index (281), class name (tabby) or unit (layer4.1:17, layer4.1:17@3,5). "
+            "[default: the top class of each image]",
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="DIR", help="Where the results go.")
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the results.")
     ] = Path("convviz-out"),
     device: Device = "auto",
     dtype: Dtype = None,
-    show: Annotated[bool, typer.Option("--show", help="Also show the pictures.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Open the pictures as well.")] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Explain photos: writes DIR/<image>/<explainer>/ with pictures, arrays and metadata."""
-    from ..images.image_files import image_files
+    """Explain images.
 
-    explainers = _explainers(explainer, parameter)
+    Writes pictures, arrays and metadata to DIR/<image>/<explainer>/.
+    """
+    from ..images.image_files import image_files
+    from ..report import write_report
+
+    explainers = chosen_explainers(explainer, parameter)
     files = [file for source in images or () for file in image_files(source)]
     with show_progress():
         job = _job(explainers, model, device, dtype, target)
         failures = 0
         for image, folder in _folders(files, out, job.model):
-            with _plans_shown(verbose):
-                done, failed = _explain_image(job, image)
+            with _log_occlusion(verbose):
+                explanations, failed = _explain_image(job, image)
             failures += len(failed)
-            _tell(image, done, failed, _write(done, folder), verbose)
-            for explanation in done.values() if show else ():
+            _print_failures(image, failed)
+            _print_results(image, explanations, _save(explanations, folder), verbose)
+            for explanation in explanations.values() if show else ():
                 explanation.show()
-        _overview(out)
+        if out.is_dir():
+            print(f"overview: {write_report(out)}")
     if failures:
         raise typer.Exit(1)
 
@@ -191,7 +197,7 @@ def analyze(
 
     The same command goes on where it was interrupted, and opens a run that is finished.
     """
-    explainers = _explainers(explainer, parameter)
+    explainers = chosen_explainers(explainer, parameter)
     with show_progress():
         from ..api import analyze as sweep
         from ..plugin.sources import load_model, open_dataset
@@ -233,13 +239,16 @@ def analyze(
     print(f"overview: {page}")
 
 
-def _explainers(names: Sequence[str] | None, assignments: Sequence[str] | None) -> dict[str, Any]:
+def chosen_explainers(
+    names: Sequence[str] | None, assignments: Sequence[str] | None
+) -> dict[str, Any]:
+    """Return the explainers of the options -e and -p, by name."""
     from ..plugin import registry
     from .values import build_explainers
 
     if not names:
         known = ", ".join(registry.explainer_names())
-        raise ParameterError(f"say which explainer: -e NAME, one of {known}")
+        raise ParameterError(f"no explainer is given: add -e NAME, one of {known}")
     return dict(zip(names, build_explainers(names, assignments or ()), strict=True))
 
 
@@ -258,7 +267,7 @@ def _job(
 
 
 def _folders(images: Sequence[str], out: Path, model: Model) -> Iterator[tuple[str | None, Path]]:
-    """Yield each image and a folder of its own: its stem, numbered where stems repeat."""
+    """Yield each image and its folder: the stem of the file, numbered if stems repeat."""
     from ..storage.path_names import folder_name
 
     if not images:
@@ -277,13 +286,13 @@ def _folders(images: Sequence[str], out: Path, model: Model) -> Iterator[tuple[s
 def _explain_image(
     job: _Job, image: str | None
 ) -> tuple[dict[str, Explanation], dict[str, ConvvizError]]:
-    """Explain one image; returns what came out and, by explainer, what failed."""
-    from ..api import explain as explain_now
+    """Explain one image; returns explanations and errors by explainer (an image error by "")."""
+    from ..api import explain as explain_images
 
     names = list(job.explainers)
     try:
-        done = explain_now(job.model, image, list(job.explainers.values()), job.target)
-        return dict(zip(names, done, strict=True)), {}
+        explanations = explain_images(job.model, image, list(job.explainers.values()), job.target)
+        return dict(zip(names, explanations, strict=True)), {}
     except (ImageError, *USAGE_ERRORS) as error:
         if isinstance(error, ImageError):
             return {}, {"": error}
@@ -291,32 +300,31 @@ def _explain_image(
     except ConvvizError as error:
         if len(names) == 1:
             return {}, {names[0]: error}
-    # One of them failed: the others shall not suffer for it.
-    done_alone: dict[str, Explanation] = {}
+    # One of several explainers failed: run each alone to get the results of the others.
+    done: dict[str, Explanation] = {}
     failed: dict[str, ConvvizError] = {}
     for name in names:
-        one, error_of = _explain_image(
-            _Job(job.model, {name: job.explainers[name]}, job.target), image
-        )
-        done_alone |= one
-        failed |= error_of
-    return done_alone, failed
+        alone = _Job(job.model, {name: job.explainers[name]}, job.target)
+        explanations, errors = _explain_image(alone, image)
+        done |= explanations
+        failed |= errors
+    return done, failed
 
 
-def _write(done: Mapping[str, Explanation], folder: Path) -> dict[str, Path]:
-    """Save explanations below an image's folder; returns where each one is."""
+def _save(explanations: Mapping[str, Explanation], folder: Path) -> dict[str, Path]:
+    """Save explanations below an image's folder; returns the folder of each."""
     from ..storage.path_names import folder_name
 
-    # Under the name asked for: explainers of two distributions may share the plain one.
+    # By the name from the command line: explainers of two distributions may have the same one.
     return {
         name: explanation.save(folder.joinpath(folder_name(name), *explanation.place.parts[1:]))
-        for name, explanation in done.items()
+        for name, explanation in explanations.items()
     }
 
 
 @contextmanager
-def _plans_shown(verbose: bool) -> Iterator[None]:
-    """Print how occlusion is computed, layer by layer; it is kept in no result."""
+def _log_occlusion(verbose: bool) -> Iterator[None]:
+    """Print how occluded scores are computed, layer by layer; no result records it."""
     if not verbose:
         yield
         return
@@ -332,36 +340,32 @@ def _plans_shown(verbose: bool) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _tell(
+def _print_failures(image: str | None, failed: Mapping[str, ConvvizError]) -> None:
+    from ..text import printable
+
+    for name, error in failed.items():
+        place = f"{image or '(no image)'}{', ' if name else ''}{name}"
+        print(printable(f"error: {place}: {' '.join(str(error).split())}"), file=sys.stderr)
+
+
+def _print_results(
     image: str | None,
-    done: Mapping[str, Explanation],
-    failed: Mapping[str, ConvvizError],
-    leaves: Mapping[str, Path],
+    explanations: Mapping[str, Explanation],
+    folders: Mapping[str, Path],
     verbose: bool,
 ) -> None:
     from ..explanation.display import found
     from ..text import printable
 
-    shown = printable(image or "(no image)")
-    for name, error in failed.items():
-        where = f"{shown}, {name}" if name else shown
-        print(printable(f"error: {where}: {' '.join(str(error).split())}"), file=sys.stderr)
-    if not done:
+    if not explanations:
         return
-    first = next(iter(done.values()))
+    first = next(iter(explanations.values()))
     targets = ", ".join(f"{t.label} ({t.score:.2f})" for t in first.target)
-    print(printable(f"{shown}{': ' if targets else ''}{targets}"))
-    for name, explanation in done.items():
-        print(printable(f"  {name} → {leaves[name]}"))
+    print(printable(f"{image or '(no image)'}{': ' if targets else ''}{targets}"))
+    for name, explanation in explanations.items():
+        print(printable(f"  {name} → {folders[name]}"))
         if verbose:
             print(explanation.describe())
             continue
         for line in found(explanation):
             print(f"    {printable(line)}")
-
-
-def _overview(out: Path) -> None:
-    from ..report import write_report
-
-    if out.is_dir():
-        print(f"overview: {write_report(out)}")

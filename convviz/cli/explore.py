@@ -1,4 +1,4 @@
-"""The commands that tell what there is: `explainers`, `layers`, `plugins`, `info`."""
+"""The commands that list things: `explainers`, `layers`, `plugins` and `info`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from ..plugin.parameters import parameters
-from .app import app, command, shared
+from .app import app, command, with_shared_options
 from .tables import table
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 plugins_app = typer.Typer(
-    help="List the plugins: where each comes from, its hooks, its state, why it is broken.",
+    help="List the plugins with origin, hooks, state and errors.",
     rich_markup_mode=None,
 )
 app.add_typer(plugins_app, name="plugins")
@@ -27,10 +27,10 @@ app.add_typer(plugins_app, name="plugins")
 @command
 def explainers(
     name: Annotated[
-        str | None, typer.Argument(help="Show the parameters of this explainer.")
+        str | None, typer.Argument(metavar="NAME", help="Explainer whose parameters are printed.")
     ] = None,
 ) -> None:
-    """List the explainers, or show one with its parameters."""
+    """List the explainers, or the parameters of one."""
     from ..plugin import registry
 
     if name is None:
@@ -40,15 +40,19 @@ def explainers(
         rows = [(n, e.distribution, e.version) for n, e in zip(names, entries, strict=True)]
         print(table(("name", "distribution", "version"), rows))
         return
-    print("\n\n".join(_describe(n, cls) for n, cls in _named(name).items()))
+    print("\n\n".join(_describe(n, cls) for n, cls in _classes(name).items()))
 
 
 @command
 def layers(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model source, as for -m.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model source, as for -m.")],
     as_json: Json = False,
 ) -> None:
-    """List a model's layers: kind, output shape, receptive field, parameters, default marks."""
+    """List the layers of a model.
+
+    Prints kind, output shape, receptive field, number of parameters and the explainers that use
+    the layer by default.
+    """
     from ..plugin.sources import load_model
 
     rows = load_model(model).layers()
@@ -59,9 +63,9 @@ def layers(
 
 
 @plugins_app.callback(invoke_without_command=True)
-@shared
+@with_shared_options
 def plugins(ctx: typer.Context, as_json: Json = False) -> None:
-    """List the plugins: where each comes from, its hooks, its state, why it is broken."""
+    """List the plugins with origin, hooks, state and errors."""
     if ctx.invoked_subcommand is not None:
         return
     from ..plugin import registry
@@ -75,47 +79,47 @@ def plugins(ctx: typer.Context, as_json: Json = False) -> None:
 
 
 @plugins_app.command()
-@shared
+@with_shared_options
 def check(
-    name: Annotated[str, typer.Argument(help="An explainer's name, or a family's.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Explainer, or family of them.")],
     parameter: Annotated[
         list[str] | None,
-        typer.Option("-p", "--parameter", metavar="NAME.FIELD=VALUE", help="A parameter."),
+        typer.Option("-p", "--parameter", metavar="NAME.FIELD=VALUE", help="Parameter."),
     ] = None,
 ) -> None:
-    """Run the conformance kit on an explainer: one line a check."""
+    """Run the conformance tests on an explainer; prints one line per test."""
     from ..testing import conformance
     from .values import build_explainers
 
     failed = 0
-    for explainer in build_explainers(list(_named(name)), parameter or ()):
+    for explainer in build_explainers(list(_classes(name)), parameter or ()):
         print(explainer)
-        for one in conformance(explainer):
-            failed += not one.passed
-            print(f"  {'pass' if one.passed else 'FAIL'}  {one.name}", end="")
-            print(f": {one.detail}" if one.detail else "", flush=True)
+        for outcome in conformance(explainer):
+            failed += not outcome.passed
+            print(f"  {'pass' if outcome.passed else 'FAIL'}  {outcome.name}", end="")
+            print(f": {outcome.detail}" if outcome.detail else "", flush=True)
     if failed:
         raise typer.Exit(1)
 
 
 @command
 def info(as_json: Json = False) -> None:
-    """Show versions, devices, and which path each operator takes."""
+    """Print versions, devices and the implementation of each operator."""
     from .version_info import facts
 
-    found = facts()
+    sections = facts()
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(sections, indent=1))
         return
-    for title, rows in found.items():
+    for title, rows in sections.items():
         print(title)
         width = max((len(name) for name in rows), default=0)
         for name, value in rows.items():
             print(f"  {name:<{width}}  {value}")
 
 
-def _named(name: str) -> dict[str, type[Any]]:
-    """Return the class of a name, or those of a whole family."""
+def _classes(name: str) -> dict[str, type[Any]]:
+    """Return the classes of an explainer or of a family, by name."""
     from ..plugin import registry
 
     entry = registry.current().find("explainers", name)
@@ -129,19 +133,16 @@ def _describe(name: str, cls: type[Any]) -> str:
     from ..plugin import registry
     from ..plugin.explainer import DatasetExplainer
 
-    who = registry.identify(cls)
-    over = "a data set" if issubclass(cls, DatasetExplainer) else "images"
-    owner = f"{who.distribution} {who.version}".strip()
-    lines = [
-        f"{name} (explains {over}; {owner})",
-        "",
-        inspect.getdoc(cls) or "",
-    ]
+    identity = registry.identify(cls)
+    subject = "a data set" if issubclass(cls, DatasetExplainer) else "images"
+    origin = f"{identity.distribution} {identity.version}".strip()
+    lines = [f"{name} (explains {subject}; {origin})", "", inspect.getdoc(cls) or ""]
     lines += ["", f"Parameters (-p {name}.FIELD=VALUE):"]
-    for one in parameters(cls):
-        lines.append(f"  {one.name} = {one.default}    [{one.allowed}]")
+    for parameter in parameters(cls):
+        lines.append(f"  {parameter.name} = {parameter.default}    [{parameter.allowed}]")
+        margin = " " * 6
         lines += textwrap.wrap(
-            one.description, 92, initial_indent=" " * 6, subsequent_indent=" " * 6
+            parameter.description, 92, initial_indent=margin, subsequent_indent=margin
         )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""A command group that knows plugins' commands by name and imports one when it is used."""
+"""A command group that lists the commands of plugins and imports one when it is used."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from typer.core import TyperGroup
 
 
 class LazyGroup(TyperGroup):
-    """The commands of convviz itself, then those of the group `convviz.commands`."""
+    """The commands of convviz, then those of plugins (entry-point group `convviz.commands`)."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return all names; imports no plugin."""
         return [*super().list_commands(ctx), *(n for n in _names() if n not in self.commands)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command; a plugin's one only stands in for it, to be listed."""
-        own = super().get_command(ctx, cmd_name)
-        if own is not None or cmd_name not in _names():
-            return own
-        return _stand_in(cmd_name)
+        """Return a command; that of a plugin is a placeholder with its help text."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None or cmd_name not in _names():
+            return command
+        return _placeholder(cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command to run, a plugin's one imported."""
+        """Return the command to run; imports the plugin that provides it."""
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and name not in self.commands and name in _names():
-            command = _imported(name)
+            command = _import_command(name)
         return name, command, rest
 
 
@@ -40,18 +40,18 @@ def _names() -> tuple[str, ...]:
     return registry.current().names("commands")
 
 
-def _stand_in(name: str) -> Any:
+def _placeholder(name: str) -> Any:
     from ..plugin import registry
 
     entry = registry.current().find("commands", name)
     cli = _fresh()
-    text = f"{_told_by(entry.module)} (from {entry.distribution} {entry.version})".strip()
+    text = f"{_summary(entry.module)} (from {entry.distribution} {entry.version})".strip()
     cli.command(name, help=text, short_help=text)(lambda: None)
     return typer.main.get_group(cli).commands[name]
 
 
-def _told_by(module: str) -> str:
-    """Return the first line of a module's docstring, read from its source: nothing is run."""
+def _summary(module: str) -> str:
+    """Return the first line of a module's docstring, read from its source without importing it."""
     top, *below = module.split(".")
     try:
         spec = find_spec(top)
@@ -64,7 +64,7 @@ def _told_by(module: str) -> str:
     return ((tree and ast.get_docstring(tree)) or "").partition("\n")[0]
 
 
-def _imported(name: str) -> Any:
+def _import_command(name: str) -> Any:
     from ..plugin import registry
     from ..plugin.validation import BrokenPluginError
 

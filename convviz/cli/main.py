@@ -19,8 +19,12 @@ from .app import USAGE_ERRORS, UsageError, _State, app
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0, 2 for a mistake in the call, 130 on Ctrl-C, else 1."""
-    # Windows have more shapes than oneDNN keeps what it compiled for; it reads this when it starts.
+    """Run the command line and exit.
+
+    The exit code is 0, 2 for a mistake in the call, 130 on Ctrl-C, and 1 for any other error.
+    """
+    # Windows of incremental occlusion have more shapes than oneDNN caches kernels for by default.
+    # oneDNN reads the variable when it is loaded.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")
     sys.exit(run(arguments))
 
@@ -35,25 +39,25 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
-        # Whoever read the output went away; keep the interpreter from flushing into the void.
+        # The reader of the pipe has exited: keep the interpreter from flushing to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
         return _report(error)
-    if code == 130:  # typer itself makes this of Ctrl-C
+    if code == 130:  # typer returns it for Ctrl-C
         print("interrupted", file=sys.stderr)
     return code if isinstance(code, int) else 0
 
 
 @contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Show a warning as one line, without the source line that it came from but for --debug."""
+    """Print each warning as one line; with --debug also the source line that raised it."""
     with warnings.catch_warnings():
-        with_source = warnings.showwarning
+        show_with_source = warnings.showwarning
 
-        def show(message: Warning | str, *where: Any, **more: Any) -> None:
+        def show(message: Warning | str, *args: Any, **kwargs: Any) -> None:
             if _State.debug:
-                with_source(message, *where, **more)
+                show_with_source(message, *args, **kwargs)
             else:
                 print("warning:", printable(" ".join(str(message).split())), file=sys.stderr)
 
@@ -62,19 +66,19 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def _report(error: Exception) -> int:
-    """Print an error in one line, and return the exit code."""
+    """Print an error as one line and return the exit code."""
     if _State.debug:
         traceback.print_exception(error)
     if isinstance(error, UsageError):
         text = f"{error.format_message()} (see {_help_of(error)})"  # type: ignore[attr-defined]
         code = 2
     elif _lacks_memory(error):
-        notes = getattr(error, "__notes__", ["give fewer or smaller images, or a smaller batch"])
+        notes = getattr(error, "__notes__", ["use fewer or smaller images, or a smaller batch"])
         text, code = f"not enough memory: {str(error).split('. ')[0]}; {notes[0]}", 1
     elif isinstance(error, ConvvizError):
         text, code = str(error), 2 if isinstance(error, USAGE_ERRORS) else 1
     else:
-        text, code = f"{type(error).__name__}: {error} (--debug shows where)", 1
+        text, code = f"{type(error).__name__}: {error} (--debug prints the traceback)", 1
     print("error:", printable(" ".join(text.split())), file=sys.stderr)
     return code
 

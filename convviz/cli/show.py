@@ -1,4 +1,4 @@
-"""`convviz show`: the pictures of a run, all of them or those of one unit."""
+"""`convviz show`: the pictures of a run, or of one unit."""
 
 from __future__ import annotations
 
@@ -17,49 +17,60 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..data.dataset import Dataset
+    from ..explanation.explanation import Explanation
     from ..images.batch import Item
     from ..sweep.run import Run
 
 
 @command
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or s3://BUCKET/RUN.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Run folder, or s3://BUCKET/RUN.")],
     explainer: Annotated[
         list[str] | None,
-        typer.Option("-e", "--explainer", metavar="NAME", help="Whose results; default: all."),
+        typer.Option(
+            "-e",
+            "--explainer",
+            metavar="NAME",
+            help="Explainer to show. May be repeated. [default: all]",
+        ),
     ] = None,
     layer: Annotated[
-        list[str] | None, typer.Option("-l", "--layer", help="Of which layers; default: all.")
+        list[str] | None,
+        typer.Option("-l", "--layer", help="Layer to show. May be repeated. [default: all]"),
     ] = None,
     unit: Annotated[
         int | None,
         typer.Option(
-            "-u", "--unit", min=0, help="One channel, or for neighbors one image, by its number."
+            "-u",
+            "--unit",
+            min=0,
+            help="Index of one channel, or of one image of matches.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write the pictures there.")
+        Path | None,
+        typer.Option("-o", "--out", metavar="DIR", help="Folder to copy pictures to."),
     ] = None,
     photos: Annotated[
         str | None,
         typer.Option(
             metavar="DATASET",
-            help="Where the photos are now, for patches that the run did not draw; default: the "
-            "data set's name.",
+            help="Data set with the images of the run, for patches that the run did not draw. "
+            "[default: as recorded in the run]",
         ),
     ] = None,
     open_them: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open them, where there is a screen.")
+        bool, typer.Option("--open/--no-open", help="Open the pictures if there is a screen.")
     ] = True,
 ) -> None:
-    """Show results of a run: prints the path of every picture, and opens them."""
+    """Show the pictures of a run: print their paths and open them."""
     from ..explanation.display import has_screen
     from ..sweep.run import open_run
     from ..sweep.store.object_store import Remote, place_of
     from ..text import printable
 
     if isinstance(place_of(run), Remote) and out is None:
-        out = Path("convviz-out")  # what is fetched goes with this process
+        out = Path("convviz-out")  # the cache of the run is deleted at exit
     opened = open_run(run)
     pictures = list(_pictures(opened, explainer or (), layer or (), unit, out, photos))
     for path in pictures:
@@ -76,37 +87,42 @@ def _pictures(
     out: Path | None,
     photos: str | None,
 ) -> Iterator[Path]:
-    """Yield the pictures, written where they do not lie in the run already."""
+    """Yield the paths of the pictures; those of a unit are drawn, others copied to `out`."""
     from ..storage.path_names import folder_name
     from ..storage.untrusted_files import open_regular
 
     for name in explainers or run.explainers:
         for layer in layers or run[name].keys():
-            found = run[name][layer]
+            explanation = run[name][layer]  # an error for an unknown layer
             place = Path(folder_name(name), folder_name(layer))
             if unit is not None:
-                from ..render.unit import draw_unit
-
                 target = (out or Path("convviz-out")) / place
-                target.mkdir(parents=True, exist_ok=True)
-                for picture in draw_unit(
-                    found.result, found.scene, found.items, unit, loader(run, photos)
-                ):
-                    path = target / f"{picture.name}.png"
-                    path.write_bytes(picture.png)
-                    yield path
+                yield from _write_unit(explanation, unit, loader(run, photos), target)
                 continue
             folder = run[name].folder / folder_name(layer)
             for picture_name in sorted(path.name for path in folder.glob("*.png")):
-                open_regular(folder, picture_name).close()  # no link to elsewhere, no device
+                open_regular(folder, picture_name).close()  # refuses links and devices
                 if out is None:
                     yield folder / picture_name
                 else:
                     yield _copy_picture(folder, picture_name, out / place)
 
 
+def _write_unit(
+    explanation: Explanation, unit: int, load: Callable[[Item], np.ndarray], target: Path
+) -> Iterator[Path]:
+    """Draw one unit into a folder; yields the paths of the pictures."""
+    from ..render.unit import draw_unit
+
+    target.mkdir(parents=True, exist_ok=True)
+    for picture in draw_unit(explanation.result, explanation.scene, explanation.items, unit, load):
+        path = target / f"{picture.name}.png"
+        path.write_bytes(picture.png)
+        yield path
+
+
 def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
-    """Return what reads the photo of an item from the run's data set, opened when it is needed."""
+    """Return a function that reads the photo of an item; it opens the data set at first use."""
 
     @cache
     def places() -> tuple[Dataset, dict[str, int]]:
@@ -123,7 +139,7 @@ def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
                 raise ImageError(f"{dataset.name!r} has no item {item.id!r}")
             return dataset.load(place[item.id])
         except (ConvvizError, OSError) as error:
-            raise ImageError(f"{error}; --photos FOLDER says where they are") from error
+            raise ImageError(f"{error}; --photos DATASET names the place of the photos") from error
 
     return load
 

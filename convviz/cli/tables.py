@@ -1,4 +1,4 @@
-"""Plain tables, the same on a terminal and in a pipe."""
+"""Text tables."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ..text import printable
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Lay rows out in columns; `right` are the columns of numbers."""
-    every = [list(header), *(list(map(_line, row)) for row in rows)]
-    widths = [max(len(row[i]) for row in every) for i in range(len(header))]
+    """Return rows as aligned columns; those in `right` are aligned to the right."""
+    all_rows = [list(header), *(list(map(_line, row)) for row in rows)]
+    widths = [max(len(row[i]) for row in all_rows) for i in range(len(header))]
     lines = []
-    for row in every:
+    for row in all_rows:
         cells = [
             cell.rjust(width) if i in right else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))

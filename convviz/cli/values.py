@@ -1,4 +1,4 @@
-"""`-p NAME.FIELD=VALUE`: from text to an explainer's typed parameters."""
+"""Parses `-p NAME.FIELD=VALUE` into typed parameters of explainers."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _PLACE = re.compile(r"(:\d+@\d+),(\d+)")
-"""Where a unit says its position: layer4.1:17@3,5."""
+"""The position in the text of a unit, whose comma separates no values: layer4.1:17@3,5."""
 
 Tree = dict[str, Any]
-"""Field -> text, or a tree where the field holds an explainer; "" is that explainer's name."""
+"""Field -> text, or a tree for a field that holds an explainer, whose name is under ""."""
 
 
 def build_explainers(names: Sequence[str], assignments: Sequence[str]) -> list[Any]:
-    """Build the explainers asked for, with the parameters given as NAME.FIELD=VALUE."""
+    """Build explainers by name, with the parameters given as NAME.FIELD=VALUE."""
     from ..plugin import registry
 
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
-        raise ParameterError(f"explainer {twice[0]!r} is asked for twice")
+        raise ParameterError(f"explainer {twice[0]!r} is given twice")
     classes = {name: registry.current().explainer_class(name) for name in names}
     trees = _trees(names, assignments)
-    return [registry.explainer(n, **_typed(classes[n], trees[n], n)) for n in names]
+    return [registry.explainer(n, **_parameters(classes[n], trees[n], n)) for n in names]
 
 
 def parse(cls: type[BaseModel], field: str, text: str) -> Any:
-    """Read the text of one field as the first meaning that the field takes."""
+    """Return the value of a field: the first interpretation of the text that the field accepts."""
     default = cls.model_fields[field].get_default(call_default_factory=True, validated_data={})
     for candidate in _candidates(text, isinstance(default, tuple)):
         if _takes(cls, field, candidate):
             return candidate
-    parts = _parts(text)  # the explainer itself will say what is wrong with it
+    parts = _parts(text)  # validation of the explainer reports the error
     if len(parts) > 1:
         return parts
     return text if isinstance(_scalar(text), bool) else _scalar(text)
@@ -52,10 +52,10 @@ def _trees(names: Sequence[str], assignments: Sequence[str]) -> dict[str, Tree]:
         if not equals or "." not in key:
             raise ParameterError(f"-p {text!r} is not of the form NAME.FIELD=VALUE")
         if not owners:
-            given = key.partition(".")[0]
+            name = key.partition(".")[0]
             raise ParameterError(
-                f"-p {text!r}: {given!r} is not among the explainers asked for with -e; "
-                f"{closest(given, tuple(names))}"
+                f"-p {text!r}: {name!r} is not among the explainers given with -e; "
+                f"{closest(name, tuple(names))}"
             )
         owner = max(owners, key=len)
         _put(trees[owner], key[len(owner) + 1 :].split("."), value, text)
@@ -63,6 +63,7 @@ def _trees(names: Sequence[str], assignments: Sequence[str]) -> dict[str, Tree]:
 
 
 def _put(tree: Tree, path: list[str], value: str, text: str) -> None:
+    """Set the value at a path of fields; `text` is the assignment, for errors."""
     for field in path[:-1]:
         below = tree.setdefault(field, {})
         tree[field] = tree = below if isinstance(below, dict) else {"": below}
@@ -75,20 +76,24 @@ def _put(tree: Tree, path: list[str], value: str, text: str) -> None:
         tree[path[-1]] = value
 
 
-def _typed(cls: type[BaseModel], tree: Tree, name: str) -> dict[str, Any]:
+def _parameters(cls: type[BaseModel], tree: Tree, name: str) -> dict[str, Any]:
+    """Return the typed parameters of a class; `name` is that of the explainer, for errors."""
     values: dict[str, Any] = {}
-    for field, given in tree.items():
+    for field, value in tree.items():
         if field not in cls.model_fields:
-            values[field] = given  # the explainer names the parameters it has
-        elif isinstance(given, dict):
-            values[field] = _inner(cls, field, given, name)
+            values[field] = value  # validation of the explainer reports the error
+        elif isinstance(value, dict):
+            values[field] = _inner(cls, field, value, name)
         else:
-            values[field] = parse(cls, field, given)
+            values[field] = parse(cls, field, value)
     return values
 
 
 def _inner(cls: type[BaseModel], field: str, tree: Tree, name: str) -> dict[str, Any]:
-    """Read the parameters of an explainer that a field holds."""
+    """Return the explainer that a field holds, as name and typed parameters.
+
+    If the tree does not name it, it is the default of the field with its parameters.
+    """
     from ..plugin import registry
     from ..plugin.validation import is_explainer
 
@@ -104,12 +109,15 @@ def _inner(cls: type[BaseModel], field: str, tree: Tree, name: str) -> dict[str,
                 f"-p {name}.{field}.{next(iter(tree))}: {field} holds no explainer"
             )
     inner_cls = registry.current().explainer_class(inner)
-    given = _typed(inner_cls, tree, f"{name}.{field}")
-    return {"name": inner, "parameters": {**chosen, **given}}
+    assigned = _parameters(inner_cls, tree, f"{name}.{field}")
+    return {"name": inner, "parameters": {**chosen, **assigned}}
 
 
 def _candidates(text: str, several: bool = False) -> Iterator[Any]:
-    """Yield what a text may mean, the most particular first; a comma parts what may be several."""
+    """Yield the interpretations of a text, the most specific first.
+
+    With `several` a text with commas is a tuple first, as the default of its field is one.
+    """
     if several and "," in text and text[:1] != "[":
         yield _parts(text)
     yield _scalar(text)
@@ -141,12 +149,12 @@ def _scalar(text: str) -> Any:
 
 
 def _takes(cls: type[BaseModel], field: str, value: Any) -> bool:
-    """Whether a field takes a value, whatever the other fields say."""
+    """Return whether a field accepts a value; errors of other fields do not count."""
     from pydantic import ValidationError
 
     try:
-        made = cls(**{field: value})
+        explainer = cls(**{field: value})
     except ValidationError as error:
         return not any(problem["loc"][:1] == (field,) for problem in error.errors())
-    # pydantic would take true for the number 1
-    return not isinstance(value, bool) or isinstance(getattr(made, field), bool)
+    # pydantic accepts True for the number 1
+    return not isinstance(value, bool) or isinstance(getattr(explainer, field), bool)

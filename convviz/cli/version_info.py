@@ -1,4 +1,4 @@
-"""What `convviz info` tells: versions, devices, operators, and where convviz itself is from."""
+"""Versions, devices, operators and the folder of the package, for `convviz info`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Facts = dict[str, dict[str, str]]
 
 
 def facts() -> Facts:
-    """Gather everything, by heading."""
+    """Return all facts by section."""
     return {
         "convviz": _self(),
         "versions": _versions(),
@@ -21,24 +21,24 @@ def facts() -> Facts:
     }
 
 
-def shadowed() -> str:
-    """Say where the installed package is, if another folder's convviz was imported instead."""
-    here = Path(__file__).resolve().parents[1]
+def installed_elsewhere() -> str:
+    """Return the folder of the installed package if another one was imported, otherwise ""."""
+    imported = Path(__file__).resolve().parents[1]
     for distribution in metadata.distributions(name="convviz"):
-        there = Path(str(distribution.locate_file("convviz"))).resolve()
-        if (there / "__init__.py").exists() and there != here:
-            return str(there)
+        installed = Path(str(distribution.locate_file("convviz"))).resolve()
+        if (installed / "__init__.py").exists() and installed != imported:
+            return str(installed)
     return ""
 
 
 def _self() -> dict[str, str]:
-    here = Path(__file__).resolve().parents[1]
-    rows = {"version": metadata.version("convviz"), "folder": str(here)}
-    if shadowed():
+    imported = Path(__file__).resolve().parents[1]
+    rows = {"version": metadata.version("convviz"), "folder": str(imported)}
+    if installed := installed_elsewhere():
         rows["warning"] = (
-            f"this folder shadows the installed package in {shadowed()}: it is on Python's path "
-            "before it, and has no compiled operators of its own unless it was installed in "
-            "editable mode; run from another folder"
+            f"this folder shadows the installed package in {installed}, because it comes first "
+            "on Python's path; it has no compiled operators unless it was installed in editable "
+            "mode. Run from another folder"
         )
     return rows
 
@@ -69,7 +69,7 @@ def _devices() -> dict[str, str]:
         card = torch.cuda.get_device_properties(index)
         rows[f"cuda:{index}"] = f"{card.name}, {card.total_memory / 2**30:.0f} GiB"
     if torch.version.cuda and not torch.cuda.is_available():
-        rows["cuda"] = f"no GPU that torch can use (built for CUDA {torch.version.cuda})"
+        rows["cuda"] = f"torch finds no usable GPU (it is built for CUDA {torch.version.cuda})"
     return rows
 
 

@@ -1,4 +1,4 @@
-"""explain(): explainers by name or instance, one clean forward pass, faults laid at their door."""
+"""explain(): names and instances of explainers, one shared forward pass, attributed errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from helpers.networks import counting_classifier
 
 import convviz
 from convviz import ConvvizError, Heatmap, ParameterError, PluginError, Unit, UnknownNameError
-from convviz.api import loaded
+from convviz.api import as_model
 from convviz.authoring import Explainer
 
 
@@ -201,7 +201,7 @@ def test_a_model_is_a_model_or_a_source(net):
         convviz.explain(net, None, "filters")
     with pytest.raises(ParameterError, match="not 3"):
         convviz.explain(3, None, "filters")
-    assert loaded("squeezenet1_1?weights=none").name.startswith("squeezenet1_1")
+    assert as_model("squeezenet1_1?weights=none").name.startswith("squeezenet1_1")
 
 
 def test_a_data_set_explainer_says_where_it_belongs(model, photo):

@@ -191,7 +191,7 @@ def test_wrong_assignments(house_of_two, assignments, error, message):
 
 
 def test_an_explainer_can_be_asked_for_once(house_of_two):
-    with pytest.raises(ParameterError, match="'inner' is asked for twice"):
+    with pytest.raises(ParameterError, match="'inner' is given twice"):
         build_explainers(["inner", "inner"], [])
 
 
@@ -255,7 +255,7 @@ def test_verbose_describes_the_results(workplace, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["explain", "cat.png", "-m", "tiny"], 2, "say which explainer: -e NAME, one of"),
+        (["explain", "cat.png", "-m", "tiny"], 2, "-e NAME, one of"),
         (["explain", "cat.png", "-e", "fild"], 2, "unknown explainer 'fild'; closest: 'fields'"),
         (["explain", "cat.png", "-e", "fields", "-m", "tinny:"], 2, "closest: 'tiny'"),
         (["explain", "cat.png", "-e", "fields", "-m", "tiny", "-t", "bea"], 2, "'bee'"),
@@ -308,14 +308,15 @@ def test_an_interrupt_exits_with_130(workplace, capsys):
 def test_ctrl_c_from_outside_exits_with_130(workplace):
     code = (
         "import signal, time\n"
-        "import convviz.cli.app as app\n"
+        "from convviz.cli.app import command\n"
+        "from convviz.cli.main import main\n"
         # A shell lets what it runs in the background ignore Ctrl-C, and children inherit that.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "@app.command\n"
+        "@command\n"
         "def wait() -> None:\n"
         "    print('ready', flush=True)\n"
         "    time.sleep(60)\n"
-        "app.main(['wait'])\n"
+        "main(['wait'])\n"
     )
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -388,7 +389,7 @@ def test_the_model_of_a_run_is_taken_where_none_is_asked_for(workplace, capsys):
         assert code == 0, err
         assert f"{name} →" in out
         (line,) = err.splitlines()
-        assert line.startswith("model: tiny, that of the run 'run' (")
+        assert line.startswith("model: tiny, from the run 'run' (")
         assert line.endswith("); -m takes another")
     code, _, err = calls(
         capsys, "explain", "cat.png", "-m", "demo", "-e", "neighbors", *of_run["neighbors"]
@@ -514,8 +515,8 @@ def test_info_says_when_a_folder_shadows_the_installed_package(tmp_path):
     (installed / "convviz-9.dist-info").mkdir()
     (installed / "convviz-9.dist-info" / "METADATA").write_text("Name: convviz\nVersion: 9\n")
     code = (
-        "import sys; from convviz.cli.version_info import shadowed\n"
-        f"sys.path.insert(0, {str(installed)!r}); print(shadowed())"
+        "import sys; from convviz.cli.version_info import installed_elsewhere\n"
+        f"sys.path.insert(0, {str(installed)!r}); print(installed_elsewhere())"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=60

@@ -132,10 +132,10 @@ def test_photos_that_are_gone_are_named(shows, folder):
     code, _, err = shows("-e", "patches", "-u", str(left), "--photos", "demo-digits")
     assert code == 1
     assert "photos are not at hand now: 'demo-digits" in err
-    assert "--photos FOLDER says where they are" in err
+    assert "--photos DATASET" in err
     code, _, err = shows("-e", "patches", "-u", str(left), "--photos", "no-such-folder")
     assert code == 1
-    assert "--photos FOLDER says where they are" in err
+    assert "--photos DATASET" in err
 
 
 def test_show_says_what_there_is(shows):
