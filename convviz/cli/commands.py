@@ -68,7 +68,7 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print details of
 
 
 @dataclass(frozen=True)
-class _Job:
+class _ImageJob:
     """The model, explainers and target, the same for every image."""
 
     model: Model
@@ -258,12 +258,12 @@ def _job(
     device: str,
     dtype: str | None,
     target: str | None,
-) -> _Job:
+) -> _ImageJob:
     from ..scores.targets import parse_target
     from .choice import chosen_model
 
     model = chosen_model(source, explainers, device, dtype)
-    return _Job(model, explainers, target and parse_target(target, model.labels))
+    return _ImageJob(model, explainers, target and parse_target(target, model.labels))
 
 
 def _folders(images: Sequence[str], out: Path, model: Model) -> Iterator[tuple[str | None, Path]]:
@@ -284,7 +284,7 @@ def _folders(images: Sequence[str], out: Path, model: Model) -> Iterator[tuple[s
 
 
 def _explain_image(
-    job: _Job, image: str | None
+    job: _ImageJob, image: str | None
 ) -> tuple[dict[str, Explanation], dict[str, ConvvizError]]:
     """Explain one image; returns explanations and errors by explainer (an image error by "")."""
     from ..api import explain as explain_images
@@ -304,7 +304,7 @@ def _explain_image(
     done: dict[str, Explanation] = {}
     failed: dict[str, ConvvizError] = {}
     for name in names:
-        alone = _Job(job.model, {name: job.explainers[name]}, job.target)
+        alone = _ImageJob(job.model, {name: job.explainers[name]}, job.target)
         explanations, errors = _explain_image(alone, image)
         done |= explanations
         failed |= errors

@@ -26,7 +26,7 @@ class FileChecksum(_Strict):
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class _Explainer(_Strict):
+class _ExplainerRecord(_Strict):
     name: str
     distribution: str
     version: str
@@ -82,7 +82,7 @@ class _Document(_Strict):
     """All entries of `explanation.json` but its seal."""
 
     schema_: Annotated[int, Field(alias="schema")]
-    explainer: _Explainer
+    explainer: _ExplainerRecord
     layer: str
     model: dict[str, Any]
     target: list[_Target]

@@ -139,6 +139,7 @@ def _means(ax: Axes, result: Table, order: np.ndarray, dead: np.ndarray) -> None
     ax.plot([], [], color=MEAN, lw=0.9, label="mean")
     ax.plot([], [], color=FAINT, lw=5, label="± standard deviation")
     ax.axhline(0, color=MUTED, lw=0.6)
+    ax.use_sticky_edges = False  # otherwise the band has no margin below its lowest baseline
     ax.set_ylabel(readable(result.unit or "value", 24))
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     _mark_dead(ax, dead)
@@ -250,9 +251,14 @@ def _by_class(result: Table, scene: Scene) -> list[Picture]:
     ax.set_xlabel("channel")
     colour_bar(figure, image, [ax], "class mean − mean, in standard deviations", scale.extend)
     largest = float(np.nanmax(np.abs(apart[np.ix_(classes, channels)])))
+    choice = (
+        f"All {len(channels)} channels"
+        if len(channels) == len(result.values)
+        else f"{len(channels)} of {len(result.values)} channels, those with the largest difference"
+    )
     notes = [
-        f"The {len(channels)} of {len(result.values)} channels whose mean differs most for one "
-        "class. Red: larger for this class than on average, blue: smaller.",
+        f"{choice}, ordered by the class with the largest mean. Red: the mean of the class is "
+        "above that of all images; blue: below.",
         f"All layers have this scale, ±{DEVIATIONS:g} standard deviations of the channel over all "
         f"positions; the largest difference here is {number(largest)}.",
     ]

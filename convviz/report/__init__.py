@@ -1,7 +1,7 @@
-"""The overview page: one `index.html` over all saved explanations below a folder.
+"""The overview page: one `index.html` for all explanations saved below a folder.
 
-The page opens from disk without a network: styles are inside, pictures are found by relative
-paths, and there is no script.
+The page opens from disk without a network: it holds its styles, refers to pictures by relative
+paths, and has no script.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 from ..errors import ConvvizError
 from ..storage import durable_file
 from ..storage.untrusted_files import MissingFileError, open_regular
-from .cards import Card, Problem, Shown, collect
+from .cards import Card, Problem, SavedResult, collect
 
-__all__ = ["Card", "Problem", "Shown", "collect", "page_path", "write_report"]
+__all__ = ["Card", "Problem", "SavedResult", "collect", "page_path", "write_report"]
 
 GENERATOR = "convviz report"
 PAGE_NAME = "index.html"
@@ -27,14 +27,14 @@ def write_report(
     """Write the overview page of all explanations saved below a folder.
 
     Args:
-        folder: where to look, at any depth; the page lies at its top.
-        title: heading of the page; the folder's name where empty.
+        folder: the folder; explanations at any depth are included, and the page is written to it.
+        title: heading of the page; the name of the folder if empty.
         intro: a sentence or two under the heading.
-        order: names of explainers in the order to show them; others follow by name.
+        order: names of explainers in the order of the page; others follow by name.
 
     Returns:
-        The page: `index.html`, or `convviz.html` where the folder has an `index.html` that
-        convviz did not write.
+        The path of the page: `index.html`, or `convviz.html` if the folder has an `index.html`
+        that convviz did not write.
     """
     from .page import fill
 
@@ -42,18 +42,18 @@ def write_report(
     cards, problems = collect(root, order)
     text = fill(title or root.resolve().name, intro, cards, problems)
     page = page_path(root)
-    # A lone surrogate (of a file name that is not UTF-8) has no other way into a page.
+    # A file name that is not UTF-8 has lone surrogates, which only a character reference can hold.
     durable_file.write(page, text.encode("utf-8", "xmlcharrefreplace"))
     return page
 
 
 def page_path(root: Path) -> Path:
-    """Return where the page of a folder is, or would be written."""
+    """Return the path of the overview page of a folder, whether it exists or not."""
     try:
         with open_regular(root, PAGE_NAME) as file:
             head = file.read(2000)
     except MissingFileError:
         return root / PAGE_NAME
-    except ConvvizError:  # no file of convviz's
+    except ConvvizError:  # a link or a device: not written by convviz
         head = b""
     return root / (PAGE_NAME if GENERATOR.encode() in head else OTHER_NAME)

@@ -1,4 +1,4 @@
-"""Saved explanations -> what the overview page says about them, read from their JSON alone."""
+"""The content of the overview page, read from the JSON files of saved explanations."""
 
 from __future__ import annotations
 
@@ -27,17 +27,18 @@ KINDS = {
     "points": "a map of points",
     "table": "a table of numbers",
 }
-_WIDE = 1.7
+WIDE_RATIO = 1.7
+"""Width over height from which a picture takes a whole row."""
 
 
 @dataclass(frozen=True)
-class Shot:
-    """One picture of a leaf folder.
+class PictureFile:
+    """One picture of a result folder.
 
     Attributes:
-        href: relative address.
-        width, height: in pixels; 0 where the file is no PNG.
-        caption: what is to be seen.
+        href: address relative to the page.
+        width, height: in pixels; 0 if the file is not a PNG.
+        caption: description of the picture.
     """
 
     href: str
@@ -47,23 +48,23 @@ class Shot:
 
     @property
     def wide(self) -> bool:
-        """Whether the picture deserves a whole row."""
-        return self.width > _WIDE * self.height
+        """Whether the picture takes a whole row."""
+        return self.width > WIDE_RATIO * self.height
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One leaf folder on the page.
+class SavedResult:
+    """One result folder on the page.
 
     Attributes:
-        subject: what was explained: file names, or how many images.
-        layer, model, weights: names; weights is the beginning of the hash.
-        targets: with their scores.
-        shots: its pictures.
-        parameters, measures: name -> words.
-        notes: sentences a reader must know.
-        href, folder: address and path of the leaf folder, relative to the page.
-        undrawn: why there are no pictures.
+        subject: names of the image files, or the number of images.
+        layer, model, weights: names; `weights` is the beginning of the hash.
+        targets: labels with scores.
+        pictures: its pictures.
+        parameters, measures: name -> value as text.
+        notes: sentences that affect how the result is to be read.
+        href, folder: address and path of the folder, relative to the page.
+        undrawn: the reason if there are no pictures.
     """
 
     subject: str
@@ -71,7 +72,7 @@ class Shown:
     model: str
     weights: str
     targets: str
-    shots: tuple[Shot, ...]
+    pictures: tuple[PictureFile, ...]
     parameters: Mapping[str, str]
     measures: Mapping[str, str]
     notes: tuple[str, ...]
@@ -80,18 +81,18 @@ class Shown:
     undrawn: str
 
     @property
-    def captioned(self) -> bool:
-        """Whether its pictures need captions to be told apart."""
-        return len({shot.caption for shot in self.shots}) > 1
+    def has_captions(self) -> bool:
+        """Whether captions are shown: they differ from picture to picture."""
+        return len({picture.caption for picture in self.pictures}) > 1
 
     @property
     def beside_wide(self) -> bool:
-        """Whether one of two pictures takes a whole row: the other would leave half of one."""
-        return len(self.shots) == 2 and any(shot.wide for shot in self.shots)
+        """Whether one of two pictures takes a whole row; then the other takes one too."""
+        return len(self.pictures) == 2 and any(picture.wide for picture in self.pictures)
 
     @property
     def heading(self) -> str:
-        """What tells this leaf from the others of its card."""
+        """The heading, which distinguishes the result from others of its card."""
         return " · ".join(part for part in (self.subject, self.layer, self.targets) if part)
 
 
@@ -104,7 +105,7 @@ class Card:
         summary: the first paragraph of its docstring.
         kind: what its result is, in words.
         reading: how to read its pictures.
-        shown: its leaf folders.
+        results: its result folders.
         versions: distribution -> version, as recorded.
     """
 
@@ -114,67 +115,67 @@ class Card:
     summary: str
     kind: str
     reading: str
-    shown: tuple[Shown, ...]
+    results: tuple[SavedResult, ...]
     versions: Mapping[str, str]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The notes that all its leaf folders share."""
-        first, *rest = (one.notes for one in self.shown)
+        """The notes that all its results share."""
+        first, *rest = (result.notes for result in self.results)
         return tuple(note for note in first if all(note in notes for notes in rest))
 
     @property
     def small(self) -> bool:
-        """Whether its leaf folders can stand side by side: several with one picture each."""
-        return len(self.shown) > 1 and all(len(one.shots) < 2 for one in self.shown)
+        """Whether its results are shown side by side: several with one picture each."""
+        return len(self.results) > 1 and all(len(result.pictures) < 2 for result in self.results)
 
     @property
     def parameters(self) -> Mapping[str, str]:
-        """The parameters that all its leaf folders share, or none."""
-        first = self.shown[0].parameters
-        return first if all(one.parameters == first for one in self.shown) else {}
+        """The parameters of its results if they are all equal, otherwise none."""
+        first = self.results[0].parameters
+        return first if all(result.parameters == first for result in self.results) else {}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A leaf folder that could not be read, and why."""
+    """A result folder that could not be read, with the reason."""
 
     folder: str
     reason: str
 
 
 def collect(root: Path, order: Sequence[str] = ()) -> tuple[list[Card], list[Problem]]:
-    """Read all leaf folders below `root`, one card an explainer."""
-    found: dict[str, list[tuple[dict[str, Any], Shown]]] = {}
+    """Read all result folders below `root`; returns one card per explainer, and problems."""
+    by_explainer: dict[str, list[tuple[dict[str, Any], SavedResult]]] = {}
     problems = []
-    for folder in find_leaves(root):
+    for folder in find_result_folders(root):
         try:
             document = result_folder.read_json(folder)
-            shown = _shown(root, folder, document)
+            result = _saved_result(root, folder, document)
             how_to_read(_plain_words(document["result"]), document["arrays"])
-            found.setdefault(document["explainer"]["name"], []).append((document, shown))
-        except Exception as error:  # a leaf folder may be anybody's, and shall cost only itself
+            by_explainer.setdefault(document["explainer"]["name"], []).append((document, result))
+        except Exception as error:  # anybody may have written the folder: it must not break others
             reason = str(error) if isinstance(error, ConvvizError) else f"damaged: {error!r}"
             problems.append(Problem(str(folder.relative_to(root)), reason))
     rank = {name: place for place, name in enumerate(order)}
-    names = sorted(found, key=lambda name: (rank.get(name, len(rank)), name))
-    return [_card(name, found[name]) for name in names], problems
+    names = sorted(by_explainer, key=lambda name: (rank.get(name, len(rank)), name))
+    return [_card(name, by_explainer[name]) for name in names], problems
 
 
-def find_leaves(root: Path) -> Iterator[Path]:
-    """Yield the leaf folders below `root` in the order of their paths; hidden ones are not."""
+def find_result_folders(root: Path) -> Iterator[Path]:
+    """Yield the result folders below `root` in natural order, without hidden ones."""
     for folder, inner, _files in os.walk(root):
         inner[:] = sorted((name for name in inner if not name.startswith(".")), key=natural)
         if os.path.lexists(current(Path(folder), result_folder.JSON_NAME)):
             yield Path(folder)
 
 
-def _card(name: str, found: Sequence[tuple[dict[str, Any], Shown]]) -> Card:
-    document = found[0][0]
+def _card(name: str, saved: Sequence[tuple[dict[str, Any], SavedResult]]) -> Card:
+    document = saved[0][0]
     record = document["explainer"]
     versions: dict[str, str] = {}
-    for one, _ in found:
-        versions.update(one["versions"])
+    for other, _ in saved:
+        versions.update(other["versions"])
     return Card(
         name=name,
         distribution=record["distribution"],
@@ -182,23 +183,24 @@ def _card(name: str, found: Sequence[tuple[dict[str, Any], Shown]]) -> Card:
         summary=record["summary"],
         kind=KINDS.get(document["result"]["kind"], ""),
         reading=how_to_read(_plain_words(document["result"]), document["arrays"]),
-        shown=tuple(shown for _, shown in found),
+        results=tuple(result for _, result in saved),
         versions=versions,
     )
 
 
-def _shown(root: Path, folder: Path, document: Mapping[str, Any]) -> Shown:
+def _saved_result(root: Path, folder: Path, document: Mapping[str, Any]) -> SavedResult:
     result = {name: _plain_words(value) for name, value in document["result"].items()}
     model = document["model"]
-    return Shown(
+    targets = [f"{t['label']} ({_score(t['score'])})" for t in document["target"]]
+    return SavedResult(
         subject=_subject(document["items"]),
         layer=document["layer"],
         model=str(model.get("name", "")),
         weights=str(model.get("weights_hash", ""))[:12],
-        targets=_some([f"{t['label']} ({_score(t['score'])})" for t in document["target"]]),
-        shots=tuple(_shots(root, folder, document["pictures"])),
+        targets=", ".join(targets[:4]) + (f" and {len(targets) - 4} more" * (len(targets) > 4)),
+        pictures=tuple(_picture_files(root, folder, document["pictures"])),
         parameters=_in_words(document["explainer"]["parameters"]),
-        measures=_in_words(_worth_saying(document)),
+        measures=_in_words(_measures(document)),
         notes=tuple(result["notes"]),
         href=address(folder.relative_to(root)) + "/",
         folder=str(folder.relative_to(root)),
@@ -206,26 +208,26 @@ def _shown(root: Path, folder: Path, document: Mapping[str, Any]) -> Shown:
     )
 
 
-def _worth_saying(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the measures without the layer, which the heading names."""
+def _measures(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the measures, without the layer that the heading names."""
     measures = document["result"]["measures"]
     return {n: v for n, v in measures.items() if n != "layer" or v != document["layer"]}
 
 
-def _shots(root: Path, folder: Path, pictures: Mapping[str, str]) -> Iterator[Shot]:
+def _picture_files(root: Path, folder: Path, pictures: Mapping[str, str]) -> Iterator[PictureFile]:
     for name, caption in pictures.items():
-        where = current_name(folder, plain(name))
-        width, height = _png_size(folder, where)
-        yield Shot(address((folder / where).relative_to(root)), width, height, caption)
+        file = current_name(folder, plain(name))
+        width, height = _png_size(folder, file)
+        yield PictureFile(address((folder / file).relative_to(root)), width, height, caption)
 
 
 def address(path: Path) -> str:
-    """Write a relative path as an address that a browser resolves, whatever its characters."""
+    """Return a relative path as a URL with all special characters escaped."""
     return "/".join(quote(os.fsencode(part)) for part in path.parts)
 
 
 def _png_size(folder: Path, name: str) -> tuple[int, int]:
-    """Return the size that a PNG file claims; raises ConvvizError for what is no regular file."""
+    """Return the size in the header of a PNG file; raises ConvvizError if it is no regular file."""
     try:
         with open_regular(folder, name) as file:
             head = file.read(24)
@@ -238,7 +240,7 @@ def _png_size(folder: Path, name: str) -> tuple[int, int]:
 
 
 def _subject(items: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:
-    if isinstance(items, Mapping):  # they are in a run's table
+    if isinstance(items, Mapping):  # the items of a run, which are in a table
         return f"{items['count']} images"
     if len(items) > 4:
         return f"{len(items)} images"
@@ -250,7 +252,7 @@ def _in_words(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _plain_words(value: Any) -> Any:
-    """Decode a value, with arrays (which are not read here) named in words."""
+    """Decode a value; arrays, which are not read here, become the words "an array"."""
 
     class Unread(dict[str, Any]):
         def __missing__(self, name: str) -> str:
@@ -261,7 +263,3 @@ def _plain_words(value: Any) -> Any:
 
 def _score(score: Any) -> str:
     return f"{float(_plain_words(score)):.2f}"
-
-
-def _some(words: Sequence[str]) -> str:
-    return ", ".join(words[:4]) + (f" and {len(words) - 4} more" if len(words) > 4 else "")

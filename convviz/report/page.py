@@ -1,4 +1,4 @@
-"""Cards -> HTML, through one template."""
+"""Fills the HTML template of the overview page."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from importlib.resources import files
 from .cards import Card, Problem
 
 PICTURES_SHOWN = 4
-"""Pictures of a leaf folder that are shown; further ones are links."""
+"""Pictures of a result that are shown; further ones are links."""
 
 
 def fill(title: str, intro: str, cards: Sequence[Card], problems: Sequence[Problem]) -> str:
-    """Return the page; everything that comes from outside is escaped by the template."""
+    """Return the page; the template escapes all values."""
     from jinja2 import Environment, StrictUndefined
 
-    home = files(__package__)
+    package = files(__package__)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["slug"] = slug
-    template = environment.from_string(home.joinpath("page.html").read_text("utf-8"))
+    template = environment.from_string(package.joinpath("page.html").read_text("utf-8"))
     return template.render(
         title=title,
         intro=intro,
-        css=home.joinpath("page.css").read_text("utf-8"),
+        css=package.joinpath("page.css").read_text("utf-8"),
         cards=cards,
         problems=problems,
         models=_models(cards),
@@ -36,18 +36,18 @@ def fill(title: str, intro: str, cards: Sequence[Card], problems: Sequence[Probl
 
 
 def slug(name: str) -> str:
-    """Return a name as an anchor."""
+    """Return a name in the form of an anchor."""
     return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-") or "x"
 
 
 def _models(cards: Sequence[Card]) -> list[tuple[str, str]]:
-    """Return name and hash of every model, in order."""
-    pairs = ((one.model, one.weights) for card in cards for one in card.shown if one.model)
+    """Return name and hash of every model in the order of the page."""
+    pairs = ((r.model, r.weights) for card in cards for r in card.results if r.model)
     return list(dict.fromkeys(pairs))
 
 
 def _subjects(cards: Sequence[Card]) -> list[str]:
-    subjects = (one.subject for card in cards for one in card.shown if one.subject)
+    subjects = (r.subject for card in cards for r in card.results if r.subject)
     return list(dict.fromkeys(subjects))
 
 

@@ -1,4 +1,4 @@
-"""How to read the pictures of each result type, in a sentence or two for a newcomer."""
+"""Short instructions for reading the pictures of each result type."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Fields = Mapping[str, Any]
 
 
 def how_to_read(result: Fields, arrays: Fields) -> str:
-    """Return the advice for a result.
+    """Return instructions for reading the pictures of a result; empty for tables.
 
     Args:
-        result: its scalar fields, with its "kind".
+        result: its scalar fields, and its "kind".
         arrays: its further arrays, by name.
     """
     advice = _ADVICE.get(result["kind"])
@@ -22,50 +22,53 @@ def how_to_read(result: Fields, arrays: Fields) -> str:
 def _heatmap(result: Fields, arrays: Fields) -> str:
     unit = result["unit"] or "value"
     if result["classes"]:
-        return f"The colour at each place names the {unit}; the legend says which is which."
+        return f"The colour of each pixel stands for a {unit}, as listed in the legend."
     if result["colour"]:
         return (
-            f"Every pixel has one value for each colour channel ({unit}): mid-grey is zero, and "
-            "a tint says which channels pull up and which pull down."
+            f"Every pixel has one value per colour channel ({unit}), drawn as a colour: mid-grey "
+            "is zero, a tint shows which channels are above and which below zero."
         )
     if result["signed"]:
-        return f"Red: the {unit} is above zero; blue: it is below; white: it is zero."
-    return f"The brighter, the more. What is shown: {unit}."
+        return f"Red: {unit} above zero. Blue: {unit} below zero. White: zero."
+    return f"Bright: high value. Dark: low value. Shown is: {unit}."
 
 
 def _mask(result: Fields, arrays: Fields) -> str:
-    text = "What keeps its colour was cut out as the object."
+    text = "The segmented object is in colour, the background is greyed out."
     if "seeds" in arrays:
-        text += " The seeds are what the cut started from: sure object, sure background."
+        text += " The segmentation started from the seeds: sure object and sure background."
     return text
 
 
 def _tiles(result: Fields, arrays: Fields) -> str:
     if result["stacks"]:
         titles = " and ".join(stack["title"] for stack in result["stacks"])
-        return f"One block a channel: {titles}, the strongest first. What do they have in common?"
+        return (
+            f"One block per channel: {titles}, the strongest first. What the patches of a block "
+            "have in common is what the channel responds to."
+        )
     if result["layout"] == "images":
         return (
-            "One tile a channel: bright is where it fires. On the photo, the strongest channels "
-            "are laid over it."
+            "One tile per channel: bright where its activation is high. The strongest channels "
+            "are also drawn over the photo."
         )
     zero = "mid-grey is zero" if result["signed"] else "bright is large"
-    scale = "all on one scale" if result["scale"] == "layer" else "each on a scale of its own"
-    return f"One tile a filter, {scale}; {zero}."
+    scale = "all on one scale" if result["scale"] == "layer" else "each on its own scale"
+    return f"One tile per filter, {scale}; {zero}."
 
 
 def _matches(result: Fields, arrays: Fields) -> str:
-    text = "Each row begins with a query; the nearest images follow, nearest first."
+    text = "Each row starts with a query image; the nearest images follow, nearest first."
     if "pixel_indices" in arrays:
         text += (
-            " Below them are the nearest by raw pixels: what differs between the two is what "
-            "the network has learned."
+            " Below are the nearest by raw pixels, for comparison: differences between the two "
+            "lists show what the network has learned."
         )
     return text
 
 
 def _points(result: Fields, arrays: Fields) -> str:
-    return "Every point is an image; those that the network takes for alike lie close together."
+    return "Every point is an image; images with similar features lie close together."
 
 
 _ADVICE: dict[str, Callable[[Fields, Fields], str]] = {

@@ -205,7 +205,7 @@ def test_without_ties_nothing_is_said_of_them() -> None:
     explainer = convviz.explainer("patches", layers=("1",), k=2, border="include", guided=False)
     partials = parts_of(tied_maps()[:, :1], [4], explainer)
     result = explainer.finish(model(1), partials, Photos(4), ())["1"]
-    assert result.measures["units with ties that remain"] == 0
+    assert not any("ties" in name for name in result.measures)
     assert not any("more than 2" in note or "equal means" in note for note in result.notes)
 
 

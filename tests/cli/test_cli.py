@@ -390,7 +390,7 @@ def test_the_model_of_a_run_is_taken_where_none_is_asked_for(workplace, capsys):
         assert f"{name} →" in out
         (line,) = err.splitlines()
         assert line.startswith("model: tiny, from the run 'run' (")
-        assert line.endswith("); -m takes another")
+        assert line.endswith("); -m selects another")
     code, _, err = calls(
         capsys, "explain", "cat.png", "-m", "demo", "-e", "neighbors", *of_run["neighbors"]
     )

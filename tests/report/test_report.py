@@ -157,7 +157,7 @@ def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
         "Look.",
         "tiny net 0123456789ab",
         "cat.png · dog (2.50)",
-        "How to read it. The brighter, the more. What is shown: value.",
+        "How to read it: Bright: high value. Dark: low value. Shown is: value.",
         "KL divergence 1.235",
         "Not a proof.",
         "channels max",
@@ -196,12 +196,12 @@ def test_notes_that_all_leaves_share_are_said_once(leaf, tmp_path):
 
 RESULTS = {
     "above zero": convviz.Heatmap(torch.zeros(1, 3, 4), signed=True, unit="score drop"),
-    "for each colour channel": convviz.Heatmap(torch.zeros(1, 3, 3, 4), colour=True),
-    "names the class": convviz.Heatmap(torch.zeros(1, 3, 4), unit="class", classes={1: "a"}),
-    "cut out": convviz.Mask(torch.zeros(1, 3, 4, dtype=torch.bool)),
-    "One tile a filter, all on one scale": convviz.Tiles(torch.zeros(1, 3, 4)),
-    "bright is where it fires": convviz.Tiles(torch.zeros(1, 1, 3, 4), layout="images"),
-    "One block a channel: crops": convviz.Tiles(
+    "per colour channel": convviz.Heatmap(torch.zeros(1, 3, 3, 4), colour=True),
+    "stands for a class": convviz.Heatmap(torch.zeros(1, 3, 4), unit="class", classes={1: "a"}),
+    "segmented object": convviz.Mask(torch.zeros(1, 3, 4, dtype=torch.bool)),
+    "One tile per filter, all on one scale": convviz.Tiles(torch.zeros(1, 3, 4)),
+    "drawn over the photo": convviz.Tiles(torch.zeros(1, 1, 3, 4), layout="images"),
+    "One block per channel: crops": convviz.Tiles(
         torch.zeros(1, 1),
         arrays={"c": torch.zeros(1, 1, 2, 2, 3, dtype=torch.uint8)},
         stacks=(convviz.authoring.Stack(title="crops", pictures="c"),),

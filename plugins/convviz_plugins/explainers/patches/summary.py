@@ -50,15 +50,18 @@ class Facts:
 
 
 def measures_of(layer: str, values: Tensor, facts: Facts, field: ReceptiveField) -> dict[str, Any]:
-    """Return the plain facts about a layer's patches."""
+    """Return the plain facts about a layer's patches; ties are counted if there are any."""
+    ties = {
+        "units with ties decided by the mean": facts.ties.by_mean,
+        "units with ties that remain": facts.ties.remaining,
+    }
     return {
         "layer": layer,
         "channels": len(values),
         "images": facts.count,
         "receptive field": extent(field) + " of the model's input",
         "non-finite values": facts.bad,
-        "units with ties decided by the mean": facts.ties.by_mean,
-        "units with ties that remain": facts.ties.remaining,
+        **{name: count for name, count in ties.items() if count},
     }
 
 
