@@ -135,11 +135,14 @@ def _means(ax: Axes, result: Table, order: np.ndarray, dead: np.ndarray) -> None
     x, mean = np.arange(len(order) + 1) - 0.5, _column(result, "mean")[order]
     spread = np.sqrt(_column(result, "variance")[order])
     ax.stairs(mean + spread, x, baseline=mean - spread, fill=True, color=FAINT, lw=0)
+    ends = np.concatenate([mean - spread, mean + spread, [0.0]])
+    ends = ends[np.isfinite(ends)]
+    margin = 0.06 * (np.ptp(ends) or 1.0)  # matplotlib leaves none below the band
+    ax.set_ylim(ends.min() - margin, ends.max() + margin)
     ax.stairs(mean, x, baseline=None, color=MEAN, lw=0.9)
     ax.plot([], [], color=MEAN, lw=0.9, label="mean")
     ax.plot([], [], color=FAINT, lw=5, label="± standard deviation")
     ax.axhline(0, color=MUTED, lw=0.6)
-    ax.use_sticky_edges = False  # otherwise the band has no margin below its lowest baseline
     ax.set_ylabel(readable(result.unit or "value", 24))
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     _mark_dead(ax, dead)
