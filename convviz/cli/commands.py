@@ -354,7 +354,7 @@ def _print_results(
     folders: Mapping[str, Path],
     verbose: bool,
 ) -> None:
-    from ..explanation.display import found
+    from ..explanation.display import list_matches
     from ..text import printable
 
     if not explanations:
@@ -367,5 +367,5 @@ def _print_results(
         if verbose:
             print(explanation.describe())
             continue
-        for line in found(explanation):
+        for line in list_matches(explanation):
             print(f"    {printable(line)}")

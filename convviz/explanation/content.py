@@ -22,20 +22,20 @@ from ..storage.path_names import folder_name
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ExplanationContent:
-    """The result of one explainer, with everything needed to say how it was made.
+    """The result of one explainer with its provenance.
 
     Attributes:
         result: the arrays.
-        explainer: the explainer itself, with its parameters; None where it could not be loaded.
+        explainer: the explainer with its parameters; None if it could not be loaded.
         name: the explainer's registered name.
-        layer: the layer it is about, or "".
+        layer: the explained layer, or "".
         model: name, weights hash and labels of the model.
-        target: resolved targets, one an image.
-        items: the images; an ItemTable where a run's table holds them.
-        pixels: uint8 `[N, H, W, 3]`, what the model saw.
+        target: resolved targets, one per image.
+        items: the images; an ItemTable if they are those of a run.
+        pixels: uint8 `[N, H, W, 3]`, the displayable pixels of the model's input.
         versions: distribution -> version.
-        saved: the explainer as `explanation.json` names it, for a loaded explanation.
-        missing: why `explainer` is None after loading.
+        saved: the record of the explainer in `explanation.json`, if it was loaded from there.
+        missing: the reason if `explainer` is None after loading.
     """
 
     result: Result
@@ -65,7 +65,7 @@ class ExplanationContent:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """The explainer in plain words: name, distribution, version, summary, parameters."""
+        """The explainer as plain data: name, distribution, version, summary, parameters."""
         if self.saved is not None:
             return dict(self.saved)
         if self.explainer is None:
@@ -82,13 +82,13 @@ class ExplanationContent:
 
     @property
     def place(self) -> Path:
-        """Where it goes below a folder of results: `<explainer>[/<layer>]`."""
+        """The path below a folder of results: `<explainer>[/<layer>]`."""
         layer = (folder_name(self.layer),) if self.layer else ()
         return Path(folder_name(self.name), *layer)
 
     @property
     def scene(self) -> Scene:
-        """What the pictures need to know beside the result."""
+        """The texts and photos that the pictures show beside the result."""
         return Scene(
             explainer=self.name,
             layer=self.layer,
@@ -112,13 +112,13 @@ class ExplanationContent:
         except Exception as error:
             if self.saved is None or isinstance(error, ConvvizError):
                 raise
-            # What was loaded may be anybody's: its arrays need not fit together.
+            # Anybody may have written the loaded folder: its arrays need not fit together.
             reason = f"{type(error).__name__}: {error}"
             raise ConvvizError(f"the result of {self.name} cannot be drawn: {reason}") from error
 
 
 def _origin(explainer: Any) -> tuple[str, str]:
-    """Return distribution and version of an explainer, empty for one that no plugin brings."""
+    """Return distribution and version of an explainer, empty if no plugin provides it."""
     try:
         identity = registry.identify(explainer)
     except ConvvizError:

@@ -1,4 +1,4 @@
-"""An Explanation for a person: as text, as HTML for a notebook, on the screen."""
+"""Explanations as text, as HTML for a notebook, and on the screen."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ if TYPE_CHECKING:
     from .content import ExplanationContent
 
 _STYLE = "font: 14px/1.5 system-ui, sans-serif; max-width: 60rem"
-_WIDE = 8
+NAMES_SHOWN = 8
+"""Names of a list that are written out; the others are counted."""
 
 
 def describe(explanation: ExplanationContent) -> str:
-    """Say in plain text what was explained, with which parameters, and what came out."""
+    """Return a description in plain text: subject, parameters, arrays, measures and notes."""
     result = explanation.result
     lines = [title(explanation)]
     lines += [f"  {name}: {text}" for name, text in _facts(explanation)]
-    lines += [f"  {line}" for line in found(explanation)]
+    lines += [f"  {line}" for line in list_matches(explanation)]
     lines.append(f"  values: {_array(result.values, result.unit)}")
     lines += [f"  {name}: {_array(array)}" for name, array in result.arrays.items()]
     lines += [f"  {name}: {in_words(value)}" for name, value in result.measures.items()]
     lines += [f"  note: {note}" for note in result.notes]
-    # Names and notes may hold control characters, which a terminal would obey.
+    # Names and notes may hold control characters, which a terminal would execute.
     return "\n".join(map(printable, lines))
 
 
-def found(explanation: ExplanationContent) -> list[str]:
-    """Name the images that were found for each one looked up, nearest first; empty for others."""
+def list_matches(explanation: ExplanationContent) -> list[str]:
+    """Return lines with the nearest images of each query image; empty without queries."""
     result = explanation.result
     if not isinstance(result, Matches):
         return []
@@ -49,28 +50,28 @@ def found(explanation: ExplanationContent) -> list[str]:
     for i, neighbours in enumerate(result.found):
         source = explanation.items[i].source if i < len(explanation.items) else ""
         lines.append(f"nearest to {source or f'image {i + 1}'}, by {result.unit}:")
-        for one in neighbours:
-            of_class = f"  ({one['class']})" if "class" in one else ""
-            lines.append(f"  {one['distance']:<9.4g} {one['id']}{of_class}")
+        for match in neighbours:
+            of_class = f"  ({match['class']})" if "class" in match else ""
+            lines.append(f"  {match['distance']:<9.4g} {match['id']}{of_class}")
     return lines
 
 
 def title(explanation: ExplanationContent) -> str:
-    """Name explainer, layer, images, targets and model in one line."""
+    """Return one line with explainer, layer, images, targets and model."""
     parts = [explanation.name + (f" of {explanation.layer}" if explanation.layer else "")]
-    if len(explanation.items) > _WIDE:
+    if len(explanation.items) > NAMES_SHOWN:
         parts.append(f"{len(explanation.items)} images")
     elif explanation.items:
         parts.append(", ".join(item.source for item in explanation.items))
     if explanation.target:
-        parts.append(_some(list(explanation.scene.targets)))
+        parts.append(_first_names(list(explanation.scene.targets)))
     if explanation.model.get("name"):
         parts.append(str(explanation.model["name"]))
     return " · ".join(parts)
 
 
 def in_words(value: Any) -> str:
-    """Write a parameter or figure for a reader, short."""
+    """Return a parameter or measure as a short text."""
     match value:
         case bool():
             return "yes" if value else "no"
@@ -81,12 +82,12 @@ def in_words(value: Any) -> str:
         case Mapping():
             return ", ".join(f"{k} {in_words(v)}" for k, v in value.items()) or "none"
         case list() | tuple():
-            return _some([in_words(v) for v in value]) if value else "none"
+            return _first_names([in_words(v) for v in value]) if value else "none"
     return str(value)
 
 
 def to_html(explanation: ExplanationContent) -> str:
-    """Return an HTML fragment with the pictures inside, for a notebook."""
+    """Return an HTML fragment with embedded pictures, for a notebook."""
     parts = [f"<p><strong>{html.escape(title(explanation))}</strong></p>"]
     for picture in explanation.pictures():
         data = base64.b64encode(picture.png).decode("ascii")
@@ -103,9 +104,9 @@ def to_html(explanation: ExplanationContent) -> str:
 
 
 def show(explanation: ExplanationContent) -> None:
-    """Show the pictures in the notebook, or in the browser; say where the page lies.
+    """Show the pictures in the notebook, or in the browser on a page whose path is printed.
 
-    Without a screen to show them on (a server, a container) the page is only written.
+    Without a screen (on a server, in a container) the page is only written.
     """
     if in_notebook():
         from IPython.display import display
@@ -120,14 +121,14 @@ def show(explanation: ExplanationContent) -> None:
 
 
 def in_notebook() -> bool:
-    """Return whether this runs in a Jupyter kernel, which can show pictures inline."""
+    """Return whether this process is a Jupyter kernel, which shows pictures inline."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and hasattr(shell, "kernel")
 
 
 def has_screen() -> bool:
-    """Return whether there is a screen to show something on."""
+    """Return whether there is a screen."""
     if sys.platform in ("darwin", "win32"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -166,7 +167,7 @@ def _array(array: Tensor, unit: str = "") -> str:
     return text + (f", {missing} not finite" if missing else "")
 
 
-def _some(words: list[str]) -> str:
-    """Join words, naming the first few of many."""
-    shown = ", ".join(words[:_WIDE])
-    return shown + (f" and {len(words) - _WIDE} more" if len(words) > _WIDE else "")
+def _first_names(words: list[str]) -> str:
+    """Join names; of many only the first, with the number of the others."""
+    shown = ", ".join(words[:NAMES_SHOWN])
+    return shown + (f" and {len(words) - NAMES_SHOWN} more" if len(words) > NAMES_SHOWN else "")

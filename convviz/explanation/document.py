@@ -1,4 +1,4 @@
-"""The entries of `explanation.json` and their types, checked before anything uses them."""
+"""Schema of `explanation.json`, checked before any entry is used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..storage.atomic_folder import plain
 
 Count = Annotated[int, Field(ge=0, lt=1 << 48)]
 Encoded = float | dict[str, Any]
-"""A number as `codec.encode` writes it."""
+"""A number as `json_codec.encode` writes it."""
 
 
 class _Strict(BaseModel):
@@ -79,7 +79,7 @@ class _Array(_Strict):
 
 
 class _Document(_Strict):
-    """All entries of `explanation.json` but its seal."""
+    """All entries of `explanation.json` except the seal."""
 
     schema_: Annotated[int, Field(alias="schema")]
     explainer: _ExplainerRecord
@@ -97,7 +97,7 @@ class _Document(_Strict):
 
 
 def check_document(document: dict[str, Any], name: str) -> None:
-    """Raise ConvvizError, naming the file, where an entry is missing or of another type."""
+    """Raise ConvvizError, naming the file, if an entry is missing or has another type."""
     checked = validate(_Document, document, name)
     if checked.result.kind not in RESULT_TYPES:
         raise ConvvizError(f"{name} is damaged: {checked.result.kind!r} is no kind of result")

@@ -1,4 +1,4 @@
-"""Explanation: a Result with its provenance. It saves, loads and shows itself."""
+"""Explanation: a Result with its provenance, which can be saved, loaded and shown."""
 
 from __future__ import annotations
 
@@ -26,22 +26,21 @@ class Explanation(ExplanationContent):
     def save(self, folder: str | Path) -> Path:
         """Write `explanation.json`, `arrays.safetensors` and the pictures into a folder.
 
-        What an earlier save wrote there is replaced all at once; other files stay.
+        The files of an earlier save are replaced atomically; other files are kept.
         """
         result_folder.write(self, Path(folder))
         return Path(folder)
 
     def equals(self, other: Explanation) -> bool:
-        """Return whether two explanations hold the same, bit for bit (NaN equals NaN)."""
-        mine, theirs = _content(self), _content(other)
-        return mine == theirs
+        """Return whether two explanations are equal bit for bit (NaN equals NaN)."""
+        return _content(self) == _content(other)
 
     def describe(self) -> str:
-        """Say in plain text what was explained, with which parameters, and what came out."""
+        """Return a description in plain text: subject, parameters, arrays, measures and notes."""
         return display.describe(self)
 
     def show(self) -> None:
-        """Show the pictures: in the notebook, or else in the browser or as a file to open."""
+        """Show the pictures in the notebook or in the browser; without a screen, write a page."""
         display.show(self)
 
     def __repr__(self) -> str:
@@ -58,12 +57,12 @@ class Explanation(ExplanationContent):
 def load(folder: str | Path) -> Explanation:
     """Load an Explanation from the folder it was saved in.
 
-    The explainer is rebuilt through the registry. Where that fails (its plugin is not
-    installed here), everything else loads all the same, and `missing` says why.
+    The explainer is rebuilt through the registry. If that fails (because its plugin is not
+    installed), everything else is loaded and `missing` holds the reason.
 
     Raises:
-        ConvvizError: where the folder holds no explanation, a damaged one, or one that another
-            version of convviz wrote; the message names the file.
+        ConvvizError: the folder holds no explanation, a damaged one, or one of another schema;
+            the message names the file.
     """
     path = Path(folder)
     document, arrays = result_folder.read(path)
@@ -71,7 +70,7 @@ def load(folder: str | Path) -> Explanation:
         return _build(path, document, arrays)
     except ConvvizError:
         raise
-    except Exception as error:  # the folder may be anybody's
+    except Exception as error:  # anybody may have written the folder
         raise ConvvizError(f"{path / result_folder.JSON_NAME} is damaged: {error!r}") from error
 
 
@@ -99,7 +98,7 @@ def _rebuild(saved: Mapping[str, Any]) -> tuple[Any, str]:
     full = f"{saved['distribution']}:{name}" if saved["distribution"] else name
     try:
         return registry.explainer(full, **saved["parameters"]), ""
-    except Exception as error:  # a plugin may check its parameters in any way
+    except Exception as error:  # a plugin may raise anything
         return None, str(error) or type(error).__name__
 
 

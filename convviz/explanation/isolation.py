@@ -1,8 +1,8 @@
-"""Explainers of one call do not disturb each other.
+"""Isolation of the explainers of one call from each other.
 
-An explainer of images works on copies of what the explainers of the call share, and what it does
-to the network is undone before the next one begins. In a sweep copies would cost too much:
-changes are detected and refused.
+An explainer of images works on copies of the shared tensors, and its changes to the network are
+undone before the next one runs. In a sweep copies would cost too much: changes are detected and
+refused.
 """
 
 from __future__ import annotations
@@ -21,39 +21,40 @@ from ..results.types import Result
 from ..scores.outputs import Forward
 from ..scores.targets import Target
 from ..state.network_state import preserve_network
-from .provenance import Named, blamed_on, warn_of_changes
+from .provenance import Named, attribute_errors, warn_of_changes
 
 _SAMPLED = 61
-"""In a sweep, one value in so many of a large tensor is compared."""
+"""Stride at which the values of a large tensor are compared in a sweep."""
 
 _SMALL = 1 << 16
-"""Tensors of up to so many values are compared as a whole."""
+"""Number of values up to which a tensor is compared as a whole."""
 
 
 def explain_alone(
-    who: Named, model: Model, batch: Batch, targets: tuple[Target, ...], forward: Forward
+    explainer: Named, model: Model, batch: Batch, targets: tuple[Target, ...], forward: Forward
 ) -> Result:
     """Run one explainer on copies, so that it cannot affect those after it.
 
     Raises:
-        PluginError: it failed, or changed the network's weights, which are too large to copy
-            and cannot be restored.
+        PluginError: it failed, or it changed the weights of the network, which are too large to
+            copy and cannot be restored.
     """
-    explainer = who.explainer
     inputs = _tensors(batch, forward)
     copies = {name: tensor.clone() for name, tensor in inputs.items()}
     batch = replace(batch, images=copies["batch.images"], pixels=copies["batch.pixels"])
     activations = {name: copies[f"the output of {name}"] for name in forward.activations}
     forward = replace(forward, output=copies["forward.output"], activations=activations)
-    with network_of(who, model):
-        result = explainer.explain(model, batch, targets, forward)
-    warn_of_changes(who, [name for name, copy in copies.items() if _differs(copy, inputs[name])])
+    with restore_network(explainer, model):
+        result = explainer.explainer.explain(model, batch, targets, forward)
+    warn_of_changes(
+        explainer, [name for name, copy in copies.items() if _differs(copy, inputs[name])]
+    )
     return result
 
 
 @contextmanager
-def network_of(who: Named, model: Model) -> Iterator[None]:
-    """Restore the network at the end of an explainer's block."""
+def restore_network(explainer: Named, model: Model) -> Iterator[None]:
+    """Run an explainer in the block, and restore the network afterwards."""
     versions, weights = _versions(model.module), model.weights_hash
 
     def are_weights_changed() -> bool:
@@ -63,18 +64,21 @@ def network_of(who: Named, model: Model) -> Iterator[None]:
         return model.weights_hash != weights
 
     try:
-        with preserve_network(model.module, gradients=False) as changes, blamed_on(who):
+        with (
+            preserve_network(model.module, gradients=False) as changes,
+            attribute_errors(explainer),
+        ):
             yield
     except Exception as error:
         if are_weights_changed():
-            error.add_note(f"explainer {who} also left the weights of the network changed")
+            error.add_note(f"explainer {explainer} also left the weights of the network changed")
         raise
     if are_weights_changed():
         raise PluginError(
-            f"explainer {who} changed the weights of the network, which cannot be put back; "
+            f"explainer {explainer} changed the weights of the network, which cannot be restored; "
             "load the network again"
         )
-    warn_of_changes(who, changes)
+    warn_of_changes(explainer, changes)
 
 
 def _versions(module: nn.Module) -> list[tuple[int, int]]:
@@ -82,14 +86,14 @@ def _versions(module: nn.Module) -> list[tuple[int, int]]:
 
 
 def _tensors(batch: Batch, forward: Forward) -> dict[str, Tensor]:
-    """Return what the explainers of a call share."""
+    """Return the tensors that the explainers of a call share."""
     shared = {"batch.images": batch.images, "batch.pixels": batch.pixels}
     shared["forward.output"] = forward.output
     return shared | {f"the output of {k}": v for k, v in forward.activations.items()}
 
 
 def _differs(tensor: Tensor, before: Tensor) -> bool:
-    """Return whether a copy was written to, or made to require gradients."""
+    """Return whether a copy was modified, or set to require gradients."""
     if tensor.requires_grad or tensor.shape != before.shape or tensor.dtype != before.dtype:
         return True
     # Compared as integers: NaN is equal to itself.
@@ -100,7 +104,7 @@ def _differs(tensor: Tensor, before: Tensor) -> bool:
 
 
 class SweepGuard:
-    """Notices what an explainer of a sweep does to the batch or the network.
+    """Detects changes that an explainer of a sweep makes to the batch or the network.
 
     Costs about 0.2 ms per explainer and batch; nothing is copied.
     """
@@ -111,13 +115,13 @@ class SweepGuard:
         self._tensors = _tensors(batch, forward)
         self._before = self._marks()
 
-    def check(self, who: Named) -> None:
-        """Raise PluginError where something has changed, naming the explainer that ran last."""
+    def check(self, explainer: Named) -> None:
+        """Raise PluginError if something has changed, naming the explainer that ran last."""
         now = self._marks()
         if changed := [name for name, mark in self._before.items() if now.get(name) != mark]:
             raise PluginError(
-                f"explainer {who} changed {', '.join(changed)}, which other explainers of the "
-                "sweep read too; it must work on copies"
+                f"explainer {explainer} changed {', '.join(changed)}, which other explainers of "
+                "the sweep read too; it must work on copies"
             )
 
     def _marks(self) -> dict[str, object]:
@@ -134,13 +138,13 @@ class SweepGuard:
 
 
 def _mark(tensor: Tensor) -> tuple[object, ...]:
-    """Return a mark that changes when a tensor is written to, by NumPy as well."""
+    """Return a value that changes when a tensor is modified, also through NumPy."""
     flags = tensor._version, tensor.requires_grad, tensor.shape
     if tensor.device.type != "cpu" or not tensor.numel():
         return flags  # NumPy cannot write to these
     flat = tensor.detach()
     if tensor.numel() > _SMALL:
-        # In whatever order the numbers lie in memory.
+        # A view of the storage: sampling must not depend on strides, nor copy the tensor.
         count = min(tensor.numel(), tensor.untyped_storage().nbytes() // tensor.element_size())
         flat = flat.as_strided((count // _SAMPLED,), (_SAMPLED,), 0)
     return *flags, str(flat.sum(dtype=torch.float64).item())

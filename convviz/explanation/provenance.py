@@ -1,4 +1,4 @@
-"""Who explains and with what: explainers by name, their versions, and faults laid at their door."""
+"""Explainers with names and versions, checks of their results, and attribution of errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AXES: dict[str, tuple[int, ...]] = {
     "mask": (3,),
     "table": (2,),
 }
-"""How many axes the main array of each result type may have."""
+"""Allowed numbers of axes of the main array, by result type."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class Named:
     Attributes:
         explainer: the explainer with its parameters.
         name: its registered name.
-        distribution, version: of the package it comes from; empty where it is not installed.
+        distribution, version: of its package; empty if no installed plugin provides it.
     """
 
     explainer: Explainer | DatasetExplainer
@@ -51,32 +51,37 @@ class Named:
 
 
 def named(what: Any, params: Mapping[str, Any]) -> tuple[Named, ...]:
-    """Look up and validate explainers: names, instances, or a list of them."""
-    wanted = list(what) if isinstance(what, list | tuple) else [what]
-    if not wanted:
+    """Return validated explainers with their names.
+
+    Args:
+        what: a name, an instance, or a list of these.
+        params: parameters of the explainer; only if `what` is a name.
+    """
+    specifications = list(what) if isinstance(what, list | tuple) else [what]
+    if not specifications:
         raise ParameterError("no explainer was given; `convviz explainers` lists them")
     if params and not isinstance(what, str):
-        given = ", ".join(sorted(params))
+        names = ", ".join(sorted(params))
         raise ParameterError(
-            f"parameters ({given}) go with the name of one explainer alone, given as a text; in a "
-            'list, or as an instance, build each with its own: convviz.explainer("name", …)'
+            f"parameters ({names}) are allowed only with the name of a single explainer; build "
+            'instances and explainers of a list with their own: convviz.explainer("name", …)'
         )
-    return tuple(_named(one, params) for one in wanted)
+    return tuple(_with_name(explainer, params) for explainer in specifications)
 
 
-def _named(one: Any, params: Mapping[str, Any]) -> Named:
+def _with_name(explainer: Any, params: Mapping[str, Any]) -> Named:
     from ..plugin import registry
 
-    if isinstance(one, str):
-        one = registry.explainer(one, **params)
-    if not isinstance(one, Explainer | DatasetExplainer):
-        raise ParameterError(f"an explainer is a name or an instance of one, not {one!r}")
-    who = registry.identify(one)
-    return Named(one, who.name, who.distribution, who.version)
+    if isinstance(explainer, str):
+        explainer = registry.explainer(explainer, **params)
+    if not isinstance(explainer, Explainer | DatasetExplainer):
+        raise ParameterError(f"an explainer is a name or an instance of one, not {explainer!r}")
+    identity = registry.identify(explainer)
+    return Named(explainer, identity.name, identity.distribution, identity.version)
 
 
 def describe_model(model: Model) -> dict[str, Any]:
-    """Return what an explanation keeps of its model."""
+    """Return the record of a model in an explanation."""
     described = {"name": model.name, "weights_hash": model.weights_hash}
     if model.source:
         described["source"] = model.source
@@ -85,26 +90,26 @@ def describe_model(model: Model) -> dict[str, Any]:
     return {**described, "labels": list(model.labels)}
 
 
-def versions(who: tuple[Named, ...]) -> dict[str, str]:
+def versions(explainers: tuple[Named, ...]) -> dict[str, str]:
     """Return distribution -> version of the core and of the explainers' packages."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {one.distribution: one.version for one in who if one.distribution}
+    by_name = {e.distribution: e.version for e in explainers if e.distribution}
     for name in CORE_DISTRIBUTIONS:
         try:
-            found[name] = version(name)
+            by_name[name] = version(name)
         except PackageNotFoundError:
             continue
-    return dict(sorted(found.items()))
+    return dict(sorted(by_name.items()))
 
 
 @contextmanager
-def blamed_on(who: Named) -> Iterator[None]:
-    """Attribute what happens in the block to an explainer.
+def attribute_errors(explainer: Named) -> Iterator[None]:
+    """Attribute errors of the block to an explainer, and restore the state of the process.
 
     An unexpected exception, SystemExit and GeneratorExit included, becomes a PluginError that
-    names it; errors that speak to the user, lack of memory and interrupts pass as they are. State
-    of the process or thread that it leaves changed is put back, with a warning that names it.
+    names the explainer. ConvvizErrors, lack of memory and interrupts are passed on unchanged. State
+    of the process or thread that is left changed is restored, with a warning.
     """
     with preserve_state() as changes:
         try:
@@ -115,12 +120,12 @@ def blamed_on(who: Named) -> Iterator[None]:
             if passes(error):
                 raise
             reason = f"{type(error).__name__}: {message_of(error)}"
-            raise PluginError(f"explainer {who} failed: {reason}") from error
-    warn_of_changes(who, changes)
+            raise PluginError(f"explainer {explainer} failed: {reason}") from error
+    warn_of_changes(explainer, changes)
 
 
 def passes(error: BaseException) -> bool:
-    """Return whether an exception of a plugin speaks to the user as it is."""
+    """Return whether an exception of a plugin is passed on to the user unchanged."""
     if not isinstance(error, ConvvizError):
         return isinstance(error, Exception) and is_out_of_memory(error)
     try:
@@ -130,56 +135,60 @@ def passes(error: BaseException) -> bool:
     return True
 
 
-def warn_of_changes(who: Named, changes: Sequence[str]) -> None:
-    """Warn of what an explainer left changed and what was put back."""
+def warn_of_changes(explainer: Named, changes: Sequence[str]) -> None:
+    """Warn of state that an explainer left changed, and that has been restored."""
     if changes:
-        what = f"explainer {who} left changed: {', '.join(changes)}"
-        warnings.warn(f"{what}; it was put back", ConvvizWarning, stacklevel=4)
+        what = f"explainer {explainer} left changed: {', '.join(changes)}"
+        warnings.warn(f"{what}; it was restored", ConvvizWarning, stacklevel=4)
 
 
-def check_result(who: Named, result: object, images: int | None) -> Result:
-    """Return a result that keeps the contract; raises PluginError.
+def check_result(explainer: Named, result: object, images: int | None) -> Result:
+    """Return a result if it has the form that its type requires; raises PluginError otherwise.
 
     Args:
-        who: whose result it is.
-        result: what it returned.
-        images: the length that the first axis of one value an image must have, or None.
+        explainer: the explainer that returned it.
+        result: its return value.
+        images: the number of images, with which the first axis is compared; or None.
     """
     if not isinstance(result, Result) or result.kind not in RESULT_TYPES:
         kinds = ", ".join(cls.__name__ for cls in RESULT_TYPES.values())
-        raise PluginError(f"explainer {who} returned {type(result).__name__}; allowed are {kinds}")
+        raise PluginError(
+            f"explainer {explainer} returned {type(result).__name__}; allowed are {kinds}"
+        )
     for name, array in (("values", result.values), *result.arrays.items()):
         if not isinstance(array, torch.Tensor):
-            raise PluginError(f"explainer {who}: {name!r} is {type(array).__name__}, not a tensor")
+            raise PluginError(
+                f"explainer {explainer}: {name!r} is {type(array).__name__}, not a tensor"
+            )
         if array.device.type != "cpu" or array.requires_grad:
             raise PluginError(
-                f"explainer {who}: {name!r} must be a detached tensor on the CPU; it is on "
+                f"explainer {explainer}: {name!r} must be a detached tensor on the CPU; it is on "
                 f"{array.device}, requires_grad={array.requires_grad}"
             )
-    _check_shape(who, result, images)
+    _check_shape(explainer, result, images)
     return result
 
 
-def _check_shape(who: Named, result: Result, images: int | None) -> None:
+def _check_shape(explainer: Named, result: Result, images: int | None) -> None:
     shape = tuple(result.values.shape)
     axes = AXES[result.kind]
     if len(shape) not in axes:
         allowed = " or ".join(map(str, axes))
         raise PluginError(
-            f"explainer {who}: values of a {type(result).__name__} have {allowed} axes, "
+            f"explainer {explainer}: values of a {type(result).__name__} have {allowed} axes, "
             f"these have shape {list(shape)}"
         )
     one_an_image = result.kind in ("heatmap", "mask", "matches")
     if images is not None and one_an_image and shape[0] != images:
         raise PluginError(
-            f"explainer {who}: values have shape {list(shape)} for {images} image(s); "
+            f"explainer {explainer}: values have shape {list(shape)} for {images} image(s); "
             "the first axis counts the images"
         )
 
 
-def read_layers(who: Named, model: Model) -> tuple[str, ...]:
+def read_layers(explainer: Named, model: Model) -> tuple[str, ...]:
     """Return the layers whose activations an explainer reads, checked against the model."""
-    with blamed_on(who):
-        if isinstance(who.explainer, DatasetExplainer):
-            return who.explainer.resolve_layers(model)
-        return tuple(model.check_layer(name) for name in who.explainer.layers(model))
+    with attribute_errors(explainer):
+        if isinstance(explainer.explainer, DatasetExplainer):
+            return explainer.explainer.resolve_layers(model)
+        return tuple(model.check_layer(name) for name in explainer.explainer.layers(model))

@@ -1,11 +1,11 @@
-"""The leaf folder: one saved Explanation, as JSON, arrays and pictures.
+"""Result folders: one saved Explanation as JSON, arrays and pictures.
 
-explanation.json     what was explained, how, by which versions; the checksums of the files
+explanation.json     subject, parameters, provenance, and the checksums of the files
 arrays.safetensors   "values", the further arrays by name, "@pixels", "@parameters.*"
-items.parquet        the items, where they are those of a run
-<picture>.png        the pictures, and the result's own files beside them
+items.parquet        the items, if they are those of a run
+<picture>.png        the pictures; further files of the result are beside them
 
-A leaf folder may come from anybody: everything is checked before it is used.
+Anybody may have written a result folder: everything is checked before it is used.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ ITEMS_NAME = "items.parquet"
 RESERVED = (JSON_NAME, ARRAYS_NAME, ITEMS_NAME)
 PIXELS = "@pixels"
 _IDS = "$ids"
-"""Stands for the ids of all items of a run, which its table holds."""
+"""Placeholder for the ids of all items of a run, which are in its table."""
 
 
 def write(explanation: ExplanationContent, folder: Path) -> None:
-    """Save an explanation; an interrupted save leaves a former one of this folder as it was."""
+    """Save an explanation; an interrupted save leaves that of an earlier one unchanged."""
     result = explanation.result
     arrays: Arrays = {"values": result.values}
     for name, array in result.arrays.items():
@@ -71,7 +71,7 @@ def write(explanation: ExplanationContent, folder: Path) -> None:
     pictures = _draw(explanation, document)
     for name in (*document["pictures"], *document["files"]):
         if plain(name) in RESERVED:
-            raise ConvvizError(f"a result may not bring a file called {name!r}")
+            raise ConvvizError(f"a file of a result may not be called {name!r}")
     with replacing(folder, _former(folder)) as new:
         _write_arrays(new / ARRAYS_NAME, arrays)
         for name, content in result.files.items():
@@ -91,9 +91,9 @@ def write(explanation: ExplanationContent, folder: Path) -> None:
 def to_json(
     explanation: ExplanationContent, arrays: Arrays, with_table: bool = False
 ) -> dict[str, Any]:
-    """Return the content of `explanation.json`; arrays among the parameters go to `arrays`.
+    """Return the content of `explanation.json`; arrays among the parameters are added to `arrays`.
 
-    With `with_table`, the items of a run are referred to as those of the folder's own table.
+    With `with_table`, the items of a run are referred to as those in the table of the folder.
     """
     result, items = explanation.result, explanation.items
     record = dict(explanation.record)
@@ -125,11 +125,11 @@ def _array_record(array: Tensor) -> dict[str, Any]:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read the JSON and the arrays of a leaf folder.
+    """Read the JSON and the arrays of a result folder.
 
     Raises:
-        ConvvizError: naming the file, where it is no leaf folder, is damaged, or was written by
-            another version.
+        ConvvizError: it is no result folder, is damaged, or has another schema; the message
+            names the file.
     """
     document = read_json(folder)
     content = read_verified(*_place(folder, ARRAYS_NAME), _checksum(document, folder, ARRAYS_NAME))
@@ -140,7 +140,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def read_json(folder: Path) -> dict[str, Any]:
-    """Read `explanation.json` of a leaf folder, its checksum and its entries checked."""
+    """Read and check `explanation.json` of a result folder."""
     path = folder / JSON_NAME
     try:
         content = read_bounded(*_place(folder, JSON_NAME), JSON_LIMIT)
@@ -164,9 +164,9 @@ def _checksum(document: Mapping[str, Any], folder: Path, name: str) -> Checksum:
 
 
 class SavedFiles(Mapping[str, bytes | np.ndarray]):
-    """The files of a saved result: each is read, and its checksum compared, when it is asked for.
+    """The files of a saved result; each is read at first access and compared with its checksum.
 
-    Arrays are mapped, other files are read into memory.
+    Arrays are memory-mapped, other files are read into memory.
     """
 
     def __init__(self, folder: Path, document: Mapping[str, Any]) -> None:
@@ -194,7 +194,7 @@ class SavedFiles(Mapping[str, bytes | np.ndarray]):
 
 
 def result_from(document: Mapping[str, Any], arrays: Mapping[str, Tensor], folder: Path) -> Result:
-    """Rebuild the Result; one of a subclass comes back as the type of the closed set."""
+    """Rebuild the Result; that of a subclass is rebuilt as its public base type."""
     from pydantic import InstanceOf, TypeAdapter
 
     saved = dict(document["result"])
@@ -238,7 +238,7 @@ def target_from(saved: Mapping[str, Any]) -> Target:
 def items_from(
     document: Mapping[str, Any], arrays: Mapping[str, Tensor], folder: Path
 ) -> Sequence[Item]:
-    """Rebuild the items; those in the table of a run are read when they are looked at."""
+    """Rebuild the items; those of a run are read from their table at first access."""
     saved = document["items"]
     if isinstance(saved, dict):
         return _table(document, folder)
@@ -246,7 +246,7 @@ def items_from(
 
 
 def _table(document: Mapping[str, Any], folder: Path) -> ItemTable:
-    """Return the table of items in a leaf folder; it is read when it is looked at."""
+    """Return the table of items in a result folder, which is read at first access."""
     saved = document["items"]
     if not isinstance(saved, dict) or saved["table"] != ITEMS_NAME:
         raise ConvvizError(f"{folder / JSON_NAME} is damaged: its items are in no {ITEMS_NAME}")
@@ -255,21 +255,21 @@ def _table(document: Mapping[str, Any], folder: Path) -> ItemTable:
 
 
 def pack(arrays: Mapping[str, Tensor]) -> bytes:
-    """Write arrays as safetensors bytes, the same bytes for the same arrays."""
+    """Return arrays as safetensors bytes, the same bytes for the same arrays."""
     from safetensors.torch import save
 
-    return save(_apart(arrays))
+    return save(_separate(arrays))
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, Tensor]) -> None:
-    """Write what `pack` returns, from where the arrays lie: they may be larger than memory."""
+    """Write the bytes of `pack` without a copy of the arrays, which may be larger than memory."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     path.touch()
-    mode = stat.S_IMODE(path.stat().st_mode)  # as the umask has it; safetensors takes 0600
+    mode = stat.S_IMODE(path.stat().st_mode)  # by the umask; safetensors writes with 0600
     try:
-        save_file(_apart(arrays), path)
+        save_file(_separate(arrays), path)
     except SafetensorError as error:
         code = re.search(r"os error (\d+)", str(error))
         if code is None:
@@ -278,22 +278,22 @@ def _write_arrays(path: Path, arrays: Mapping[str, Tensor]) -> None:
     path.chmod(mode)
 
 
-def _apart(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return arrays by name, each with a storage of its own, which safetensors wants."""
+def _separate(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return arrays ordered by name, without shared storage, as safetensors requires."""
     seen: set[int] = set()
-    own: dict[str, Tensor] = {}
+    separate: dict[str, Tensor] = {}
     for name in sorted(arrays):
         tensor = arrays[name].detach().cpu().contiguous()
         storage = tensor.untyped_storage()
         if storage.data_ptr() in seen or storage.nbytes() != tensor.nbytes:
             tensor = tensor.clone()
         seen.add(tensor.untyped_storage().data_ptr())
-        own[name] = tensor
-    return own
+        separate[name] = tensor
+    return separate
 
 
 def _lay_out(value: Any, margin: str = "") -> str:
-    """Write JSON with one line for every entry of a mapping and every mapping of a list."""
+    """Return JSON with one line per entry of a mapping and per mapping of a list."""
     inner = margin + "  "
     if isinstance(value, dict) and value:
         lines = [f"{inner}{json.dumps(k)}: {_lay_out(v, inner)}" for k, v in value.items()]
@@ -318,14 +318,14 @@ def _scalars(result: Result) -> dict[str, Any]:
 def _draw(explanation: ExplanationContent, document: dict[str, Any]) -> Sequence[Picture]:
     """Draw the pictures and list them in the document.
 
-    A picture that cannot be drawn must not cost the numbers, which may have taken hours.
+    An error is recorded in the document, because the numbers may have taken hours.
     """
     try:
         pictures = explanation.pictures()
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         document["undrawn"] = reason
-        warnings.warn(f"saved without pictures, which failed with {reason}", stacklevel=4)
+        warnings.warn(f"saved without pictures; drawing failed with {reason}", stacklevel=4)
         return ()
     for picture in pictures:
         document["pictures"][f"{picture.name}.png"] = picture.caption
@@ -335,10 +335,10 @@ def _draw(explanation: ExplanationContent, document: dict[str, Any]) -> Sequence
 
 
 def _former(folder: Path) -> list[str]:
-    """Return the pictures and files that an earlier save into this folder wrote."""
+    """Return the names of pictures and files that an earlier save wrote into the folder."""
     try:
         document = read_json(folder)
     except ConvvizError:
-        return []  # none, or not ours to clean up
+        return []  # no earlier save, or a file that convviz did not write
     table = [ITEMS_NAME] if isinstance(document["items"], dict) else []
     return [*document["pictures"], *document["files"], *table]

@@ -1,4 +1,4 @@
-"""Finds plugins in the metadata of installed distributions; imports none of them."""
+"""Discovery of plugins in the metadata of installed distributions, without imports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GROUPS = {
     "metrics": "convviz_metrics",
     "commands": "convviz_commands",
 }
-"""Entry-point group without its `convviz.` -> the hook its plugins implement."""
+"""Entry-point group without "convviz." -> the hook that its plugins implement."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -26,11 +26,11 @@ class Entry:
     """One entry point of a distribution.
 
     Attributes:
-        group: the entry-point group without its `convviz.`.
+        group: the entry-point group without "convviz.".
         name: the explainer, scheme, metric or subcommand.
-        value: what it points at, `module` or `module:object`.
-        distribution, version: where it comes from.
-        load: imports what it points at.
+        value: the reference, `module` or `module:object`.
+        distribution, version: of the package that provides it.
+        load: imports the referenced object.
     """
 
     group: str
@@ -42,18 +42,18 @@ class Entry:
 
     @property
     def address(self) -> str:
-        """The name that stays unique when two distributions use the same one."""
+        """`distribution:name`, which is unique also if two distributions use the same name."""
         return f"{self.distribution}:{self.name}"
 
     @property
     def module(self) -> str:
-        """The module it points at."""
+        """The referenced module."""
         return self.value.partition(":")[0].strip()
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Why something that a distribution announces cannot be a plugin."""
+    """An entry point or distribution that cannot be used, with the reason."""
 
     distribution: str
     version: str
@@ -63,15 +63,15 @@ class Fault:
 
 
 def discover(path: list[str] | None = None) -> tuple[list[Entry], list[Fault]]:
-    """Return the entry points of all installed distributions, and what is wrong with others.
+    """Return the valid entry points of all installed distributions, and the faults of others.
 
-    Of a distribution that is found twice, the first on the path counts, as for `import`.
+    Of a distribution that is installed twice, the first on the path is used, as for `import`.
     """
     entries: list[Entry] = []
     faults: list[Fault] = []
     seen: set[str] = set()
-    found = metadata.distributions() if path is None else metadata.distributions(path=path)
-    for distribution in found:
+    distributions = metadata.distributions() if path is None else metadata.distributions(path=path)
+    for distribution in distributions:
         text = _entry_points_text(distribution)
         if "convviz." not in text:
             continue
@@ -79,24 +79,27 @@ def discover(path: list[str] | None = None) -> tuple[list[Entry], list[Fault]]:
         if normal(name) in seen:
             continue
         seen.add(normal(name))
-        for one in _read(distribution, name):
-            (entries if isinstance(one, Entry) else faults).append(one)  # type: ignore[arg-type]
+        for entry in _read(distribution, name):
+            if isinstance(entry, Entry):
+                entries.append(entry)
+            else:
+                faults.append(entry)
     return _without_repeats(entries, faults), faults
 
 
 def normal(distribution: str) -> str:
-    """Spell a distribution's name as package indexes compare it."""
+    """Return the normalized name of a distribution, as package indexes compare it."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def one_line(error: BaseException) -> str:
-    """Write an exception in one line, with the place of a syntax error."""
+    """Return an exception as one line."""
     text = "; ".join(line.strip() for line in message_of(error).splitlines() if line.strip())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _entry_points_text(distribution: metadata.Distribution) -> str:
-    # Distributions that have nothing to do with convviz must not be able to break it.
+    # A damaged distribution that has nothing to do with convviz must not break it.
     try:
         return distribution.read_text("entry_points.txt") or ""
     except (OSError, UnicodeError):
@@ -110,7 +113,7 @@ def _name(distribution: metadata.Distribution) -> str:
         name = None
     if name:
         return str(name)
-    folder = getattr(distribution, "_path", None)  # the only trace of a nameless distribution
+    folder = getattr(distribution, "_path", None)  # all that identifies it
     return str(getattr(folder, "name", "unnamed")).partition("-")[0]
 
 
@@ -147,17 +150,17 @@ def _entry(point: metadata.EntryPoint, distribution: str, version: str) -> Entry
 
 
 def _without_repeats(entries: Iterable[Entry], faults: list[Fault]) -> list[Entry]:
-    """Drop entries whose own distribution gives the same name twice: none can be meant."""
+    """Turn entries whose distribution uses a name twice into faults: it is ambiguous."""
     groups: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.group, entry.name, normal(entry.distribution)), []).append(entry)
-    kept = []
+    unique = []
     for same in groups.values():
         if len(same) == 1:
-            kept.append(same[0])
+            unique.append(same[0])
             continue
         first = same[0]
         values = " and ".join(repr(entry.value) for entry in same)
-        reason = f"the name {first.name!r} is given twice, to {values}"
+        reason = f"the name {first.name!r} is used twice, for {values}"
         faults.append(Fault(first.distribution, first.version, reason, first.group, first.name))
-    return sorted(kept, key=lambda entry: (entry.group, entry.name, entry.distribution))
+    return sorted(unique, key=lambda entry: (entry.group, entry.name, entry.distribution))

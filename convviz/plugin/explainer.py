@@ -1,4 +1,4 @@
-"""What an explainer is: for one image (Explainer) and for a data set (DatasetExplainer)."""
+"""Base classes of explainers: of images (Explainer) and of data sets (DatasetExplainer)."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Explainer(BaseModel):
         Args:
             model: the model, in eval mode.
             batch: the images; images `[N, C, H, W]` are on the model's device.
-            target: one resolved target an image.
-            forward: the one clean forward pass shared by all explainers of a call: scores
-                `[N, classes]` and the activations asked for by `layers`.
+            target: one resolved target per image.
+            forward: the forward pass on the unchanged images, shared by all explainers of the
+                call: scores `[N, classes]` and the activations of `layers`.
         """
         raise NotImplementedError(f"{type(self).__name__} does not explain single images")
 
@@ -62,12 +62,12 @@ class Explainer(BaseModel):
 class DatasetExplainer(BaseModel):
     """Explains a data set: a monoid over batches.
 
-    `reduce` turns a batch into a Partial, `merge` joins two neighbouring ones of a shard,
-    `finish` reads the shards in order and makes one result a layer. There is no mutable
-    state, so that resuming, retrying and distributing a sweep are the same thing.
+    `reduce` turns a batch into a Partial, `merge` joins two neighbouring partials of a shard, and
+    `finish` reads the partials of all shards in order and returns one result per layer. There is
+    no mutable state, so a sweep can be resumed, retried and distributed without further code.
 
     Attributes:
-        layers: layers to look at; empty means `default_layers(model)`.
+        layers: layers to explain; empty means `default_layers(model)`.
         aliases: as of `Explainer`.
     """
 
@@ -77,11 +77,11 @@ class DatasetExplainer(BaseModel):
     aliases: ClassVar[Mapping[str, str]] = {}
 
     layers: tuple[str, ...] = Field(
-        (), description="Layers to look at; the default is marked in `convviz layers`."
+        (), description="Layers to explain; the default is marked in `convviz layers`."
     )
 
     def default_layers(self, model: Model) -> tuple[str, ...]:
-        """Return the layers taken when none are given."""
+        """Return the layers to explain if none are given."""
         raise NotImplementedError
 
     def resolve_layers(self, model: Model) -> tuple[str, ...]:
@@ -90,11 +90,11 @@ class DatasetExplainer(BaseModel):
         return tuple(model.check_layer(name) for name in names)
 
     def needs(self) -> tuple[DatasetExplainer, ...]:
-        """Return the explainers this one builds on; equal ones are swept once."""
+        """Return the explainers whose results this one uses; equal ones are run once per sweep."""
         return ()
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
-        """Return what to keep of a batch; keys conventionally start with `<layer>/`."""
+        """Return the partial of a batch; keys conventionally start with `<layer>/`."""
         return {}
 
     def merge(self, a: Partial, b: Partial) -> Partial:
@@ -108,19 +108,19 @@ class DatasetExplainer(BaseModel):
         items: Items,
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
-        """Make the results, layer -> Result.
+        """Return the results, layer -> Result.
 
         Args:
             model: the model that was swept.
             partials: the partials of the shards, in item order.
-            items: the items of the data set; `items.load(i)` reads a photo on demand.
+            items: the items of the data set; `items.load(i)` reads a photo.
             needs: the results of `needs()`, in its order.
         """
         raise NotImplementedError
 
     @classmethod
     def for_query(cls, run: str, k: int) -> DatasetExplainer | None:
-        """Return an instance whose `explain` looks images up in a run; None if there is none.
+        """Return an instance whose `explain` looks images up in a run; None if not supported.
 
         Args:
             run: the folder or address of a finished run that has results of this explainer.
@@ -131,7 +131,7 @@ class DatasetExplainer(BaseModel):
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Result:
-        """Explain single images against a finished run, where the explainer can."""
+        """Explain single images by the results of a finished run; not supported by default."""
         raise ConvvizError(
             f"{type(self).__name__} explains data sets: use convviz.analyze() or `convviz analyze`"
         )

@@ -1,4 +1,4 @@
-"""Fields that hold another explainer, and explainers as plain data."""
+"""Fields that hold another explainer, and conversion of explainers to plain data."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from . import registry
 from .explainer import DatasetExplainer, Explainer
 
 
-def saved(explainer: Any, mode: str = "python") -> dict[str, Any]:
-    """Return what `restore` makes an explainer from: name, distribution, version, parameters.
+def dump_explainer(explainer: Any, mode: str = "python") -> dict[str, Any]:
+    """Return an explainer as plain data: name, distribution, version and parameters.
 
     Args:
         explainer: the explainer.
-        mode: "json" turns the parameters into what JSON can hold.
+        mode: "json" converts the parameters to JSON types.
     """
     return {**asdict(registry.identify(explainer)), "parameters": explainer.model_dump(mode=mode)}
 
 
-def restore(saved: Mapping[str, Any]) -> Any:
-    """Build an explainer from what `saved` returned; only the name is needed.
+def restore_explainer(saved: Mapping[str, Any]) -> Any:
+    """Build an explainer from the data of `dump_explainer`, of which only the name is required.
 
-    The version is a record: another one of the same distribution is taken.
+    The version is not compared: the installed version of the distribution is used.
     """
     unknown = sorted(set(saved) - {"name", "distribution", "version", "parameters"})
     if unknown or "name" not in saved:
         raise ParameterError(
             "a saved explainer has name, distribution, version and parameters, "
-            f"this has {', '.join(saved) or 'nothing'}"
+            f"not {', '.join(saved) or 'nothing'}"
         )
     owner = saved.get("distribution")
     name = f"{owner}:{saved['name']}" if owner else str(saved["name"])
@@ -45,12 +45,12 @@ def _to_explainer(value: Any) -> Any:
     if isinstance(value, str):
         return registry.explainer(value)
     if isinstance(value, Mapping):
-        return restore(value)
-    raise ValueError("an explainer is given as an instance, by its name, or as it was saved")
+        return restore_explainer(value)
+    raise ValueError("allowed are an instance, a name, or a saved explainer")
 
 
 def _to_saved(value: Any, info: SerializationInfo) -> dict[str, Any]:
-    return saved(value, info.mode)
+    return dump_explainer(value, info.mode)
 
 
 ExplainerField = Annotated[
@@ -61,6 +61,6 @@ ExplainerField = Annotated[
 ]
 """The type of a field that holds another explainer.
 
-Takes an instance, a registered name, or what it was saved as: name, distribution, version and
-parameters. It saves as the latter, so that all parameters of the inner explainer survive.
+Accepts an instance, a registered name, or a mapping with name, distribution, version and
+parameters. It is saved as such a mapping, with all parameters of the inner explainer.
 """

@@ -1,9 +1,9 @@
-"""The whole plugin contract: every hook convviz calls, one docstring a hook.
+"""The plugin contract: all hooks that convviz calls.
 
-A plugin is a module (or object) that an entry point names. The entry-point group says which
-hook is asked for, the entry's name what it is called:
+A plugin is a module (or object) that an entry point refers to. The entry-point group determines the
+hook, and the name of the entry is that of the explainer, scheme, metric or subcommand:
 
-| group | hook | the entry's name is |
+| group | hook | name of the entry |
 |---|---|---|
 | `convviz.explainers` | `convviz_explainers` | the explainer's name, or the prefix of a family |
 | `convviz.models` | `convviz_load_model` | the scheme of a model source |
@@ -35,26 +35,26 @@ hookimpl = pluggy.HookimplMarker("convviz")
 def convviz_explainers() -> Sequence[type[Explainer] | type[DatasetExplainer]]:  # type: ignore[empty-body]
     """Return the explainer classes of this plugin.
 
-    One class takes the entry point's name. Several are a family: each is called
+    A single class has the name of the entry point. Several are a family, with the names
     `<entry>.<class name in snake_case>`.
     """
 
 
 @hookspec(firstresult=True)
 def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
-    """Load the model that a source names.
+    """Load a model from a source.
 
-    A source without a scheme ("resnet50") is offered to one plugin after the other, in
-    pluggy's order (`@hookimpl(tryfirst=True)`, `trylast=True`); the first Model wins. So do
-    not guess: where the name is not known, return None or, better, raise
-    `UnknownNameError(kind, source, known)`, from which the user learns the closest names.
+    A source without a scheme ("resnet50") is passed to all plugins in turn, in pluggy's order
+    (`@hookimpl(tryfirst=True)`, `trylast=True`), until one returns a Model. Do not guess: if the
+    name is unknown, return None or raise `UnknownNameError(kind, source, known)`, from which the
+    user gets the closest names.
 
     Args:
-        source: what follows the scheme, without its query ("resnet50@IMAGENET1K_V2" of
-            "torchvision:resnet50@IMAGENET1K_V2?progress=0"); "" where nothing does ("demo").
-        options: the query's values (strings) and the keyword arguments given to
-            `load_model`. It always holds "device" (a string or torch.device) and "dtype" (a
-            torch.dtype or None): pass both to `convviz.Model`. Refuse what you do not know.
+        source: the source without scheme and query ("resnet50@IMAGENET1K_V2" of
+            "torchvision:resnet50@IMAGENET1K_V2?progress=0"); "" for a bare scheme ("demo").
+        options: the values of the query (strings) and the keyword arguments of `load_model`.
+            It always holds "device" (a string or torch.device) and "dtype" (a torch.dtype or
+            None): pass both to `convviz.Model`. Raise an error for unknown options.
     """
 
 
@@ -62,24 +62,24 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
 def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:  # type: ignore[empty-body]
     """Return whether this plugin opens a source safely even if an attacker wrote it.
 
-    A run folder says how its model was loaded, and anybody may have written the folder. Its
-    source is loaded only where the plugin implements this hook and returns True: loading then
-    must run no code that the source or a file it names brings (no factory by name, no pickle),
-    and must read no file, and reach no network address, of the source's choice that could do
-    harm or never end. A plugin without this hook is never asked to load such a source.
+    A run folder records the source of its model, and anybody may have written the folder. The
+    source is loaded only if the plugin implements this hook and returns True. Loading must then
+    run no code from the source or from files that it refers to (no factory by name, no pickle),
+    and must not read files or network addresses of the source's choice that could do harm or
+    never end. A plugin without this hook is never asked to load such a source.
 
     Args:
         source: as for `convviz_load_model`.
-        options: the values of the query. Say no to those you do not know.
+        options: the values of the query. Return False for unknown ones.
     """
 
 
 @hookspec(firstresult=True)
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
-    """Open the data set that a source names.
+    """Open a data set from a source.
 
-    Sources, schemes, queries and unknown names are as for `convviz_load_model`; `options`
-    holds the query's values and the keyword arguments given to `open_dataset`, no more.
+    Sources, schemes, queries and unknown names are as for `convviz_load_model`. `options` holds
+    only the values of the query and the keyword arguments of `open_dataset`.
     """
 
 
@@ -87,13 +87,13 @@ def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | N
 def convviz_metrics() -> Mapping[str, Callable[..., float]]:  # type: ignore[empty-body]
     """Return quality metrics of explanations by name.
 
-    A name is the entry point's, or `<entry>.<something>` for a family.
+    The names are that of the entry point, or `<entry>.<something>` for a family.
     """
 
 
 @hookspec
 def convviz_commands(cli: typer.Typer) -> None:
-    """Add the subcommand that the entry point names to `cli`, a fresh typer application.
+    """Add the subcommand of the entry point to `cli`, an empty typer application.
 
-    Called when the subcommand is used, not when it is listed.
+    The hook is called when the subcommand is used, not when it is listed.
     """

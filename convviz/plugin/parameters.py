@@ -1,4 +1,4 @@
-"""An explainer's parameters: what they may be, read off the declaration of its fields."""
+"""Parameters of explainers: descriptions and errors, derived from the fields of the class."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORDS = {int: "int", float: "float", str: "text", type(None): "none", bool: "tr
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter, in words."""
+    """The description of one parameter as text."""
 
     name: str
     allowed: str
@@ -29,50 +29,50 @@ class Parameter:
 
 
 def build(cls: type[BaseModel], name: str, params: Mapping[str, Any]) -> BaseModel:
-    """Build an explainer; says what is wrong with its parameters, and what is allowed.
+    """Build an explainer; errors name the wrong parameters and the allowed values.
 
     Raises:
-        UnknownNameError: no such parameter.
-        ParameterError: a value that is not allowed, or a missing one.
+        UnknownNameError: there is no such parameter.
+        ParameterError: a value is missing or not allowed.
     """
     from pydantic import ValidationError
 
     try:
         return cls(**params)
     except ValidationError as error:
-        raise _explained(error, cls, name) from error
+        raise _readable_error(error, cls, name) from error
 
 
 def parameters(cls: type[BaseModel]) -> tuple[Parameter, ...]:
-    """Describe all parameters of an explainer class, in the order of their declaration."""
+    """Return descriptions of all parameters of an explainer class, in order of declaration."""
     return tuple(
-        Parameter(name, allowed(field), _default(field), field.description or "")
+        Parameter(name, allowed_values(field), _default(field), field.description or "")
         for name, field in cls.model_fields.items()
     )
 
 
-def allowed(field: FieldInfo) -> str:
-    """Say which values a field takes: "int > 0 | int,int"."""
+def allowed_values(field: FieldInfo) -> str:
+    """Return the values that a field accepts, as text: "int > 0 | int,int"."""
     return _type(field.annotation, tuple(field.metadata))
 
 
-def shown(value: Any) -> str:
-    """Write a parameter's value as the command line takes it."""
+def value_text(value: Any) -> str:
+    """Return a value in the syntax of the command line."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return ",".join(shown(one) for one in value) if value else "(empty)"
+        return ",".join(value_text(item) for item in value) if value else "(empty)"
     return str(value) if isinstance(value, str | int | float) else repr(value)
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "(required)"
-    value = shown(field.get_default(call_default_factory=True, validated_data={}))
+    value = value_text(field.get_default(call_default_factory=True, validated_data={}))
     extra = field.json_schema_extra
     meaning = extra.get("default_meaning") if isinstance(extra, dict) else None
     if field.default_factory is not None and meaning:
-        return str(meaning)  # an explainer with parameters of its own
+        return str(meaning)  # a default explainer with its own parameters
     return f"{value} ({meaning})" if meaning else value
 
 
@@ -81,11 +81,11 @@ def _type(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
     if origin is Annotated:
         return _type(args[0], args[1:] + metadata)
     if origin in (Union, types.UnionType):
-        return " | ".join(dict.fromkeys(_type(one, metadata) for one in args))
+        return " | ".join(dict.fromkeys(_type(member, metadata) for member in args))
     if origin is Literal:
-        return " | ".join(shown(one) for one in args)
+        return " | ".join(value_text(choice) for choice in args)
     if origin in (tuple, list):
-        inner = [_type(one) for one in args if one is not ...]
+        inner = [_type(item) for item in args if item is not ...]
         open_end = origin is list or ... in args
         return ",".join((*inner, "…") if open_end else inner) + _limits(metadata, _LENGTHS)
     if annotation in _WORDS:
@@ -96,26 +96,26 @@ def _type(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
 
 
 def _limits(metadata: tuple[Any, ...], kinds: Mapping[str, str]) -> str:
-    found = []
+    limits = []
     for item in metadata:
         for attribute, text in kinds.items():
             bound = getattr(item, attribute, None)
             if bound is not None:
-                found.append(text.format(bound) if "{}" in text else f"{text} {bound}")
-    return " " + " and ".join(found) if found else ""
+                limits.append(text.format(bound) if "{}" in text else f"{text} {bound}")
+    return " " + " and ".join(limits) if limits else ""
 
 
-def _explained(error: ValidationError, cls: type[BaseModel], name: str) -> ConvvizError:
+def _readable_error(error: ValidationError, cls: type[BaseModel], name: str) -> ConvvizError:
     problems: dict[str, list[Any]] = {}
     for problem in error.errors(include_url=False):
         place = str(problem["loc"][0]) if problem["loc"] else ""
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
             return UnknownNameError(f"parameter of {name}", place, cls.model_fields)
         problems.setdefault(place, []).append(problem)
-    return ParameterError("; ".join(_said(cls, name, *found) for found in problems.items()))
+    return ParameterError("; ".join(_problem_text(cls, name, *item) for item in problems.items()))
 
 
-def _said(cls: type[BaseModel], name: str, place: str, problems: list[Any]) -> str:
+def _problem_text(cls: type[BaseModel], name: str, place: str, problems: list[Any]) -> str:
     first = problems[0]
     messages = dict.fromkeys(p["msg"].removeprefix("Value error, ") for p in problems)
     reason = " or ".join(messages)
@@ -123,8 +123,8 @@ def _said(cls: type[BaseModel], name: str, place: str, problems: list[Any]) -> s
         return f"{name}: {reason}"
     field = cls.model_fields[place]
     if first["type"] == "missing":
-        return f"{name}.{place} is needed: {allowed(field)}"
+        return f"{name}.{place} is required: {allowed_values(field)}"
     if isinstance(first.get("ctx", {}).get("error"), ConvvizError):
         return f"{name}.{place}: {reason}"
-    given = f"{first['input']!r:.80}"
-    return f"{name}.{place}: {given} is not allowed: {reason}; allowed: {allowed(field)}"
+    value = f"{first['input']!r:.80}"
+    return f"{name}.{place}: {value} is not allowed: {reason}; allowed: {allowed_values(field)}"

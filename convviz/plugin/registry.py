@@ -1,10 +1,9 @@
-"""The plugins at hand: listed without importing, imported one by one when asked for."""
+"""The registry of plugins: lists them without importing, and imports each at first use."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +18,7 @@ from .method_names import method_hint
 from .parameters import build
 from .validation import (
     BrokenPluginError,
+    attribute_errors,
     check_explainers,
     check_hook,
     check_metrics,
@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from .explainer import DatasetExplainer, Explainer
 
 RUNTIME = "(registered)"
-"""What stands for the distribution of what `register` added."""
+"""Distribution of the plugins that `register` added."""
 
 _FAMILIES = ("explainers", "metrics")
+"""Groups in which an entry may stand for a family: "captum" for "captum.deep_lift"."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """How an explainer is called and where it comes from, as results record it."""
+    """Name, distribution and version of an explainer, as results record them."""
 
     name: str
     distribution: str
@@ -58,13 +59,13 @@ class Status:
 
 
 class Registry:
-    """Knows every plugin, and imports one when it is asked for.
+    """The plugins of a process.
 
     Args:
-        entries: the plugins that `discover` found.
-        faults: what it found that cannot be a plugin.
-        disabled: names, distributions or `distribution:name` to leave out; `*` is a wildcard.
-        strict: check every plugin at first use, and raise for the first broken one.
+        entries: the entry points of plugins, from `discover`.
+        faults: entry points that cannot be used, from `discover`.
+        disabled: names, distributions or `distribution:name` to disable; `*` is a wildcard.
+        strict: check all plugins at first use, and raise for the first broken one.
     """
 
     def __init__(
@@ -85,37 +86,37 @@ class Registry:
         self._lock = ForkSafeLock()
 
     def entries(self, group: str, disabled: bool = False) -> list[Entry]:
-        """Return the entries of a group by name; the disabled ones too if asked for."""
-        own = [e for e in self._entries if e.group == group]
-        return own if disabled else [e for e in own if not self._is_disabled(e)]
+        """Return the entries of a group by name, with the disabled ones on request."""
+        entries = [e for e in self._entries if e.group == group]
+        return entries if disabled else [e for e in entries if not self._is_disabled(e)]
 
     def names(self, group: str) -> tuple[str, ...]:
-        """Return the names of a group; where two distributions share one, their addresses."""
+        """Return the names of a group; the addresses of entries whose names are equal."""
         entries = self.entries(group)
         names = [entry.name for entry in entries]
         return tuple(e.address if names.count(e.name) > 1 else e.name for e in entries)
 
     def disable(self, pattern: str) -> None:
-        """Leave out a name, a distribution or a `distribution:name`; `*` is a wildcard."""
+        """Disable a name, a distribution or a `distribution:name`; `*` is a wildcard."""
         if not any(matches(entry, pattern) for entry in self._entries):
             known = {name for e in self._entries for name in (e.name, e.distribution)}
             raise UnknownNameError("plugin", pattern, sorted(known))
         self._disabled.add(pattern)
 
     def find(self, group: str, name: str) -> Entry:
-        """Return the entry of a name or `distribution:name`, or of the family it belongs to.
+        """Return the entry of a name or `distribution:name`, or of its family.
 
         Raises:
             PluginError: two distributions use the name.
-            UnknownNameError: none does.
+            UnknownNameError: no plugin uses it.
         """
         self.verify()
         for candidate in prefixes(name) if group in _FAMILIES else (name,):
-            found = [e for e in self.entries(group) if is_called(e, candidate)]
-            if len(found) > 1:
-                raise PluginError(ambiguous(found))
-            if found:
-                return found[0]
+            matching = [e for e in self.entries(group) if is_called(e, candidate)]
+            if len(matching) > 1:
+                raise PluginError(ambiguous(matching))
+            if matching:
+                return matching[0]
         kind = {"models": "model source", "datasets": "data-set source"}.get(group, group[:-1])
         if any(e.group == group and is_called(e, name) for e in self._entries):
             raise PluginError(f"the {kind} {name!r} is disabled (CONVVIZ_DISABLE_PLUGINS or -x)")
@@ -124,28 +125,28 @@ class Registry:
         raise UnknownNameError(kind, name, known, method_hint(name, known, aliases))
 
     def load(self, entry: Entry) -> object:
-        """Import and check one plugin; a broken one leaves nothing behind."""
+        """Import and check a plugin; a broken one is not registered."""
         with self._lock:
             if entry not in self._plugins:
-                with _blaming(entry):
+                with attribute_errors(entry):
                     plugin = entry.load()
                     self._register(plugin, entry)
                 self._plugins[entry] = plugin
             return self._plugins[entry]
 
     def call(self, entry: Entry, hook_name: str = "", **arguments: Any) -> Any:
-        """Call the hook of one plugin; convviz's own errors pass, others become PluginError.
+        """Call a hook of one plugin, by default that of its group.
 
-        It is the hook of the plugin's group where no other is named.
+        A ConvvizError of the plugin is passed on, any other error becomes a PluginError.
         """
         plugin = self.load(entry)
         others = [other for other in self.manager.get_plugins() if other is not plugin]
         hook = self.manager.subset_hook_caller(hook_name or GROUPS[entry.group], others)
-        with _blaming(entry, passing=ConvvizError):
+        with attribute_errors(entry, passing=ConvvizError):
             return hook(**arguments)
 
     def in_order(self, group: str) -> Iterator[Entry]:
-        """Yield the entries of a group that load, in calling order: tryfirst, name, trylast."""
+        """Yield the entries of a group that load, ordered by tryfirst, name and trylast."""
         self.verify()
         usable = [entry for entry in self.entries(group) if self._loads(entry)]
         hook = getattr(self.manager.hook, GROUPS[group])
@@ -153,7 +154,7 @@ class Registry:
         yield from sorted(usable, key=lambda e: (rank[id(self._plugins[e])], e.name))
 
     def explainer_class(self, name: str) -> type[Explainer | DatasetExplainer]:
-        """Return the class of an explainer's name, or of its `distribution:name`."""
+        """Return the class of an explainer by name or `distribution:name`."""
         entry = self.find("explainers", name)
         classes = self.explainer_classes(entry)
         plain = plain_name(name)
@@ -162,9 +163,9 @@ class Registry:
         return classes[plain]
 
     def explainer_classes(self, entry: Entry) -> dict[str, type[Explainer | DatasetExplainer]]:
-        """Return the classes of an entry by name: its own name, or one a family member."""
-        given = self.call(entry)
-        classes = check_explainers(given[0] if given else None, entry)
+        """Return the explainer classes of an entry by name: one, or the members of a family."""
+        returned = self.call(entry)
+        classes = check_explainers(returned[0] if returned else None, entry)
         for name, cls in classes.items():
             taken = [e for e in self.entries(entry.group) if e != entry and e.name == name]
             if taken and name != entry.name:
@@ -174,7 +175,7 @@ class Registry:
         return classes
 
     def metric(self, name: str) -> Callable[..., float]:
-        """Return a quality metric by name, or by its `distribution:name`."""
+        """Return a quality metric by name or `distribution:name`."""
         entry = self.find("metrics", name)
         metrics = self.metrics(entry)
         plain = plain_name(name)
@@ -184,25 +185,25 @@ class Registry:
 
     def metrics(self, entry: Entry) -> dict[str, Callable[..., float]]:
         """Return the metrics of an entry by name."""
-        given = self.call(entry)
-        return check_metrics(given[0] if given else None, entry)
+        returned = self.call(entry)
+        return check_metrics(returned[0] if returned else None, entry)
 
     def identify(self, cls: type) -> Identity:
-        """Return how a class is called; one that no plugin offers has an empty distribution."""
+        """Return the identity of a class; without a plugin its distribution is empty."""
         for entry in self._likely_entries(cls):
             if cls in self._identities:
                 break
             try:
                 self.explainer_classes(entry)
             except PluginError:
-                continue  # the class may be of the next one; this one is listed as broken
+                continue  # `status` reports it; another entry may provide the class
         return self._identities.get(cls, Identity(snake_case(cls.__name__), "", ""))
 
     def register(self, plugin: object, name: str | None = None) -> None:
         """Add a plugin or an explainer class for the rest of this process.
 
-        Registering a name again replaces what was registered before, so that a notebook cell
-        can be run twice. The name of an installed plugin is refused.
+        Registering a name again replaces the earlier registration, so that a notebook cell can
+        be run twice. Names of installed plugins are refused.
         """
         if isinstance(plugin, type):
             if not is_explainer(plugin):
@@ -218,17 +219,17 @@ class Registry:
         if not new:
             raise PluginError(f"{name} implements no hook; hooks: {', '.join(GROUPS.values())}")
         for entry in new:
-            self._make_room(entry)
+            self._unregister_earlier(entry)
             self.load(entry)
             self._entries.append(entry)
             if entry.group == "explainers":
                 self.explainer_classes(entry)
 
     def verify(self) -> None:
-        """In strict mode check every plugin, once; a broken one is a PluginError."""
+        """Check all plugins once in strict mode; raises PluginError for a broken one."""
         if not self._unverified:
             return
-        self._unverified = False  # status() itself looks names up
+        self._unverified = False  # `status` calls this method
         for row in self.status():
             if row.state == "broken":
                 self._unverified = True
@@ -239,7 +240,7 @@ class Registry:
                 )
 
     def status(self) -> list[Status]:
-        """Import every plugin that is not disabled and say how each one does."""
+        """Import every plugin that is not disabled and return its state."""
         rows = [self._status(entry) for entry in self._entries]
         for fault in self.faults:
             group = f"convviz.{fault.group}" if fault.group else ""
@@ -304,21 +305,24 @@ class Registry:
                 yield cls.aliases
 
     def _likely_entries(self, cls: type) -> list[Entry]:
-        """Return the explainer entries of the class's package, those of its module first."""
+        """Return the explainer entries of the package of a class, the closest modules first."""
         module = cls.__module__
         top = module.partition(".")[0]
         same = [e for e in self.entries("explainers") if e.module.partition(".")[0] == top]
         return sorted(same, key=lambda e: -shared_parts(e.module, module))
 
-    def _make_room(self, new: Entry) -> None:
+    def _unregister_earlier(self, new: Entry) -> None:
+        """Remove an earlier registration of the same name; an installed plugin is an error."""
         for old in [e for e in self._entries if e.group == new.group and e.name == new.name]:
             if old.distribution != RUNTIME:
-                raise PluginError(f"{old.distribution} has a {new.name!r} already; pass name=")
+                raise PluginError(
+                    f"{old.distribution} already has a plugin {new.name!r}; pass another name="
+                )
             self._entries.remove(old)
             self._identities = {
-                cls: who
-                for cls, who in self._identities.items()
-                if (who.distribution, who.name) != (RUNTIME, new.name)
+                cls: identity
+                for cls, identity in self._identities.items()
+                if (identity.distribution, identity.name) != (RUNTIME, new.name)
             }
             plugin = self._plugins.pop(old, None)
             if plugin is not None and plugin not in self._plugins.values():
@@ -329,7 +333,7 @@ _current: Registry | None = None
 
 
 def current() -> Registry:
-    """Return the registry of this process; it looks for plugins at its first use."""
+    """Return the registry of this process; the first call discovers the plugins."""
     global _current
     if _current is None:
         off = os.environ.get("CONVVIZ_DISABLE_PLUGINS", "").split(",")
@@ -342,7 +346,7 @@ def current() -> Registry:
 
 
 def reset() -> None:
-    """Forget the registry of this process; the next use looks for plugins again."""
+    """Discard the registry of this process; the next use discovers the plugins again."""
     global _current
     _current = None
 
@@ -351,9 +355,9 @@ def explainer(name: str, **params: Any) -> Any:
     """Build an explainer by its registered name, with validated parameters.
 
     Raises:
-        UnknownNameError: no such explainer or parameter; it names the closest ones.
-        ParameterError: a value that is not allowed.
-        PluginError: the explainer's plugin is broken, or two distributions use the name.
+        UnknownNameError: there is no such explainer or parameter.
+        ParameterError: a value is not allowed.
+        PluginError: the plugin of the explainer is broken, or two distributions use the name.
     """
     return build(current().explainer_class(name), name, params)
 
@@ -369,21 +373,21 @@ def register(plugin: object, name: str | None = None) -> None:
 
     Args:
         plugin: the class or plugin.
-        name: what to call it; a class's own name in snake_case by default.
+        name: its name; by default that of the class in snake_case.
     """
     current().register(plugin, name)
 
 
 def identify(explainer: object) -> Identity:
-    """Return an explainer's registered name, and the distribution and version it comes from.
+    """Return the registered name, the distribution and the version of an explainer.
 
-    An explainer that no plugin offers is called by its class, with an empty distribution.
+    Without a plugin the name is that of the class, and the distribution is empty.
     """
     return current().identify(explainer if isinstance(explainer, type) else type(explainer))
 
 
 class _OneClass:
-    """The plugin of an explainer class that was registered by itself."""
+    """A plugin with a single explainer class, for `register`."""
 
     def __init__(self, cls: type) -> None:
         self._cls = cls
@@ -391,14 +395,3 @@ class _OneClass:
     @hookspecs.hookimpl
     def convviz_explainers(self) -> list[type]:
         return [self._cls]
-
-
-@contextmanager
-def _blaming(entry: Entry, passing: type[Exception] = BrokenPluginError) -> Iterator[None]:
-    """Turn what a plugin raises, sys.exit() included, into the error that names the plugin."""
-    try:
-        yield
-    except (KeyboardInterrupt, MemoryError, passing):
-        raise
-    except BaseException as error:
-        raise BrokenPluginError(entry, error) from error

@@ -1,4 +1,4 @@
-"""Sources of models and data sets: `scheme:rest?query`, a path, or a bare name."""
+"""Sources of models and data sets: `scheme:rest?query`, a path, or a name."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from ..network.model import Model
 
 VOUCHES = "convviz_vouches_for_source"
-"""The hook by which a plugin says that it loads a source safely, whoever wrote it."""
+"""The hook that tells whether a source is safe to load whoever wrote it."""
 
-ELSEWHERE = ("//", "\\\\")
-"""How paths of other machines begin."""
+NETWORK_PREFIXES = ("//", "\\\\")
+"""Prefixes of network paths."""
 
 _PATHS = {"models": "file"}
-"""Group -> the scheme that takes paths; without one, each plugin looks whether it knows them."""
+"""Group -> the scheme of paths, whichever plugin provides it; other groups ask each plugin."""
 _KINDS = {"models": "model", "datasets": "data set"}
 
 
@@ -43,12 +43,12 @@ def load_model(
     Args:
         source: "resnet50", "torchvision:resnet50@IMAGENET1K_V2", "timm:convnext_tiny",
             "weights.safetensors?arch=resnet18", "demo", or any other scheme that a plugin adds.
-        device: where the model shall run; "auto" lets convviz choose.
-        dtype: "float32", "float64", … or a torch.dtype; None keeps the model's own.
-        **options: for the plugin that loads the model, as in the query.
+        device: device of the model; "auto" lets convviz choose.
+        dtype: "float32", "float64", … or a torch.dtype; None keeps that of the model.
+        **options: options of the plugin that loads the model, as in the query.
 
     Raises:
-        UnknownNameError: nothing knows the source; it names the schemes and the closest names.
+        UnknownNameError: no plugin knows the source; the message names the closest names.
         ModelError: the model cannot be loaded.
     """
     basic = {"device": device, "dtype": _dtype(dtype)}
@@ -60,13 +60,13 @@ def load_model(
 def load_recorded_model(
     source: str, *, device: str | torch.device = "auto", dtype: str | torch.dtype | None = None
 ) -> Model | None:
-    """Load a model from a source that a run folder names, where that is safe.
+    """Load a model from the source in a run folder, if that is safe.
 
-    Anybody may have written the folder. So the source is resolved as `load_model` does it, and
-    only plugins that vouch for it (`convviz_vouches_for_source`) are asked to load it.
+    Anybody may have written the folder. Therefore only plugins that vouch for the source
+    (`convviz_vouches_for_source`) are asked to load it.
 
     Returns:
-        The model; None where no plugin vouches for the source.
+        The model; None if no plugin vouches for the source.
     """
     options = {"device": device, "dtype": _dtype(dtype)}
     model: Model | None = _open_vouched("models", source, options)
@@ -79,9 +79,9 @@ def open_dataset(source: str | os.PathLike[str], **options: Any) -> Dataset:
     """Open a data set: a path, "demo-digits", or `scheme:…` of a plugin.
 
     Args:
-        source: a folder, list, Parquet file or other path that a plugin knows, a name, or
+        source: a path that a plugin knows (a folder, list, Parquet file …), a name, or
             `scheme:rest?query`.
-        **options: for the plugin that opens it, as in the query.
+        **options: options of the plugin that opens it, as in the query.
     """
     dataset: Dataset = _open("datasets", source, options)
     return dataset
@@ -89,12 +89,12 @@ def open_dataset(source: str | os.PathLike[str], **options: Any) -> Dataset:
 
 @dataclass(frozen=True)
 class _Resolved:
-    """A source taken apart.
+    """A parsed source.
 
     Attributes:
-        entry: the plugin that its scheme names, or that takes paths; None asks one after the other.
-        rest: what the plugin gets.
-        options: those of the query, and those given.
+        entry: the plugin of its scheme, or of paths; None if all plugins are to be asked.
+        rest: the source without scheme and query.
+        options: those of the query and of the call.
     """
 
     entry: Entry | None
@@ -103,23 +103,23 @@ class _Resolved:
 
 
 def open_recorded_dataset(name: str) -> Dataset:
-    """Open the data set that a run folder names: a path of this machine, or a source that is safe.
+    """Open the data set of a run folder: a local path, or a source that is safe to open.
 
     Raises:
         ParameterError: it is neither.
     """
-    here = bool(name) and not name.startswith(ELSEWHERE) and _exists(name)
-    if here and not _is_special(name):
+    is_local = bool(name) and not name.startswith(NETWORK_PREFIXES) and _exists(name)
+    if is_local and not _is_special(name):
         return open_dataset(Path(name))
     dataset: Dataset | None = _open_vouched("datasets", name, {})
     if dataset is None:
-        raise ParameterError(f"there is no folder or file {name!r} here, which the run names")
+        raise ParameterError(f"the data set of the run, {name!r}, is no local path")
     return dataset
 
 
 def _open_vouched(group: str, source: str, options: Mapping[str, Any]) -> Any:
-    """Open a source by a plugin that vouches for it; None where none does."""
-    if not source or source.startswith(ELSEWHERE):
+    """Open a source by a plugin that vouches for it; None if there is none."""
+    if not source or source.startswith(NETWORK_PREFIXES):
         return None
     registry = current()
     registry.verify()
@@ -147,8 +147,8 @@ def _open(group: str, source: str | os.PathLike[str], options: Mapping[str, Any]
     registry.verify()
     resolved = _resolve(registry, group, source, options)
     if resolved.entry is None:
-        return _any(registry, group, resolved.rest, resolved.options)
-    return _one(registry, resolved.entry, resolved.rest, resolved.options)
+        return _ask_all(registry, group, resolved.rest, resolved.options)
+    return _ask_plugin(registry, resolved.entry, resolved.rest, resolved.options)
 
 
 def _resolve(
@@ -158,38 +158,38 @@ def _resolve(
     if not isinstance(source, str):
         return _Resolved(_of_paths(registry, group), text, options)
     entry, rest = _scheme(registry, group, text)
-    if entry is None and _exists(text):  # a "?" in a file's own name begins no query
+    if entry is None and _exists(text):  # a "?" in the name of an existing file starts no query
         return _Resolved(_of_paths(registry, group), text, options)
     rest, query = _query(rest)
     options = {**query, **options}
     if entry is None and _exists(rest):
         return _Resolved(_of_paths(registry, group), rest, options)
     if entry is None and ":" in rest:
-        # Never guess behind what looks like a scheme: some ("python:") run code when asked to.
-        raise _nothing(registry, group, rest, [])
+        # An unknown scheme is an error. No plugin is asked, because some run code by request.
+        raise _unknown_source(registry, group, rest, [])
     return _Resolved(entry, rest, options)
 
 
 def _of_paths(registry: Registry, group: str) -> Entry | None:
-    """Return the plugin that takes paths; None where each looks whether it knows them."""
+    """Return the plugin of paths; None if all plugins are to be asked."""
     return registry.find(group, _PATHS[group]) if group in _PATHS else None
 
 
 def _is_special(path: str) -> bool:
-    """Return whether a path is neither a folder nor a regular file: a device may never end."""
+    """Return whether a path is neither folder nor regular file; reading a device may never end."""
     return not Path(path).is_dir() and not Path(path).is_file()
 
 
 def _exists(path: str) -> bool:
     try:
         return Path(path).exists()
-    except (OSError, ValueError):  # too long, or with a character that no path holds
+    except (OSError, ValueError):  # too long, or with characters that no path may have
         return False
 
 
 def _scheme(registry: Registry, group: str, source: str) -> tuple[Entry | None, str]:
-    """Split a source into the plugin that its scheme names, if any, and what follows."""
-    entries = registry.entries(group, disabled=True)  # find() says that it is disabled
+    """Return the plugin of the scheme of a source, if it has one, and the rest."""
+    entries = registry.entries(group, disabled=True)  # so that `find` reports a disabled one
     head, colon, rest = source.partition(":")
     if colon and normal(head) in {normal(e.distribution) for e in entries}:
         scheme = _word(rest)
@@ -203,7 +203,7 @@ def _scheme(registry: Registry, group: str, source: str) -> tuple[Entry | None, 
 
 
 def _word(source: str) -> str:
-    """Return what comes before the first ":" or "?"."""
+    """Return the text before the first ":" or "?"."""
     return source.partition("?")[0].partition(":")[0]
 
 
@@ -217,20 +217,20 @@ def _query(text: str) -> tuple[str, dict[str, str]]:
         ) from None
 
 
-def _one(registry: Registry, entry: Entry, source: str, options: Mapping[str, Any]) -> Any:
-    found = _ask(registry, entry, source, options)
-    if found is None:
+def _ask_plugin(registry: Registry, entry: Entry, source: str, options: Mapping[str, Any]) -> Any:
+    opened = _ask(registry, entry, source, options)
+    if opened is None:
         kind = f"{entry.name} {_KINDS[entry.group]}"
         error = UnknownNameError(kind, source, ())
         if entry.group == "datasets":
             why = "it is of another kind" if Path(source).exists() else "there is no such path"
             error.args = (f"{source!r} is no {kind}: {why}",)
         raise error
-    return found
+    return opened
 
 
 def as_dataset(source: Any) -> Dataset:
-    """Open whatever `analyze` accepts as a data set.
+    """Return a Dataset for any value that `analyze` accepts as one.
 
     Args:
         source: a source string or folder, a list of paths, a Dataset, a pair (images, labels)
@@ -241,33 +241,33 @@ def as_dataset(source: Any) -> Dataset:
     return dataset_from(open_dataset(source) if isinstance(source, str | Path) else source)
 
 
-def _any(registry: Registry, group: str, source: str, options: Mapping[str, Any]) -> Any:
-    """Offer a source without a scheme to one plugin after the other."""
+def _ask_all(registry: Registry, group: str, source: str, options: Mapping[str, Any]) -> Any:
+    """Ask all plugins in turn to open a source without a scheme."""
     known: list[str] = []
     for entry in registry.in_order(group):
         try:
-            found = _ask(registry, entry, source, options)
+            opened = _ask(registry, entry, source, options)
         except UnknownNameError as error:
             if error.given != source:
-                raise  # it knows the source, but not a name inside of it
+                raise  # the plugin knows the source, but not a name in it
             known += error.known
             continue
-        if found is not None:
-            return found
-    raise _nothing(registry, group, source, known)
+        if opened is not None:
+            return opened
+    raise _unknown_source(registry, group, source, known)
 
 
 def _ask(registry: Registry, entry: Entry, source: str, options: Mapping[str, Any]) -> Any:
-    found = registry.call(entry, source=source, options=dict(options))
-    if found is None:
+    opened = registry.call(entry, source=source, options=dict(options))
+    if opened is None:
         return None
-    if entry.group == "models" and not _is_model(found):
-        raise BrokenPluginError(entry, f"it returned a {type(found).__name__}, not a convviz.Model")
-    lacks = [a for a in ("name", "ids", "labels", "classes", "load") if not hasattr(found, a)]
+    if entry.group == "models" and not _is_model(opened):
+        raise BrokenPluginError(entry, f"it returned a {type(opened).__name__}, not a Model")
+    lacks = [a for a in ("name", "ids", "labels", "classes", "load") if not hasattr(opened, a)]
     if entry.group == "datasets" and lacks:
-        reason = f"it returned a {type(found).__name__} without {', '.join(lacks)}"
+        reason = f"it returned a {type(opened).__name__} without {', '.join(lacks)}"
         raise BrokenPluginError(entry, reason)
-    return found
+    return opened
 
 
 def _is_model(value: object) -> bool:
@@ -276,15 +276,17 @@ def _is_model(value: object) -> bool:
     return isinstance(value, Model)
 
 
-def _nothing(registry: Registry, group: str, source: str, known: list[str]) -> UnknownNameError:
+def _unknown_source(
+    registry: Registry, group: str, source: str, known: list[str]
+) -> UnknownNameError:
     schemes = registry.names(group)
     head, colon, _ = source.partition(":")
     near = closest(head, schemes) if colon else closest(source, (*schemes, *known))
     error = UnknownNameError(_KINDS[group], source, (*schemes, *known))
-    said = f"no {_KINDS[group]} is called {source!r}, and there is no such path"
+    reason = f"no {_KINDS[group]} is called {source!r}, and there is no such path"
     if _exists(source):
-        said = f"{source!r} is no {_KINDS[group]} that a plugin knows"
-    error.args = (f"{said}; {near}; schemes: {', '.join(schemes) or 'none'}",)
+        reason = f"{source!r} is no {_KINDS[group]} that a plugin knows"
+    error.args = (f"{reason}; {near}; schemes: {', '.join(schemes) or 'none'}",)
     return error
 
 
@@ -296,5 +298,5 @@ def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
     known = ("float32", "float64", "float16", "bfloat16")
     if dtype not in known:
         raise UnknownNameError("dtype", dtype, known)
-    found: torch.dtype = getattr(torch, dtype)
-    return found
+    resolved: torch.dtype = getattr(torch, dtype)
+    return resolved

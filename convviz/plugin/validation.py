@@ -1,9 +1,10 @@
-"""Checks that what a plugin's hook returned is what its hookspec asks for."""
+"""Checks of the return values of hooks against their hookspecs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PluginError
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class BrokenPluginError(PluginError):
-    """A plugin cannot be imported, or does not keep the contract of `hookspecs`."""
+    """A plugin that cannot be imported, or that breaks the contract of `hookspecs`."""
 
     def __init__(self, entry: Entry, reason: str | BaseException) -> None:
         self.reason = reason if isinstance(reason, str) else one_line(reason)
@@ -22,20 +23,31 @@ class BrokenPluginError(PluginError):
         super().__init__(f"plugin {entry.name!r} of {where} is broken: {self.reason}")
 
 
+@contextmanager
+def attribute_errors(entry: Entry, passing: type[Exception] = BrokenPluginError) -> Iterator[None]:
+    """Convert exceptions of a plugin, SystemExit included, to an error that names the plugin."""
+    try:
+        yield
+    except (KeyboardInterrupt, MemoryError, passing):
+        raise
+    except BaseException as error:
+        raise BrokenPluginError(entry, error) from error
+
+
 def is_explainer(cls: object) -> bool:
-    """Return whether this is an explainer class."""
+    """Return whether a value is an explainer class."""
     from .explainer import DatasetExplainer, Explainer  # importing them imports torch
 
     return isinstance(cls, type) and issubclass(cls, Explainer | DatasetExplainer)
 
 
 def snake_case(name: str) -> str:
-    """Turn a class name into an explainer's: "GuidedBackprop" -> "guided_backprop"."""
+    """Return a class name in snake case: "GuidedGradCam" -> "guided_grad_cam"."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def check_hook(plugin: object, implemented: set[str], entry: Entry) -> None:
-    """Check that a plugin implements the hook that its entry-point group asks for."""
+    """Check that a plugin implements the hook of its entry-point group."""
     hook = GROUPS[entry.group]
     if hook in implemented:
         return
@@ -43,45 +55,46 @@ def check_hook(plugin: object, implemented: set[str], entry: Entry) -> None:
         raise BrokenPluginError(entry, f"its {hook} is not marked with @convviz.authoring.hookimpl")
     others = f"; it implements {', '.join(sorted(implemented))}" if implemented else ""
     raise BrokenPluginError(
-        entry, f"{entry.value} does not implement {hook}, which convviz.{entry.group} needs{others}"
+        entry,
+        f"{entry.value} does not implement {hook}, which convviz.{entry.group} requires{others}",
     )
 
 
-def check_explainers(given: Any, entry: Entry) -> dict[str, type[Explainer | DatasetExplainer]]:
-    """Check what `convviz_explainers` returned and name the classes."""
-    if not isinstance(given, list | tuple):
-        reason = f"convviz_explainers returned {_kind(given)}, not a list of explainer classes"
+def check_explainers(returned: Any, entry: Entry) -> dict[str, type[Explainer | DatasetExplainer]]:
+    """Check the return value of `convviz_explainers`; returns the classes by name."""
+    if not isinstance(returned, list | tuple):
+        reason = f"convviz_explainers returned {_kind(returned)}, not a list of explainer classes"
         raise BrokenPluginError(entry, reason)
-    for cls in given:
+    for cls in returned:
         if not is_explainer(cls):
             reason = f"convviz_explainers returned {_kind(cls)} among its explainer classes"
             raise BrokenPluginError(entry, reason)
         if not _is_text_by_text(cls.aliases):
             reason = f"{cls.__name__}.aliases is {_kind(cls.aliases)}, not sentences by name"
             raise BrokenPluginError(entry, reason)
-    if not given:
+    if not returned:
         raise BrokenPluginError(entry, "convviz_explainers returned no class")
-    if len(given) == 1:
-        return {entry.name: given[0]}
-    names = [f"{entry.name}.{snake_case(cls.__name__)}" for cls in given]
+    if len(returned) == 1:
+        return {entry.name: returned[0]}
+    names = [f"{entry.name}.{snake_case(cls.__name__)}" for cls in returned]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise BrokenPluginError(entry, f"two of its explainers are called {twice[0]!r}")
-    return dict(zip(names, given, strict=True))
+    return dict(zip(names, returned, strict=True))
 
 
-def check_metrics(given: Any, entry: Entry) -> dict[str, Callable[..., float]]:
-    """Check what `convviz_metrics` returned."""
-    if not isinstance(given, Mapping):
-        reason = f"convviz_metrics returned {_kind(given)}, not functions by name"
+def check_metrics(returned: Any, entry: Entry) -> dict[str, Callable[..., float]]:
+    """Check the return value of `convviz_metrics`; returns the functions by name."""
+    if not isinstance(returned, Mapping):
+        reason = f"convviz_metrics returned {_kind(returned)}, not functions by name"
         raise BrokenPluginError(entry, reason)
-    for name, metric in given.items():
+    for name, metric in returned.items():
         if name != entry.name and not str(name).startswith(entry.name + "."):
             reason = f"its metric {name!r} is neither {entry.name!r} nor '{entry.name}.…'"
             raise BrokenPluginError(entry, reason)
         if not callable(metric):
             raise BrokenPluginError(entry, f"its metric {name!r} is {_kind(metric)}")
-    return dict(given)
+    return dict(returned)
 
 
 def _is_text_by_text(value: object) -> bool:

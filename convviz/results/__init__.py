@@ -1,1 +1,1 @@
-"""The closed set of result types, and their JSON form."""
+"""The closed set of result types, and conversion of values to JSON."""

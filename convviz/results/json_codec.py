@@ -1,4 +1,4 @@
-"""Plain values and dataclasses <-> JSON that any strict parser reads.
+"""Conversion of plain values and dataclasses to strict JSON and back.
 
 Types that JSON lacks are tagged: `{"$float": "nan"}`, `{"$array": name}`, `{"$bytes": base64}`,
 `{"$note": [text, about]}`, and `{"$items": [[key, value], ...]}` for mappings whose keys are not
@@ -25,10 +25,10 @@ Arrays = dict[str, Tensor]
 
 
 def encode(value: Any, arrays: Arrays, where: str) -> Any:
-    """Turn a value into JSON; tensors go into `arrays` under names that begin with `where`.
+    """Convert a value to JSON; tensors go into `arrays` under names that start with `where`.
 
     Raises:
-        ConvvizError: naming `where`, for a type that cannot be saved.
+        ConvvizError: a type cannot be saved; the message names `where`.
     """
     match value:
         case Note():
@@ -63,7 +63,7 @@ def encode(value: Any, arrays: Arrays, where: str) -> Any:
 
 
 def decode(value: Any, arrays: Mapping[str, Tensor]) -> Any:
-    """Turn JSON made by `encode` back; raises KeyError for an array that is missing."""
+    """Convert JSON of `encode` back to values; raises KeyError for a missing array."""
     if isinstance(value, list):
         return tuple(decode(v, arrays) for v in value)
     if not isinstance(value, dict):

@@ -1,6 +1,6 @@
-"""The closed set of result types: arrays and what they mean, nothing about how they were made.
+"""The closed set of result types: arrays and their meaning, independent of explainers.
 
-Every type draws, saves and shows in the report without code of the explainer that made it.
+Every type is drawn, saved and reported without code of the explainer.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Result:
         arrays: further arrays by name, on the CPU.
         unit: what one value measures, for axes and colour bars ("score drop").
         measures: plain numbers or words that belong to the result ("KL divergence": 1.2).
-        notes: sentences a reader must know, printed under the picture; a Note where a sentence
-            applies to a part of the result only.
+        notes: sentences that affect how the result is to be read, printed under the picture; a
+            Note if the sentence applies to a part of the result only.
         files: binary files saved beside the arrays (a FAISS index), by file name. An array is
-            saved as .npy, and comes back mapped: for what may not fit into memory.
+            saved as .npy and memory-mapped when loaded, for data larger than memory.
     """
 
     kind: ClassVar[str]
@@ -59,7 +59,7 @@ class Result:
     files: Mapping[str, bytes | np.ndarray] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Tensor:
-        """Return an array by name; "values" is the main one."""
+        """Return an array by name; "values" is the main array."""
         if name == "values":
             return self.values
         if name not in self.arrays:
@@ -73,7 +73,7 @@ class Heatmap(Result):
 
     `values` is `[N, H, W]`, `[N, K, H, W]` for K targets (`panels` names them), or
     `[N, C, H, W]` with `colour=True` (C is the model's input channels, drawn as colours).
-    An array "baseline" `[N, K]`, where present, is named beside the K maps.
+    The values of an array "baseline" `[N, K]`, if present, are written beside the K maps.
 
     Attributes:
         signed: zero is the neutral middle (diverging colours).
@@ -111,24 +111,23 @@ class Stack:
 class Tiles(Result):
     """Small pictures side by side, one tile per channel or filter.
 
-    Without `stacks` the values themselves are drawn: `layout` says how their axes are meant.
+    Without `stacks` the values themselves are drawn: `layout` gives the meaning of their axes.
     With `stacks` each tile shows the pictures of every stack side by side.
 
-    Arrays drawn where present: "dead" `[T]` (bool), and for "images" "active" `[N, T]`, where
-    0 marks a tile that is silent on this input; both outlined, each in a colour of its own, with
-    a legend.
+    Arrays drawn if present: "dead" `[T]` (bool), and for "images" "active" `[N, T]`, where 0 marks
+    a tile that is silent on this input. Both are outlined in different colours, with a legend.
 
     Attributes:
         layout: "rgb" `[T, 3, h, w]`, "grey" `[T, h, w]`, "grid" `[T, M, h, w]` (a T x M matrix
-            of kernels), "matrix" `[T, M]`, or "images" `[N, T, h, w]` (one page an image).
-        scale: one range of values for the whole layer, or one a tile.
+            of kernels), "matrix" `[T, M]`, or "images" `[N, T, h, w]` (one page per image).
+        scale: one range of values for the whole layer, or one per tile.
         signed: zero is the neutral middle.
-        captions: one short text a tile.
+        captions: one short text per tile.
         order: the order in which tiles are drawn, indices into T; all in order when empty.
             For "images" it may be `[N][T]`.
         stacks: pictures to draw instead of the values.
         overlays: channels to lay over the photo, per image (`[N][top]`), for "images".
-        table: columns (name -> one value a tile) listed beside the tiles. For "images" of
+        table: columns (name -> one value per tile) listed beside the tiles. For "images" of
             several, the names of an image's columns end in " · image 2".
     """
 
@@ -148,7 +147,7 @@ class Tiles(Result):
 class Points(Result):
     """Points in the plane, `values [n, 2]`.
 
-    Arrays drawn where present: "labels" `[n]` (int, -1 = none), "thumbnails" uint8
+    Arrays drawn if present: "labels" `[n]` (int, -1 = none), "thumbnails" uint8
     `[n, s, s, 3]`, "cells" `[n, 2]` (row, column of the thumbnail grid).
 
     Attributes:
@@ -175,8 +174,8 @@ class Matches(Result):
         classes: names of the labels.
         names: names of the m items.
         show: queries to draw; the render picks some when empty.
-        found: of images that were looked up, one list an image: "id", "distance" and, where it
-            is known, "class" of each neighbour.
+        found: results of a query, one list per query image: "id", "distance" and, if known,
+            "class" of each neighbour.
     """
 
     kind: ClassVar[str] = "matches"
@@ -191,7 +190,7 @@ class Matches(Result):
 class Mask(Result):
     """A segmentation, bool `values [N, H, W]`.
 
-    Arrays drawn where present: "boxes" `[N, 4]` (x0, y0, x1, y1, half-open), "seeds"
+    Arrays drawn if present: "boxes" `[N, 4]` (x0, y0, x1, y1, half-open), "seeds"
     `[N, H, W]` (0 background, 1 foreground, 2 probably background, 3 probably foreground),
     "reference" bool `[N, H, W]` (the true masks) and "iou" `[N]` (the overlap with them).
     """
@@ -204,15 +203,15 @@ class Table(Result):
     """Numbers in rows and columns, `values [rows, columns]`.
 
     With an array "histogram" `[rows, bins]` (counts; "edges" `[bins + 1]` of the bins) the rows
-    are drawn as curves and their histograms instead of as numbers. Beside it are drawn where
-    present: the columns "mean", "variance", "fires" and "active" (shares), "dead" `[rows]`
-    (bool), and "class_mean" `[classes, rows]`.
+    are drawn as curves and histograms instead of numbers. Also drawn are, if present: the columns
+    "mean", "variance", "fires" and "active" (shares), "dead" `[rows]` (bool), and "class_mean"
+    `[classes, rows]`.
 
     Attributes:
         columns: names of the columns.
         rows: names of the rows.
         classes: names of the classes of "class_mean".
-        show: rows to draw alone; with histograms only.
+        show: rows to draw, each as a picture; only with histograms.
     """
 
     kind: ClassVar[str] = "table"
@@ -224,10 +223,11 @@ class Table(Result):
 
 
 def with_notes(result: Result, notes: tuple[str, ...]) -> Result:
-    """Return a result with further notes; those it has already are not repeated."""
-    added = copy.copy(result)  # of the same class, whatever arguments that one takes
-    object.__setattr__(added, "notes", tuple(dict.fromkeys((*result.notes, *notes))))
-    return added
+    """Return a result with further notes, without repetitions."""
+    # copy.copy works for subclasses with any __init__, dataclasses.replace does not.
+    extended = copy.copy(result)
+    object.__setattr__(extended, "notes", tuple(dict.fromkeys((*result.notes, *notes))))
+    return extended
 
 
 RESULT_TYPES: dict[str, type[Result]] = {

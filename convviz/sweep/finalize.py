@@ -16,7 +16,7 @@ from ..data.item_table import ItemTable
 from ..device import is_out_of_memory
 from ..errors import ConvvizError, PluginError
 from ..explanation.explanation import Explanation
-from ..explanation.isolation import network_of
+from ..explanation.isolation import restore_network
 from ..explanation.provenance import check_result, versions
 from ..images.affine import Affine
 from ..network.model import Model
@@ -151,7 +151,7 @@ def _finish_one(
         needs.append(found)
     broken: list[Exception] = []
     try:
-        with network_of(step.who, model):
+        with restore_network(step.who, model):
             made = step.explainer.finish(model, _read(partials, broken), items, tuple(needs))
         return _checked(step, made)
     except Exception as error:

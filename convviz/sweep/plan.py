@@ -17,7 +17,14 @@ import torch
 from ..data.dataset import Dataset, notes_of
 from ..device import is_out_of_memory
 from ..errors import ConvvizWarning, ModelError, ParameterError, PluginError, UnknownNameError
-from ..explanation.provenance import Named, blamed_on, describe_model, named, read_layers, versions
+from ..explanation.provenance import (
+    Named,
+    attribute_errors,
+    describe_model,
+    named,
+    read_layers,
+    versions,
+)
 from ..images.preprocess import Preprocess
 from ..network.inputs import prepare_with
 from ..network.model import Model
@@ -224,7 +231,7 @@ def _add(model: Model, who: Named, steps: list[Step], wanted: bool, depth: int) 
                 step.who, step.explainer, step.needs, step.wanted or wanted, step.layers
             )
             return i
-    with blamed_on(who):
+    with attribute_errors(who):
         below = [_named(need) for need in who.explainer.needs()]
     needs = tuple(_add(model, need, steps, False, depth + 1) for need in below)
     steps.append(Step(who, who.explainer, needs, wanted, read_layers(who, model)))

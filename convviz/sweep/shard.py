@@ -15,7 +15,7 @@ from ..data.dataset import Dataset
 from ..data.fingerprint import Content
 from ..errors import PluginError
 from ..explanation.isolation import SweepGuard
-from ..explanation.provenance import Named, blamed_on
+from ..explanation.provenance import Named, attribute_errors
 from ..images.batch import Batch, Item
 from ..network.inputs import collate
 from ..network.model import Model
@@ -128,7 +128,7 @@ def _reduce(
     guard = SweepGuard(model, batch, forward)
     done = []
     for step in plan.steps:
-        with blamed_on(step.who):
+        with attribute_errors(step.who):
             done.append(_checked(step.who, step.explainer.reduce(model, batch, forward)))
         guard.check(step.who)
     return tuple(done)
@@ -147,7 +147,7 @@ def _merge(
 ) -> tuple[Partial, ...]:
     done = []
     for step, left, right in zip(steps, a, b, strict=True):
-        with blamed_on(step.who):
+        with attribute_errors(step.who):
             done.append(_checked(step.who, step.explainer.merge(left, right)))
     return tuple(done)
 

@@ -16,7 +16,7 @@ import convviz.authoring
 from convviz.errors import ConvvizError, ParameterError, PluginError, UnknownNameError
 from convviz.plugin import registry
 from convviz.plugin.entry_points import GROUPS, discover
-from convviz.plugin.explainer_field import restore, saved
+from convviz.plugin.explainer_field import dump_explainer, restore_explainer
 from convviz.plugin.parameters import parameters
 from convviz.plugin.registry import Registry
 from convviz.plugin.validation import snake_case
@@ -136,7 +136,7 @@ BROKEN = {
     ),
     "other hook": (
         "import convviz\n@convviz.authoring.hookimpl\ndef convviz_metrics(): return {}",
-        "does not implement convviz_explainers, which convviz.explainers needs; it implements",
+        "does not implement convviz_explainers, which convviz.explainers requires; it implements",
     ),
     "unknown hook": (
         GOOD + "\n    @convviz.authoring.hookimpl\n    def convviz_explainer(): return []",
@@ -227,7 +227,7 @@ BAD_METADATA = {
     "not a module": ("[convviz.explainers]\nbad = a b/c\n", None, "not of the form 'module'"),
     "odd name": ("[convviz.explainers]\nb:ad = x\n", None, "letters, digits"),
     "odd group": ("[convviz.explainer]\nbad = x\n", None, "closest: 'convviz.explainers'"),
-    "twice": ("[convviz.explainers]\nbad = x\nbad = y\n", None, "given twice, to 'x' and 'y'"),
+    "twice": ("[convviz.explainers]\nbad = x\nbad = y\n", None, "used twice, for 'x' and 'y'"),
 }
 
 
@@ -376,7 +376,7 @@ def test_registering_again_replaces_and_an_installed_name_is_refused(fresh):
     convviz.register(Mine, name="thing")
     convviz.register(Other, name="thing")
     assert type(convviz.explainer("thing")) is Other
-    with pytest.raises(PluginError, match="convviz has a 'occlusion' already"):
+    with pytest.raises(PluginError, match="'occlusion'; pass another name="):
         convviz.register(Mine, name="occlusion")
     with pytest.raises(PluginError, match=r"not a convviz\.authoring\.Explainer"):
         convviz.register(int)
@@ -480,8 +480,8 @@ def test_an_explainer_field_refuses_what_is_none(holder):
 
 def test_saved_and_restore_are_inverse(holder):
     outer = Holder(source=Mine(size=5))
-    assert restore(saved(outer)) == outer
-    assert restore(json.loads(json.dumps(saved(outer, "json")))) == outer
+    assert restore_explainer(dump_explainer(outer)) == outer
+    assert restore_explainer(json.loads(json.dumps(dump_explainer(outer, "json")))) == outer
 
 
 # Parameters
@@ -514,7 +514,7 @@ def test_a_missing_parameter_is_named(fresh):
         size: int = Field(gt=0, description="How large.")
 
     convviz.register(Needy)
-    with pytest.raises(ParameterError, match=r"needy\.size is needed: int > 0"):
+    with pytest.raises(ParameterError, match=r"needy\.size is required: int > 0"):
         convviz.explainer("needy")
     assert parameters(Needy)[0].default == "(required)"
 
