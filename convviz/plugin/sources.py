@@ -262,7 +262,8 @@ def _ask(registry: Registry, entry: Entry, source: str, options: Mapping[str, An
     if opened is None:
         return None
     if entry.group == "models" and not _is_model(opened):
-        raise BrokenPluginError(entry, f"it returned a {type(opened).__name__}, not a Model")
+        reason = f"it returned a {type(opened).__name__}, not a convviz.Model"
+        raise BrokenPluginError(entry, reason)
     lacks = [a for a in ("name", "ids", "labels", "classes", "load") if not hasattr(opened, a)]
     if entry.group == "datasets" and lacks:
         reason = f"it returned a {type(opened).__name__} without {', '.join(lacks)}"

@@ -1,4 +1,4 @@
-"""Result -> pictures. One module a result type; `style` and `colour` hold what they share."""
+"""Pictures of results: one module per result type; `style` and `colour` are shared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A result's measures as one line under a picture."""
+"""Measures as a line of text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def measures_in_words(measures: Mapping[str, Any]) -> str:
-    """Write measures one after the other: "KL divergence 1.2 · trustworthiness 0.997"."""
+    """Return measures as one line: "KL divergence 1.2 · trustworthiness 0.997"."""
     return " · ".join(f"{name} {_word(value)}" for name, value in measures.items())
 
 

@@ -1,4 +1,4 @@
-"""Colours with a meaning: scales of values, classes, and maps laid over photos."""
+"""Colours: scales of values, colours of classes, and maps laid over photos."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _CLIP_FROM = 1.5
 
 @dataclass(frozen=True)
 class Scale:
-    """How values become colours.
+    """A mapping from values to colours.
 
     Attributes:
         low, high: values at the two ends of the colour map.
         signed: zero is in the middle, and the colour map diverges from it.
-        extend: which ends are cut off: "neither", "min", "max" or "both".
-        note: what a reader must know about the scale; empty where nothing is cut off.
+        extend: the ends beyond which there are values: "neither", "min", "max" or "both".
+        note: a sentence about clipped or constant values; empty if there are none.
     """
 
     low: float
@@ -64,12 +64,12 @@ class Scale:
         return Normalize(self.low, self.high)
 
     def colours(self, values: np.ndarray) -> np.ndarray:
-        """Colour values `[...]` as float RGBA `[..., 4]`; NaN becomes transparent."""
+        """Return the colours of values `[...]` as float RGBA `[..., 4]`; NaN is transparent."""
         masked = np.ma.masked_invalid(np.asarray(values, dtype=float))
         return np.asarray(self.cmap(self.norm(masked)))
 
     def strength(self, values: np.ndarray) -> np.ndarray:
-        """Say how far each value is from neutral, 0 to 1; NaN counts as 0."""
+        """Return the distance of each value from neutral, 0 to 1; 0 for NaN."""
         values = np.nan_to_num(
             np.asarray(values, dtype=float), nan=0.0 if self.signed else self.low
         )
@@ -79,10 +79,10 @@ class Scale:
 
 
 def scale_of(values: np.ndarray, signed: bool = False) -> Scale:
-    """Choose the scale of a map: its full range, cut off only where few values stretch it.
+    """Return the scale of a map: its full range, or less if a few values would dominate it.
 
-    Where the largest magnitude is over 1.5 times the 99.5 % quantile, the scale ends at the
-    quantile and says so.
+    If the largest magnitude is more than 1.5 times the 99.5 % quantile, the scale ends at the
+    quantile, with a note.
     """
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
@@ -97,12 +97,12 @@ def scale_of(values: np.ndarray, signed: bool = False) -> Scale:
         )
     top = float(np.quantile(finite, _ROBUST))
     if top > low and high - low > _CLIP_FROM * (top - low):
-        return Scale(low, top, extend="max", note=_clipped(high))
+        return Scale(low, top, extend="max", note=_clip_note(high))
     return Scale(low, high)
 
 
 def fixed_scale(values: np.ndarray, limit: float) -> Scale:
-    """Return the signed scale from -limit to limit, whatever the values.
+    """Return the signed scale from -limit to limit, independent of the values.
 
     For pictures that are compared with each other, such as those of several layers. `extend` tells
     whether values lie beyond an end.
@@ -122,11 +122,11 @@ def _symmetric(finite: np.ndarray) -> Scale:
     if limit > 0 and largest > _CLIP_FROM * limit:
         over, under = bool(finite.max() > limit), bool(finite.min() < -limit)
         extend = "both" if over and under else "max" if over else "min"
-        return Scale(-limit, limit, True, extend, _clipped(largest))
+        return Scale(-limit, limit, True, extend, _clip_note(largest))
     return Scale(-largest, largest, True)
 
 
-def _clipped(largest: float) -> str:
+def _clip_note(largest: float) -> str:
     return f"colours end at the 99.5 % quantile; the largest value is {number(largest)}"
 
 
@@ -178,8 +178,8 @@ def about_grey(values: np.ndarray, limit: float) -> np.ndarray:
     return np.asarray(np.clip(rgb, 0, 1))
 
 
-def fitted(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Bring a map `[h, w, ...]` to the size of a photo by nearest neighbour."""
+def resize_nearest(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Resize a map `[h, w, ...]` to the size of a photo by nearest neighbour."""
     if tuple(values.shape[:2]) == tuple(shape):
         return values
     rows = (np.arange(shape[0]) + 0.5) * values.shape[0] / shape[0]

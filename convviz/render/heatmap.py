@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..results.types import Heatmap
-from .colour import Scale, about_grey, class_colours, fitted, grey, laid_over, scale_of
+from .colour import Scale, about_grey, class_colours, grey, laid_over, resize_nearest, scale_of
 from .style import (
     INK,
     PAPER,
     SMALL_POINTS,
     Picture,
     Scene,
+    add_outline,
     colour_bar,
     measures_line,
     number,
-    outlined,
     panel_row,
     panel_title,
     picture_name,
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 _OPACITY, _EVEN = 0.85, 0.6
 _HIDDEN = 0.15
-"""A panel whose range is a smaller share than this of the common one would look empty."""
+"""Share of the common range below which the range of a panel would look empty."""
 
 _CLASSES_SHOWN = 12
 _USUAL, _OTHER = "#d0d5dd", "#475467"
 
 Photo = np.ndarray | None
 Drawn = tuple["Figure", list[str]]
-"""A figure, and what must be said under it."""
+"""A figure, and the notes below it."""
 
 
 def draw(result: Heatmap, scene: Scene) -> list[Picture]:
-    """Draw one picture an image."""
+    """Draw one picture per image."""
     return [_picture(result, scene, i) for i in range(len(result.values))]
 
 
@@ -66,8 +66,8 @@ def _picture(result: Heatmap, scene: Scene, index: int) -> Picture:
         figure, notes = _single(values, photo, result)
     if np.isnan(values).any():
         notes.append("Hatched: no value.")
-    said = " ".join([*result.notes, *notes, measures_line(result.measures)])
-    title_block(figure, title, scene.subtitle(index), [said])
+    notes_text = " ".join([*result.notes, *notes, measures_line(result.measures)])
+    title_block(figure, title, scene.subtitle(index), [notes_text])
     shown = "colour gradient" if result.colour else result.unit or "value"
     caption = f"{title}. Shown for each pixel: {shown}."
     return Picture(picture_name(index, len(result.values)), to_png(figure), caption)
@@ -91,12 +91,13 @@ def _single(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
 
 
 def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) -> Drawn:
-    """Draw the photo and one panel a target: on one scale, unless that hides a panel."""
+    """Draw the photo and one panel per target, on one scale unless that hides a panel."""
     from matplotlib.cm import ScalarMappable
 
-    joint, own = scale_of(np.stack(maps), result.signed), [scale_of(m, result.signed) for m in maps]
-    apart = min(scale.high for scale in own) < _HIDDEN * joint.high
-    scales = own if apart else [joint] * len(maps)
+    joint = scale_of(np.stack(maps), result.signed)
+    separate = [scale_of(m, result.signed) for m in maps]
+    apart = min(scale.high for scale in separate) < _HIDDEN * joint.high
+    scales = separate if apart else [joint] * len(maps)
     shape = maps[0].shape if photo is None else photo.shape
     figure, axes, bar = panel_row(len(maps) + (photo is not None), shape, bar=True)
     if photo is not None:
@@ -114,7 +115,7 @@ def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) 
     mappable = ScalarMappable(key.norm, key.cmap)
     colour_bar(figure, mappable, None, label, key.extend, into=bar)
     caption = (
-        "Each panel has its own scale, whose end is named above it."
+        "Each panel has its own scale; its end is written above the panel."
         if apart
         else sentence(joint.note)
     )
@@ -126,7 +127,7 @@ def _colour(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    if values.shape[0] not in (1, 3):  # other channel counts have no colours of their own
+    if values.shape[0] not in (1, 3):  # other numbers of channels cannot be drawn as colours
         return _single(np.abs(values).max(axis=0), photo, result)
     scale = scale_of(values, signed=True)
     shape = values.shape[1:] if photo is None else photo.shape
@@ -144,13 +145,13 @@ def _colour(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
 def _categorical(values: np.ndarray, photo: Photo, result: Heatmap, image: int) -> Drawn:
     """Draw classes with a legend: that of the clean image is pale, the others have colours.
 
-    The others come in the order of their frequency; so do all where the clean one is not known.
+    The others follow by frequency, as do all if the class of the clean image is not known.
     """
     from matplotlib.colors import to_rgba
     from matplotlib.patches import Patch
 
-    found, counts = np.unique(values[np.isfinite(values)], return_counts=True)
-    ranked = found[np.argsort(-counts, kind="stable")].astype(int)
+    present, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    ranked = present[np.argsort(-counts, kind="stable")].astype(int)
     clean = _clean_class(result, image)
     if clean is not None:
         ranked = np.concatenate([[clean], ranked[ranked != clean]])
@@ -159,8 +160,8 @@ def _categorical(values: np.ndarray, photo: Photo, result: Heatmap, image: int) 
     for index in ranked.tolist():
         painted[values == index] = to_rgba(colours.get(index, _OTHER))
     shape = values.shape if photo is None else photo.shape
-    painted = fitted(painted, shape[:2])
-    opacity = np.where(fitted(values, shape[:2]) == ranked[:1], 0.0, _EVEN)
+    painted = resize_nearest(painted, shape[:2])
+    opacity = np.where(resize_nearest(values, shape[:2]) == ranked[:1], 0.0, _EVEN)
     figure, axes, _ = panel_row(1 if photo is None else 3, shape)
     if photo is not None:
         _show_photo(axes[0], photo, result)
@@ -169,7 +170,7 @@ def _categorical(values: np.ndarray, photo: Photo, result: Heatmap, image: int) 
     _hatch(axes[-1], values)
     show_pixels(axes[-1], painted, interpolation="nearest")
     panel_title(axes[-1], "classes")
-    shares = dict(zip(found.astype(int).tolist(), (counts / counts.sum()).tolist(), strict=True))
+    shares = dict(zip(present.astype(int).tolist(), (counts / counts.sum()).tolist(), strict=True))
     names = {i: _class_name(result, i, shares.get(i, 0.0)) for i in colours}
     if clean is not None:
         names[clean] += "\n(with nothing covered)"
@@ -181,7 +182,7 @@ def _categorical(values: np.ndarray, photo: Photo, result: Heatmap, image: int) 
 
 
 def _clean_class(result: Heatmap, image: int) -> int | None:
-    """Return the class of the image with nothing covered, where the result knows it."""
+    """Return the class of the image with nothing covered, or None if it is not known."""
     clean = result.arrays.get("baseline")
     return int(clean[image]) if clean is not None and clean.ndim == 1 else None
 
@@ -191,7 +192,7 @@ def _class_name(result: Heatmap, index: int, share: float) -> str:
 
 
 def _panel_name(result: Heatmap, index: int, k: int) -> str:
-    """Name one of several maps, with the value of its target on the clean image."""
+    """Return the name of one of several maps, with the value of its target on the clean image."""
     name = result.panels[k] if k < len(result.panels) else f"map {k + 1}"
     clean = result.arrays.get("baseline")
     if clean is None or clean.ndim != 2:
@@ -207,19 +208,19 @@ def _show_photo(ax: Axes, photo: np.ndarray, result: Heatmap) -> None:
 
 def _show_map(ax: Axes, values: np.ndarray, scale: Scale, shape: tuple[int, ...]) -> AxesImage:
     _hatch(ax, values)
-    masked = np.ma.masked_invalid(fitted(values, shape[:2]))
+    masked = np.ma.masked_invalid(resize_nearest(values, shape[:2]))
     return show_pixels(ax, masked, cmap=scale.cmap, norm=scale.norm, interpolation="nearest")
 
 
 def _show_over(
     ax: Axes, values: np.ndarray, photo: np.ndarray, scale: Scale, result: Heatmap
 ) -> None:
-    """Lay the map over a grey photo: the stronger the value, the less photo is seen.
+    """Lay the map over a grey photo: the stronger the value, the more opaque.
 
-    What is left of a score under an occluder tells most where it is low, so there the map is
-    laid on evenly.
+    The remaining score under an occluder is most informative where it is low, so such a map is
+    drawn with constant opacity.
     """
-    values = fitted(values, photo.shape[:2])
+    values = resize_nearest(values, photo.shape[:2])
     opacity = _OPACITY * scale.strength(values) ** 0.7
     if result.window is not None and not scale.signed:
         opacity = np.full(values.shape, _EVEN)
@@ -261,4 +262,4 @@ def _draw_window(ax: Axes, result: Heatmap, shape: tuple[int, ...]) -> None:
         va="center",
         clip_on=True,
     )
-    outlined(text)
+    add_outline(text)

@@ -1,4 +1,4 @@
-"""Mask -> pictures: the photo, the seeds of the cut, and what was cut out."""
+"""Mask -> pictures: the photo, the seeds, and the segmented object."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ _BOX = "#56B4E9"
 
 
 def draw(result: Mask, scene: Scene) -> list[Picture]:
-    """Draw one picture an image."""
+    """Draw one picture per image."""
     return [_picture(result, scene, i) for i in range(len(result.values))]
 
 
 def _picture(result: Mask, scene: Scene, index: int) -> Picture:
     mask = np.asarray(result.values[index].cpu(), dtype=bool)
-    given = scene.photo(index)
-    photo = np.full((*mask.shape, 3), 255, np.uint8) if given is None else given
+    given_photo = scene.photo(index)
+    photo = np.full((*mask.shape, 3), 255, np.uint8) if given_photo is None else given_photo
     seeds = result.arrays.get("seeds")
-    figure, axes, _ = panel_row(1 + (given is not None) + (seeds is not None), mask.shape)
+    figure, axes, _ = panel_row(1 + (given_photo is not None) + (seeds is not None), mask.shape)
     keys: list[Any] = []
-    if given is not None:
+    if given_photo is not None:
         show_pixels(axes[0], photo)
         panel_title(axes[0], "photo")
     if seeds is not None:
@@ -57,14 +57,14 @@ def _picture(result: Mask, scene: Scene, index: int) -> Picture:
     axes[-1].legend(handles=keys, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
     title = scene.title(index)
     share = f"The mask covers {mask.mean():.0%} of the picture."
-    said = [*result.notes, share, measures_line(result.measures)]
-    title_block(figure, title, scene.subtitle(index), [" ".join(said)])
+    notes = [*result.notes, share, measures_line(result.measures)]
+    title_block(figure, title, scene.subtitle(index), [" ".join(notes)])
     name = picture_name(index, len(result.values))
     return Picture(name, to_png(figure), f"{title}. {share}{_overlap(result, index, ' IoU {}.')}")
 
 
 def _show_seeds(ax: Axes, seeds: np.ndarray, photo: np.ndarray) -> list[Any]:
-    """Show what was known before the cut; returns the legend's entries."""
+    """Draw the seeds of the segmentation; returns the entries of the legend."""
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 
@@ -82,7 +82,7 @@ def _show_seeds(ax: Axes, seeds: np.ndarray, photo: np.ndarray) -> list[Any]:
 
 
 def _show_cut(ax: Axes, mask: np.ndarray, photo: np.ndarray, result: Mask, index: int) -> list[Any]:
-    """Show the photo with all outside the mask dimmed; returns the legend's entries."""
+    """Draw the photo, greyed outside the mask; returns the entries of the legend."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 

@@ -42,7 +42,7 @@ RIGHT, WRONG = "#00725c", "#b5460f"
 
 @dataclass(frozen=True)
 class Row:
-    """Neighbours of one query in one space: item places, distances, and the row's name."""
+    """Neighbours of one query in one space: name of the row, indices of items, distances."""
 
     name: str
     indices: np.ndarray
@@ -50,8 +50,8 @@ class Row:
 
 
 def draw(result: Matches, scene: Scene) -> list[Picture]:
-    """Draw some queries, the best-known contrast first: features above, pixels below."""
-    queries = chosen(result)
+    """Draw some queries with their neighbours by features above those by pixels."""
+    queries = choose_queries(result)
     across = min(ACROSS, result.values.shape[1])
     spaces = 2 if "pixel_indices" in result.arrays else 1
     if not queries or not across or "thumbnails" not in result.arrays:
@@ -64,13 +64,13 @@ def draw(result: Matches, scene: Scene) -> list[Picture]:
     ax.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="equal")
     ax.set_axis_off()
     notes = [*_legend(result), measures_in_words(result.measures), *result.notes]
-    said = scene.subtitle(None, _how_many(result, queries))
-    title_block(figure, scene.title(what="nearest images"), said, notes)
+    subtitle = scene.subtitle(None, _how_many(result, queries))
+    title_block(figure, scene.title(what="nearest images"), subtitle, notes)
     return [Picture("neighbors", to_png(figure), _caption(result))]
 
 
-def chosen(result: Matches) -> tuple[int, ...]:
-    """Return the queries to draw: those asked for, or one a class, or some spread evenly."""
+def choose_queries(result: Matches) -> tuple[int, ...]:
+    """Return the queries to draw: those of `show`, else one per class, else evenly spaced ones."""
     if result.show:
         return result.show[:QUERIES]
     usable = np.flatnonzero((result["indices"] >= 0).any(1).numpy())
@@ -83,7 +83,7 @@ def chosen(result: Matches) -> tuple[int, ...]:
 
 
 def query_labels(result: Matches) -> np.ndarray:
-    """Return the label of every query, -1 where there is none."""
+    """Return the label of every query, -1 for none."""
     for name in ("query_labels", "labels"):
         if name in result.arrays and len(result[name]) == len(result.values):
             return np.asarray(result[name].numpy())
@@ -135,28 +135,28 @@ def _query_text(result: Matches, query: int, label: int, scene: Scene) -> str:
     else:
         name = result.names[query] if query < len(result.names) else ""
     known = [readable(class_name(result.classes, label), 17)] if label >= 0 else []
-    return "\n".join([*known, *_said(name, 17, 2)])
+    return "\n".join([*known, *_name_lines(name, 17, 2)])
 
 
 def _item_name(result: Matches, index: int, limit: int, lines: int) -> list[str]:
-    return _said(result.names[index], limit, lines) if index < len(result.names) else []
+    return _name_lines(result.names[index], limit, lines) if index < len(result.names) else []
 
 
-def _said(name: str, limit: int, lines: int) -> list[str]:
-    """Name an item by its file, broken between words where two lines are to be had.
+def _name_lines(name: str, limit: int, lines: int) -> list[str]:
+    """Return the lines of an item's name: the stem of its file, broken between words.
 
-    A bare number beside a class would not say what it counts.
+    A stem that is a number gets "image" before it, since the class may be a number too.
     """
     stem = _stem(name)
-    said = readable(f"image {stem}" if stem.isdigit() else stem, 1000)
-    if not said or lines == 1 or len(said) <= limit:
-        return [readable(said, limit)] if said else []
-    at = max((i + 1 for i, c in enumerate(said[:limit]) if c in "_- ."), default=limit)
-    return [said[:at], readable(said[at:], limit)]
+    label = readable(f"image {stem}" if stem.isdigit() else stem, 1000)
+    if not label or lines == 1 or len(label) <= limit:
+        return [readable(label, limit)] if label else []
+    at = max((i + 1 for i, c in enumerate(label[:limit]) if c in "_- ."), default=limit)
+    return [label[:at], readable(label[at:], limit)]
 
 
 def _stem(name: str) -> str:
-    """Return a file's name without folders and ending."""
+    """Return the name of a file without folders and suffix."""
     short = shortened_path(name)
     return short.rsplit(".", 1)[0] or short
 
@@ -169,7 +169,7 @@ def _neighbour(
     label: int,
     place: tuple[float, float],
 ) -> None:
-    """Draw a neighbour, framed and marked by whether its class is the query's."""
+    """Draw a neighbour; its frame and mark show whether it has the class of the query."""
     if index < 0:
         return
     other = int(result["labels"][index]) if "labels" in result.arrays else -1
@@ -225,5 +225,5 @@ def _how_many(result: Matches, queries: tuple[int, ...]) -> str:
 def _caption(result: Matches) -> str:
     text = "Nearest images by the network's features"
     if "pixel_indices" in result.arrays:
-        text += " and, as the contrast, by the pixels themselves"
+        text += " and, for comparison, by raw pixels"
     return f"{text}. {measures_in_words(result.measures)}".strip()

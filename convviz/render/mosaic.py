@@ -1,4 +1,4 @@
-"""Many small pictures as one: tiles laid out in rows with their captions."""
+"""Mosaics: tiles laid out in rows, with captions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def lay_out(
 
     Args:
         tiles: colours, floats 0 to 1.
-        columns: tiles a row.
+        columns: tiles per row.
         gap: space between tiles, as a share of a tile's width.
         headroom: space above each tile for its caption, as a share of a tile's width.
         pixels: about how many pixels a small tile is enlarged to, each staying a square.
@@ -85,7 +85,7 @@ def show(
 ) -> None:
     """Draw a mosaic with a caption above each tile, some outlined, some outlined and crossed out.
 
-    The layout takes no account of captions and frames: they lie inside the axes, and measuring
+    Captions and frames lie inside the axes and are excluded from the layout, because measuring
     hundreds of them takes seconds.
     """
     bare(ax).imshow(mosaic.pixels, interpolation="antialiased")
@@ -95,8 +95,8 @@ def show(
         if i < len(captions):
             lift = 0.03 * wide
             text = readable(captions[i], 40)
-            said = ax.text(x - 0.5, y - 0.5 - lift, text, size=points, color=colour, va="bottom")
-            said.set_in_layout(False)
+            label = ax.text(x - 0.5, y - 0.5 - lift, text, size=points, color=colour, va="bottom")
+            label.set_in_layout(False)
     frames = [(x - 0.5, y - 0.5, wide, high) for x, y in mosaic.corners]
     if len(frames) <= FRAMED:
         _frame(ax, frames, FAINT, 0.5)

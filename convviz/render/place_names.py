@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import INK, PAPER, outlined
+from .style import INK, PAPER, add_outline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -146,4 +146,4 @@ def _write(ax: Axes, name: str, place: tuple[float, float]) -> Any:
         zorder=5,
     )
     text.set_in_layout(False)  # names lie inside the axes and must not change its size
-    return outlined(text, PAPER, 4)
+    return add_outline(text, PAPER, 4)

@@ -1,4 +1,4 @@
-"""Points: the plane coloured by class, and the same plane as a grid of small pictures."""
+"""Points -> pictures: a scatter plot coloured by class, and a grid of small pictures."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_CLASSES = 30
-"""With more, colours can no longer be told apart, and the points are drawn in one colour."""
+"""Number of classes above which colours are indistinguishable and a single one is used."""
 
 NAMED_IN_PLACE = 20
-"""With more, names written on the map would cover it; the legend alone names them."""
+"""Number of classes above which names are written in the legend only."""
 
-NOT_NAMED = "The legend alone names the classes: on the map their names would cover each other."
+NOT_NAMED = "Class names are in the legend only, because they would overlap on the map."
 
 SINGLE = "#3b6ea5"
 """The colour of points that have no class."""
@@ -42,7 +42,7 @@ TILE_INCHES = 0.42
 
 
 def draw(result: Points, scene: Scene) -> list[Picture]:
-    """Draw the scatter and, where there are pictures and cells, the grid."""
+    """Draw the scatter plot and, if there are pictures and cells, the grid."""
     pictures = [_scatter(result, scene)]
     if "thumbnails" in result.arrays and "cells" in result.arrays:
         pictures.append(_grid(result, scene))
@@ -72,14 +72,14 @@ def _scatter(result: Points, scene: Scene) -> Picture:
         figure, scene.title(what=_map_name(result)), scene.subtitle(None, _how_many(points)), notes
     )
     caption = (
-        "Every point is an image; images that the network takes for alike lie close together. "
+        "Every point is an image; images with similar features lie close together. "
         + measures_in_words(result.measures)
     )
     return Picture("scatter", to_png(figure), caption.strip())
 
 
 def _frame(ax: Axes, result: Points) -> None:
-    """Name the axes; distances count, not positions, so that ticks are left out."""
+    """Label the axes, without ticks: only distances between points have a meaning."""
     bare(ax)
     ax.set_xlabel(readable(result.axes[0]), color=MUTED)
     ax.set_ylabel(readable(result.axes[1]), color=MUTED)
@@ -96,7 +96,7 @@ def _by_class(
 ) -> bool:
     """Draw each class in its colour and name it in the legend; if they are few, on the map too.
 
-    Returns False where there are names that do not fit on the map.
+    Returns False if names do not fit on the map.
     """
     present = np.unique(labels[labels >= 0])
     none = labels < 0
@@ -106,10 +106,16 @@ def _by_class(
         )
     looks = zip(present, class_colours(len(present)), class_markers(len(present)), strict=True)
     for index, colour, marker in looks:
-        mine = points[labels == index]
-        name = f"{readable(class_name(classes, index), 24)} ({len(mine)})"
+        members = points[labels == index]
+        name = f"{readable(class_name(classes, index), 24)} ({len(members)})"
         ax.scatter(
-            mine[:, 0], mine[:, 1], s=size, color=colour, marker=marker, linewidths=0, label=name
+            members[:, 0],
+            members[:, 1],
+            s=size,
+            color=colour,
+            marker=marker,
+            linewidths=0,
+            label=name,
         )
     few = len(present) <= NAMED_IN_PLACE
     ax.figure.legend(
@@ -132,16 +138,16 @@ def _grid(result: Points, scene: Scene) -> Picture:
     columns = int(cells[shown, 1].max(initial=0)) + 1
     rows = int(cells[shown, 0].max(initial=0)) + 1
     width = float(np.clip(columns * TILE_INCHES, *GRID_INCHES))
-    # Tiles as large as they are seen: memory goes by the picture, not by the images in it.
+    # Tiles have the size at which they are drawn, so memory does not depend on their resolution.
     canvas = grid_canvas(cells, result["thumbnails"].numpy(), round(width * DPI / columns))
     figure = new_figure(width, width * canvas.shape[0] / canvas.shape[1])
     bare(figure.add_subplot()).imshow(canvas, interpolation="antialiased")
-    said = f"{int(shown.sum())} images in {rows} x {columns} cells"
+    caption = f"{int(shown.sum())} images in {rows} x {columns} cells"
     note = "Each picture lies in the cell nearest to its point, so that none covers another."
     title_block(
         figure,
         scene.title(what=_map_name(result) + " as a grid"),
-        scene.subtitle(None, said),
+        scene.subtitle(None, caption),
         [note, *result.notes],
     )
     caption = "The same map with the images themselves: neighbours look alike to the network."
@@ -151,7 +157,7 @@ def _grid(result: Points, scene: Scene) -> Picture:
 def grid_canvas(
     cells: np.ndarray, thumbnails: np.ndarray, largest: int | None = None
 ) -> np.ndarray:
-    """Put pictures `[n, s, s, 3]` at their cells `[n, 2]`, with white lines between them.
+    """Return a canvas with pictures `[n, s, s, 3]` at their cells `[n, 2]` and lines between them.
 
     Pictures of more pixels a side than `largest` are shrunk to that, one at a time.
     """

@@ -1,4 +1,4 @@
-"""Rows with histograms: how channels behave over a data set, and what they tell of classes."""
+"""Tables with histograms: statistics of channels over a data set, and their class means."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 SHARE, DEEP, MEAN = "#9dbbdb", "#2a5588", "#1f2430"
 FREQUENT = "magma_r"
-"""From pale for what is rare, next to the white of what does not occur, to dark."""
+"""From pale (rare; white is reserved for no value) to dark."""
 
 MOST_CHANNELS, MOST_CLASSES = 32, 24
 DEVIATIONS = 2.0
-"""Where the colours of class means end, in standard deviations; the same for all layers."""
+"""Ends of the colour scale of class means, in standard deviations; equal for all layers."""
 
 FEWEST_IN_BIN = 1e-3
 
 
 def draw_profile(result: Table, scene: Scene) -> list[Picture]:
-    """Draw all rows side by side, and the rows that tell the classes apart best; or single rows."""
+    """Draw an overview of all rows and the class means; or single rows."""
     if result.show:
         return [draw_row(result, row, scene) for row in result.show]
     pictures = [_overview(result, scene)]
@@ -53,14 +53,12 @@ def draw_row(result: Table, row: int, scene: Scene) -> Picture:
     """Draw one row: its histogram and its mean by class."""
     means = _class_means(result)
     figure = new_figure(9.6 if means is not None else 6.0, 3.6)
-    left, right = (
-        figure.subplots(1, 2, width_ratios=(1.25, 1))
-        if means is not None
-        else (figure.add_subplot(), None)
-    )
-    _row_histogram(left, result, row)
-    if right is not None and means is not None:
-        _row_classes(right, result, row, means[:, row])
+    if means is None:
+        _row_histogram(figure.add_subplot(), result, row)
+    else:
+        histogram, classes = figure.subplots(1, 2, width_ratios=(1.25, 1))
+        _row_histogram(histogram, result, row)
+        _row_classes(classes, result, row, means[:, row])
     facts = {n: float(v) for n, v in zip(result.columns, result.values[row].tolist(), strict=True)}
     state = "dead: it never rises above zero" if _dead(result)[row] else ""
     name = result.rows[row] if row < len(result.rows) else f"row {row}"
@@ -74,7 +72,7 @@ def draw_row(result: Table, row: int, scene: Scene) -> Picture:
 
 
 def _overview(result: Table, scene: Scene) -> Picture:
-    """Draw firing, means and histograms over the rows, all in one order: by firing."""
+    """Draw firing, means and histograms of all rows, ordered by firing."""
     order = _order(result)
     dead = _dead(result)[order]
     figure = new_figure(9.6, 7.4)
@@ -103,12 +101,12 @@ def _overview(result: Table, scene: Scene) -> Picture:
         scene.subtitle(None, _images(result)),
         result.notes,
     )
-    said = "How often each channel fires, its mean and spread, and the histogram of its values."
-    return Picture("profile", to_png(figure), said)
+    caption = "How often each channel fires, its mean and spread, and the histogram of its values."
+    return Picture("profile", to_png(figure), caption)
 
 
 def _name_channels(ax: Axes, order: np.ndarray) -> None:
-    """Name the columns by their channels, or count them where those are too many."""
+    """Label the columns with channels, or with ranks if there are too many."""
     if len(order) <= MOST_CHANNELS:
         ax.set_xticks(np.arange(len(order)), [str(c) for c in order])
         ax.set_xlabel("channel, the one that fires on most images first")
@@ -154,7 +152,7 @@ def _mark_dead(ax: Axes, dead: np.ndarray) -> None:
 
 
 def _histograms(figure: Figure, ax: Axes, side: Axes, result: Table, order: np.ndarray) -> None:
-    """Draw a column of bins a row of the table, and beside it the sum of all."""
+    """Draw one column of bins per row of the table, and their sum beside it."""
     from matplotlib.colors import LogNorm
 
     counts, first, last = _used_bins(result)
@@ -176,8 +174,8 @@ def _histograms(figure: Figure, ax: Axes, side: Axes, result: Table, order: np.n
     side.set_ylim(*ax.get_ylim())
     side.set_yticks(ticks, [])
     side.set_xlabel("share of all\nvalues (%)")
-    said = "share of a channel's values (white: none)"
-    bar = colour_bar(figure, image, [side], said, "min", aspect=20)
+    label = "share of a channel's values (white: none)"
+    bar = colour_bar(figure, image, [side], label, "min", aspect=20)
     bar.set_ticks([1e-3, 1e-2, 1e-1, 1], labels=["0.1 %", "1 %", "10 %", "100 %"])
     bar.ax.minorticks_off()
 

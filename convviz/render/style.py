@@ -1,8 +1,8 @@
-"""What all pictures share: type, the figure they start from, their title and the PNG they end as.
+"""Shared parts of all pictures: type, figures, titles, text and PNG files.
 
-A picture is laid out like this: a bold title, a quiet second line that says which model and
-image, the panels, and small notes under them. `render()` draws everything inside `look()`, so
-a user's own matplotlib settings neither change our pictures nor are changed by them.
+The layout of a picture is: a bold title, a second line with model and image, the panels, and
+small notes below them. `render()` draws inside `look()`, so that pictures neither depend on the
+user's matplotlib settings nor change them.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ ACCENT = "#d9480f"
 PAPER = "#ffffff"
 DPI = 120
 BOLD = 0.68
-"""How wide a bold letter is, as a share of the type's size."""
+"""Width of a bold letter as a share of the type size."""
 TITLE_POINTS, TEXT_POINTS, SMALL_POINTS = 13.0, 9.5, 8.5
 
 _MARGIN, _BAR = 0.08, 0.9
 
 CRISP_BELOW = 100
-"""Images with a shorter side below this are drawn with hard pixel edges."""
+"""Side in pixels below which images are drawn without interpolation."""
 
 _LOOK = {
     "font.family": "DejaVu Sans",
@@ -65,13 +65,13 @@ _LOOK = {
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture says beside the result itself.
+    """Texts and photos that pictures show beside the result.
 
     Attributes:
         explainer, layer, model: names for the title.
-        photos: uint8 `[N, H, W, 3]`, the images as the model saw them, or None.
-        names: one an image.
-        targets: what was explained, one an image, with its score.
+        photos: uint8 `[N, H, W, 3]`, the displayable pixels of the model's input, or None.
+        names: one per image.
+        targets: the targets with scores, one per image.
     """
 
     explainer: str = ""
@@ -88,18 +88,18 @@ class Scene:
         return np.asarray(self.photos[index].cpu())
 
     def title(self, index: int | None = None, what: str = "") -> str:
-        """Say what is drawn: explainer, layer, and the target of one image where given."""
+        """Return the title: explainer, layer, and the target of an image if its index is given."""
         parts = [self.explainer, self.layer, what]
         if index is not None and index < len(self.targets):
             parts.append(self.targets[index])
         return " — ".join(readable(part, 90) for part in parts if part)
 
-    def subtitle(self, index: int | None = None, *more: str) -> str:
-        """Say which model, and which image where an index is given."""
+    def subtitle(self, index: int | None = None, *details: str) -> str:
+        """Return the second line: the model, the image if its index is given, and details."""
         parts = [self.model]
         if index is not None and index < len(self.names):
             parts.append(shortened_path(self.names[index]))
-        return "  ·  ".join(readable(part, 90) for part in (*parts, *more) if part)
+        return "  ·  ".join(readable(part, 90) for part in (*parts, *details) if part)
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,9 @@ class Picture:
     """A drawn picture.
 
     Attributes:
-        name: file name without its ending; unique within the explanation.
+        name: file name without suffix; unique within the explanation.
         png: the picture.
-        caption: one or two sentences that say what is to be seen.
+        caption: one or two sentences that describe the picture.
     """
 
     name: str
@@ -119,7 +119,7 @@ class Picture:
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Draw with the project's own settings, whatever the user's matplotlib settings are."""
+    """Draw with the settings of this project instead of the user's matplotlib settings."""
     import matplotlib.style
 
     with matplotlib.style.context(["default", _LOOK]):
@@ -127,7 +127,7 @@ def look() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of this size in inches, free of pyplot's global state.
+    """Return an empty figure of a size in inches, without pyplot's global state.
 
     The size is that of the panels; `title_block` makes room above and below them.
     """
@@ -139,16 +139,16 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def title_block(figure: Figure, title: str, subtitle: str = "", notes: Sequence[str] = ()) -> None:
-    """Put the title above the panels and notes under them, making the figure taller for both.
+    """Add the title above the panels and the notes below them; the figure grows by both.
 
     Call it once, after the figure has its size; long lines are wrapped to the figure's width.
     """
     width, height = figure.get_size_inches()
     blocks = [
-        (wrapped(title, width, TITLE_POINTS, BOLD), TITLE_POINTS, INK, "bold"),
-        (wrapped(subtitle, width, TEXT_POINTS), TEXT_POINTS, MUTED, "normal"),
+        (wrap_text(title, width, TITLE_POINTS, BOLD), TITLE_POINTS, INK, "bold"),
+        (wrap_text(subtitle, width, TEXT_POINTS), TEXT_POINTS, MUTED, "normal"),
     ]
-    foot = [line for note in notes if note for line in wrapped(note, width, SMALL_POINTS)]
+    foot = [line for note in notes if note for line in wrap_text(note, width, SMALL_POINTS)]
     above = sum(len(lines) * _line(points) for lines, points, *_ in blocks) + 0.1
     below = len(foot) * _line(SMALL_POINTS) + (0.12 if foot else 0.0)
     total = height + above + below
@@ -164,8 +164,9 @@ def panel_row(
 ) -> tuple[Figure, list[Axes], Axes | None]:
     """Return a figure with `count` panels for images `(height, width)`, in rows, exactly placed.
 
-    An image pixel is a whole number of picture pixels where it can be, so that small images
-    are even. With `bar` there is a narrow axes for a colour bar at the right of the first row.
+    An image pixel covers a whole number of picture pixels if possible, so that all pixels of small
+    images have the same size. With `bar` a narrow axes for a colour bar is added at the right of
+    the first row.
     """
     from matplotlib.figure import Figure
 
@@ -190,7 +191,7 @@ def panel_row(
 
 
 def to_png(figure: Figure) -> bytes:
-    """Write a figure as PNG bytes, cut to what is drawn; the same bytes for the same figure."""
+    """Return a figure as PNG bytes, cropped to its content; equal figures give equal bytes."""
     buffer = io.BytesIO()
     figure.savefig(
         buffer, format="png", metadata={"Software": None}, bbox_inches="tight", pad_inches=0.14
@@ -199,12 +200,12 @@ def to_png(figure: Figure) -> bytes:
 
 
 def picture_name(index: int, count: int, stem: str = "picture") -> str:
-    """Name the picture of one image: the stem alone where there is only one."""
+    """Return the name of the picture of one image; with a single picture, the stem."""
     return stem if count == 1 else f"{stem}-{index}"
 
 
 def bare(ax: Axes) -> Axes:
-    """Take ticks and labels off, leaving a thin frame."""
+    """Remove ticks and labels; the thin frame remains."""
     ax.set_xticks([])
     ax.set_yticks([])
     return ax
@@ -216,7 +217,7 @@ def panel_title(ax: Axes, text: str, limit: int = 60) -> None:
 
 
 def show_pixels(ax: Axes, pixels: np.ndarray, **options: Any) -> AxesImage:
-    """Draw an image: small ones crisp, pixel by pixel; large ones smooth."""
+    """Draw an image; small ones without interpolation."""
     small = min(pixels.shape[:2]) < CRISP_BELOW
     options.setdefault("interpolation", "nearest" if small else "antialiased")
     return bare(ax).imshow(pixels, **options)
@@ -231,22 +232,22 @@ def colour_bar(
     into: Axes | None = None,
     aspect: float = 24,
 ) -> Colorbar:
-    """Draw a colour bar with the unit as its label: at the right of the axes, or `into` one.
+    """Draw a colour bar labelled with the unit, at the right of `axes` or `into` an axes.
 
-    `aspect` is its height over its width at the right of axes; tall ones take a larger one.
+    `aspect` is height over width of a bar at the right of axes.
     """
     if into is not None:
         bar = figure.colorbar(image, cax=into, extend=extend)
     else:
         bar = figure.colorbar(image, ax=axes, extend=extend, fraction=0.05, pad=0.02, aspect=aspect)
     bar.set_label(readable(label, 60))
-    bar.outline.set(edgecolor=FAINT, linewidth=0.6)  # a white end would not show on the paper
+    bar.outline.set(edgecolor=FAINT, linewidth=0.6)  # a white end needs an edge on white paper
     bar.ax.tick_params(length=2, width=0.6)
     return bar
 
 
-def outlined(text: Any, colour: str = INK, width: float = 2.5) -> Any:
-    """Give a text (or line) an outline, so that it can be read on any photo."""
+def add_outline(text: Any, colour: str = INK, width: float = 2.5) -> Any:
+    """Outline a text or line, so that it is legible on any photo."""
     from matplotlib.patheffects import withStroke
 
     text.set_path_effects([withStroke(linewidth=width, foreground=colour)])
@@ -254,7 +255,7 @@ def outlined(text: Any, colour: str = INK, width: float = 2.5) -> Any:
 
 
 def number(value: float) -> str:
-    """Write a number for a reader: about three figures, no needless exponent."""
+    """Return a number with about three significant digits, without a needless exponent."""
     if value != value or value in (float("inf"), float("-inf")):
         return str(value)
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
@@ -264,18 +265,18 @@ def number(value: float) -> str:
 
 
 def sentence(text: str) -> str:
-    """Make a sentence of a phrase; nothing stays nothing."""
+    """Return a phrase with a capital and a full stop; empty for an empty phrase."""
     return text[:1].upper() + text[1:] + "." if text else ""
 
 
 def measures_line(measures: Mapping[str, Any]) -> str:
-    """Write plain measures, name -> number or word, as a sentence each."""
+    """Return measures as sentences, such as "Perplexity: 30." for each."""
     words = {k: number(v) if isinstance(v, float) else str(v) for k, v in measures.items()}
     return " ".join(sentence(f"{name}: {word}") for name, word in words.items())
 
 
 def readable(text: str, limit: int = 80) -> str:
-    """Make a text fit to draw: one line, no glyph that the font lacks, shortened in the middle."""
+    """Return a text as one drawable line: missing glyphs replaced, the middle cut if too long."""
     line = " ".join(str(text).split())
     line = "".join(c if c in " " or ord(c) in _glyphs() else "□" for c in line)
     if len(line) <= limit:
@@ -289,17 +290,17 @@ def shortened_path(name: str) -> str:
     return str(name).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or str(name)
 
 
-def wrapped(text: str, width: float, points: float, advance: float = 0.6) -> list[str]:
-    """Break a text into lines that fit a width in inches at a type size.
+def wrap_text(text: str, width: float, points: float, advance: float = 0.6) -> list[str]:
+    """Return the lines of a text that fit a width in inches at a type size.
 
-    `advance` is about how wide a letter is, as a share of that size.
+    `advance` is the average width of a letter as a share of that size.
     """
     columns = max(20, int(width * 72 / (points * advance)))
     return textwrap.wrap(readable(text, 1000), columns)
 
 
 def _make_room(figure: Figure, below: float, total: float) -> None:
-    """Make a figure taller, keeping its panels as they are with room above and below them."""
+    """Increase the height of a figure to `total` without changing the size of its panels."""
     width, height = figure.get_size_inches()
     placed = [(ax, ax.get_position(original=True).bounds) for ax in figure.axes]
     figure.set_size_inches(width, total)
@@ -312,7 +313,7 @@ def _make_room(figure: Figure, below: float, total: float) -> None:
 
 
 def _write(figure: Figure, lines: Sequence[str], top: float, points: float, **how: Any) -> float:
-    """Write lines downwards from a height in inches; return the height under them."""
+    """Write lines downwards from a height in inches; returns the height below them."""
     width, height = figure.get_size_inches()
     for line in lines:
         figure.text(_MARGIN / width, top / height, line, va="top", ha="left", size=points, **how)

@@ -58,8 +58,8 @@ def draw_table(ax: Axes, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def _write(ax: Axes, x: float, y: float, text: str, colour: str) -> None:
-    said = ax.text(x, y, text, ha="right", va="center", size=SMALL_POINTS, color=colour)
-    said.set_in_layout(False)  # it lies inside the axes, and measuring is slow
+    drawn_text = ax.text(x, y, text, ha="right", va="center", size=SMALL_POINTS, color=colour)
+    drawn_text.set_in_layout(False)  # it lies inside the axes, and measuring is slow
 
 
 def table_inches(head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[float, float]:

@@ -60,14 +60,14 @@ def slim(inches: float) -> float:
 
 
 def page_notes(notes: Sequence[str], index: int, pages: int, most: int = PAGES) -> list[str]:
-    """Return the notes of a page; the last one drawn says so where there would be more."""
+    """Return the notes of a page, with one on pages that are not drawn."""
     if index == most < pages:
         return [*notes, f"The first {most} of {pages} pages are drawn; the arrays hold all."]
     return list(notes)
 
 
 def mark_legend(axes: Any, text: str, colour: str = ACCENT, right: bool = False) -> None:
-    """Say under the axes, at the left or the right, what the outline means."""
+    """Write the meaning of the outline below the axes, at the left or the right."""
     axes.annotate(
         f"■ {text}",
         (1 if right else 0, 0),
@@ -82,7 +82,7 @@ def mark_legend(axes: Any, text: str, colour: str = ACCENT, right: bool = False)
 
 
 def is_marked(result: Tiles, tile: int) -> bool:
-    """Say whether a tile is marked as dead."""
+    """Return whether a tile is marked as dead."""
     return "dead" in result.arrays and bool(result.arrays["dead"][tile])
 
 
@@ -92,7 +92,7 @@ def caption_of(result: Tiles, tile: int) -> str:
 
 
 def part_of(page: Sequence[int], total: int, what: str) -> str:
-    """Say which part of the tiles a page shows."""
+    """Return the range of the tiles on a page, as text."""
     if list(page) == list(range(page[0], page[0] + len(page))):
         return f"{what} {page[0]}–{page[-1]} of {total}"
     return f"{len(page)} of {total} {what}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..results.types import Tiles
 from . import mosaic
-from .colour import Scale, fitted, grey, laid_over, scale_of
+from .colour import Scale, grey, laid_over, resize_nearest, scale_of
 from .style import (
     Picture,
     Scene,
@@ -142,7 +142,7 @@ def _draw_top(
     grid = place.subgridspec(1, 3, width_ratios=[2.4, WIDE - 2.7 - table, table])
     axes = figure.add_subplot(grid[0])
     show_pixels(axes, photo)
-    panel_title(axes, "what the model saw", 40)
+    panel_title(axes, "input of the model", 40)
     overlays = np.stack([_overlay(photo, result.values[image, t].numpy()) for t in channels])
     laid = mosaic.lay_out(overlays, min(len(channels), 5 if len(channels) > 4 else 4), 0.06, 0.2)
     captions = [f"channel {caption_of(result, t)}" for t in channels]
@@ -155,9 +155,9 @@ def _draw_top(
 
 def _overlay(photo: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Lay one map over the photo in grey, floats `[H, W, 3]`."""
-    own = range_of(np.clip(np.nan_to_num(values), 0, None), signed=False)
-    scale = Scale(0.0, max(own.high, 1e-12))
-    shown = fitted(values, photo.shape[:2])
+    positive = range_of(np.clip(np.nan_to_num(values), 0, None), signed=False)
+    scale = Scale(0.0, max(positive.high, 1e-12))
+    shown = resize_nearest(values, photo.shape[:2])
     return laid_over(grey(photo), scale.colours(shown), 0.85 * scale.strength(shown) ** 0.7)
 
 

@@ -1,4 +1,4 @@
-"""Tiles that show pictures of their own: patches of photos beside their gradients."""
+"""Tiles with stacks of pictures: patches of photos beside their gradients."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .tile_layout import PAGES, caption_of, cut
 
 WIDE, NARROW = 9.0, 3.6
 MOST_BESIDE = 3
-"""More stacks a tile are drawn as a table: a row of them a tile."""
+"""Number of stacks above which they are drawn as a table with one row per tile."""
 
 BLOCK_ROWS = 4
 
 
 def draw_stacks(result: Tiles, scene: Scene) -> list[Picture]:
-    """Draw the pictures of every stack side by side, a block a tile, several blocks a page."""
+    """Draw the pictures of all stacks side by side, one block per tile."""
     stacks = [result[s.pictures].numpy() for s in result.stacks]
     order = [int(t) for t in result.order] or list(range(len(stacks[0])))
     if not order:
@@ -70,7 +70,9 @@ def _page(
     part = f"{len(page)} of {len(order)} drawn units" if number[1] > 1 else ""
     title_block(figure, scene.title(), scene.subtitle(None, part), result.notes)
     titles = " beside ".join(s.title for s in result.stacks)
-    return Picture(picture_name(*number), to_png(figure), f"{titles}, best first, a block a unit.")
+    return Picture(
+        picture_name(*number), to_png(figure), f"{titles}, best first, one block per unit."
+    )
 
 
 def _block(stacks: Sequence[np.ndarray], place: int, tile: int, drawn: int) -> np.ndarray:
@@ -105,5 +107,5 @@ def _head(axes: object, laid: Mosaic, index: int, caption: str, titles: Sequence
     )
     share = wide / len(titles)
     for j, title in enumerate(titles):
-        left = x - 0.5 + j * (share + wide / 48 / len(titles))
-        text(left, y - lift, readable(title, 32), size=SMALL_POINTS - 1, color=MUTED, va="bottom")
+        start = x - 0.5 + j * (share + wide / 48 / len(titles))
+        text(start, y - lift, readable(title, 32), size=SMALL_POINTS - 1, color=MUTED, va="bottom")

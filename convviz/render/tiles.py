@@ -64,13 +64,13 @@ def _tile_pages(result: Tiles, scene: Scene) -> list[Picture]:
     values = result.values.double().numpy()
     if result.layout == "grid":
         values = values[:, 0]
-    return _paged(result, scene, values, TILES_A_PAGE, _tile_page)
+    return _draw_pages(result, scene, values, TILES_A_PAGE, _tile_page)
 
 
-def _paged(
+def _draw_pages(
     result: Tiles, scene: Scene, values: np.ndarray, size: int, draw: Callable[..., Picture]
 ) -> list[Picture]:
-    """Draw the rows of values in their order, so many a page."""
+    """Draw the rows of values in their order, `size` per page."""
     order = [int(i) for i in result.order] or list(range(len(values)))
     pages = cut(order, size)
     whole = range_of(values, result.signed)
@@ -113,7 +113,7 @@ def _colour(result: Tiles, tile: np.ndarray, whole: Range) -> np.ndarray:
 
 
 def _grid_pages(result: Tiles, scene: Scene) -> list[Picture]:
-    """Draw kernels `[T, M, h, w]` as a matrix of small pictures, one row a filter."""
+    """Draw kernels `[T, M, h, w]` as a matrix of small pictures, one row per filter."""
     order = [int(i) for i in result.order] or list(range(len(result.values)))
     inputs = list(range(result.values.shape[1]))
     spots = [
@@ -146,7 +146,7 @@ def _grid_page(
     part = f"{part_of(rows, len(result.values), 'filters')}, inputs {inputs[0]}–{inputs[-1]}"
     notes = page_notes(result.notes, index, len(spots))
     title_block(figure, scene.title(), scene.subtitle(None, part), notes)
-    what = f"Kernels: one row a filter, one column an input channel; {part}"
+    what = f"Kernels: one row per filter, one column an input channel; {part}"
     caption = what + _scale_words(result)
     return Picture(picture_name(index, min(len(spots), PAGES)), to_png(figure), caption)
 
@@ -173,7 +173,7 @@ def _label_grid(
 def _matrix_pages(result: Tiles, scene: Scene) -> list[Picture]:
     """Draw weights `[T, M]` (or `[T, M, 1, 1]`) as a coloured matrix."""
     values = result.values.double().flatten(1).numpy()
-    return _paged(result, scene, values, ROWS_A_PAGE, _matrix_page)
+    return _draw_pages(result, scene, values, ROWS_A_PAGE, _matrix_page)
 
 
 def _matrix_page(
@@ -206,7 +206,7 @@ def _matrix_page(
     part = part_of(page, len(values), "filters") if count > 1 else ""
     notes = page_notes(result.notes, index, count)
     title_block(figure, scene.title(), scene.subtitle(None, part), notes)
-    what = "Weights as a matrix: one row a filter, one column an input channel"
+    what = "Weights as a matrix: one row per filter, one column an input channel"
     name = picture_name(index, min(count, PAGES))
     return Picture(name, to_png(figure), what + _scale_words(result))
 
@@ -226,14 +226,14 @@ def _label_matrix(result: Tiles, axes: Any, page: Sequence[int]) -> None:
         mark_legend(axes, "dead filter")
 
 
-def _listed(result: Tiles, count: int) -> tuple[list[str], list[list[str]]]:
+def _list_rows(result: Tiles, count: int) -> tuple[list[str], list[list[str]]]:
     """Return head and top rows of the table, without columns that would be empty."""
     picked = top_rows(result.table, count)
     columns = {name: [cell(column[t]) for t in picked] for name, column in result.table.items()}
-    kept = {name: cells for name, cells in columns.items() if any(cells)}
+    columns = {name: cells for name, cells in columns.items() if any(cells)}
     names = [caption_of(result, t) for t in picked]
-    noun = "filter" if result.unit == "weight" else "tile"
-    return [noun, *kept], [list(row) for row in zip(names, *kept.values(), strict=True)]
+    noun = "filter" if result.signed else "tile"
+    return [noun, *columns], [list(row) for row in zip(names, *columns.values(), strict=True)]
 
 
 def _with_side_list(result: Tiles, width: float, height: float, listed: bool) -> tuple[Figure, Any]:
@@ -242,7 +242,7 @@ def _with_side_list(result: Tiles, width: float, height: float, listed: bool) ->
         figure = new_figure(width + 0.9, height)
         return figure, figure.add_subplot()
     fitting = max(4, int(height / 0.2) - 2)
-    head, rows = _listed(result, min(LISTED, fitting))
+    head, rows = _list_rows(result, min(LISTED, fitting))
     wide, high = table_inches(head, rows)
     figure = new_figure(width + 0.9 + wide + 0.3, max(height, high))
     grid = figure.add_gridspec(

@@ -1,4 +1,4 @@
-"""The picture of one unit: a channel of a layer, or one image among those compared."""
+"""Pictures of one unit: a channel of a layer, or one image of matches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..results.types import Matches, Note, Result, Stack, Table, Tiles
 from . import Picture, Scene, render
 
 SIDE = 96
-"""The longer side of a patch cut out anew, in pixels."""
+"""The longer side of a patch that is cut out, in pixels."""
 
 BLANK, PAD = 255, 232
 
@@ -26,14 +26,14 @@ Load = Callable[[Item], np.ndarray]
 def draw_unit(
     result: Result, scene: Scene, items: Sequence[Item], unit: int, load: Load
 ) -> list[Picture]:
-    """Draw what a result of a data set shows of one unit.
+    """Draw the part of a data-set result that belongs to one unit.
 
     Args:
         result: with one row or tile per channel, or matches.
         scene: of the explanation.
         items: of the explanation.
         unit: the channel; for matches the index of the image among the items.
-        load: called where patches were not drawn yet and must be cut from the photos.
+        load: reads a photo, if patches of a unit that was not drawn must be cut out.
 
     Raises:
         ParameterError: there is no such unit, or the result has none.
@@ -65,7 +65,7 @@ def _tile(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
     if not result.stacks:
         return replace(result, order=(unit,))
     if unit not in result.order:
-        return _cut_anew(result, unit, items, load)
+        return _cut_patches(result, unit, items, load)
     place = result.order.index(unit)
     pictures = {s.pictures: result[s.pictures][place : place + 1] for s in result.stacks}
     arrays = {**result.arrays, **pictures}
@@ -73,8 +73,8 @@ def _tile(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
     return replace(result, order=(unit,), arrays=arrays, notes=notes)
 
 
-def _cut_anew(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
-    """Cut the patches of a unit that has no pictures out of the photos."""
+def _cut_patches(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
+    """Cut the patches of a unit without pictures out of the photos."""
     if "items" not in result.arrays or "boxes" not in result.arrays:
         drawn = ", ".join(map(str, result.order))
         raise ParameterError(f"unit {unit} was not drawn; drawn are {drawn}")
@@ -84,7 +84,7 @@ def _cut_anew(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Ti
         patches = [_patch(load(items[i]), box) if i >= 0 else blank for i, box in places]
     except (ConvvizError, OSError) as error:
         raise ConvvizError(
-            f"the run did not draw unit {unit}, and its photos are not at hand now: {error}"
+            f"the run did not draw unit {unit}, and its photos are not available: {error}"
         ) from error
     return replace(
         result,

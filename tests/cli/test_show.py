@@ -131,7 +131,7 @@ def test_photos_that_are_gone_are_named(shows, folder):
     (left, *_) = [u for u in range(5) if u not in found.result.order]
     code, _, err = shows("-e", "patches", "-u", str(left), "--photos", "demo-digits")
     assert code == 1
-    assert "photos are not at hand now: 'demo-digits" in err
+    assert "photos are not available: 'demo-digits" in err
     assert "--photos DATASET" in err
     code, _, err = shows("-e", "patches", "-u", str(left), "--photos", "no-such-folder")
     assert code == 1

@@ -470,7 +470,7 @@ def test_an_explainer_field_keeps_all_parameters_of_the_inner_one(holder):
 def test_an_explainer_field_refuses_what_is_none(holder):
     with pytest.raises(UnknownNameError, match="closest: 'mine'"):
         Holder(source="mini")
-    with pytest.raises(ParameterError, match=r"holder\.source: .*by its name"):
+    with pytest.raises(ParameterError, match=r"holder\.source: .*a name"):
         convviz.explainer("holder", source=3)
     with pytest.raises(ParameterError, match=r"holder\.source: mine\.size: 4 is not allowed"):
         convviz.explainer("holder", source={"name": "mine", "parameters": {"size": 4}})

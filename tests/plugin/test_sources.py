@@ -181,7 +181,7 @@ def test_a_scheme_whose_plugin_does_not_know_the_rest(monkeypatch):
 def test_two_plugins_of_one_scheme_are_told_apart_by_their_distributions(monkeypatch):
     one, two = Zoo("net", ""), Zoo("net", "")
     installed(monkeypatch, ("dist-one", "zoo", one), ("dist-two", "zoo", two))
-    with pytest.raises(PluginError, match="say 'dist-one:zoo' or 'dist-two:zoo'"):
+    with pytest.raises(PluginError, match="'dist-one:zoo' or 'dist-two:zoo'"):
         convviz.load_model("zoo:net")
     convviz.load_model("dist-two:zoo:net?x=1")
     convviz.load_model("dist-two:zoo")

@@ -153,4 +153,4 @@ def test_a_map_whose_names_do_not_fit_says_so(monkeypatch) -> None:
             axes=("x", "y"),
         )
         assert len(render(result, Scene())) == 1
-        assert any("legend alone" in note for note in notes) is not fit
+        assert any("legend only" in note for note in notes) is not fit

@@ -12,7 +12,7 @@ from PIL import Image
 from convviz import Matches, Points
 from convviz.render import Scene, render
 from convviz.render.captions import measures_in_words
-from convviz.render.matches import chosen
+from convviz.render.matches import choose_queries
 from convviz.render.points import grid_canvas
 
 SCENE = Scene(explainer="embedding", layer="features", model="tiny")
@@ -146,14 +146,14 @@ def test_queries_of_their_own_are_drawn_with_their_names():
 
 
 def test_which_queries_are_drawn():
-    assert chosen(matches(4)) == (0, 1, 2, 3)
-    assert chosen(matches(9, show=(7, 2))) == (7, 2)
-    assert chosen(matches(21, labels=False)) == (0, 5, 10, 15, 20)
+    assert choose_queries(matches(4)) == (0, 1, 2, 3)
+    assert choose_queries(matches(9, show=(7, 2))) == (7, 2)
+    assert choose_queries(matches(21, labels=False)) == (0, 5, 10, 15, 20)
     ten = matches(40)
     ten.arrays["labels"].copy_(torch.arange(40) // 4)
-    assert [int(ten["labels"][i]) for i in chosen(ten)] == [0, 2, 4, 7, 9]
+    assert [int(ten["labels"][i]) for i in choose_queries(ten)] == [0, 2, 4, 7, 9]
     ten["indices"][0] = -1
-    assert 0 not in chosen(ten)
+    assert 0 not in choose_queries(ten)
 
 
 def test_items_left_out_have_no_row():
