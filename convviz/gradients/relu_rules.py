@@ -77,6 +77,10 @@ def only_positive(gradient: Tensor) -> Tensor:
     return gradient.masked_fill(gradient <= 0, 0)
 
 
+def _only_positive_gradients(gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+    return tuple(None if gradient is None else only_positive(gradient) for gradient in gradients)
+
+
 class _Ungated(torch.autograd.Function):
     """Any elementwise activation under the deconvnet rule: its own derivative is left out."""
 
@@ -204,7 +208,10 @@ class RuleMode(TorchFunctionMode):
             y = _Ungated.apply(call.x, call.again)
         else:
             y = call.again(call.x)
-            y.register_hook(only_positive)  # type: ignore[no-untyped-call]
+            # On the node, not on the tensor: the gradient of y itself stays as it is, as that
+            # of a ReLU's output does.
+            assert y.grad_fn is not None
+            y.grad_fn.register_prehook(_only_positive_gradients)
         self._nodes.append(y.grad_fn)
         # Written back, so that whoever else holds the tensor sees the activation in it too.
         return call.x.copy_(y) if call.inplace else y

@@ -20,13 +20,14 @@ from ..layouts import UNKNOWN, Layout, Tracker, Value, decide
 from ..scores.outputs import Pick, pick_scores
 from ..state.eager_mode import call_eagerly
 from . import naming
+from .gradient_edges import LayerEdges
 
-Visit = Callable[[str, str, Tensor, Tensor | None, Any], None]
-"""Gets a call's key, its kind (class or operation), its output, its first input tensor, and what
-was noted of that before the call."""
+Visit = Callable[[str, str, Tensor, Tensor | None, Any], Tensor | None]
+"""Gets a call's key, its kind (class or operation), its output, its first input tensor, and the
+value that `Note` returned when it began. May return a tensor that replaces the output."""
 
-Note = Callable[[Tensor | None], Any]
-"""Notes something of the first input tensor of a call that begins."""
+Note = Callable[[str, tuple[Any, ...], dict[str, Any]], Any]
+"""Gets the key and the arguments of a call that begins."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ _Stack = list[tuple[str, bool, Any]]
 
 @contextmanager
 def watch(
-    module: nn.Module, visit: Visit, operations: bool = True, note: Note = lambda tensor: None
+    module: nn.Module, visit: Visit, operations: bool = True, note: Note = lambda *_: None
 ) -> Iterator[None]:
     """Call `visit` after every module and, if asked for, functional operation of the block.
 
@@ -105,22 +106,24 @@ def _watch_module(
     """Hook a module so that the stack of calls is known, and its output is visited."""
     thread = get_ident()
 
-    def enter(_module: nn.Module, args: Any) -> None:
+    def enter(_module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
         if get_ident() == thread:
-            stack.append((path, naming.opaque(module), note(first_tensor(args))))
+            stack.append((path, naming.opaque(module), note(path, args, kwargs)))
 
-    def leave(_module: nn.Module, args: Any, out: Any) -> None:
+    def leave(_module: nn.Module, args: Any, kwargs: dict[str, Any], out: Any) -> Any:
         if get_ident() != thread:
-            return
+            return None
         _, _, noted = stack.pop()
         tensor = first_tensor(out)
-        if path and tensor is not None:
-            visit(path, type(module).__name__, tensor, first_tensor(args), noted)
+        if not path or tensor is None:
+            return None
+        changed = visit(path, type(module).__name__, tensor, first_tensor(args), noted)
+        return None if changed is None else _with_first_tensor(out, tensor, changed)
 
-    # always_call: a network may catch what one of its modules raises, and go on
+    # always_call: a network may catch an exception of one of its modules and continue
     return [
-        module.register_forward_pre_hook(enter, prepend=True),
-        module.register_forward_hook(leave, always_call=True),
+        module.register_forward_pre_hook(enter, prepend=True, with_kwargs=True),
+        module.register_forward_hook(leave, always_call=True, with_kwargs=True),
     ]
 
 
@@ -138,12 +141,14 @@ class _Operations(TorchFunctionMode):
         op = None if opaque else naming.operation(getattr(func, "__name__", ""))
         if op is None:
             return func(*args, **(kwargs or {}))
-        noted = self.note(first_tensor(args))
+        key = naming.key(path, op)
+        noted = self.note(key, args, kwargs or {})
         out = func(*args, **(kwargs or {}))
         tensor = first_tensor(out)
-        if tensor is not None:
-            self.visit(naming.key(path, op), op, tensor, first_tensor(args), noted)
-        return out
+        if tensor is None:
+            return out
+        changed = self.visit(key, op, tensor, first_tensor(args), noted)
+        return out if changed is None else _with_first_tensor(out, tensor, changed)
 
 
 def first_tensor(value: Any) -> Tensor | None:
@@ -158,19 +163,34 @@ def first_tensor(value: Any) -> Tensor | None:
     return None
 
 
+def _with_first_tensor(value: Any, tensor: Tensor, new: Tensor) -> Any:
+    """Return the value with another tensor in place of the one that `first_tensor` returns."""
+    if value is tensor:
+        return new
+    if not isinstance(value, tuple | list):
+        return value
+    place = next(i for i, item in enumerate(value) if first_tensor(item) is tensor)
+    items = [*value]
+    items[place] = _with_first_tensor(items[place], tensor, new)
+    return value._make(items) if hasattr(value, "_make") else type(value)(items)
+
+
 class Keeper:
     """Keeps copies of the outputs of some layers: an in-place ReLU overwrites its input.
 
     Args:
         layers: names of layers.
         graph: the copies stay connected to the images, for gradients.
+        edges: collects where the output of a layer, one of `layers`, enters autograd's graph.
     """
 
-    def __init__(self, layers: Sequence[str], graph: bool = False) -> None:
-        self.graph = graph
+    def __init__(
+        self, layers: Sequence[str], graph: bool = False, edges: LayerEdges | None = None
+    ) -> None:
+        self.graph, self.edges = graph, edges
         self.activations: dict[str, Tensor] = {}
-        self._wanted = {name: naming.split(name) for name in dict.fromkeys(layers)}
-        self._keys = {k for k, _ in self._wanted.values()}
+        self._layers = {name: naming.split(name) for name in dict.fromkeys(layers)}
+        self._keys = {k for k, _ in self._layers.values()}
         self._count = Counter[str]()
 
     @property
@@ -178,20 +198,32 @@ class Keeper:
         """Whether functional operations have to be watched."""
         return any("/" in key for key in self._keys)
 
-    def __call__(self, key: str, kind: str, out: Tensor, source: Tensor | None, _: Any) -> None:
+    def note(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what `edges` must know of the inputs of a call."""
+        if self.edges is None or key != naming.split(self.edges.layer)[0]:
+            return None
+        return self.edges.versions(args, kwargs)
+
+    def __call__(
+        self, key: str, kind: str, out: Tensor, source: Tensor | None, noted: Any
+    ) -> Tensor | None:
         """Keep the output if its layer is wanted."""
         if key not in self._keys:
-            return
+            return None
         self._count[key] += 1
-        for name, (wanted, number) in self._wanted.items():
-            if wanted == key and (number or 1) == self._count[key]:
+        changed = None
+        for name, (layer_key, number) in self._layers.items():
+            if layer_key == key and (number or 1) == self._count[key]:
+                if self.edges is not None and name == self.edges.layer:
+                    out = changed = self.edges.add(out, noted)
                 self.activations[name] = out.clone() if self.graph else out.detach().clone()
+        return changed
 
     def unmatched_layers(self) -> list[str]:
         """Return the layers whose name is not that of exactly one call."""
         return [
             name
-            for name, (key, number) in self._wanted.items()
+            for name, (key, number) in self._layers.items()
             if name not in self.activations or (number is None) != (self._count[key] == 1)
         ]
 
@@ -199,10 +231,10 @@ class Keeper:
 @contextmanager
 def keep_outputs(module: nn.Module, keeper: Keeper) -> Iterator[None]:
     """Keep outputs during the block; costs nothing where no layer is wanted."""
-    if not keeper._wanted:
+    if not keeper._layers:
         yield
         return
-    with watch(module, keeper, keeper.operations):
+    with watch(module, keeper, keeper.operations, keeper.note):
         yield
 
 
@@ -236,7 +268,8 @@ def trace(module: nn.Module, images: Tensor, output: Pick = None) -> Calls:
         seen.append(call)
         made.append(out)
 
-    def note(source: Tensor | None) -> int | None:
+    def note(_key: str, args: tuple[Any, ...], _kwargs: dict[str, Any]) -> int | None:
+        source = first_tensor(args)
         return None if source is None else tracker.place(source)
 
     with torch.no_grad(), Tracker(images) as tracker, watch(module, visit, note=note):

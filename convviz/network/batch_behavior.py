@@ -36,6 +36,11 @@ _TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 _TOLERANCE_BELOW_FLOAT32 = 2e-2
 
 
+def score_tolerance(dtype: torch.dtype) -> float:
+    """Return the difference, as a share of the largest score, that rounding may cause."""
+    return _TOLERANCE.get(dtype, _TOLERANCE_BELOW_FLOAT32)
+
+
 @dataclass(frozen=True)
 class Behavior:
     """How a network treats images of one shape.
@@ -202,7 +207,7 @@ def repeats(model: TracedNetwork, images: Tensor, scores: Tensor) -> bool:
     generators, versions = RandomState(), tensor_versions(model.module)
     with learning(model.module):
         again = model.forward(images).output
-    tolerance = _TOLERANCE.get(model.dtype, _TOLERANCE_BELOW_FLOAT32)
+    tolerance = score_tolerance(model.dtype)
     same = largest_gap(again, scores) <= tolerance * float(scores.abs().nan_to_num(0, 0).max())
     if not same or not generators.is_current():
         return False
@@ -214,7 +219,8 @@ def one_by_one(
     run: Callable[[Tensor], tuple[Tensor, dict[str, Tensor]]], images: Tensor
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Run images one at a time, and join scores and activations along their first axis."""
-    passes = [run(image) for image in torch.split(images, 1)]
+    # copies: autograd forbids a network to write into one of the views that `split` returns
+    passes = [run(images[i : i + 1].clone()) for i in range(len(images))]
     names = passes[0][1]
     joined = {name: torch.cat([outputs[name] for _, outputs in passes]) for name in names}
     return torch.cat([scores for scores, _ in passes]), joined
@@ -239,7 +245,7 @@ def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None
             return None
         other, _ = attempt(module, torch.cat([mirror(neighbor), image]), output)
         return _without_single(pair, other, images.dtype, refusal)
-    tolerance = _TOLERANCE.get(images.dtype, _TOLERANCE_BELOW_FLOAT32)
+    tolerance = score_tolerance(images.dtype)
     beside = Difference() if pair is None else difference(pair, alone, tolerance)
     if pair is not None and not beside.differs and not alone.drew:
         return Behavior(sigmoid=alone.sigmoid)
@@ -262,7 +268,7 @@ def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None
 
 def _without_single(pair: Pass, other: Pass | None, dtype: torch.dtype, refusal: str) -> Behavior:
     """Measure a network that refuses a single image by one image beside two different images."""
-    tolerance = _TOLERANCE.get(dtype, _TOLERANCE_BELOW_FLOAT32)
+    tolerance = score_tolerance(dtype)
     beside = Difference() if other is None else difference(other, pair, tolerance)
     if not beside.differs:
         return Behavior(sigmoid=pair.sigmoid)

@@ -1,4 +1,4 @@
-"""Gradients of targets with respect to images, plain or under a rule for activations."""
+"""Gradients of targets with respect to images or layers, plain or under a rule for activations."""
 
 from __future__ import annotations
 
@@ -9,41 +9,52 @@ import torch
 from torch import Tensor
 
 from ..device import is_out_of_memory
+from ..errors import ModelError
 from ..gradients.memory_efficient import LeanMode, Untrusted
 from ..gradients.relu_rules import RuleMode, RuleSettings
+from ..layers.gradient_edges import LayerEdges
+from ..layouts import Layout, arrange
 from ..scores.outputs import differentiate, layers_of, tell, values_of
 from ..scores.targets import Target
 from ..state.checkpointing import CheckpointsOff, is_checkpoint_error
 from ..state.network_state import freeze_parameters
+from .batch_behavior import score_tolerance
 from .interface import TracedNetwork
+from .probing import largest_gap
 from .tracing import layouts_of
 
 
 def gradient(
-    model: TracedNetwork, images: Tensor, target: Sequence[Target], settings: RuleSettings
+    model: TracedNetwork,
+    images: Tensor,
+    target: Sequence[Target],
+    settings: RuleSettings,
+    layer: str | None = None,
 ) -> Tensor:
     """Return the gradient of each image's target, as `Model.gradient` describes it.
 
-    The memory-efficient pass is tried first, until it turns out not to give the numbers of the
-    network's own operators.
+    The memory-efficient pass is tried first. Its result is discarded if it may differ from that
+    of the network's own operators, which are then used for this model from now on.
     """
     with model.session(), torch.enable_grad(), freeze_parameters(model.module):
         if model.cache.memory_efficient:
             try:
-                return _gradient(model, images, target, settings, LeanMode())[0]
+                return _gradient(model, images, target, settings, layer, LeanMode())[0]
             except Exception as error:
                 if is_out_of_memory(error):
                     raise
-                # else, whatever it is, the network's own operators tell
+                # An error of the network itself is raised again by the pass below.
         try:
-            result, has_nan = _gradient(model, images, target, settings, None)
+            result, has_nan = _gradient(model, images, target, settings, layer, None)
         except RuntimeError as error:
             if not is_checkpoint_error(error):
                 raise
-            result, has_nan = _gradient(model, images, target, settings, None, checkpoints=False)
-        model.cache.memory_efficient &= (
-            has_nan  # a lean pass is not trusted with NaN, whosever it is
-        )
+            result, has_nan = _gradient(
+                model, images, target, settings, layer, None, checkpoints=False
+            )
+        # NaN among the scores makes every memory-efficient pass untrusted, so it says nothing
+        # about whether the mode suits the network.
+        model.cache.memory_efficient &= has_nan
         return result
 
 
@@ -52,11 +63,15 @@ def _gradient(
     images: Tensor,
     target: Sequence[Target],
     settings: RuleSettings,
+    layer: str | None,
     lean: LeanMode | None,
     checkpoints: bool = True,
 ) -> tuple[Tensor, bool]:
     """Return the gradient, and whether NaN is among the scores."""
-    x, layers = model.prepare_input(images), layers_of(target)
+    x = model.prepare_input(images)
+    real = None if lean is None else lean.filled
+    edges = None if layer is None else LayerEdges(layer, real)
+    layers = layers_of(target) if layer is None else (*layers_of(target), layer)
     layouts = layouts_of(model, x, layers)
     if lean is not None and x.device.type == "cpu":
         x = x.contiguous(memory_format=torch.channels_last)  # in which convolutions are faster
@@ -66,17 +81,58 @@ def _gradient(
             stack.enter_context(lean)
         mode = None
         if settings.rule != "plain":
-            real = None if lean is None else lean.filled
             mode = stack.enter_context(RuleMode(settings.rule, settings.nonrelu, real))
         if not checkpoints:
             stack.enter_context(CheckpointsOff())
         # a copy goes in: a network may work in place on its input
-        output, activations = model.run(x.clone(), layers, layouts)
-        total = values_of(target, output, activations).sum()
+        output, activations = model.run(x.clone(), layers, layouts, edges)
+        values = values_of(target, output, activations)
+        total = values.sum()
         reached = output.sum() + total
         if lean is not None and not lean.trusted(reached):
             raise Untrusted
         doubts = () if mode is None else mode.check(reached)
-        result = differentiate(total, x).contiguous()
+        result = _of_layer(total, edges, layouts, len(x)) if edges else _of_images(total, x)
+    if edges is not None and not edges.are_copies_exact():
+        _check_values(model, images, target, values.detach(), edges.layer)
     tell(doubts, settings.notes)
     return result, bool(reached.isnan().any())
+
+
+def _of_images(total: Tensor, x: Tensor) -> Tensor:
+    if not len(x):
+        return torch.zeros_like(x)
+    (result,) = differentiate(total, [x], "the images")
+    assert result is not None
+    return result.contiguous()
+
+
+def _of_layer(total: Tensor, edges: LayerEdges, layouts: dict[str, Layout], count: int) -> Tensor:
+    """Return the gradient of the layer's output, in the layout of captured activations."""
+    layer = edges.layer
+    at_edges: list[Tensor | None] = [None] * len(edges.edges)
+    if count:
+        at_edges = differentiate(total, edges.edges, f"the output of layer {layer!r}")
+    gradients = edges.gradients(at_edges)
+    per_run = count // len(gradients)  # all images at once, or one at a time
+    arranged = [arrange({layer: part}, layouts, per_run)[layer] for part in gradients]
+    return torch.cat(arranged).contiguous()
+
+
+def _check_values(
+    model: TracedNetwork, images: Tensor, target: Sequence[Target], values: Tensor, layer: str
+) -> None:
+    """Raise ModelError if the targets' values are not those of an ordinary forward pass.
+
+    That can happen if the layer's output shares its memory with another tensor, of which the
+    network goes on to write to one and to read the other: `LayerEdges` made two tensors of them.
+    """
+    with torch.no_grad():
+        expected = model.scores(images, target)
+    scale = float(expected.abs().nan_to_num(0, 0).max()) if len(expected) else 0.0
+    if largest_gap(values, expected) > score_tolerance(model.dtype) * scale:
+        raise ModelError(
+            f"layer {layer!r} returns a tensor that shares its memory with another one, and the "
+            "network overwrites it in place, so its gradient is not defined; choose the layer "
+            "before or after it"
+        )

@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from ..graph.export import Graph, NoGraph, Shape
 from ..layers.capture import Calls
 from ..layers.defaults import Kind
+from ..layers.gradient_edges import LayerEdges
 from ..layouts import Layout
 from ..scores.outputs import Forward, Pick
+from ..scores.targets import Target
 from .structure import Structure, StructureCache
 
 
@@ -101,12 +103,20 @@ class TracedNetwork(Protocol):
         """See `Model.pick`."""
         ...
 
+    def scores(self, images: Tensor, target: Sequence[Target]) -> Tensor:
+        """See `Model.scores`."""
+        ...
+
     def prepare_input(self, images: Tensor) -> Tensor:
         """See `Model.prepare_input`."""
         ...
 
     def run(
-        self, x: Tensor, layers: Sequence[str], layouts: dict[str, Layout] | None = None
+        self,
+        x: Tensor,
+        layers: Sequence[str],
+        layouts: dict[str, Layout] | None = None,
+        edges: LayerEdges | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Model.run`."""
         ...

@@ -17,6 +17,7 @@ from ..images.preprocess_import import as_preprocess
 from ..layers import capture, naming
 from ..layers.capture import Calls, Keeper
 from ..layers.defaults import Kind, default_layers
+from ..layers.gradient_edges import LayerEdges
 from ..layouts import Layout, arrange
 from ..locality import ReceptiveField
 from ..scores import targets
@@ -158,28 +159,39 @@ class Model(ScoreReader):
         rule: Rule = "plain",
         nonrelu: NonReLU = "clamp",
         notes: list[str] | None = None,
+        layer: str | None = None,
     ) -> Tensor:
-        """Return the gradient of each image's target with respect to its pixels, `[N, C, H, W]`.
+        """Return the gradient of each image's target with respect to its pixels or a layer.
+
+        With `layer`, the gradient is that of the layer's output as it is at the end of its call,
+        before a later operation overwrites it in place. It has the shape and the layout of
+        `forward(images, [layer]).activations[layer]`, so that the two can be multiplied.
 
         Args:
             images: `[N, C, H, W]`.
-            target: one resolved target an image: a class or a unit of any layer.
+            target: one resolved target per image: a class or a unit of any layer.
             rule: "plain"; "guided" lets only positive gradients into open ReLUs (Springenberg
                 et al. 2014); "deconv" positive ones into any (Zeiler & Fergus 2013).
             nonrelu: "clamp" treats other activations alike, with their own derivative;
                 "error" refuses them.
-            notes: gets what a reader must know about the rule; without it, a ConvvizWarning.
+            notes: receives remarks on the rule for the reader; without it, they are given as a
+                ConvvizWarning.
+            layer: name of the layer to differentiate with respect to; None for the pixels.
+
+        Returns:
+            `[N, C, H, W]` for the pixels; `[N, C, h, w]`, `[N, C]` or `[N, T, C]` for a layer.
 
         Raises:
             ModelError: the rule found no activation, or one that it cannot reach; or the
-                target does not depend on the images.
+                target does not depend on the images or the layer.
+            UnknownNameError: there is no such layer.
         """
         if rule not in ("plain", "guided", "deconv") or nonrelu not in ("clamp", "error"):
             raise ParameterError(
                 f"rule={rule!r}, nonrelu={nonrelu!r}: allowed are 'plain', 'guided', 'deconv', "
                 "and 'clamp', 'error'"
             )
-        return gradient(self, images, target, RuleSettings(rule, nonrelu, notes))
+        return gradient(self, images, target, RuleSettings(rule, nonrelu, notes), layer)
 
     def prepare_input(self, images: Tensor) -> Tensor:
         """Return a copy of images `[N, C, H, W]` on the network's device and in its dtype."""
@@ -208,12 +220,23 @@ class Model(ScoreReader):
         return behavior
 
     def run(
-        self, x: Tensor, layers: Sequence[str], layouts: dict[str, Layout] | None = None
+        self,
+        x: Tensor,
+        layers: Sequence[str],
+        layouts: dict[str, Layout] | None = None,
+        edges: LayerEdges | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Run the network; with layouts given, the layers stay connected to the images."""
+        """Run the network, one image at a time if it couples the images of a batch.
+
+        Args:
+            x: the images, as `prepare_input` returns them.
+            layers: names of the layers whose outputs are returned.
+            layouts: of these layers; if given, their outputs stay connected to the images.
+            edges: collects where the output of one of the layers enters autograd's graph.
+        """
         if len(x) > 1 and self.behavior(x).single:
-            return one_by_one(lambda image: self.run(image, layers, layouts), x)
-        keeper = Keeper(layers, graph=layouts is not None)
+            return one_by_one(lambda image: self.run(image, layers, layouts, edges), x)
+        keeper = Keeper(layers, layouts is not None, edges)
         layouts = layouts_of(self, x, layers) if layouts is None else layouts
         with explain_errors(self, x), capture.keep_outputs(self.module, keeper):
             out = call_eagerly(self.module, x)

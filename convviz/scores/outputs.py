@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import GradientEdge
 
 from ..device import is_out_of_memory
 from ..errors import (
@@ -176,36 +177,45 @@ def values_of(target: Sequence[Target], output: Tensor, activations: dict[str, T
     return torch.stack(values) if values else output.new_zeros(0)
 
 
-def differentiate(total: Tensor, x: Tensor) -> Tensor:
-    """Return the gradient of a sum of targets with respect to images, `[N, C, H, W]`.
+def differentiate(
+    total: Tensor, inputs: Sequence[Tensor] | Sequence[GradientEdge], name: str
+) -> list[Tensor | None]:
+    """Return the gradients of a sum of targets; None for inputs that it does not depend on.
+
+    Args:
+        total: the sum of the targets.
+        inputs: tensors, or points of the graph, to differentiate with respect to.
+        name: what they are, for error messages.
 
     Raises:
-        ModelError: nothing leads from the targets back to the images.
+        ModelError: the sum depends on no input in a differentiable way, or the backward pass fails.
     """
-    found = None
+    gradients: Sequence[Tensor | None] = ()
     try:
-        if total.requires_grad:
-            (found,) = torch.autograd.grad(total, x, allow_unused=True)
+        if total.requires_grad and inputs:
+            gradients = torch.autograd.grad(total, inputs, allow_unused=True)
     except Exception as error:
         if isinstance(error, ConvvizError) or is_out_of_memory(error) or is_checkpoint_error(error):
             raise
-        if "use_reentrant" in str(error):
-            raise ModelError(
-                "the network uses activation checkpointing with use_reentrant=True, which allows "
-                "no gradients of images: switch it off, or use use_reentrant=False"
-            ) from error
-        if "inplace operation" not in str(error):
-            raise ModelError(
-                f"the backward pass of the network fails: {type(error).__name__}: {error}"
-            ) from error
+        raise _backward_error(error) from error
+    if all(gradient is None for gradient in gradients):
         raise ModelError(
-            f"the network has no gradients: it writes in place over what they need ({error})"
-        ) from error
-    if found is None:
-        if not len(x):
-            return torch.zeros_like(x)
-        raise ModelError(
-            "the target does not depend on the images by any differentiable way (the network "
-            "may detach them or work without gradients)"
+            f"the target does not depend on {name} in a differentiable way (the network may "
+            "detach tensors or compute without gradients)"
         )
-    return found.detach()
+    return [None if gradient is None else gradient.detach() for gradient in gradients]
+
+
+def _backward_error(error: Exception) -> ModelError:
+    """Return the error that explains why a backward pass failed."""
+    if "use_reentrant" in str(error):
+        return ModelError(
+            "the network uses activation checkpointing with use_reentrant=True, which allows "
+            "no gradients of images: switch it off, or use use_reentrant=False"
+        )
+    if "inplace operation" in str(error):
+        return ModelError(
+            "the network has no gradients: it overwrites tensors in place that the backward pass "
+            f"needs ({error})"
+        )
+    return ModelError(f"the backward pass of the network fails: {type(error).__name__}: {error}")
