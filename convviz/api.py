@@ -27,7 +27,7 @@ from .plugin.explainer import DatasetExplainer
 from .plugin.sources import as_dataset, load_model
 from .progress import track
 from .results.types import Result, with_notes
-from .scores.outputs import Forward, warn_of_useless
+from .scores.outputs import Forward, warn_of_meaningless_scores
 from .scores.targets import Target, TargetSpec
 from .sweep.driver import sweep
 from .sweep.engines import engine_of
@@ -112,7 +112,7 @@ def _clean_forward(
     layers = tuple(dict.fromkeys(model.check_layer(name) for name in names))
     forward = model.forward(batch.images, layers)
     resolved = model.resolve(target, forward)
-    warn_of_useless(forward.output, resolved, model.name)
+    warn_of_meaningless_scores(forward.output, resolved, model.name)
     return forward, resolved
 
 

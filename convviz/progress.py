@@ -39,7 +39,7 @@ _reporter: ContextVar[Reporter | None] = ContextVar("convviz_progress", default=
 
 
 @contextmanager
-def shown_by(reporter: Reporter | None) -> Iterator[None]:
+def report_progress_to(reporter: Reporter | None) -> Iterator[None]:
     """Show all progress of the block on this reporter."""
     token = _reporter.set(reporter)
     try:
@@ -48,7 +48,7 @@ def shown_by(reporter: Reporter | None) -> Iterator[None]:
         _reporter.reset(token)
 
 
-def tell(line: str) -> None:
+def announce(line: str) -> None:
     """Say something on stderr where progress is shown, else nothing."""
     if _reporter.get() is not None:
         print(printable(line), file=sys.stderr)
@@ -139,8 +139,8 @@ class Meter:
 
 
 @contextmanager
-def measured(what: str, total: int, done: int = 0) -> Iterator[Meter]:
-    """Measure a sweep; `advanced` in the block counts for it."""
+def measure_sweep(what: str, total: int, done: int = 0) -> Iterator[Meter]:
+    """Measure a sweep; `count_images` in the block counts for it."""
     meter = Meter(what, total, done)
     token = _meter.set(meter)
     try:
@@ -150,7 +150,7 @@ def measured(what: str, total: int, done: int = 0) -> Iterator[Meter]:
         meter.close()
 
 
-def advanced(count: int, waited: float = 0.0) -> None:
+def count_images(count: int, waited: float = 0.0) -> None:
     """Count images of the sweep under way, if one is measured here."""
     meter = _meter.get()
     if meter is not None:
@@ -219,7 +219,7 @@ def _span(seconds: float) -> str:
 def show_progress() -> Iterator[None]:
     """Show progress on stderr within the block: bars on a terminal, otherwise lines."""
     if not sys.stderr.isatty():
-        with shown_by(Lines(sys.stderr)):
+        with report_progress_to(Lines(sys.stderr)):
             yield
         return
     from rich.console import Console
@@ -237,5 +237,8 @@ def show_progress() -> Iterator[None]:
     # Names may hold what rich would take for markup.
     what = TextColumn("{task.description}", markup=False)
     columns = (what, BarColumn(), MofNCompleteColumn(), Time())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars, shown_by(bars):
+    with (
+        Progress(*columns, console=Console(stderr=True), transient=True) as bars,
+        report_progress_to(bars),
+    ):
         yield

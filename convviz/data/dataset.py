@@ -168,10 +168,10 @@ def dataset_from(source: Any) -> Dataset:
             "a list of paths, (images, labels) arrays, a torch data set of PIL images, or an "
             "object with name, ids, labels, classes and load(index)"
         )
-    return checked(dataset)
+    return check_dataset(dataset)
 
 
-def checked(dataset: Dataset) -> Dataset:
+def check_dataset(dataset: Dataset) -> Dataset:
     """Return a data set that keeps its contract: items, unique ids, labels within the classes."""
     n = len(dataset.ids)
     if not n:

@@ -30,7 +30,7 @@ def photo_of(dataset: Dataset, index: int) -> tuple[np.ndarray, Content]:
 
     The content is that of the encoded bytes where the data set has `read`, else of the pixels.
     """
-    data = encoded(dataset, index)
+    data = encoded_bytes(dataset, index)
     if data is None:
         photo = dataset.load(index)
         return photo, content_of_bytes(np.ascontiguousarray(photo).data.cast("B"))
@@ -39,11 +39,11 @@ def photo_of(dataset: Dataset, index: int) -> tuple[np.ndarray, Content]:
 
 def content_of(dataset: Dataset, index: int) -> Content:
     """Return an item's content, without decoding it where the data set has `read`."""
-    data = encoded(dataset, index)
+    data = encoded_bytes(dataset, index)
     return photo_of(dataset, index)[1] if data is None else content_of_bytes(data)
 
 
-def encoded(dataset: Dataset, index: int) -> bytes | None:
+def encoded_bytes(dataset: Dataset, index: int) -> bytes | None:
     """Return the bytes of an item's file; None where the data set has no `read`."""
     read = getattr(dataset, "read", None)
     if read is None:

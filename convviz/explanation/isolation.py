@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import PluginError
 from ..images.batch import Batch
 from ..network.model import Model
+from ..network.structure import tensor_versions
 from ..results.types import Result
 from ..scores.outputs import Forward
 from ..scores.targets import Target
@@ -55,10 +56,10 @@ def explain_alone(
 @contextmanager
 def restore_network(explainer: Named, model: Model) -> Iterator[None]:
     """Run an explainer in the block, and restore the network afterwards."""
-    versions, weights = _versions(model.module), model.weights_hash
+    versions, weights = tensor_versions(model.module), model.weights_hash
 
     def are_weights_changed() -> bool:
-        if _versions(model.module) == versions:
+        if tensor_versions(model.module) == versions:
             return False
         model.cache.end_session()
         return model.weights_hash != weights
@@ -79,10 +80,6 @@ def restore_network(explainer: Named, model: Model) -> Iterator[None]:
             "load the network again"
         )
     warn_of_changes(explainer, changes)
-
-
-def _versions(module: nn.Module) -> list[tuple[int, int]]:
-    return [(id(p), p._version) for p in module.parameters()]
 
 
 def _tensors(batch: Batch, forward: Forward) -> dict[str, Tensor]:

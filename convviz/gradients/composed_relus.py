@@ -1,6 +1,6 @@
 """Recognise rectifiers that are composed of several operators, such as `where(x > 0, x, 0)`.
 
-`WrittenOut` remembers which masks were made by comparing which tensors with 0, and verifies each
+`ComposedRelus` remembers which masks were made by comparing which tensors with 0, and verifies each
 candidate by its values. A call that is not recognised but gives the values of a rectifier, or may
 be one, is reported as a suspect.
 """
@@ -33,8 +33,8 @@ _SLICED = {"max", "amax", "min", "amin"}
 _GATES = _PRODUCTS | _FILLS | {"where"}
 _MARKING = _ABOVE | _BELOW | _COPIES | _INVERSIONS | _MIXTURES | _PRODUCTS
 _MARKING |= {"abs", "absolute", "signbit", "heaviside", "div", "rsub", "where"}
-WRITTEN = frozenset(_MARKING | _GATES | _LARGER | _SMALLER | _SUMS | _SLICED)
-"""Names of the functions that `WrittenOut` wants to see."""
+COMPONENT_NAMES = frozenset(_MARKING | _GATES | _LARGER | _SMALLER | _SUMS | _SLICED)
+"""Names of the functions that `ComposedRelus` wants to see."""
 
 _ENOUGH = 8
 """Values of either sign from which a match of values is no coincidence."""
@@ -82,7 +82,7 @@ class _Mark(NamedTuple):
 _OPPOSITE = {"positive": "negative", "negative": "positive"}
 
 
-class WrittenOut:
+class ComposedRelus:
     """Recognises rectifiers that are composed of several calls of one forward pass.
 
     Args:

@@ -1,14 +1,27 @@
-"""Gradients of the images alone: less kept for the backward pass, less computed.
+"""Memory-efficient gradients of images: what the weights' gradients would need is not kept.
 
-With the weights' gradients not wanted, a convolution need not keep its input, a batch norm with
-fixed statistics is a factor and an offset that the convolution before it can take over, and a
-max-pooling needs to keep only where its maxima were.
+If only the images have gradients, a convolution need not keep its input, a batch norm with fixed
+statistics is a factor and an offset per channel, which can be folded into the weights of the
+convolution before it, and a max-pooling needs to keep only the positions of its maxima.
+`MemoryEfficientMode`, a `TorchFunctionMode` around the forward pass, replaces these three calls
+in any network.
 
-A `TorchFunctionMode` around the forward pass sees these calls in whatever network. Whether a
-batch norm follows a convolution shows only later, so a convolution returns a placeholder of its
-result's shape, and runs when somebody reads it: folded for a batch norm, as it is for anything
-else. What reads a placeholder where no mode sees it (a scripted part, an autograd function)
-finds NaN there; `LeanMode.trusted` then says no, and the pass has to be run again without this.
+An example: conv1 - batch norm - ReLU - conv2 on images `x` that require gradients.
+
+1. The network calls `conv2d(x, w1)`. Whether a batch norm follows is not known yet, so nothing is
+   computed: the mode returns a placeholder, a tensor of the result's shape that holds NaN.
+2. `batch_norm(placeholder)` finds the pending convolution, folds its factor into w1, and runs the
+   convolution once. The backward pass needs the folded weights alone. Ordinary autograd would
+   also keep x for the gradient of w1, and the output of conv1 for the batch norm.
+3. `relu` runs as usual and keeps its output.
+4. `conv2d(y, w2)` returns another placeholder. The next call that reads it, say `mean`, is not a
+   batch norm, so the mode first computes the plain convolution and passes on its result.
+
+A scripted module or a custom autograd function may read a placeholder where no function mode sees
+the call. It then computes with NaN, so the error is visible: the scores contain NaN, or the graph
+ends at the placeholder, or the convolution was never run. `MemoryEfficientMode.is_exact` checks
+all three. If it returns False, the caller discards the pass and runs an ordinary one, with the
+network's own operators, and does not try the mode again for this model (`network/input_gradient`).
 """
 
 from __future__ import annotations
@@ -27,30 +40,30 @@ from ..ops import winograd
 
 aten = torch.ops.aten
 
-_WORTH_TRANSFORMING = 5000
-"""Pixels of a batch of maps from which the weights of a convolution are worth transforming: that
-takes as long as some 2500 pixels' direct convolution."""
+_MIN_PIXELS_FOR_WINOGRAD = 5000
+"""Output pixels of a batch from which transforming the weights for Winograd's algorithm pays. The
+transform takes as long as the direct convolution of about 2500 pixels."""
 
 _PROPERTIES = ("shape", "dtype", "device", "ndim", "requires_grad", "is_cuda")
-_ASKS: tuple[Any, ...] = (
+_SHAPE_QUERIES: tuple[Any, ...] = (
     *(getattr(Tensor, name).__get__ for name in _PROPERTIES),
     *(Tensor.dim, Tensor.size, Tensor.numel, Tensor.is_floating_point, Tensor.__len__),
 )
-"""What can be told of a placeholder as it stands."""
+"""Functions that a placeholder answers without being computed."""
 
 
 class Untrusted(Exception):  # noqa: N818
-    """A lean pass may not give the network's own numbers."""
+    """A memory-efficient pass may not have computed the network's own numbers."""
 
 
-class _LeanConv(torch.autograd.Function):
-    """A convolution that keeps its weights alone, a factor a channel folded into them."""
+class _WeightOnlyConv(torch.autograd.Function):
+    """A convolution that keeps only its weights, with a factor per channel folded into them."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, factor: Tensor | None, shift: Tensor | None, *how: Any
     ) -> Tensor:
-        weight = _folded(weight, factor, x)
+        weight = _fold(weight, factor, x)
         ctx.save_for_backward(weight)
         ctx.shape, ctx.how = x.shape, how
         if _by_winograd(x, weight, *how):
@@ -66,23 +79,25 @@ class _LeanConv(torch.autograd.Function):
         stride, padding, dilation, groups = ctx.how
         if gradient.device.type == "cpu" and _is_stem(weight, *ctx.how):
             return _by_phases(gradient, weight, ctx), *[None] * 7
-        back = weight.flip(2, 3).transpose(0, 1)
-        around = [2 - padding[0], 2 - padding[1]]
-        if min(around) >= 0 and _by_winograd(gradient, back, stride, around, dilation, groups):
-            prepared, bias = winograd.prepare_weights(back), weight.new_zeros(len(back))
-            found = winograd.convolve(gradient, prepared, bias, False, (around[0], around[1]))
-            return found, *[None] * 7
+        # The input's gradient of a 3 x 3 convolution is a convolution with the kernels turned by
+        # 180 degrees, in and out channels exchanged, and padding 2 - p in place of p.
+        turned = weight.flip(2, 3).transpose(0, 1)
+        border = [2 - padding[0], 2 - padding[1]]
+        if min(border) >= 0 and _by_winograd(gradient, turned, stride, border, dilation, groups):
+            prepared, bias = winograd.prepare_weights(turned), weight.new_zeros(len(turned))
+            result = winograd.convolve(gradient, prepared, bias, False, (border[0], border[1]))
+            return result, *[None] * 7
         # Only its shape is read: the input's gradient does not depend on the input.
         x = gradient.new_empty(1).expand(ctx.shape)
-        found, *_ = aten.convolution_backward(
+        result, *_ = aten.convolution_backward(
             *(gradient, x, weight, None, stride, padding, dilation),
             *(False, [0, 0], groups, [True, False, False]),
         )
-        return found, *[None] * 7
+        return result, *[None] * 7
 
 
-def _folded(weight: Tensor, factor: Tensor | None, maps: Tensor) -> Tensor:
-    """Return the weight times a factor a channel, in the layout of the maps it works on."""
+def _fold(weight: Tensor, factor: Tensor | None, maps: Tensor) -> Tensor:
+    """Return the weight times a factor per channel, in the memory format of the input maps."""
     last = maps.is_contiguous(memory_format=torch.channels_last) and not maps.is_contiguous()
     layout = torch.channels_last if last else torch.contiguous_format
     if factor is None:
@@ -99,12 +114,12 @@ def _by_winograd(
     dilation: list[int],
     groups: int,
 ) -> bool:
-    """Say whether Winograd's algorithm saves more time than transforming the weights takes."""
+    """Return whether Winograd's algorithm saves more time than transforming the weights takes."""
     if {*stride, *dilation, groups} != {1} or not winograd.takes(weight):
         return False
     filters, channels = weight.shape[:2]
     height, width = winograd.out_size(maps, (padding[0], padding[1]))
-    enough = len(maps) * height * width >= _WORTH_TRANSFORMING
+    enough = len(maps) * height * width >= _MIN_PIXELS_FOR_WINOGRAD
     fits = maps.dtype == weight.dtype and winograd.is_fast(maps.device)
     return enough and fits and winograd.pays(filters, channels, height, width)
 
@@ -112,32 +127,36 @@ def _by_winograd(
 def _is_stem(
     weight: Tensor, stride: list[int], padding: list[int], dilation: list[int], groups: int
 ) -> bool:
-    """Say whether a convolution is a first one of large kernel and stride: what AlexNets have."""
+    """Return whether a convolution has few input channels, a large kernel and a stride.
+
+    The first convolution of an AlexNet is one.
+    """
     few, large = weight.shape[1] <= 4, min(weight.shape[2:]) >= 4
     even = stride[0] == stride[1] > 1
     return few and large and even and groups == 1 and max(dilation) == 1
 
 
 def _by_phases(gradient: Tensor, weight: Tensor, ctx: Any) -> Tensor:
-    """Return the input's gradient of a convolution with a stride, as a convolution without one.
+    """Return the input's gradient of a convolution with a stride s, as a convolution without one.
 
-    Every s-th pixel has its own part of the kernel: the s·s parts become channels, which are
-    then laid out as pixels. oneDNN takes up to 2.5 times as long for a few input channels.
+    Pixels whose rows and columns have the same remainder modulo s are reached by the same part of
+    the kernel. The s·s parts become output channels of one convolution, and a pixel shuffle
+    interleaves its maps. For few input channels oneDNN takes up to 2.5 times as long.
     """
     height, width = ctx.shape[2:]
-    s, (top, left) = ctx.how[0][0], ctx.how[1]
+    s, (top, x0) = ctx.how[0][0], ctx.how[1]
     count, channels, *size = weight.shape
     taps = [-(-n // s) for n in size]
     weight = F.pad(weight, (0, s * taps[1] - size[1], 0, s * taps[0] - size[0]))
     parts = weight.view(count, channels, taps[0], s, taps[1], s).flip(2, 4)
     kernel = parts.permute(1, 3, 5, 0, 2, 4).reshape(channels * s * s, count, *taps)
     phases = F.conv2d(gradient, kernel, padding=[taps[0] - 1, taps[1] - 1])
-    pixels = F.pixel_shuffle(phases, s)[:, :, top : top + height, left : left + width]
+    pixels = F.pixel_shuffle(phases, s)[:, :, top : top + height, x0 : x0 + width]
     return F.pad(pixels, (0, width - pixels.shape[3], 0, height - pixels.shape[2]))
 
 
-class _LeanNorm(torch.autograd.Function):
-    """A batch norm with fixed statistics, that keeps its factor alone."""
+class _FactorOnlyNorm(torch.autograd.Function):
+    """A batch norm with fixed statistics that keeps only its factor per channel."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, factor: Tensor, *how: Any) -> Tensor:
@@ -151,8 +170,8 @@ class _LeanNorm(torch.autograd.Function):
         return gradient * factor[:, None, None], *[None] * 8
 
 
-class _LeanMaxPool(torch.autograd.Function):
-    """A max-pooling that keeps only where its maxima were."""
+class _IndexOnlyMaxPool(torch.autograd.Function):
+    """A max-pooling that keeps only the positions of its maxima."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *how: Any) -> Tensor:
@@ -172,12 +191,19 @@ class _LeanMaxPool(torch.autograd.Function):
         x = torch.empty(
             ctx.shape, dtype=gradient.dtype, device=gradient.device, memory_format=layout
         )
-        found = aten.max_pool2d_with_indices_backward(gradient, x, *ctx.how, where)
-        return found, *[None] * len(ctx.how)
+        result = aten.max_pool2d_with_indices_backward(gradient, x, *ctx.how, where)
+        return result, *[None] * len(ctx.how)
 
 
-class _Convolution:
-    """A call of conv2d that has not run yet."""
+class _PendingConvolution:
+    """A call of conv2d that has not run yet.
+
+    Attributes:
+        version: of the input when the network made the call; the convolution must not run on
+            values that were written later.
+        read: whether the result was computed for a call that reads it.
+        result: the plain result, without a batch norm, once it is computed.
+    """
 
     def __init__(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, how: tuple[Any, ...]
@@ -199,8 +225,8 @@ class _Convolution:
             self.result = self._run(None, self.bias)
         return self.result
 
-    def normed(self, factor: Tensor, shift: Tensor) -> Tensor:
-        """Return the result times a factor plus an offset a channel."""
+    def run_with_norm(self, factor: Tensor, shift: Tensor) -> Tensor:
+        """Return the result times a factor plus an offset per channel."""
         if self.bias is not None:
             shift = shift + self.bias * factor
         return self._run(factor, shift)
@@ -209,73 +235,79 @@ class _Convolution:
         if self.x._version != self.version:
             raise Untrusted  # its input was overwritten since
         self.read = True
-        found: Tensor = _LeanConv.apply(self.x, self.weight, factor, shift, *self.how)
-        return found
+        result: Tensor = _WeightOnlyConv.apply(self.x, self.weight, factor, shift, *self.how)
+        return result
 
 
-class LeanMode(TorchFunctionMode):
-    """Sends the calls of the block through their lean twins where only images have gradients."""
+class MemoryEfficientMode(TorchFunctionMode):
+    """Replaces convolutions, batch norms and max-poolings of the block, as the module describes.
+
+    Calls whose weights have gradients are left as they are.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: dict[int, tuple[weakref.ref[Tensor], _Convolution]] = {}
+        self._pending: dict[int, tuple[weakref.ref[Tensor], _PendingConvolution]] = {}
         self._missed = False
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func in _ASKS:
+        if func in _SHAPE_QUERIES:
             return func(*args, **kwargs)
-        if func is F.batch_norm and (found := self._norm(*args, **kwargs)) is not None:
-            return found
-        if self._waiting:
-            args, kwargs = self.filled(args), self.filled(kwargs)
-        found = None
+        # A batch norm comes first: it takes the place of the convolution that it reads.
+        if func is F.batch_norm and (result := self._norm(*args, **kwargs)) is not None:
+            return result
+        if self._pending:
+            args, kwargs = self.resolve(args), self.resolve(kwargs)
+        result = None
         if func is torch.conv2d:
-            found = self._conv(*args, **kwargs)
+            result = self._conv(*args, **kwargs)
         elif func is F.max_pool2d:
-            found = _max_pool(*args, **kwargs)
-        return func(*args, **kwargs) if found is None else found
+            result = _max_pool(*args, **kwargs)
+        return func(*args, **kwargs) if result is None else result
 
-    def filled(self, value: Any) -> Any:
-        """Return a value with the results in place of placeholders, in lists and dicts too."""
+    def resolve(self, value: Any) -> Any:
+        """Return a value in which results replace placeholders, also inside lists and dicts."""
         if isinstance(value, Tensor):
-            waiting = self._find(value)
-            return value if waiting is None else waiting.run()
+            pending = self._find(value)
+            return value if pending is None else pending.run()
         if isinstance(value, dict):
-            return {key: self.filled(one) for key, one in value.items()}
+            return {key: self.resolve(item) for key, item in value.items()}
         if type(value) in (list, tuple):
-            return type(value)(self.filled(one) for one in value)
+            return type(value)(self.resolve(item) for item in value)
         return value
 
-    def trusted(self, total: Tensor) -> bool:
-        """Say whether the pass is right: no placeholder was read as it stands, and all were read.
+    def is_exact(self, total: Tensor) -> bool:
+        """Return whether no placeholder was read as it is, and every convolution was run.
 
         Args:
-            total: what depends on all that was computed. NaN in it may come from a placeholder.
+            total: a sum that depends on all that was computed. NaN in it may come from a
+                placeholder.
         """
-        unread = any(not waiting.read for _, waiting in self._waiting.values())
+        unread = any(not pending.read for _, pending in self._pending.values())
         if self._missed or unread or bool(total.isnan().any()):
             return False
-        ends = (node.variable for node in nodes_behind(total) if hasattr(node, "variable"))
-        return not any(self._find(leaf) for leaf in ends)
+        leaves = (node.variable for node in nodes_behind(total) if hasattr(node, "variable"))
+        return not any(self._find(leaf) for leaf in leaves)
 
-    def _wait(self, convolution: _Convolution) -> Tensor:
-        """Return a placeholder; what it stands for is held as long as it lives."""
+    def _defer(self, convolution: _PendingConvolution) -> Tensor:
+        """Return a placeholder. The convolution is kept for as long as the placeholder lives."""
         placeholder = convolution.placeholder()
         key = id(placeholder)
 
         def forget(_: object) -> None:
-            del self._waiting[key]
+            del self._pending[key]
             self._missed |= not convolution.read
 
-        self._waiting[key] = weakref.ref(placeholder, forget), convolution
+        self._pending[key] = weakref.ref(placeholder, forget), convolution
         return placeholder
 
-    def _find(self, tensor: Tensor) -> _Convolution | None:
-        found = self._waiting.get(id(tensor))
-        return found[1] if found is not None and found[0]() is tensor else None
+    def _find(self, tensor: Tensor) -> _PendingConvolution | None:
+        # An id may belong to a new tensor by now, so the weak reference is compared too.
+        pending = self._pending.get(id(tensor))
+        return pending[1] if pending is not None and pending[0]() is tensor else None
 
     def _conv(
         self,
@@ -289,10 +321,10 @@ class LeanMode(TorchFunctionMode):
     ) -> Tensor | None:
         plain = type(input) is Tensor and type(weight) in (Tensor, torch.nn.Parameter)
         fixed = not (weight.requires_grad or (bias is not None and bias.requires_grad))
-        if not (plain and fixed and _followed(input)) or isinstance(padding, str):
+        if not (plain and fixed and _needs_gradient(input)) or isinstance(padding, str):
             return None
         how = _pair(stride), _pair(padding), _pair(dilation), groups
-        return self._wait(_Convolution(input, weight, bias, how))
+        return self._defer(_PendingConvolution(input, weight, bias, how))
 
     def _norm(
         self,
@@ -309,23 +341,24 @@ class LeanMode(TorchFunctionMode):
             return None
         if any(t is not None and t.requires_grad for t in (weight, bias)):
             return None
-        waiting = self._find(input)
+        pending = self._find(input)
         factor = torch.rsqrt(running_var + eps)
         factor = factor if weight is None else factor * weight
-        exact = input.dtype in (torch.float32, torch.float64)  # a folded weight is rounded
-        if waiting is not None and waiting.result is None and exact:
+        # In half precision the rounding of folded weights would show in the scores.
+        exact = input.dtype in (torch.float32, torch.float64)
+        if pending is not None and pending.result is None and exact:
             shift = -running_mean * factor if bias is None else bias - running_mean * factor
-            return waiting.normed(factor, shift)
-        x = self.filled(input)
-        if not _followed(x):
+            return pending.run_with_norm(factor, shift)
+        x = self.resolve(input)
+        if not _needs_gradient(x):
             return None
         how = running_mean, running_var, weight, bias, False, momentum, eps
-        found: Tensor = _LeanNorm.apply(x, factor, *how)
-        return found
+        result: Tensor = _FactorOnlyNorm.apply(x, factor, *how)
+        return result
 
 
 def nodes_behind(tensor: Tensor) -> Iterator[Any]:
-    """Yield autograd's nodes that a tensor was made by, each once."""
+    """Yield the nodes of autograd's graph that a tensor depends on, each once."""
     seen, todo = set(), [tensor.grad_fn]
     while todo:
         node = todo.pop()
@@ -336,12 +369,14 @@ def nodes_behind(tensor: Tensor) -> Iterator[Any]:
         todo.extend(parent for parent, _ in node.next_functions)
 
 
-def is_lean(node: Any) -> bool:
-    """Say whether a node of autograd is that of a lean call."""
-    return isinstance(node, _LEAN)
+def is_memory_efficient(node: Any) -> bool:
+    """Return whether a node of autograd's graph belongs to one of the replaced calls."""
+    return isinstance(node, _NODES)
 
 
-_LEAN: tuple[Any, ...] = tuple(f._backward_cls for f in (_LeanConv, _LeanNorm, _LeanMaxPool))
+_NODES: tuple[Any, ...] = tuple(
+    function._backward_cls for function in (_WeightOnlyConv, _FactorOnlyNorm, _IndexOnlyMaxPool)
+)
 
 
 def _max_pool(
@@ -353,19 +388,19 @@ def _max_pool(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor | None:
-    if return_indices or not _followed(input):
+    if return_indices or not _needs_gradient(input):
         return None
     stride = kernel_size if stride is None else stride
     how = *map(_pair, (kernel_size, stride, padding, dilation)), ceil_mode
-    found: Tensor = _LeanMaxPool.apply(input, *how)
-    return found
+    result: Tensor = _IndexOnlyMaxPool.apply(input, *how)
+    return result
 
 
-def _followed(x: Tensor) -> bool:
-    """Say whether a gradient flows back from a call, a batch of maps, to x."""
+def _needs_gradient(x: Tensor) -> bool:
+    """Return whether x is a batch of maps to which a gradient flows back."""
     return x.requires_grad and torch.is_grad_enabled() and x.ndim == 4
 
 
 def _pair(value: Any) -> list[int]:
-    given = [value] if isinstance(value, int) else list(value)
-    return given * 2 if len(given) == 1 else given
+    sizes = [value] if isinstance(value, int) else list(value)
+    return sizes * 2 if len(sizes) == 1 else sizes

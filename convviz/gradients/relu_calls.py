@@ -1,6 +1,6 @@
 """Recognise activations among the calls of a forward pass, however they are written.
 
-This module goes by the name of the function that is called; `written_out` recognises rectifiers
+This module goes by the name of the function that is called; `composed_relus` recognises rectifiers
 that are composed of other operators.
 """
 

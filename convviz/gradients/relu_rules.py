@@ -21,10 +21,10 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import ModelError
 from ..ops import operators
-from .composed_relus import WRITTEN, Suspect, WrittenOut
+from .composed_relus import COMPONENT_NAMES, ComposedRelus, Suspect
 from .memory_efficient import nodes_behind
 from .relu_calls import Activation, is_custom, named_activation, spelling_of
-from .unreachable_relus import Unreachable
+from .unreachable_relus import UnreachableActivations
 
 Rule = Literal["plain", "guided", "deconv"]
 NonReLU = Literal["clamp", "error"]
@@ -38,7 +38,11 @@ class RuleSettings(NamedTuple):
     notes: list[str] | None
 
 
-WATCHED = WRITTEN | {"lp_pool1d", "lp_pool2d", "lp_pool3d"} | {f"i{name}" for name in WRITTEN}
+WATCHED = (
+    COMPONENT_NAMES
+    | {"lp_pool1d", "lp_pool2d", "lp_pool3d"}
+    | {f"i{name}" for name in COMPONENT_NAMES}
+)
 """Names of functions that are looked at beside the activations themselves."""
 
 
@@ -137,8 +141,8 @@ class RuleMode(TorchFunctionMode):
         super().__init__()
         self.rule, self.nonrelu = rule, nonrelu
         self._real = real or (lambda value: value)
-        self._written = WrittenOut(self._real)
-        self._unreachable = Unreachable()
+        self._composed = ComposedRelus(self._real)
+        self._unreachable = UnreachableActivations()
         self._nodes: list[Any] = []  # kept alive: they are told apart by identity
         self._suspects: list[tuple[Any, Suspect]] = []
 
@@ -154,16 +158,16 @@ class RuleMode(TorchFunctionMode):
 
     def _watch(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Run a call that may be part of a rectifier."""
-        call = None if is_custom(func) else self._written.recognise(func, args, kwargs)
+        call = None if is_custom(func) else self._composed.recognise(func, args, kwargs)
         if call is not None:
             y = self._handle(call, func, args, kwargs)
         elif torch.is_grad_enabled():
-            before = self._written.inputs_before(func, args, kwargs)
+            before = self._composed.inputs_before(func, args, kwargs)
             y = func(*args, **kwargs)
             self._judge(func, args, kwargs, before, y)
         else:
             y = func(*args, **kwargs)
-        self._written.note(func, args, kwargs, y)
+        self._composed.note(func, args, kwargs, y)
         return y
 
     def _judge(
@@ -177,7 +181,7 @@ class RuleMode(TorchFunctionMode):
         if name.startswith("lp_pool"):  # a ReLU of what is not negative, for numeric safety
             self._unreachable.pass_over(y, before)
         self._unreachable.mark_seen(y.grad_fn)
-        suspect = self._written.suspect(func, args, kwargs, before, y)
+        suspect = self._composed.suspect(func, args, kwargs, before, y)
         if suspect is not None:
             self._suspects.append((y.grad_fn, suspect))
 

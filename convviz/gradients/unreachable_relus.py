@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .memory_efficient import is_lean
+from .memory_efficient import is_memory_efficient
 from .relu_calls import is_zero
 
 _ACTIVATIONS = (
@@ -52,7 +52,7 @@ class Unreached(NamedTuple):
     doubtful: list[str]
 
 
-class Unreachable:
+class UnreachableActivations:
     """Looks for activations that no function mode sees."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Unreachable:
         """Look through nodes that no rule made."""
         findings = Unreached([], [])
         for node in nodes:
-            if isinstance(node, _CustomNode) and not is_lean(node):
+            if isinstance(node, _CustomNode) and not is_memory_efficient(node):
                 findings.refused.extend(self._custom(node))
             elif node not in self._seen:
                 _look_at(node, findings)

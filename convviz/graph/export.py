@@ -141,7 +141,7 @@ def _graph(program: ExportedProgram, keys: list[str], shape: Shape) -> Graph:
         shape=shape,
         nodes=nodes,
         image=image,
-        layers=dict(zip(naming.numbered(keys), originals, strict=True)),
+        layers=dict(zip(naming.number_names(keys), originals, strict=True)),
         output=output,
         constants=_constants(program),
         # A network that asks for len(x) fixes the number, which the shape alone does not show.

@@ -83,7 +83,7 @@ class Preprocess:
         image = Image.fromarray(_check_photo(pixels))
         if self.channels == 1:
             image = image.convert("L")
-        height, width = self.resized(*(size or pixels.shape[:2]))
+        height, width = self.resized_size(*(size or pixels.shape[:2]))
         if (height, width) != pixels.shape[:2]:
             resample = Image.Resampling[self.interpolation.upper()]
             image = image.resize((width, height), resample)
@@ -115,7 +115,7 @@ class Preprocess:
                 f"{self.interpolation}"
             )
         x = photo.permute(2, 0, 1) if self.channels == 3 else _luminance(photo)
-        height, width = self.resized(*x.shape[1:])
+        height, width = self.resized_size(*x.shape[1:])
         if (height, width) != x.shape[1:]:
             x = resize(x, [height, width], InterpolationMode(self.interpolation), antialias=True)
         if self.crop is not None:
@@ -149,11 +149,11 @@ class Preprocess:
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of the model's input for a photo of this size."""
-        return self.resized(height, width) if self.crop is None else _pair(self.crop)
+        return self.resized_size(height, width) if self.crop is None else _pair(self.crop)
 
     def affine(self, height: int, width: int) -> Affine:
         """Map model-input pixel corners back to those of a photo of this size."""
-        new_h, new_w = self.resized(height, width)
+        new_h, new_w = self.resized_size(height, width)
         left, top = self._offset(new_h, new_w) if self.crop is not None else (0, 0)
         sx, sy = width / new_w, height / new_h
         return (sx, 0.0, left * sx, 0.0, sy, top * sy)
@@ -175,7 +175,7 @@ class Preprocess:
                 raise UnknownNameError("preprocess field", name, known)
         return cls(**values)
 
-    def resized(self, height: int, width: int) -> tuple[int, int]:
+    def resized_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of a photo of this size after the resize."""
         if self.resize is None:
             return height, width

@@ -31,7 +31,7 @@ Note = Callable[[str, tuple[Any, ...], dict[str, Any]], Any]
 
 
 @dataclass(frozen=True)
-class Call:
+class LayerCall:
     """One layer of a forward pass.
 
     Attributes:
@@ -58,7 +58,7 @@ class Call:
     input: int | None = None
 
 
-class Calls(tuple[Call, ...]):
+class LayerCalls(tuple[LayerCall, ...]):
     """The layers of a forward pass in the order in which they finish.
 
     Attributes:
@@ -88,7 +88,7 @@ def watch(
     """Call `visit` after every module and, if asked for, functional operation of the block.
 
     It sees what the network passes on: a module's output comes after the user's own hooks.
-    Calls of other threads, which may use the network meanwhile, are passed over.
+    LayerCalls of other threads, which may use the network meanwhile, are passed over.
     """
     stack: _Stack = [(naming.key(""), False, None)]
     with ExitStack() as exit:
@@ -238,7 +238,7 @@ def keep_outputs(module: nn.Module, keeper: Keeper) -> Iterator[None]:
         yield
 
 
-def trace_any(module: nn.Module, images: Tensor, output: Pick) -> Calls:
+def trace_any(module: nn.Module, images: Tensor, output: Pick) -> LayerCalls:
     """Run the network on images, or on the first alone where it takes no more at a time.
 
     Two images tell the axis of the batch from others of one position.
@@ -249,7 +249,7 @@ def trace_any(module: nn.Module, images: Tensor, output: Pick) -> Calls:
         return trace(module, images[:1], output)
 
 
-def trace(module: nn.Module, images: Tensor, output: Pick = None) -> Calls:
+def trace(module: nn.Module, images: Tensor, output: Pick = None) -> LayerCalls:
     """Run the network once and list its layers in the order in which they finish.
 
     Args:
@@ -274,8 +274,8 @@ def trace(module: nn.Module, images: Tensor, output: Pick = None) -> Calls:
 
     with torch.no_grad(), Tracker(images) as tracker, watch(module, visit, note=note):
         out = call_eagerly(module, images)
-    names = naming.numbered(naming.key(call["path"], call["op"]) for call in seen)
-    calls = Calls(Call(name, **call) for name, call in zip(names, seen, strict=True))
+    names = naming.number_names(naming.key(call["path"], call["op"]) for call in seen)
+    calls = LayerCalls(LayerCall(name, **call) for name, call in zip(names, seen, strict=True))
     calls.values = tuple(tracker.values)
     places = [tracker.place(t) for t in _scores(out, output)]
     calls.outputs = tuple(place for place in places if place is not None)

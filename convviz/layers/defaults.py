@@ -8,13 +8,13 @@ from typing import Literal
 from torch import nn
 
 from ..errors import ModelError
-from .capture import Call, Calls
+from .capture import LayerCall, LayerCalls
 from .trunk import stages_of, trunk_of
 
 Kind = Literal["filters", "activations", "patches", "features"]
 
 
-def default_layers(kind: Kind, module: nn.Module, calls: Calls) -> tuple[str, ...]:
+def default_layers(kind: Kind, module: nn.Module, calls: LayerCalls) -> tuple[str, ...]:
     """Return the layers of a kind; raises ModelError where the network has none.
 
     "filters": the first convolution (its module path). "activations": the output of the last
@@ -36,7 +36,7 @@ def default_layers(kind: Kind, module: nn.Module, calls: Calls) -> tuple[str, ..
     return tuple(stages[-1:] if kind == "activations" else stages)
 
 
-def _stages(module: nn.Module, calls: Calls) -> list[str]:
+def _stages(module: nn.Module, calls: LayerCalls) -> list[str]:
     """Return the outputs of the stages; the last maps of a network that cannot be followed."""
     containers = {
         path for path, m in module.named_modules() if type(m) in (nn.Sequential, nn.ModuleList)
@@ -48,18 +48,18 @@ def _stages(module: nn.Module, calls: Calls) -> list[str]:
     return maps[-1:]
 
 
-def _has_places(call: Call) -> bool:
+def _has_places(call: LayerCall) -> bool:
     _, *size = call.layout.shape(call.shape)
     return max(size) > 1
 
 
-def _convolutions(module: nn.Module, calls: Sequence[Call]) -> list[Call]:
+def _convolutions(module: nn.Module, calls: Sequence[LayerCall]) -> list[LayerCall]:
     """List the convolutions, without those on 1x1 maps, which gate channels."""
     convs = [c for c in calls if _is_a(nn.Conv2d, module, c)]
     return [c for c in convs if len(c.shape) == 4 and max(c.shape[2:]) > 1] or convs
 
 
-def _features(module: nn.Module, calls: Calls) -> str:
+def _features(module: nn.Module, calls: LayerCalls) -> str:
     """Find what the last linear layer gets, as a layer that can be captured."""
     linear = [c for c in calls if c.op == "linear" or _is_a(nn.Linear, module, c)]
     convs = [c for c in calls if _is_a(nn.Conv2d, module, c)]
@@ -81,5 +81,5 @@ def _features(module: nn.Module, calls: Calls) -> str:
     return calls[head.source].name
 
 
-def _is_a(kind: type[nn.Module], module: nn.Module, call: Call) -> bool:
+def _is_a(kind: type[nn.Module], module: nn.Module, call: LayerCall) -> bool:
     return not call.op and isinstance(module.get_submodule(call.path), kind)

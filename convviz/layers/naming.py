@@ -75,7 +75,7 @@ def key(path: str, op: str = "") -> str:
     return f"{path}/{op}" if op else path
 
 
-def numbered(keys: Iterable[str]) -> list[str]:
+def number_names(keys: Iterable[str]) -> list[str]:
     """Name calls, given their keys in call order: a number where a key comes more than once."""
     keys = list(keys)
     total, seen = Counter(keys), Counter[str]()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..layouts import Value, decide
-from .capture import Call, Calls
+from .capture import LayerCall, LayerCalls
 
 _MIXING = frozenset(
     """
@@ -93,7 +93,7 @@ class Part:
         return any(name in op for op in self.ops for name in names)
 
 
-def trunk_of(calls: Calls) -> list[Part]:
+def trunk_of(calls: LayerCalls) -> list[Part]:
     """Return the trunk of a traced network, the images first; empty where there is none."""
     values = calls.values
     needed = _ancestors(values, calls.outputs)
@@ -171,7 +171,7 @@ def _only_border(values: Sequence[Value], start: int, end: int) -> bool:
     return all(b - a <= k - 1 for b, a, k in zip(before, after, window, strict=True))
 
 
-def stages_of(calls: Calls, containers: frozenset[str]) -> list[str]:
+def stages_of(calls: LayerCalls, containers: frozenset[str]) -> list[str]:
     """Return the layers whose outputs are those of the stages, in order.
 
     The output of a stage is the value of the trunk before the block in which the spatial size
@@ -211,18 +211,18 @@ def _without_stem(stages: list[tuple[str, list[Part]]]) -> list[tuple[str, list[
 class _Trunk:
     """The trunk of a network with the calls that begin and end on it."""
 
-    def __init__(self, calls: Calls, containers: frozenset[str]) -> None:
+    def __init__(self, calls: LayerCalls, containers: frozenset[str]) -> None:
         self.calls, self.containers = calls, containers
         self.parts = trunk_of(calls)
         self.changes = [i for i, part in enumerate(self.parts) if part.changes]
         self.places = {part.value: i for i, part in enumerate(self.parts)}
 
-    def interval(self, call: Call) -> tuple[int, int] | None:
+    def interval(self, call: LayerCall) -> tuple[int, int] | None:
         """Return from where to where on the trunk a call leads; None where it does not."""
         start, end = (self.places.get(-1 if v is None else v) for v in (call.input, call.value))
         return None if start is None or end is None or start >= end else (start, end)
 
-    def changes_in(self, call: Call) -> int:
+    def changes_in(self, call: LayerCall) -> int:
         """Count the changes of size in a call."""
         start, end = self.interval(call) or (0, 0)
         return sum(start < change <= end for change in self.changes)

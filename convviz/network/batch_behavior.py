@@ -27,8 +27,8 @@ from ..errors import ConvvizWarning, ModelError
 from ..scores.outputs import Pick
 from ..state.network_state import RandomState, preserve_network
 from .interface import TracedNetwork
-from .probing import Difference, Pass, attempt, difference, largest_gap, mirror, probe_images
-from .structure import Structure, learning, structure_of, tensor_versions
+from .probing import Difference, ProbePass, attempt, difference, largest_gap, mirror, probe_images
+from .structure import Structure, learn_volatile_attributes, structure_of, tensor_versions
 
 _TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 """Difference, as a share of the largest score, that rounding may cause; by the network's dtype."""
@@ -162,7 +162,13 @@ def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
     no_autocast = torch.autocast(images.device.type, enabled=False)
     quiet = warnings.catch_warnings(action="ignore")  # the pass that the user asks for gives them
     try:
-        with preserve_network(module), torch.no_grad(), no_autocast, learning(module), quiet:
+        with (
+            preserve_network(module),
+            torch.no_grad(),
+            no_autocast,
+            learn_volatile_attributes(module),
+            quiet,
+        ):
             behavior = _measure(module, images, output)
     except Exception as error:
         if is_out_of_memory(error):  # one at a time is all that fits, and right for all networks
@@ -205,7 +211,7 @@ def repeats(model: TracedNetwork, images: Tensor, scores: Tensor) -> bool:
     if key in entries and entries[key].holds(model.module):
         return True
     generators, versions = RandomState(), tensor_versions(model.module)
-    with learning(model.module):
+    with learn_volatile_attributes(model.module):
         again = model.forward(images).output
     tolerance = score_tolerance(model.dtype)
     same = largest_gap(again, scores) <= tolerance * float(scores.abs().nan_to_num(0, 0).max())
@@ -266,7 +272,9 @@ def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None
     )
 
 
-def _without_single(pair: Pass, other: Pass | None, dtype: torch.dtype, refusal: str) -> Behavior:
+def _without_single(
+    pair: ProbePass, other: ProbePass | None, dtype: torch.dtype, refusal: str
+) -> Behavior:
     """Measure a network that refuses a single image by one image beside two different images."""
     tolerance = score_tolerance(dtype)
     beside = Difference() if other is None else difference(other, pair, tolerance)

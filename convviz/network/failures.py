@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..device import is_out_of_memory
 from ..errors import ConvvizError, ModelError, first_line
 from ..gradients.memory_efficient import Untrusted
 from ..images.preprocess import Preprocess
-from ..state.eager_mode import call_eagerly
 from .interface import TracedNetwork
 
 _CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")
@@ -86,11 +84,6 @@ def _reason(
     """Return why a network fails, and what the user can do; "" where that is not known."""
     if part is model.module and isinstance(error, TypeError) and _is_of_the_call(error):
         return _about_inputs(part)
-    if len(images) > 1 and _runs_alone(model, images):
-        return (
-            "it takes one image at a time only: something in it fixes the size of the batch, such "
-            f"as view(1, -1) in place of flatten(1) ({message})"
-        )
     devices, dtypes = _kinds(model.module, "device"), _kinds(model.module, "dtype")
     if len(devices) > 1:
         return f"parts of it are on {' and '.join(devices)}: bring it to one by .to()"
@@ -151,16 +144,6 @@ def _hint(images: Tensor, message: str) -> str:
         return ""
     size = "{} x {} pixels".format(*images.shape[2:])
     return f"it may want images of another size than {size}, which `crop` of a Preprocess sets"
-
-
-def _runs_alone(model: TracedNetwork, images: Tensor) -> bool:
-    """Return whether a network that fails on a batch runs on one of its images."""
-    try:
-        with torch.no_grad():
-            call_eagerly(model.module, images[:1].detach().clone())
-    except Exception:
-        return False
-    return True
 
 
 def _kinds(module: nn.Module, attribute: str) -> list[str]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..device import is_out_of_memory
 from ..errors import ModelError
-from ..gradients.memory_efficient import LeanMode, Untrusted
+from ..gradients.memory_efficient import MemoryEfficientMode, Untrusted
 from ..gradients.relu_rules import RuleMode, RuleSettings
 from ..layers.gradient_edges import LayerEdges
 from ..layouts import Layout, arrange
-from ..scores.outputs import differentiate, layers_of, tell, values_of
+from ..scores.outputs import add_notes, differentiate, layers_of, values_of
 from ..scores.targets import Target
 from ..state.checkpointing import CheckpointsOff, is_checkpoint_error
 from ..state.network_state import freeze_parameters
@@ -33,69 +34,75 @@ def gradient(
 ) -> Tensor:
     """Return the gradient of each image's target, as `Model.gradient` describes it.
 
-    The memory-efficient pass is tried first. Its result is discarded if it may differ from that
-    of the network's own operators, which are then used for this model from now on.
+    The memory-efficient pass is tried first. If it may differ from the network's own operators,
+    its result is discarded, and later calls for this model use these operators right away.
     """
+    inputs = _Inputs(images, target, settings, layer)
     with model.session(), torch.enable_grad(), freeze_parameters(model.module):
         if model.cache.memory_efficient:
             try:
-                return _gradient(model, images, target, settings, layer, LeanMode())[0]
+                return _gradient(model, inputs, MemoryEfficientMode())[0]
             except Exception as error:
                 if is_out_of_memory(error):
                     raise
                 # An error of the network itself is raised again by the pass below.
         try:
-            result, has_nan = _gradient(model, images, target, settings, layer, None)
+            result, has_nan = _gradient(model, inputs, None)
         except RuntimeError as error:
             if not is_checkpoint_error(error):
                 raise
-            result, has_nan = _gradient(
-                model, images, target, settings, layer, None, checkpoints=False
-            )
-        # NaN among the scores makes every memory-efficient pass untrusted, so it says nothing
-        # about whether the mode suits the network.
+            result, has_nan = _gradient(model, inputs, None, checkpoints=False)
+        # With NaN among the scores no memory-efficient pass counts as exact, so that one failed
+        # tells nothing about the network.
         model.cache.memory_efficient &= has_nan
         return result
 
 
+class _Inputs(NamedTuple):
+    """The arguments of `gradient`."""
+
+    images: Tensor
+    target: Sequence[Target]
+    settings: RuleSettings
+    layer: str | None
+
+
 def _gradient(
     model: TracedNetwork,
-    images: Tensor,
-    target: Sequence[Target],
-    settings: RuleSettings,
-    layer: str | None,
-    lean: LeanMode | None,
+    inputs: _Inputs,
+    efficient: MemoryEfficientMode | None,
     checkpoints: bool = True,
 ) -> tuple[Tensor, bool]:
     """Return the gradient, and whether NaN is among the scores."""
+    images, target, settings, layer = inputs
     x = model.prepare_input(images)
-    real = None if lean is None else lean.filled
-    edges = None if layer is None else LayerEdges(layer, real)
     layers = layers_of(target) if layer is None else (*layers_of(target), layer)
     layouts = layouts_of(model, x, layers)
-    if lean is not None and x.device.type == "cpu":
+    if efficient is not None and x.device.type == "cpu":
         x = x.contiguous(memory_format=torch.channels_last)  # in which convolutions are faster
     x.requires_grad_()
+    resolve = None if efficient is None else efficient.resolve
+    edges = None if layer is None else LayerEdges(layer, resolve)
     with ExitStack() as stack:
-        if lean is not None:
-            stack.enter_context(lean)
-        mode = None
+        if efficient is not None:
+            stack.enter_context(efficient)
+        rule = None
         if settings.rule != "plain":
-            mode = stack.enter_context(RuleMode(settings.rule, settings.nonrelu, real))
+            rule = stack.enter_context(RuleMode(settings.rule, settings.nonrelu, resolve))
         if not checkpoints:
             stack.enter_context(CheckpointsOff())
-        # a copy goes in: a network may work in place on its input
+        # A copy is passed on, because a network may write into its input.
         output, activations = model.run(x.clone(), layers, layouts, edges)
         values = values_of(target, output, activations)
         total = values.sum()
         reached = output.sum() + total
-        if lean is not None and not lean.trusted(reached):
+        if efficient is not None and not efficient.is_exact(reached):
             raise Untrusted
-        doubts = () if mode is None else mode.check(reached)
+        doubts = () if rule is None else rule.check(reached)
         result = _of_layer(total, edges, layouts, len(x)) if edges else _of_images(total, x)
     if edges is not None and not edges.are_copies_exact():
         _check_values(model, images, target, values.detach(), edges.layer)
-    tell(doubts, settings.notes)
+    add_notes(doubts, settings.notes)
     return result, bool(reached.isnan().any())
 
 

@@ -22,7 +22,7 @@ from .model import Model
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedImage:
     """One photo made ready for a model.
 
     Attributes:
@@ -66,7 +66,7 @@ def make_batch(images: Any, model: Model) -> Batch:
     return collate(prepared, names, model)
 
 
-def prepare(photo: np.ndarray, model: Model, name: str = "photo") -> Prepared:
+def prepare(photo: np.ndarray, model: Model, name: str = "photo") -> PreparedImage:
     """Prepare a photo, uint8 `[h, w, 3]`, for a model.
 
     A preprocess that is not a Preprocess gets a PIL image; where its pixels come from cannot
@@ -80,19 +80,19 @@ def prepare(photo: np.ndarray, model: Model, name: str = "photo") -> Prepared:
     return prepare_with(model.preprocess, photo, name)
 
 
-def prepare_with(preprocess: Any, photo: np.ndarray, name: str = "photo") -> Prepared:
+def prepare_with(preprocess: Any, photo: np.ndarray, name: str = "photo") -> PreparedImage:
     """Do what `prepare` does, for a model's preprocess."""
     if isinstance(preprocess, Preprocess):
         height, width = photo.shape[:2]
         pixels = preprocess.cut(photo)
         affine = preprocess.affine(height, width)
-        return Prepared(preprocess.normalize(pixels), pixels, affine, (height, width))
+        return PreparedImage(preprocess.normalize(pixels), pixels, affine, (height, width))
     image = _own_preprocess(preprocess, photo, name)
-    return Prepared(image, _stretch(image), IDENTITY, (image.shape[1], image.shape[2]))
+    return PreparedImage(image, _stretch(image), IDENTITY, (image.shape[1], image.shape[2]))
 
 
 def collate(
-    prepared: Sequence[Prepared],
+    prepared: Sequence[PreparedImage],
     ids: Sequence[str],
     model: Model,
     labels: Sequence[int | None] | None = None,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..graph.export import Graph, NoGraph, Shape
-from ..layers.capture import Calls
+from ..layers.capture import LayerCalls
 from ..layers.defaults import Kind
 from ..layers.gradient_edges import LayerEdges
 from ..layouts import Layout
@@ -121,7 +121,7 @@ class TracedNetwork(Protocol):
         """See `Model.run`."""
         ...
 
-    def calls(self, shape: tuple[int, ...] | None = None) -> Calls:
+    def calls(self, shape: tuple[int, ...] | None = None) -> LayerCalls:
         """See `Model.calls`."""
         ...
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..errors import ModelError
 from ..graph.export import Graph, NoGraph, Shape
 from ..layers import capture
-from ..layers.capture import Call
+from ..layers.capture import LayerCall
 from ..layers.defaults import Kind
 from ..locality import ReceptiveField, receptive_field
 from .interface import TracedNetwork
@@ -78,7 +78,7 @@ def field_of(
 
 
 def _info(
-    model: TracedNetwork, call: Call, shape: Shape, takers: dict[str, tuple[str, ...]]
+    model: TracedNetwork, call: LayerCall, shape: Shape, takers: dict[str, tuple[str, ...]]
 ) -> LayerInfo:
     parameters = model.submodule(call.path).parameters() if not call.op else ()
     return LayerInfo(

@@ -15,7 +15,7 @@ from ..graph.export import Graph, NoGraph, Shape
 from ..images.preprocess import Preprocess
 from ..images.preprocess_import import as_preprocess
 from ..layers import capture, naming
-from ..layers.capture import Calls, Keeper
+from ..layers.capture import Keeper, LayerCalls
 from ..layers.defaults import Kind, default_layers
 from ..layers.gradient_edges import LayerEdges
 from ..layouts import Layout, arrange
@@ -24,7 +24,7 @@ from ..scores import targets
 from ..scores.outputs import (
     Activation,
     Pick,
-    at_least_single,
+    at_least_float32,
     check_activation,
     layers_of,
     scores_of,
@@ -243,7 +243,7 @@ class Model(ScoreReader):
         for name in keeper.unmatched_layers():
             capture.check(name, self.layer_names(tuple(x.shape[1:])))
         scores = self.both_classes(scores_of(out, self.output, len(x)))
-        return at_least_single(scores), arrange(keeper.activations, layouts, len(x))
+        return at_least_float32(scores), arrange(keeper.activations, layouts, len(x))
 
     def resolve(self, target: TargetSpec, forward: Forward) -> tuple[Target, ...]:
         """Resolve a target once for every image of a clean forward pass.
@@ -264,7 +264,7 @@ class Model(ScoreReader):
         """Return the layers that `resolve` needs the activations of: those of units."""
         return tuple(self.check_layer(name) for name in targets.units_of(target, self.labels))
 
-    def calls(self, shape: tuple[int, ...] | None = None) -> Calls:
+    def calls(self, shape: tuple[int, ...] | None = None) -> LayerCalls:
         """List the layers in call order, by running the network once on two images of zeros.
 
         Args:

@@ -21,7 +21,7 @@ cancel each other is rounding."""
 
 
 @dataclass
-class Pass:
+class ProbePass:
     """The results of one forward pass for the last image of its batch.
 
     Attributes:
@@ -68,7 +68,7 @@ def mirror(image: Tensor) -> Tensor:
     return 0.5 * (image.flip(1, 2) + image.mean())
 
 
-def attempt(module: nn.Module, images: Tensor, output: Pick) -> tuple[Pass | None, str]:
+def attempt(module: nn.Module, images: Tensor, output: Pick) -> tuple[ProbePass | None, str]:
     """Run a batch; return the results of its last image, or None and the network's error.
 
     The error is "" where the network runs and returns no scores `[N, classes]`. Lack of memory is
@@ -84,7 +84,7 @@ def attempt(module: nn.Module, images: Tensor, output: Pick) -> tuple[Pass | Non
         return None, first_line(error)
 
 
-def _observe(module: nn.Module, images: Tensor, output: Pick) -> Pass:
+def _observe(module: nn.Module, images: Tensor, output: Pick) -> ProbePass:
     keys: list[str] = []
     levels: list[tuple[tuple[int, ...], Tensor] | None] = []
     sigmoids: list[Tensor] = []
@@ -108,7 +108,7 @@ def _observe(module: nn.Module, images: Tensor, output: Pick) -> Pass:
     wide = scores.detach().double().cpu()
     sigmoid = bool(sigmoids) and _same_values(sigmoids[0], scores)
     drew = not generators.is_current()
-    return Pass(wide[place], _largest(wide), drew, sigmoid, keys, levels)
+    return ProbePass(wide[place], _largest(wide), drew, sigmoid, keys, levels)
 
 
 def _level(values: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ class Difference:
     differs: bool = False
 
 
-def difference(a: Pass, b: Pass, tolerance: float) -> Difference:
+def difference(a: ProbePass, b: ProbePass, tolerance: float) -> Difference:
     """Compare two passes; differences within rounding do not count."""
     scale = max(a.scale, b.scale)
     gap = largest_gap(a.scores, b.scores)
@@ -162,7 +162,7 @@ def largest_gap(a: Tensor, b: Tensor) -> float:
     return float(gaps.max()) if gaps.numel() else 0.0
 
 
-def _first_differing(a: Pass, b: Pass, tolerance: float) -> str:
+def _first_differing(a: ProbePass, b: ProbePass, tolerance: float) -> str:
     """Return the first module whose output differs; "" where none does or the calls differ."""
     if a.keys != b.keys:
         return ""
@@ -182,4 +182,4 @@ def _first_differing(a: Pass, b: Pass, tolerance: float) -> str:
     differing = (gaps > tolerance * scales).nonzero()
     if not len(differing):
         return ""
-    return naming.numbered(a.keys)[pairs[int(differing[0, 0])][0]]
+    return naming.number_names(a.keys)[pairs[int(differing[0, 0])][0]]

@@ -13,14 +13,14 @@ from ..state.default_device import cpu_by_default
 from ..state.eval_mode import Evaluation, eval_mode
 from ..state.fork_lock import run_in_forked_children
 from ..state.network_lock import lock_network
-from ..state.network_state import NetworkState, RandomState, precise
-from ..state.process_state import present
+from ..state.network_state import NetworkState, RandomState, set_float32_precision
+from ..state.process_state import count_thread
 from .interface import TracedNetwork
 from .introspection import check_network
 
 
 @dataclass(eq=False)
-class _Open:
+class _OpenSession:
     """A session that has begun.
 
     Attributes:
@@ -36,7 +36,7 @@ class _Open:
     evaluation: Evaluation | None = None
 
 
-_open: list[_Open] = []
+_open: list[_OpenSession] = []
 
 
 @contextmanager
@@ -59,14 +59,14 @@ def session(model: TracedNetwork) -> Iterator[None]:
 @contextmanager
 def _outermost(model: TracedNetwork) -> Iterator[None]:
     check_network(model.module)
-    opened = _Open(model, NetworkState(model.module), threading.get_ident())
+    opened = _OpenSession(model, NetworkState(model.module), threading.get_ident())
     generators = RandomState()
     _open.append(opened)
     try:
         with (
-            present(),
+            count_thread(),
             cpu_by_default(),
-            precise(model.device, model.tf32),
+            set_float32_precision(model.device, model.tf32),
             torch.set_grad_enabled(torch.is_grad_enabled()),
             eval_mode(model.module) as opened.evaluation,
         ):

@@ -89,7 +89,7 @@ def structure_of(module: nn.Module) -> Structure:
 
 
 @contextmanager
-def learning(module: nn.Module) -> Iterator[None]:
+def learn_volatile_attributes(module: nn.Module) -> Iterator[None]:
     """Exclude from future fingerprints what forward passes in the block change by themselves.
 
     Not parameters and modules: a lazy layer makes them in its first pass, and keeps them.

@@ -9,16 +9,16 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..layers import capture
-from ..layers.capture import Calls
+from ..layers.capture import LayerCalls
 from ..layouts import Layout
 from .failures import explain_errors
 from .interface import TracedNetwork
-from .structure import learning
+from .structure import learn_volatile_attributes
 
 Shape = tuple[int, ...]
 
 
-def trace_network(model: TracedNetwork, shapes: Sequence[Shape]) -> tuple[Shape, Calls]:
+def trace_network(model: TracedNetwork, shapes: Sequence[Shape]) -> tuple[Shape, LayerCalls]:
     """Return the first shape (C, H, W) that a network runs on, and its calls in call order.
 
     They are kept for each shape for as long as the structure of the network stays.
@@ -45,9 +45,9 @@ def trace_network(model: TracedNetwork, shapes: Sequence[Shape]) -> tuple[Shape,
     ) from failed[0]
 
 
-def _trace(model: TracedNetwork, shape: Shape) -> Calls:
+def _trace(model: TracedNetwork, shape: Shape) -> LayerCalls:
     images = torch.zeros((2, *shape), device=model.device, dtype=model.dtype)
-    with explain_errors(model, images[:1]), learning(model.module):
+    with explain_errors(model, images[:1]), learn_volatile_attributes(model.module):
         calls = capture.trace_any(model.module, images, model.output)
     model.cache.structure = None  # the fingerprint now excludes attributes that every pass changes
     model.cache.calls.at(model.structure)[shape] = calls
@@ -80,10 +80,10 @@ def layouts_of(model: TracedNetwork, images: Tensor, layers: Sequence[str]) -> d
 
 
 def _known_layouts(
-    traces: Mapping[tuple[int, ...], Calls], shape: tuple[int, ...], layers: Sequence[str]
+    traces: Mapping[tuple[int, ...], LayerCalls], shape: tuple[int, ...], layers: Sequence[str]
 ) -> dict[str, Layout]:
     """Return what earlier traces, of images of this or of other shapes, tell."""
     if shape in traces:
         return traces[shape].layouts
-    first = next(iter(traces.values()), Calls()).layouts
+    first = next(iter(traces.values()), LayerCalls()).layouts
     return {name: a for name in layers if (a := first.get(name)) and a.is_for_any_size}

@@ -17,7 +17,7 @@ from ..graph.export import Graph
 from ..layouts import Layout, arrange
 from ..locality import Axes, Local, locality
 from ..locality.axis_maps import Window
-from ..scores.outputs import Forward, at_least_single
+from ..scores.outputs import Forward, at_least_float32
 from .fusion import chain_concatenations, fold_batch_norms, fold_rectifiers, transform_weights
 from .operator import CONVOLUTIONS, CUTTING, Step, Values, operator_name
 from .size_free import respell
@@ -80,7 +80,7 @@ class Program:
         """Return the scores and the kept layers as a forward pass of the model gives them."""
         scores = values[self.output]
         outputs = {name: values[node] for name, node in self.layers.items()}
-        return Forward(at_least_single(scores), arrange(outputs, self.layouts, len(scores)))
+        return Forward(at_least_float32(scores), arrange(outputs, self.layouts, len(scores)))
 
 
 def compile_graph(graph: Graph, layers: Iterable[str] = ()) -> Program:

@@ -47,7 +47,7 @@ class Forward:
     activations: dict[str, Tensor]
 
 
-def at_least_single(scores: Tensor) -> Tensor:
+def at_least_float32(scores: Tensor) -> Tensor:
     """Bring half precision to float32, in which softmax and differences keep their digits."""
     return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
@@ -121,7 +121,7 @@ def check_activation(activation: Activation | None) -> Activation | None:
     return activation
 
 
-def warn_of_useless(output: Tensor, target: Sequence[Target], name: str) -> None:
+def warn_of_meaningless_scores(output: Tensor, target: Sequence[Target], name: str) -> None:
     """Warn of images whose class scores explain nothing: NaN, or all classes alike.
 
     Args:
@@ -144,7 +144,7 @@ def warn_of_useless(output: Tensor, target: Sequence[Target], name: str) -> None
         warnings.warn(f"{name}: {problem}", ConvvizWarning, stacklevel=3)
 
 
-def tell(sentences: Iterable[str], notes: list[str] | None) -> None:
+def add_notes(sentences: Iterable[str], notes: list[str] | None) -> None:
     """Add sentences to notes, each once, or warn of them where there are no notes."""
     for sentence in sentences:
         if notes is None:

@@ -84,7 +84,7 @@ def label_index(label: str | int, labels: Sequence[str]) -> int:
     raise UnknownNameError("target", label, labels)
 
 
-def listed(spec: TargetSpec, count: int) -> list[Any]:
+def targets_per_image(spec: TargetSpec, count: int) -> list[Any]:
     """Spread a target over the images: one entry each.
 
     Raises:
@@ -116,7 +116,7 @@ def resolve_all(
     labels: Sequence[str],
 ) -> tuple[Target, ...]:
     """Resolve a target for every image; arguments as of `resolve_one`."""
-    specs = listed(spec, len(output))
+    specs = targets_per_image(spec, len(output))
     return tuple(resolve_one(s, i, output, activations, labels) for i, s in enumerate(specs))
 
 

@@ -1,7 +1,7 @@
 """Disable activation checkpointing while a gradient is computed.
 
 A checkpoint saves nothing of its block and runs it again during the backward pass. There no
-function mode sees it, so the rules of `rules.py` would not be applied to it.
+function mode sees it, so the rules of `gradients/relu_rules.py` would not be applied to it.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class ForkSafeLock:
         _locks.add(self)
 
     @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         """Whether the calling thread holds the lock."""
         return self._owner == threading.get_ident()
 
@@ -42,7 +42,7 @@ class ForkSafeLock:
 
     def renew(self) -> None:
         """Free the lock in a forked child, where the thread that held it is gone."""
-        if not self.held:
+        if not self.is_held:
             self._lock, self._owner, self._depth = threading.RLock(), None, 0
 
 

@@ -46,7 +46,7 @@ def _overlapping(module: nn.Module) -> list[NetworkLock]:
         lock = _networks.get(module)
         if lock is None:
             lock = _networks[module] = NetworkLock()
-        if lock.held:  # those it overlaps with are held as well
+        if lock.is_held:  # those it overlaps with are held as well
             return [lock]
         members = lock.members = _members(module)
         sharing = [other for other in _networks.values() if not members.isdisjoint(other.members)]

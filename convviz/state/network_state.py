@@ -60,7 +60,7 @@ def freeze_parameters(module: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def precise(device: torch.device, tf32: bool) -> Iterator[None]:
+def set_float32_precision(device: torch.device, tf32: bool) -> Iterator[None]:
     """Compute in the model's own precision: no autocast, and no TF32 unless asked for."""
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))

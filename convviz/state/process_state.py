@@ -54,7 +54,7 @@ class _Setting:
 
 
 @contextmanager
-def present() -> Iterator[None]:
+def count_thread() -> Iterator[None]:
     """Count this thread among those at work in convviz."""
     global _moves
     thread = threading.get_ident()
@@ -77,7 +77,7 @@ def preserve_state() -> Iterator[list[str]]:
         a list that, after the block, names the settings that were left changed.
     """
     changes: list[str] = []
-    with present():
+    with count_thread():
         before, moves, alone = ProcessState(), _moves, len(_present) == 1
         try:
             yield changes

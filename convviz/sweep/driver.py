@@ -17,7 +17,7 @@ from ..data.item_table import ItemTable
 from ..errors import ConvvizError, ConvvizWarning, ImageError, ParameterError
 from ..explanation.provenance import Named
 from ..network.model import Model
-from ..progress import Meter, measured, tell
+from ..progress import Meter, announce, measure_sweep
 from ..storage import durable_file
 from .engines import Engine
 from .finalize import Outcome, SweptItems, finish
@@ -176,7 +176,7 @@ class _Job:
             warnings.warn(damage, ConvvizWarning, stacklevel=5)
         if former:
             whole = f"{len(entries)} of {len(self.plan.shards)} shards are done"
-            tell(f"going on in {str(self.store.out)!r}: {whole}")
+            announce(f"going on in {str(self.store.out)!r}: {whole}")
         folder = self.store.shards
         worker = Worker(
             self.model, self.dataset, self.plan, folder, self.interrupts.writing, self.loader,
@@ -231,7 +231,7 @@ class _Job:
     def _measured(self, entries: Mapping[int, Entry]) -> Iterator[Meter]:
         """Show how far the sweep is, and say at the end how fast it was."""
         what = f"images of {self.dataset.name}"
-        with measured(what, self.plan.count, _seen(entries)) as meter:
+        with measure_sweep(what, self.plan.count, _seen(entries)) as meter:
             yield meter
             logger.info("%s: %s", what, meter.said)
 

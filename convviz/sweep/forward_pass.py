@@ -18,7 +18,7 @@ from ..network.tracing import layouts_of
 from ..program.cast import lowered
 from ..program.module import agree, tolerance_of, usable_graph, whole
 from ..program.program import compile_graph
-from ..scores.outputs import Forward, at_least_single
+from ..scores.outputs import Forward, at_least_float32
 from .input.loader import Loader, Ready
 
 FEW = 256
@@ -105,7 +105,7 @@ class Forwards:
                 layouts_of(self.model, given, self.layers),
                 len(given),
             )
-        return Forward(at_least_single(scores), activations)
+        return Forward(at_least_float32(scores), activations)
 
     def compiled(self, count: int) -> Forwards:
         """Return these with batches of so many images compiled."""

@@ -290,10 +290,10 @@ def test_progress_is_reported():
         def remove_task(self, task_id):
             pass
 
-    from convviz.progress import shown_by
+    from convviz.progress import report_progress_to
 
     reporter = Reporter()
-    with shown_by(reporter):
+    with report_progress_to(reporter):
         finish(clusters(each=5)[0])
     assert reporter.totals == {"t-SNE": 32}
     assert reporter.steps == {1: 32}

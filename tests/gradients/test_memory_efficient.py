@@ -1,4 +1,4 @@
-"""Gradients computed leanly are those of the network's own operators, whatever it does."""
+"""Memory-efficient gradients agree with those of the network's own operators."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def gradient(model: Model, images: Tensor, rule: str = "plain") -> Tensor:
 
 @pytest.fixture
 def attempts(monkeypatch):
-    """Whether each pass was lean, and was trusted: True, or False."""
+    """One entry for each memory-efficient pass: whether it counted as exact."""
     seen: list[bool] = []
-    trusted = memory_efficient.LeanMode.trusted
+    is_exact = memory_efficient.MemoryEfficientMode.is_exact
 
-    def watched(mode, total):
-        seen.append(trusted(mode, total))
+    def record(mode, total):
+        seen.append(is_exact(mode, total))
         return seen[-1]
 
-    monkeypatch.setattr(memory_efficient.LeanMode, "trusted", watched)
+    monkeypatch.setattr(memory_efficient.MemoryEfficientMode, "is_exact", record)
     return seen
 
 
@@ -82,12 +82,12 @@ RULED = {
 
 @pytest.mark.parametrize("rule", ["guided", "deconv"])
 @pytest.mark.parametrize("made", RULED.values(), ids=list(RULED))
-def test_the_rules_are_the_same_leanly_and_not(rule, made, attempts):
+def test_rules_agree_with_and_without_the_mode(rule, made, attempts):
     torch.manual_seed(0)
     module = statistics(made())
     images = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     one, other = Model(module), Model(module)
-    other._lean = False
+    other.cache.memory_efficient = False
     want = gradient(other, images, rule)
     assert attempts == []
     got = gradient(one, images, rule)
@@ -226,7 +226,7 @@ def test_what_cannot_be_followed_runs_as_it_is(habit, attempts):
         torch.testing.assert_close(got, own_gradient(module, images), rtol=0, atol=1e-12)
     assert True not in attempts
     assert len(attempts) <= 1  # it is not tried again
-    assert not model._lean
+    assert not model.cache.memory_efficient
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
@@ -379,11 +379,11 @@ def test_settings_of_one_number_for_both_axes(attempts):
     assert attempts == [True]
 
 
-def test_whatever_a_lean_pass_fails_with_the_own_operators_tell(monkeypatch):
+def test_any_error_of_the_mode_leads_to_the_ordinary_pass(monkeypatch):
     def failing(*_):
         raise KeyError("something")
 
-    monkeypatch.setattr(memory_efficient.LeanMode, "__torch_function__", failing)
+    monkeypatch.setattr(memory_efficient.MemoryEfficientMode, "__torch_function__", failing)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 49, 3)).double()
     images = torch.randn(2, 3, 9, 9, dtype=torch.float64)

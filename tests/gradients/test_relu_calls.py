@@ -208,13 +208,13 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize("lean", [True, False], ids=["lean", "own"])
+@pytest.mark.parametrize("efficient", [True, False], ids=["efficient", "ordinary"])
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_spelling_follows_the_rule(spelling, rule, lean):
+def test_a_spelling_follows_the_rule(spelling, rule, efficient):
     net = network(SPELLINGS[spelling])
     model, given = Model(net), images()
-    model._lean = lean
+    model.cache.memory_efficient = efficient
     gradient = model.gradient(given, TARGET * 2, rule)
     for got, image in zip(gradient, given, strict=True):
         torch.testing.assert_close(got, by_hand(net, image, rule), atol=1e-13, rtol=0)
@@ -323,11 +323,11 @@ UNRECOGNISED = {
 }
 
 
-@pytest.mark.parametrize("lean", [True, False], ids=["lean", "own"])
+@pytest.mark.parametrize("efficient", [True, False], ids=["efficient", "ordinary"])
 @pytest.mark.parametrize("spelling", UNRECOGNISED)
-def test_what_works_as_a_relu_is_refused(spelling, lean):
+def test_what_works_as_a_relu_is_refused(spelling, efficient):
     model = Model(network(UNRECOGNISED[spelling]))
-    model._lean = lean
+    model.cache.memory_efficient = efficient
     assert model.gradient(images(), TARGET * 2).abs().max() > 0
     with pytest.raises(ModelError, match=r"guided rule: .* works as a ReLU"):
         model.gradient(images(), TARGET * 2, "guided")
@@ -349,11 +349,11 @@ def assign_leaky(x):
     return y
 
 
-@pytest.mark.parametrize("lean", [True, False], ids=["lean", "own"])
+@pytest.mark.parametrize("efficient", [True, False], ids=["efficient", "ordinary"])
 @pytest.mark.parametrize("activation", DOUBTFUL.values(), ids=list(DOUBTFUL))
-def test_what_may_be_a_rectifier_is_noted(activation, lean):
+def test_what_may_be_a_rectifier_is_noted(activation, efficient):
     model = Model(network(lambda x: F.relu(activation(x))))
-    model._lean = lean
+    model.cache.memory_efficient = efficient
     with pytest.warns(ConvvizWarning, match=r"guided rule was not applied to \w+"):
         model.gradient(images(), TARGET * 2, "guided")
     notes: list[str] = []

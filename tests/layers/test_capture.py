@@ -245,6 +245,6 @@ def test_operations_have_one_name(spelling, expected):
 
 
 def test_numbers_come_only_where_needed():
-    assert naming.numbered(["a", "b", "a", "c/add", "a"]) == ["a:1", "b", "a:2", "c/add", "a:3"]
+    assert naming.number_names(["a", "b", "a", "c/add", "a"]) == ["a:1", "b", "a:2", "c/add", "a:3"]
     assert naming.split("a.b:12") == ("a.b", 12)
     assert naming.split("a.b/add") == ("a.b/add", None)

@@ -13,7 +13,7 @@ import convviz
 from convviz import Model
 from convviz.authoring import occluded
 from convviz.graph.export import Graph
-from convviz.network.structure import learning, structure_of
+from convviz.network.structure import learn_volatile_attributes, structure_of
 
 SHAPE = (3, 16, 16)
 
@@ -333,7 +333,7 @@ def test_what_every_pass_changes_is_left_out():
             return self.last.flatten(1)
 
     net = Counting()
-    with learning(net):
+    with learn_volatile_attributes(net):
         net(torch.rand(1, *SHAPE))
     first = structure_of(net)
     net(torch.rand(1, *SHAPE))
@@ -351,7 +351,7 @@ def test_what_every_pass_changes_is_left_out():
 
 def test_what_the_first_pass_builds_is_part_of_the_structure():
     net = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
-    with learning(net):
+    with learn_volatile_attributes(net):
         net(torch.rand(1, *SHAPE))
     first = structure_of(net)
     net(torch.rand(1, *SHAPE))

@@ -14,7 +14,7 @@ from torch import nn
 
 import convviz
 from convviz.state.network_lock import lock_network
-from convviz.state.process_state import present
+from convviz.state.process_state import count_thread
 
 IMAGES = torch.linspace(-1, 1, 4 * 3 * 12 * 12).reshape(4, 3, 12, 12)
 LAYERS = ["body.0", "body.2", "/relu"]
@@ -253,7 +253,7 @@ class TestFork:
 
         def check_child():
             net.stop = lambda: None
-            with lock_network(net), present():
+            with lock_network(net), count_thread():
                 convviz.plugin.registry.current().explainer_class("saliency")
 
         assert in_child(check_child) == 0

@@ -20,7 +20,7 @@ from PIL import Image
 
 import convviz
 from convviz import ParameterError
-from convviz.progress import Lines, measured, shown_by
+from convviz.progress import Lines, measure_sweep, report_progress_to
 from convviz.sweep.input import loader as loading
 from convviz.sweep.input.loader import Loader, Ready, Skipped
 
@@ -406,7 +406,7 @@ class Notes:
 def test_a_sweep_is_one_task_that_goes_on_where_it_stopped(model, tmp_path):
     notes = Notes()
     data = [photo(i) for i in range(20)]
-    with shown_by(notes):
+    with report_progress_to(notes):
         convviz.analyze(model, data, "neighbors", tmp_path / "run", shard_size=8, batch_size=4)
     assert notes.told[0] == ("add", "images of list", 20)
     counted = [told[2] for told in notes.told if told[0] == "advance" and told[1] == 7]
@@ -418,7 +418,7 @@ def test_a_sweep_is_one_task_that_goes_on_where_it_stopped(model, tmp_path):
 
 
 def test_what_a_meter_says():
-    with measured("images of x", 100, 40) as meter:
+    with measure_sweep("images of x", 100, 40) as meter:
         meter.advance(10, waited=0.0)
         meter.reach(60)
         meter.reach(55)

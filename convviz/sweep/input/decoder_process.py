@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...data.dataset import Dataset
-from ...data.fingerprint import Content, content_of_bytes, encoded, photo_of
+from ...data.fingerprint import Content, content_of_bytes, encoded_bytes, photo_of
 from ...errors import ConvvizError
 from ...images.decode import decode_scaled, plain_jpeg
 from ...images.preprocess import Preprocess
@@ -97,7 +97,7 @@ class Decoder:
         """Decode an item, or leave it to the model's device."""
         content = None
         try:
-            data = encoded(self.dataset, index)
+            data = encoded_bytes(self.dataset, index)
             if data is None:
                 photo, content = photo_of(self.dataset, index)
                 return self._cut(photo, (photo.shape[0], photo.shape[1]), content)
@@ -133,7 +133,7 @@ class Decoder:
         """Return the size below which a photo of this size must not be decoded."""
         if self.preprocess is None or self.how != SCALED:
             return height, width
-        return self.preprocess.resized(height, width)
+        return self.preprocess.resized_size(height, width)
 
 
 def reason(error: Exception) -> str:

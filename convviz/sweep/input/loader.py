@@ -17,8 +17,8 @@ from ...data.dataset import Dataset
 from ...data.fingerprint import Content
 from ...errors import ParameterError
 from ...images.preprocess import Preprocess
-from ...network.inputs import Prepared, prepare_with
-from ...progress import advanced
+from ...network.inputs import PreparedImage, prepare_with
+from ...progress import count_images
 from .decoder_pool import Decoders, UnfitError
 from .decoder_process import EXACT, GPU, Bad, Decoder, Jpeg, Photo, reason
 from .gpu_jpeg import Jpegs
@@ -50,7 +50,7 @@ class Ready:
     """
 
     index: int
-    prepared: Prepared
+    prepared: PreparedImage
     content: Content
 
 
@@ -126,7 +126,7 @@ class Loader:
         for index in indices:
             start = time.perf_counter()
             decoded = next(found)
-            advanced(1, waited=time.perf_counter() - start)
+            count_images(1, waited=time.perf_counter() - start)
             yield self._ready(index, decoded)
 
     def close(self) -> None:
@@ -163,7 +163,7 @@ class Loader:
             image = cut.normalize(found.pixels) if found.image is None else found.image
             if self._jpegs is not None:
                 image = image.to(self._jpegs.device)
-            prepared = Prepared(image, found.pixels, cut.affine(*found.size), found.size)
+            prepared = PreparedImage(image, found.pixels, cut.affine(*found.size), found.size)
         return Ready(index, prepared, found.content)
 
     def _decoded(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | Jpeg | Bad]:
