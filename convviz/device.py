@@ -9,11 +9,11 @@ import torch
 from .errors import message_of
 
 MESSAGES = ("can't allocate memory", "not enough memory", "bad_alloc", "STATUS_ALLOC_FAILED")
-"""Parts of RuntimeError messages: of torch on CPUs (two systems), C++, NVIDIA's libraries."""
+"""Parts of the messages of RuntimeErrors of torch on CPUs, of C++ and of NVIDIA's libraries."""
 
 
 def fast_bf16(device: torch.device) -> bool:
-    """Say whether a device multiplies in bfloat16 itself, and does not only imitate it."""
+    """Return whether a device multiplies in bfloat16 in hardware."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
@@ -25,7 +25,7 @@ def fast_bf16(device: torch.device) -> bool:
 
 
 def no_bf16(device: torch.device, dtype: torch.dtype) -> str:
-    """Return why bfloat16 is not used for a model, for a reader; "" where it can be."""
+    """Return the reason why bfloat16 is not used for a model; "" if it can be used."""
     name = str(dtype).removeprefix("torch.")
     if dtype != torch.float32:
         return f"the model is in {name}: bf16 is for float32 only"

@@ -1,4 +1,4 @@
-"""The errors a user can meet, all below ConvvizError."""
+"""Exceptions and warnings of convviz."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .text import printable
 class ConvvizError(Exception):
     """Base class of the errors of convviz; the message names the reason and the alternatives.
 
-    As text it is safe to print: messages quote names and reasons that others have written.
+    The text is safe to print: names and reasons that messages quote are escaped.
     """
 
     def __str__(self) -> str:
@@ -24,7 +24,7 @@ class ConvvizWarning(UserWarning):
 
 
 class UnknownNameError(ConvvizError, LookupError):
-    """A layer, target, parameter or plugin of that name does not exist.
+    """A layer, target, parameter or plugin of this name does not exist.
 
     The message names the closest existing ones.
 
@@ -50,7 +50,7 @@ class TargetError(ConvvizError, ValueError):
 
 
 class ImageError(ConvvizError, ValueError):
-    """A file is not an image that can be read; the message names the file and the reason."""
+    """A file is not a readable image; the message names the file and the reason."""
 
 
 class ModelError(ConvvizError):
@@ -62,13 +62,13 @@ class PluginError(ConvvizError):
 
 
 def message_of(error: BaseException) -> str:
-    """Return the message of an exception, also where its `__str__` raises."""
+    """Return the message of an exception, even if its `__str__` raises."""
     try:
         return str(error)
     except KeyboardInterrupt:
         raise
     except BaseException as second:
-        return f"(it has no message: its __str__ raises {type(second).__name__})"
+        return f"(no message: its __str__ raises {type(second).__name__})"
 
 
 def first_line(error: BaseException, limit: int = 200) -> str:
@@ -80,22 +80,22 @@ def first_line(error: BaseException, limit: int = 200) -> str:
 _SEPARATORS = re.compile(r"[\W_]+")
 
 
-def suggest(kind: str, given: str, known: tuple[str, ...]) -> str:
-    """Return what to write instead of an unknown name."""
-    text = closest(given, known)
+def suggest(kind: str, name: str, known: tuple[str, ...]) -> str:
+    """Return a phrase with the names to use instead of an unknown one."""
+    text = closest(name, known)
     if kind == "layer" and text.endswith(" more"):
         return f"{text}; `convviz layers MODEL` lists all"
     return text
 
 
-def closest(given: str, known: tuple[str, ...], count: int = 6) -> str:
-    """Return the known names that come closest to the given one, as a phrase.
+def closest(name: str, known: tuple[str, ...], count: int = 6) -> str:
+    """Return a phrase with the known names closest to a name.
 
-    Names that hold the given one, or that it holds, come before those spelled alike.
+    Known names that contain the name, or are contained in it, come before similar spellings.
     """
     if not known:
         return "there are none"
-    near = _alike(given, known)
+    near = _similar_names(name, known)
     return list_names(near, "closest", count) if near else list_names(known)
 
 
@@ -105,45 +105,46 @@ def list_names(names: Sequence[str], title: str = "known", count: int = 12) -> s
     return f"{title}: {shown}" + (f" and {len(names) - count} more" if len(names) > count else "")
 
 
-def _alike(given: str, known: tuple[str, ...]) -> list[str]:
-    """Return the known names like the given one, the most alike first."""
-    parts, folded = _parts(given), given.casefold().strip()
+def _similar_names(name: str, known: tuple[str, ...]) -> list[str]:
+    """Return the known names that are similar to a name, the most similar first."""
+    parts, folded = _parts(name), name.casefold().strip()
     ranks: dict[str, int] = {}
-    for name in known:
-        rank = _rank(parts, folded, name)
+    for candidate in known:
+        rank = _rank(parts, folded, candidate)
         if rank is not None:
-            ranks.setdefault(name, rank)
-    # A stable sort keeps the order of `known`; of parts of the given name the longest is first.
-    held = sorted(ranks, key=lambda name: (ranks[name], -len(name) if ranks[name] == 4 else 0))
-    by_word = [name for name in held if ranks[name] <= 1]
-    typos = [] if by_word else _spelled_alike(folded, known, 0.75 if held else 0.6)
-    return list(dict.fromkeys([*by_word, *typos, *held]))
+            ranks.setdefault(candidate, rank)
+    # The sort is stable and keeps the order of `known`, but of the known names that are parts of
+    # the name (rank 4) the longest is first.
+    ranked = sorted(ranks, key=lambda item: (ranks[item], -len(item) if ranks[item] == 4 else 0))
+    same_words = [item for item in ranked if ranks[item] <= 1]
+    typos = [] if same_words else _similar_spellings(folded, known, 0.75 if ranked else 0.6)
+    return list(dict.fromkeys([*same_words, *typos, *ranked]))
 
 
-def _spelled_alike(folded: str, known: tuple[str, ...], cutoff: float) -> list[str]:
+def _similar_spellings(folded: str, known: tuple[str, ...], cutoff: float) -> list[str]:
     names = {name.casefold(): name for name in reversed(known)}
     matches = difflib.get_close_matches(folded, list(names), n=3, cutoff=cutoff)
     return [names[match] for match in matches]
 
 
 def _rank(parts: list[str], folded: str, name: str) -> int | None:
-    """Return how a known name holds the given one, 0 for the same words; None where it does not."""
+    """Return how well a known name matches, 0 for the same words; None if it does not match."""
     words = _parts(name)
     if not parts or not words:
         return None
     if words == parts:
         return 0
-    if _holds(words, parts):
+    if _contains(words, parts):
         return 1
     if name.casefold().startswith(folded):
         return 2
     if len(folded) >= 3 and folded in name.casefold():
         return 3
-    return 4 if len("".join(words)) >= 3 and _holds(parts, words) else None
+    return 4 if len("".join(words)) >= 3 and _contains(parts, words) else None
 
 
-def _holds(words: list[str], part: list[str]) -> bool:
-    """Return whether some words come one after the other among others."""
+def _contains(words: list[str], part: list[str]) -> bool:
+    """Return whether a list of words contains another one as a run of consecutive words."""
     return any(words[i : i + len(part)] == part for i in range(len(words) - len(part) + 1))
 
 

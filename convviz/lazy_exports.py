@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first used."""
+"""Public names that are imported on first use."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def lazy_exports(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the `__getattr__` and `__dir__` of a module whose names live in other modules.
 
-    `import convviz` and `convviz --help` stay fast this way: torch is imported with the first
-    name that needs it.
+    This keeps `import convviz` and `convviz --help` fast: torch is imported with the first name
+    that needs it.
 
     Args:
         namespace: `globals()` of the module.

@@ -1,4 +1,4 @@
-"""Progress of long work: explainers report it, the command line (or a notebook) shows it."""
+"""Progress of long tasks: explainers report it, the command line or a notebook shows it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ T = TypeVar("T")
 
 
 class Reporter(Protocol):
-    """Where progress is shown; `rich.progress.Progress` is one."""
+    """Displays progress; implemented by `Lines` and by `rich.progress.Progress`."""
 
     def add_task(self, description: str, *, total: float | None) -> Any:
-        """Begin to show a task."""
+        """Start to display a task and return its id."""
         ...
 
     def advance(self, task_id: Any, advance: float = 1) -> None:
-        """Move a task on."""
+        """Count completed steps of a task."""
         ...
 
     def remove_task(self, task_id: Any) -> None:
-        """Take a task off the screen."""
+        """Stop displaying a task."""
         ...
 
 
-DESCRIBED = 16
-"""Images after which the speed is said anew."""
+IMAGES_PER_DESCRIPTION = 16
+"""Number of images between two updates of the displayed speed."""
 
 _meter: ContextVar[Meter | None] = ContextVar("convviz_meter", default=None)
 _reporter: ContextVar[Reporter | None] = ContextVar("convviz_progress", default=None)
@@ -40,7 +40,7 @@ _reporter: ContextVar[Reporter | None] = ContextVar("convviz_progress", default=
 
 @contextmanager
 def report_progress_to(reporter: Reporter | None) -> Iterator[None]:
-    """Show all progress of the block on this reporter."""
+    """Display all progress of the block with this reporter."""
     token = _reporter.set(reporter)
     try:
         yield
@@ -49,7 +49,7 @@ def report_progress_to(reporter: Reporter | None) -> Iterator[None]:
 
 
 def announce(line: str) -> None:
-    """Say something on stderr where progress is shown, else nothing."""
+    """Print a line to stderr if progress is displayed."""
     if _reporter.get() is not None:
         print(printable(line), file=sys.stderr)
 
@@ -63,10 +63,10 @@ def track(
     """Yield the steps and report each as done; silent unless progress is shown.
 
     Args:
-        steps: what is done one after the other.
-        what: they are.
-        total: how many; None where nobody knows.
-        name: of a step, shown while it is done.
+        steps: the steps, or their inputs.
+        what: the description that is displayed.
+        total: the number of steps; None if unknown.
+        name: returns the name of a step, which is displayed meanwhile.
     """
     reporter = _reporter.get()
     if reporter is None:
@@ -86,11 +86,11 @@ def track(
 
 
 class Meter:
-    """How far and how fast a sweep is.
+    """Progress and speed of a sweep.
 
     Attributes:
-        total, done: images in all, and so far.
-        waited: seconds in which the model waited for images.
+        total, done: number of images, and of those processed so far.
+        waited: seconds that the model waited for images.
     """
 
     def __init__(self, what: str, total: int, done: int) -> None:
@@ -104,8 +104,8 @@ class Meter:
             self._reporter.advance(self._task, done)
 
     @property
-    def said(self) -> str:
-        """Images, images a second, and the share of time spent on waiting for them."""
+    def summary(self) -> str:
+        """Number of images, images per second, and share of the time spent waiting for data."""
         seconds = max(time.perf_counter() - self._start, 1e-9)
         new = self.done - self._first
         return (
@@ -114,21 +114,21 @@ class Meter:
         )
 
     def advance(self, count: int, waited: float = 0.0) -> None:
-        """Count images, and the seconds that they were waited for."""
+        """Count images, and the seconds spent waiting for them."""
         self.done += count
         self.waited += waited
         if self._reporter is not None and count:
             self._reporter.advance(self._task, count)
             describe = getattr(self._reporter, "update", None)
-            if describe is not None and self.done % DESCRIBED == 0:
+            if describe is not None and self.done % IMAGES_PER_DESCRIPTION == 0:
                 describe(self._task, description=self._description())
 
     def reach(self, done: int) -> None:
-        """Count what was done elsewhere, where it was not counted here as it was done."""
+        """Count the images up to a number that other processes have reached."""
         self.advance(max(0, done - self.done))
 
     def close(self) -> None:
-        """Take it off the screen."""
+        """Stop displaying the sweep."""
         if self._reporter is not None:
             self._reporter.remove_task(self._task)
 
@@ -140,7 +140,7 @@ class Meter:
 
 @contextmanager
 def measure_sweep(what: str, total: int, done: int = 0) -> Iterator[Meter]:
-    """Measure a sweep; `count_images` in the block counts for it."""
+    """Measure a sweep; calls of `count_images` in the block count for it."""
     meter = Meter(what, total, done)
     token = _meter.set(meter)
     try:
@@ -151,7 +151,7 @@ def measure_sweep(what: str, total: int, done: int = 0) -> Iterator[Meter]:
 
 
 def count_images(count: int, waited: float = 0.0) -> None:
-    """Count images of the sweep under way, if one is measured here."""
+    """Count images for the sweep that is being measured, if any."""
     meter = _meter.get()
     if meter is not None:
         meter.advance(count, waited)
@@ -166,16 +166,16 @@ class _Task:
     done: float = 0
 
     def line(self, now: float) -> str:
-        """Say how far it is, and how long it will take at the speed so far."""
+        """Return the progress, and the remaining time at the speed so far."""
         done = self.first + self.done
         if self.total is None:
             return f"{self.what}: {done:,.0f}"
-        left = (now - self.start) * (self.total - done) / self.done if self.done else 0.0
-        return f"{self.what}: {done:,.0f} of {self.total:,.0f}, {_span(left)} left"
+        remaining = (now - self.start) * (self.total - done) / self.done if self.done else 0.0
+        return f"{self.what}: {done:,.0f} of {self.total:,.0f}, {_span(remaining)} left"
 
 
 class Lines:
-    """A reporter for what is no terminal: a line now and then, none where work is short."""
+    """A reporter for files and pipes: one line every 30 seconds, so none for short tasks."""
 
     def __init__(self, stream: TextIO, every: float = 30.0) -> None:
         self._stream, self._every = stream, every
@@ -184,16 +184,17 @@ class Lines:
         self._next = 0
 
     def add_task(self, description: str, *, total: float | None) -> int:
-        """Begin to report a task."""
+        """Start to report a task."""
         self._next += 1
         self._tasks[self._next] = _Task(description, total, time.monotonic())
         return self._next
 
     def advance(self, task_id: int, advance: float = 1) -> None:
-        """Move a task on; says so if it is time."""
+        """Count completed steps, and print a line if the last one is old enough."""
         task = self._tasks[task_id]
         if not task.done and not task.first:
-            task.first, advance = advance, 0  # done before, or the first step: no speed from it
+            # Steps of an earlier run, or the first step of this one: neither tells the speed.
+            task.first, advance = advance, 0
         task.done += advance
         now = time.monotonic()
         if now - self._last >= self._every:
@@ -201,11 +202,11 @@ class Lines:
             print(task.line(now), file=self._stream, flush=True)
 
     def update(self, task_id: int, *, description: str) -> None:
-        """Describe a task anew."""
+        """Change the description of a task."""
         self._tasks[task_id].what = description
 
     def remove_task(self, task_id: int) -> None:
-        """Report no more of a task."""
+        """Stop reporting a task."""
         del self._tasks[task_id]
 
 
@@ -227,14 +228,14 @@ def show_progress() -> Iterator[None]:
     from rich.text import Text
 
     class Time(ProgressColumn):
-        """What is left, or where nobody can tell yet, what it has taken."""
+        """Remaining time, or the elapsed time as long as no speed is known."""
 
         def render(self, task: Any) -> Text:
             if task.time_remaining is None:
                 return Text(f"{_span(task.elapsed or 0)} so far")
             return Text(f"{_span(task.time_remaining)} left")
 
-    # Names may hold what rich would take for markup.
+    # Names may contain what rich would interpret as markup.
     what = TextColumn("{task.description}", markup=False)
     columns = (what, BarColumn(), MofNCompleteColumn(), Time())
     with (

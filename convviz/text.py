@@ -6,11 +6,11 @@ import re
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """Return what sorts names with their numbers as numbers: "features.2", "features.10"."""
+    """Return a sort key that compares numbers in names by value: "features.2", "features.10"."""
     parts = re.split(r"([0-9]+)", name)
     return [(int(part or 0), part) if i % 2 else (0, part) for i, part in enumerate(parts)]
 
 
 def printable(name: str) -> str:
-    """Return a name, which may hold anything a file system allows, as one printable line."""
+    """Return any text, such as a file name, as one printable line with escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

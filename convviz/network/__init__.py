@@ -1,1 +1,1 @@
-"""The model that explainers work on: sessions, traces, behavior, gradients and inputs."""
+"""`Model`: a network with its sessions, layer traces, batch behavior, gradients and inputs."""

@@ -1,14 +1,14 @@
-"""How a network treats a batch: whether its images influence each other, and whether it is random.
+"""Batch behavior of a network: coupling between the images of a batch, and randomness.
 
 A batch norm without running statistics, dynamic quantization or `x - x.mean(0)` makes the scores
-of an image depend on the images beside it; functional dropout makes them random even in evaluation
-mode. Neither can be seen in the modules, so both are measured: an image is run between others,
-then alone, and once more alone only where the two differ. Networks that couple images are run
-image by image (`Model` does that for all explainers); the notes of every result say so, and also
-where the network is random.
+of an image depend on the other images of the batch. Functional dropout makes scores random even in
+evaluation mode. Neither is visible in the modules, so both are measured: an image is run between
+two others, then alone, and a second time alone if the two results differ. `Model` runs networks
+that couple images one image at a time, for all explainers. The notes of every result mention both
+properties.
 
-The scores are compared, and so is the output of every module whose first axis counts the images:
-a coupling that a later normalization hides from the scores would still change activations.
+Besides the scores, the output of every module whose first axis is the batch is compared: a later
+normalization may hide a coupling from the scores that still changes activations.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .probing import Difference, ProbePass, attempt, difference, largest_gap, mi
 from .structure import Structure, learn_volatile_attributes, structure_of, tensor_versions
 
 _TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
-"""Difference, as a share of the largest score, that rounding may cause; by the network's dtype."""
+"""Network's dtype -> difference that rounding may cause, as a share of the largest score."""
 
 _TOLERANCE_BELOW_FLOAT32 = 2e-2
 
@@ -43,18 +43,18 @@ def score_tolerance(dtype: torch.dtype) -> float:
 
 @dataclass(frozen=True)
 class Behavior:
-    """How a network treats images of one shape.
+    """The measured batch behavior of a network for images of one shape.
 
     Attributes:
         coupled: an image's scores or activations depend on the batch it is in.
-        coupling: largest change of a score caused by it, as a share of the largest score.
+        coupling: largest change of a score due to coupling, as a share of the largest score.
         random: the network draws random numbers in evaluation mode.
         randomness: largest change of a score between two passes over the same image, also as a
             share of the largest score.
         single: images must be run one at a time.
         layer: the first layer that differed.
         sigmoid: the scores are the output of a sigmoid.
-        alone: the error with which the network refuses a single image; "" where it runs.
+        alone: the error with which the network rejects a single image; "" if it runs.
     """
 
     coupled: bool = False
@@ -72,15 +72,15 @@ class Behavior:
         notes = []
         if self.random:
             notes.append(
-                f"The network is random in evaluation mode{self._where}: {self._spread}. Every "
-                "number here holds for one draw, and differences of that size mean nothing."
+                f"The network is random in evaluation mode{self._where}: {self._spread}. All "
+                "numbers are of a single draw, so differences of that size mean nothing."
                 + (" Every image was run alone." if self.single else "")
             )
         if self.coupled:
             notes.append(
                 "The network couples the images of a batch: an image's "
-                f"{self._change} with the images beside it{self._where}. Every image was run "
-                "alone, so the result depends neither on the batch size nor on other images."
+                f"{self._change} with the other images of the batch{self._where}. Every image was "
+                "run alone, so the result depends neither on the batch size nor on other images."
             )
         return tuple(notes)
 
@@ -105,7 +105,7 @@ class Behavior:
 
     @property
     def reason(self) -> str:
-        """Why the network's exported graph must not replace it; "" where it may."""
+        """Why the network's exported graph must not replace it; "" if it may."""
         if self.random:
             return "the network is random in evaluation mode"
         if self.coupled:
@@ -114,13 +114,13 @@ class Behavior:
 
 
 @dataclass(frozen=True, eq=False)
-class _Entry:
-    """A measurement, with the state of the network that it holds for.
+class _Measurement:
+    """A measurement, with the state of the network for which it is valid.
 
     Attributes:
         structure: the fingerprint of the network.
         versions: of its parameters and buffers, without those that every pass changes.
-        behavior: what was measured.
+        behavior: the measured behavior.
     """
 
     structure: Structure
@@ -128,30 +128,30 @@ class _Entry:
     behavior: Behavior
 
     def holds(self, module: nn.Module) -> bool:
-        """Return whether the network is still the one that was measured."""
+        """Return whether the network has not changed since the measurement."""
         if structure_of(module) != self.structure:
             return False
         versions = tensor_versions(module)
         return all(versions.get(name) == version for name, version in self.versions.items())
 
 
-_CACHE: WeakKeyDictionary[nn.Module, dict[Any, _Entry]] = WeakKeyDictionary()
+_CACHE: WeakKeyDictionary[nn.Module, dict[Any, _Measurement]] = WeakKeyDictionary()
 
 
 def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
-    """Return how a network in evaluation mode treats images like these, measured on first use.
+    """Return the batch behavior of a network in evaluation mode, measured on first use.
 
-    Two or three small forward passes per network and shape of an image; measured again where
-    weights, modules, hooks or plain attributes of the network have changed since. The network and
-    the random generators are left as they were.
+    It takes two or three small forward passes per network and image shape, again after weights,
+    modules, hooks or plain attributes of the network have changed. The network and the random
+    generators are restored.
 
     Args:
         module: the network, in evaluation mode.
-        images: `[N, C, H, W]`, N at least 1, as the network takes them.
-        output: picks the scores out of what the network returns.
+        images: `[N, C, H, W]`, N at least 1, preprocessed for the network.
+        output: selects the scores in the network's output.
 
     Warns:
-        ConvvizWarning: once, where the network is random.
+        ConvvizWarning: once, if the network is random.
     """
     entries = _CACHE.setdefault(module, {})
     key = (tuple(images.shape[1:]), images.dtype, images.device, _identity(output))
@@ -160,7 +160,7 @@ def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
         return entry.behavior
     before = tensor_versions(module)
     no_autocast = torch.autocast(images.device.type, enabled=False)
-    quiet = warnings.catch_warnings(action="ignore")  # the pass that the user asks for gives them
+    quiet = warnings.catch_warnings(action="ignore")  # the user's own pass emits them
     try:
         with (
             preserve_network(module),
@@ -171,27 +171,29 @@ def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
         ):
             behavior = _measure(module, images, output)
     except Exception as error:
-        if is_out_of_memory(error):  # one at a time is all that fits, and right for all networks
+        if is_out_of_memory(error):  # running one image at a time is right for every network
             return Behavior(single=True)
         raise
-    if behavior is None:  # the network gives no scores: the call itself says why
+    if behavior is None:  # no scores: the user's own call raises the reason
         return Behavior()
-    entries[key] = _entry(module, before, behavior)
+    entries[key] = _measurement(module, before, behavior)
     if behavior.random and (behavior.randomness or behavior.layer):
         warnings.warn(
             f"{type(module).__name__} is random in evaluation mode{behavior._where}: "
-            f"{behavior._spread}; the results say so",
+            f"{behavior._spread}; the notes of the results mention it",
             ConvvizWarning,
             stacklevel=2,
         )
     return behavior
 
 
-def _entry(module: nn.Module, before: dict[str, Hashable], behavior: Behavior) -> _Entry:
-    """Return what was measured, with the versions that the passes left as they were before."""
+def _measurement(
+    module: nn.Module, before: dict[str, Hashable], behavior: Behavior
+) -> _Measurement:
+    """Return the measurement, with the versions of the tensors that the passes did not write to."""
     after = tensor_versions(module)
     lasting = {name: version for name, version in before.items() if after.get(name) == version}
-    return _Entry(structure_of(module), lasting, behavior)
+    return _Measurement(structure_of(module), lasting, behavior)
 
 
 def is_measured(model: TracedNetwork, images: Tensor) -> bool:
@@ -204,7 +206,7 @@ def is_measured(model: TracedNetwork, images: Tensor) -> bool:
 def repeats(model: TracedNetwork, images: Tensor, scores: Tensor) -> bool:
     """Return whether a second pass gives the same scores, without drawing random numbers.
 
-    Takes one pass, where `behavior_of` takes several.
+    This takes one pass; `behavior_of` takes several.
     """
     entries = _CACHE.setdefault(model.module, {})
     key = ("repeats", tuple(images.shape[1:]), model.dtype, model.device, _identity(model.output))
@@ -217,7 +219,7 @@ def repeats(model: TracedNetwork, images: Tensor, scores: Tensor) -> bool:
     same = largest_gap(again, scores) <= tolerance * float(scores.abs().nan_to_num(0, 0).max())
     if not same or not generators.is_current():
         return False
-    entries[key] = _entry(model.module, versions, Behavior())
+    entries[key] = _measurement(model.module, versions, Behavior())
     return True
 
 
@@ -239,13 +241,13 @@ def _identity(output: Pick) -> Any:
 
 def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None:
     image, neighbor = probe_images(images)
-    # between others: it may depend on those before it or on those behind it
+    # Between two others, because it may depend on images before or after it.
     pair, failure = attempt(module, torch.cat([neighbor, image, neighbor]), output)
     if pair is None and not failure:
         return None
     alone, refusal = attempt(module, image, output)
     if alone is None:
-        if pair is None:  # it may take even numbers alone
+        if pair is None:  # it may accept even numbers of images only
             pair, _ = attempt(module, torch.cat([neighbor, image]), output)
         if pair is None:
             return None
@@ -265,7 +267,7 @@ def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None
         coupling=beside.scores if coupled else 0.0,
         random=is_random,
         randomness=max(repeated.scores, beside.scores) if is_random else 0.0,
-        # A coupling cannot be told from randomness, so it is assumed.
+        # In a random network a coupling cannot be excluded, so it is assumed.
         single=pair is None or beside.differs,
         layer=repeated.layer or beside.layer,
         sigmoid=alone.sigmoid,
@@ -275,7 +277,7 @@ def _measure(module: nn.Module, images: Tensor, output: Pick) -> Behavior | None
 def _without_single(
     pair: ProbePass, other: ProbePass | None, dtype: torch.dtype, refusal: str
 ) -> Behavior:
-    """Measure a network that refuses a single image by one image beside two different images."""
+    """Measure a network that rejects a single image: run one image beside two different ones."""
     tolerance = score_tolerance(dtype)
     beside = Difference() if other is None else difference(other, pair, tolerance)
     if not beside.differs:
@@ -291,11 +293,11 @@ def _without_single(
 
 
 def check_single(behavior: Behavior, name: str) -> None:
-    """Raise ModelError where images would have to be run alone, and the network refuses that."""
+    """Raise ModelError if images must be run alone, and the network rejects single images."""
     if behavior.alone:
         raise ModelError(
             f"{name} couples the images of a batch (a score changed by up to "
             f"{behavior.coupling:.1%} of the largest{behavior._where}), and it does not run on an "
-            f"image alone ({behavior.alone}); so no score belongs to an image. A batch norm in "
-            "training mode has this effect: let it use its running statistics"
+            f"image alone ({behavior.alone}), so the scores of one image are not defined. A batch "
+            "norm in training mode has this effect: make it use its running statistics"
         )

@@ -1,4 +1,4 @@
-"""Errors raised inside a network, as one sentence: the layer, the images, what to do."""
+"""Errors raised inside a network, summarised in one sentence: layer, images, remedy."""
 
 from __future__ import annotations
 
@@ -29,11 +29,12 @@ _SIZES = re.compile(r"size|shape|height|width", re.IGNORECASE)
 def explain_errors(model: TracedNetwork, images: Tensor) -> Iterator[None]:
     """Turn errors of the network in the block into a ModelError with the layer and the reason.
 
-    Lack of memory keeps its type, with a note; convviz's own errors, warnings and interrupts pass.
+    Out-of-memory errors keep their type and get a note. Errors of convviz, warnings and
+    interrupts are raised unchanged.
 
     Args:
         model: the model whose network runs.
-        images: `[N, C, H, W]`, what it runs on.
+        images: `[N, C, H, W]`, its input.
     """
     try:
         yield
@@ -42,8 +43,8 @@ def explain_errors(model: TracedNetwork, images: Tensor) -> Iterator[None]:
     except Exception as error:
         if is_out_of_memory(error):
             error.add_note(
-                f"{model.name} ran on images {list(images.shape)} on {images.device}; give fewer "
-                "images at once, smaller ones, or a smaller batch_size"
+                f"{model.name} ran on images {list(images.shape)} on {images.device}; use fewer "
+                "images at once, smaller images, or a smaller batch_size"
             )
             raise
         raise _network_error(model, images, error) from error
@@ -73,7 +74,7 @@ def _innermost(module: nn.Module, error: Exception) -> tuple[str, nn.Module]:
 
 
 def _line_of(error: Exception) -> str:
-    """Return where in the code of a `forward` an exception came from, in brackets."""
+    """Return the file and line of the innermost `forward` that raised, in brackets."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.name == "forward"]
     return f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
 
@@ -81,60 +82,61 @@ def _line_of(error: Exception) -> str:
 def _reason(
     model: TracedNetwork, images: Tensor, part: nn.Module, error: Exception, message: str
 ) -> str:
-    """Return why a network fails, and what the user can do; "" where that is not known."""
+    """Return why a network fails and what the user can do; "" if that is not known."""
     if part is model.module and isinstance(error, TypeError) and _is_of_the_call(error):
         return _about_inputs(part)
     devices, dtypes = _kinds(model.module, "device"), _kinds(model.module, "dtype")
     if len(devices) > 1:
-        return f"parts of it are on {' and '.join(devices)}: bring it to one by .to()"
+        return f"parts of it are on {' and '.join(devices)}: move it to one device with .to()"
     if _DTYPE.search(message) and len(dtypes) > 1:
-        return f"parts of it are in {' and '.join(dtypes)}: bring it to one by .to()"
+        return f"parts of it are in {' and '.join(dtypes)}: convert it to one dtype with .to()"
     return _about_channels(model, images, message) or _about_features(images, message)
 
 
 def _is_of_the_call(error: TypeError) -> bool:
-    """Return whether `forward` rejected its arguments, before any line of it ran."""
+    """Return whether `forward` rejected its arguments before it ran."""
     frames = traceback.extract_tb(error.__traceback__)
     return "argument" in str(error) and frames[-1].filename == inspect.getfile(nn.Module)
 
 
 def _about_inputs(part: nn.Module) -> str:
-    """Return what a `forward` takes that needs several arguments, or none."""
+    """Return the error text for a `forward` that does not take the images alone."""
     parameters = inspect.signature(part.forward).parameters.values()
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (2, 4)]
     return (
-        f"its forward takes ({', '.join(needed)}), and convviz gives the images alone: wrap it in "
-        "a module whose forward takes the images and adds the rest"
+        f"its forward takes ({', '.join(needed)}), and convviz passes only the images: wrap it in "
+        "a module whose forward takes the images and adds the other arguments"
     )
 
 
 def _about_channels(model: TracedNetwork, images: Tensor, message: str) -> str:
     if numbers := _CHANNELS.search(message):
-        wanted, given = int(numbers[1]), int(numbers[2])
+        expected, actual = int(numbers[1]), int(numbers[2])
     elif numbers := _STATISTICS.search(message):
-        wanted, given = int(numbers[2]), int(numbers[1])
+        expected, actual = int(numbers[2]), int(numbers[1])
     else:
         return ""
-    if given != images.shape[1]:
+    if actual != images.shape[1]:
         return ""
-    plural = "" if wanted == 1 else "s"
-    text = f"it takes images of {wanted} channel{plural}, and these have {given}"
-    if isinstance(model.preprocess, Preprocess) and wanted in (1, 3):
+    plural = "" if expected == 1 else "s"
+    text = f"it takes images of {expected} channel{plural}, and these have {actual}"
+    if isinstance(model.preprocess, Preprocess) and expected in (1, 3):
         return (
-            f"{text}: set channels={wanted}, and mean and std for them, in its Preprocess "
-            f"(?channels={wanted} in a source)"
+            f"{text}: set channels={expected}, and mean and std for them, in its Preprocess "
+            f"(?channels={expected} in a source)"
         )
+    shape = f"[N, {expected}, H, W]"
     if isinstance(model.preprocess, Preprocess):
-        return f"{text}: a Preprocess makes 1 or 3; give a function or tensors [N, {wanted}, H, W]"
-    return f"{text}: give tensors [N, {wanted}, H, W]"
+        return f"{text}: a Preprocess supports 1 or 3; use a function, or tensors {shape}"
+    return f"{text}: use tensors {shape}"
 
 
 def _about_features(images: Tensor, message: str) -> str:
     size = "{} x {} pixels".format(*images.shape[2:])
     if numbers := _FEATURES.search(message):
         return (
-            f"images of {size} give it {numbers[1]} numbers where it takes {numbers[2]}: it was "
-            "made for images of another size, which `crop` of a Preprocess sets"
+            f"images of {size} give {numbers[1]} features, and it takes {numbers[2]}: it was made "
+            "for images of another size; set `crop` of its Preprocess"
         )
     return f"images of {size} are too small for it" if _TOO_SMALL.search(message) else ""
 
@@ -143,7 +145,7 @@ def _hint(images: Tensor, message: str) -> str:
     if not _SIZES.search(message):
         return ""
     size = "{} x {} pixels".format(*images.shape[2:])
-    return f"it may want images of another size than {size}, which `crop` of a Preprocess sets"
+    return f"it may need another image size than {size}; set `crop` of its Preprocess"
 
 
 def _kinds(module: nn.Module, attribute: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Images made ready for a model: decoded, preprocessed and stacked into a batch."""
+"""Conversion of images to model inputs: decoding, preprocessing, stacking into a batch."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from .model import Model
 
 @dataclass(frozen=True, eq=False)
 class PreparedImage:
-    """One photo made ready for a model.
+    """One preprocessed photo.
 
     Attributes:
-        image: preprocessed, `[C, H, W]`, on the CPU or where the model is.
+        image: preprocessed, `[C, H, W]`, on the CPU or on the model's device.
         pixels: uint8 `[H, W, 3]`, the model's crop as a photo.
         affine, size: as in Item.
     """
@@ -46,12 +46,12 @@ def make_batch(images: Any, model: Model) -> Batch:
     three axes is one image if its last axis has the length 1 or 3, else `[n, h, w]`.
 
     One float tensor `[N, C, H, W]` is taken as already preprocessed: its `pixels` are restored by
-    the model's Preprocess, or scaled from their minimum to their maximum where it has none.
+    the model's Preprocess, or scaled from their minimum to their maximum if it has none.
 
     Raises:
-        ImageError: an image cannot be read or used; the message says which and why.
+        ImageError: an image cannot be read or used; the message names it and the reason.
         ParameterError: a folder without images, or a pattern that matches no file.
-        ModelError: the model has no preprocess, or its own one failed.
+        ModelError: the model has no preprocess, or its preprocess function failed.
     """
     if isinstance(images, Tensor) and images.is_floating_point():
         return _tensor_batch(images, model)
@@ -69,25 +69,25 @@ def make_batch(images: Any, model: Model) -> Batch:
 def prepare(photo: np.ndarray, model: Model, name: str = "photo") -> PreparedImage:
     """Prepare a photo, uint8 `[h, w, 3]`, for a model.
 
-    A preprocess that is not a Preprocess gets a PIL image; where its pixels come from cannot
-    be traced, so boxes stay in model-input pixels. `name` is what errors call the photo.
+    A preprocess that is not a Preprocess is called with a PIL image. The origin of its pixels is
+    unknown, so boxes stay in model-input pixels. `name` identifies the photo in errors.
     """
     if model.preprocess is None:
         raise ModelError(
-            f"{model.name} has no preprocess: give Model(…, preprocess=convviz.Preprocess(…)), "
+            f"{model.name} has no preprocess: pass Model(…, preprocess=convviz.Preprocess(…)), "
             "or one already preprocessed float tensor [N, C, H, W] as images"
         )
     return prepare_with(model.preprocess, photo, name)
 
 
 def prepare_with(preprocess: Any, photo: np.ndarray, name: str = "photo") -> PreparedImage:
-    """Do what `prepare` does, for a model's preprocess."""
+    """Prepare a photo like `prepare`, given the preprocess instead of the model."""
     if isinstance(preprocess, Preprocess):
         height, width = photo.shape[:2]
         pixels = preprocess.cut(photo)
         affine = preprocess.affine(height, width)
         return PreparedImage(preprocess.normalize(pixels), pixels, affine, (height, width))
-    image = _own_preprocess(preprocess, photo, name)
+    image = _call_preprocess(preprocess, photo, name)
     return PreparedImage(image, _stretch(image), IDENTITY, (image.shape[1], image.shape[2]))
 
 
@@ -99,14 +99,14 @@ def collate(
 ) -> Batch:
     """Stack prepared photos into a batch on the model's device.
 
-    Ids that repeat get a number ("cat.jpg", "cat.jpg#2").
+    Repeated ids are numbered ("cat.jpg", "cat.jpg#2").
     """
     shapes = {tuple(p.image.shape) for p in prepared}
     if len(shapes) > 1:
         sizes = ", ".join("x".join(map(str, s)) for s in sorted(shapes))
         raise ImageError(
             f"the preprocessed images differ in shape ({sizes}): set `crop` in the Preprocess, "
-            "or explain them one at a time"
+            "or explain them one by one"
         )
     items = [
         Item(unique, printable(name), p.affine, p.size, label)
@@ -115,10 +115,8 @@ def collate(
         )
     ]
     images = torch.stack([p.image for p in prepared])
-    if (
-        model.device.type == "cuda" and not images.is_cuda
-    ):  # from pinned memory the copy need not be waited for
-        images = images.pin_memory()
+    if model.device.type == "cuda" and not images.is_cuda:
+        images = images.pin_memory()  # a copy from pinned memory is asynchronous
     images = images.to(model.device, model.dtype, non_blocking=True)
     pixels = torch.from_numpy(np.stack([p.pixels for p in prepared]))
     return Batch(images, pixels, tuple(items))
@@ -145,19 +143,19 @@ def _name(image: Any, index: int) -> str:
     return os.fsdecode(filename) if filename else f"image {index}"
 
 
-def _own_preprocess(preprocess: Any, photo: np.ndarray, name: str) -> Tensor:
+def _call_preprocess(preprocess: Any, photo: np.ndarray, name: str) -> Tensor:
     from PIL import Image
 
     try:
         image = preprocess(Image.fromarray(photo))
     except Exception as error:
         raise ModelError(
-            f"the model's own preprocess failed on {name!r}: {type(error).__name__}: {error}"
+            f"the model's preprocess function failed on {name!r}: {type(error).__name__}: {error}"
         ) from error
     if not isinstance(image, Tensor) or image.ndim != 3 or not image.is_floating_point():
         shape = f"{image.dtype} {list(image.shape)}" if isinstance(image, Tensor) else type(image)
         raise ModelError(
-            f"the model's own preprocess must return a float tensor [C, H, W], not {shape}"
+            f"the model's preprocess function must return a float tensor [C, H, W], not {shape}"
         )
     return image.detach().cpu()
 
@@ -166,7 +164,7 @@ def _tensor_batch(images: Tensor, model: Model) -> Batch:
     if images.ndim != 4 or not images.is_floating_point() or 0 in images.shape:
         raise ImageError(
             f"a tensor must be preprocessed, float [N, C, H, W], not {images.dtype} "
-            f"{list(images.shape)}; give photos as uint8 arrays [h, w, 3]"
+            f"{list(images.shape)}; pass photos as uint8 arrays [h, w, 3]"
         )
     for index, image in enumerate(images):
         if not bool(torch.isfinite(image).all()):
@@ -179,7 +177,7 @@ def _tensor_batch(images: Tensor, model: Model) -> Batch:
         raise ImageError(f"the tensor does not fit the model's preprocess: {error}") from None
     size = (images.shape[2], images.shape[3])
     names = [f"image {index}" for index in range(len(images))]
-    # A copy, so that nothing done to the batch can reach the caller's tensor.
+    # A copy, so that writes into the batch do not change the caller's tensor.
     ready = images.detach().to(model.device, model.dtype, copy=True)
     items = tuple(Item(name, name, IDENTITY, size) for name in names)
     return Batch(ready, torch.from_numpy(pixels), items)
@@ -198,7 +196,7 @@ def _stretch(image: Tensor) -> np.ndarray:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Number repeated names; what UTF-8 cannot hold is written out."""
+    """Number repeated names, and escape characters that UTF-8 cannot encode."""
     taken: set[str] = set()
     result = []
     for name in names:

@@ -1,7 +1,7 @@
-"""The part of `Model` that its helper modules use, and what a Model caches of its network.
+"""The part of `Model` that its helper modules use, and the values that a Model caches.
 
-`Model` calls the functions of the modules of this package, and they take a Model. They see it
-through the protocol `TracedNetwork`, so that no module of the package imports `model`.
+`Model` calls functions of the other modules of this package and passes itself to them. They use
+the protocol `TracedNetwork`, so that they need not import `model`.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from .structure import Structure, StructureCache
 
 @dataclass
 class ModelCache:
-    """What a Model knows of its network.
+    """Values computed from a network, with different lifetimes.
 
     Attributes:
         calls, graphs: traced layer calls by input shape, and exported graphs by input shape,
-            dtype and device, for as long as the structure stays.
-        seen_shape: the shape `(C, H, W)` of the images run last.
-        memory_efficient: whether gradients may use `MemoryEfficientMode`; False once it has
-            given other numbers than the network's own operators.
-        session_depth: how many sessions are open, one inside the other.
+            dtype and device; valid until the structure changes.
+        seen_shape: the shape `(C, H, W)` of the images of the last run.
+        memory_efficient: whether gradients may use `MemoryEfficientMode`; False once a pass of
+            it was not exact.
+        session_depth: number of nested sessions.
         structure, weights_hash, behaviors: valid until the outermost session ends.
     """
 
@@ -48,11 +48,11 @@ class ModelCache:
     behaviors: dict[Any, Any] = field(default_factory=dict)
 
     def end_session(self) -> None:
-        """Forget everything that holds only while nobody else can change the network."""
+        """Clear the values that are valid only while no other code can change the network."""
         self.structure, self.weights_hash, self.behaviors = None, None, {}
 
     def without_network(self) -> ModelCache:
-        """Return a cache for a copy of the Model, whose network may come to differ."""
+        """Return a cache for a copy of the Model, whose network may be changed separately."""
         return ModelCache(seen_shape=self.seen_shape, memory_efficient=self.memory_efficient)
 
 

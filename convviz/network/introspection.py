@@ -1,4 +1,4 @@
-"""A network as it is handed over: its wrappers, its input, and the fingerprint of its weights."""
+"""Inspection of a user's network: wrappers, input shape, and the hash of its weights."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..errors import ModelError, ParameterError
 from ..images.preprocess import Preprocess
 
 _SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
-"""Heights and widths that networks usually take, those tried first first."""
+"""Usual heights and widths of input images, in the order in which they are tried."""
 
 
 def unwrap(module: Any) -> nn.Module:
     """Return a network without the wrappers that hide its layers.
 
     Raises:
-        ModelError: it is scripted or traced, or no module at all, or `check_network` refuses it.
+        ModelError: it is scripted, traced or not a module, or `check_network` rejects it.
     """
     while True:
         if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
@@ -34,12 +34,12 @@ def unwrap(module: Any) -> nn.Module:
             break
     if isinstance(module, torch.jit.ScriptModule):
         raise ModelError(
-            "a scripted or traced module hides its layers and gradients; give the nn.Module "
+            "a scripted or traced module hides its layers and gradients; pass the nn.Module "
             "it was made from"
         )
     if not isinstance(module, nn.Module):
         kind = type(module).__name__
-        exported = "; give the nn.Module it was exported from" if kind == "ExportedProgram" else ""
+        exported = "; pass the nn.Module it was exported from" if kind == "ExportedProgram" else ""
         raise ModelError(f"a Model wraps an nn.Module, not {kind}{exported}")
     network: nn.Module = module
     check_network(network)
@@ -47,17 +47,17 @@ def unwrap(module: Any) -> nn.Module:
 
 
 def check_network(module: nn.Module) -> None:
-    """Refuse a network that cannot be explained, before anything of it is touched.
+    """Raise ModelError for a network that cannot be explained, before it is changed in any way.
 
     Raises:
-        ModelError: parts are exported, sharded, or have no values yet, or tensors that take no
-            part in gradients.
+        ModelError: parts of it are exported or sharded, or have tensors without values or
+            tensors that cannot take part in gradients.
     """
     for name, part in module.named_modules():
         if isinstance(part, fx.GraphModule) and "eval" in vars(part):
             raise ModelError(
                 f"{_place(name)} is an exported program, which hides its layers and has no eval "
-                "mode; give the nn.Module it was exported from"
+                "mode; pass the nn.Module it was exported from"
             )
         if type(part).__name__ in _SHARDED or type(part).__name__.startswith("FSDP"):
             raise ModelError(f"{_place(name)} is sharded ({type(part).__name__}); {_GATHER}")
@@ -86,15 +86,15 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
         )
     if tensor.is_inference():
         raise ModelError(
-            f"{name!r} was made in torch.inference_mode, so nothing can be differentiated through "
-            "it: make the network outside of it, or give copy.deepcopy(network)"
+            f"{name!r} was created in torch.inference_mode, so nothing can be differentiated "
+            "through it: create the network outside of it, or pass copy.deepcopy(network)"
         )
     if type(tensor.data).__name__ == "DTensor":
         raise ModelError(f"{name!r} is sharded (a DTensor); {_GATHER}")
 
 
 def channels_in(module: nn.Module) -> int:
-    """Return how many channels the first convolution reads; three where there is none."""
+    """Return the input channels of the first convolution; three if there is none."""
     convs = (m for m in module.modules() if isinstance(m, nn.Conv2d))
     first = next(convs, None)
     return 3 if first is None else first.in_channels
@@ -107,10 +107,10 @@ def first_float(module: nn.Module) -> Tensor | None:
 
 
 def check_images(images: Tensor) -> None:
-    """Raise ParameterError where a tensor is not a batch of images for a network."""
+    """Raise ParameterError if a tensor is not a batch of images for a network."""
     if images.ndim != 4 or not images.is_floating_point():
         raise ParameterError(
-            "images must be a float tensor [N, C, H, W], as the network takes them; this one is "
+            "images must be a float tensor [N, C, H, W], preprocessed for the network; this one is "
             f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
         )
 
@@ -118,12 +118,12 @@ def check_images(images: Tensor) -> None:
 def likely_shapes(
     channels: int, preprocess: Any, seen: tuple[int, ...] | None
 ) -> list[tuple[int, ...]]:
-    """Return the input shapes (C, H, W) to try, the likeliest first.
+    """Return the input shapes (C, H, W) to try, the most likely first.
 
     Args:
-        channels: of an image.
-        preprocess: of the network; a Preprocess with a crop settles the shape.
-        seen: the shape of the images that the network saw last.
+        channels: number of channels of an image.
+        preprocess: of the network; a Preprocess with a crop determines the shape.
+        seen: shape of the images of the network's last run.
     """
     if isinstance(preprocess, Preprocess) and preprocess.crop is not None:
         crop = preprocess.crop
@@ -144,7 +144,7 @@ def digest(module: nn.Module) -> str:
 
 
 def _tensors(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
-    """Yield the plain tensors of a state dict's entry; quantised layers keep theirs in tuples."""
+    """Yield the plain tensors of a state dict's entry; quantised layers store theirs in tuples."""
     if isinstance(value, Tensor) and value.is_quantized:
         value = (value.int_repr(), value.dequantize())  # the second depends on scale and zero point
     if isinstance(value, Tensor):

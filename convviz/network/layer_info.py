@@ -1,4 +1,4 @@
-"""The layers of a model for a reader: names, kinds, shapes, receptive fields, default marks."""
+"""The list of a model's layers: names, kinds, shapes, receptive fields, default layers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..layers.defaults import Kind
 from ..locality import ReceptiveField, receptive_field
 from .interface import TracedNetwork
 
-_TAKERS: dict[Kind, tuple[str, ...]] = {
+_EXPLAINERS_BY_KIND: dict[Kind, tuple[str, ...]] = {
     "filters": ("filters",),
     "activations": ("activations",),
     "patches": ("patches", "statistics"),
     "features": ("neighbors", "embedding"),
 }
-"""Kind of default layers -> the explainers that take them."""
+"""Kind of default layers -> the explainers that use them."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class LayerInfo:
     """One layer, as `convviz layers` lists it.
 
     Attributes:
-        name: what it is called by.
+        name: the layer's name.
         kind: the module's class, or the operation.
-        shape: of its output for one image, as readers of activations get it.
-        receptive_field: what a unit sees, in model-input pixels: "43×43, every 8" is the size
-            and the step from neighbour to neighbour; "whole image, from avgpool on".
-        parameters: how many numbers its module learns, those of modules inside it included.
-        default_for: the explainers that take it when no layer is given.
+        shape: of its output for one image, in the layout of captured activations.
+        receptive_field: of a unit, in model-input pixels: "43×43, every 8" is the size and the
+            step between neighbours; or "whole image, from avgpool on".
+        parameters: number of trained values of its module, including those of its submodules.
+        default_for: the explainers that use it if no layer is given.
     """
 
     name: str
@@ -54,25 +54,25 @@ def list_layers(model: TracedNetwork) -> tuple[LayerInfo, ...]:
 def field_of(
     model: TracedNetwork, layer: str, size: tuple[int, int] | None = None
 ) -> ReceptiveField:
-    """Return what every position of a layer's map sees.
+    """Return the receptive field of every position of a layer's map.
 
     Args:
         model: the model.
         layer: a layer's name.
-        size: height and width of the images; the model's own where None.
+        size: height and width of the images; None means the model's input size.
     """
     shape = (model.input_channels, *(size or model.input_size))
     graph = model.graph(shape)
     if isinstance(graph, Graph) and layer not in graph.layers:
         capture.check(layer, model.layer_names(shape))
-        graph = NoGraph(shape, "the network takes another way when it is exported")
+        graph = NoGraph(shape, "the exported network does not call this layer")
     elif isinstance(graph, NoGraph):
         model.check_layer(layer)
     field = receptive_field(graph, layer)
     if isinstance(graph, Graph) and not field.whole:
         call = next((c for c in model.calls(shape) if c.name == layer), None)
         map_size = None if call is None else call.layout.shape(call.shape)[1:]
-        if field.positions != map_size:  # of no map, or of one that is read in another way
+        if field.positions != map_size:  # not a map, or its layout differs from the graph's
             field = receptive_field(NoGraph(shape, "its map is not that of the graph"), layer)
     return field
 
@@ -92,13 +92,13 @@ def _info(
 
 
 def _takers(model: TracedNetwork) -> dict[str, tuple[str, ...]]:
-    """Map the layers that are some explainer's default to those explainers."""
-    found: dict[str, tuple[str, ...]] = {}
-    for kind, names in _TAKERS.items():
+    """Return, for every default layer, the explainers that use it."""
+    takers: dict[str, tuple[str, ...]] = {}
+    for kind, names in _EXPLAINERS_BY_KIND.items():
         try:
             layers = model.default_layers(kind)
-        except ModelError:  # a network without what this kind looks for
+        except ModelError:  # the network has no layer of this kind
             continue
         for layer in layers:
-            found[layer] = (*found.get(layer, ()), *names)
-    return found
+            takers[layer] = (*takers.get(layer, ()), *names)
+    return takers

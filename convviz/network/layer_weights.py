@@ -1,8 +1,8 @@
 """The weight that a layer uses, which may differ from its attribute `weight`.
 
 Weight norm, spectral norm, pruning, parametrizations, fake quantisation and standardised
-convolutions compute it in the forward pass; the attribute, where there is one, is that of the
-last pass.
+convolutions compute the weight in the forward pass. The attribute, if it exists, holds the weight
+of the last pass.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ _WEIGHTED = frozenset(
 def used_weight(model: TracedNetwork, layer: str) -> Tensor:
     """Return a copy of the weight with which a layer's module runs now.
 
-    It is read off one forward pass on zeros.
+    The weight is recorded in one forward pass on zeros.
 
     Args:
         model: the model.
-        layer: a layer that is a convolution or a linear map; of several calls the first counts.
+        layer: a convolution or a linear map; if it is called several times, the first call
+            counts.
 
     Raises:
-        ModelError: the module runs no convolution and no linear map.
+        ModelError: the module runs neither a convolution nor a linear map.
         UnknownNameError: there is no such module.
     """
     module = model.submodule(layer)
@@ -46,8 +47,8 @@ def used_weight(model: TracedNetwork, layer: str) -> Tensor:
             call_eagerly(model.module, images)
     if not mode.weights:
         raise ModelError(
-            f"the weight of layer {layer!r} ({type(module).__name__}) cannot be read: it runs no "
-            "convolution and no linear map of torch's in a forward pass"
+            f"the weight of layer {layer!r} ({type(module).__name__}) cannot be read: it "
+            "runs neither a convolution nor a linear map of PyTorch in a forward pass"
         )
     # The module may compute its weight with convolutions or linear maps of other shapes.
     attribute = getattr(module, "weight", None)
@@ -58,7 +59,7 @@ def used_weight(model: TracedNetwork, layer: str) -> Tensor:
 
 
 class _WeightMode(TorchFunctionMode):
-    """Keeps copies of the weights of the convolutions and linear maps that one module runs."""
+    """Copies the weights of the convolutions and linear maps that one module runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +67,7 @@ class _WeightMode(TorchFunctionMode):
         self._inside = 0
 
     def watching(self, module: nn.Module) -> ExitStack:
-        """Return a block in which the weights of the module's calls are kept."""
+        """Return a context in which the weights of the module's calls are recorded."""
 
         def enter(*_: Any) -> None:
             self._inside += 1

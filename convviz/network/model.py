@@ -53,24 +53,25 @@ class Model(ScoreReader):
 
     Args:
         module: the network; it is explained in eval mode and left as it was.
-        preprocess: how photos become its input: a Preprocess, a dict of its fields,
+        preprocess: turns photos into its input: a Preprocess, a dict of its fields,
             torchvision's or timm's transforms, or a function from a PIL image to `[C, H, W]`.
         labels: class names.
-        output: picks the scores out of what the network returns: a key, an index, an
-            attribute's name or a function.
+        output: selects the scores in the network's output: a key, an index, the name of an
+            attribute, or a function.
         activation: turns scores into probabilities: "softmax", or "sigmoid" for classes that do
-            not exclude each other. None is softmax, but sigmoid for one output with two labels:
-            it is the score of labels[1], and its negative that of labels[0].
-        device: "auto" keeps the module where it is; any other moves it there.
-        dtype: None keeps the module's own; any other converts it.
-        name: for a reader.
-        tf32: allow the shortened float32 of NVIDIA's tensor cores.
+            not exclude each other. None means softmax, except for one output with two labels:
+            then it means sigmoid, and the output is the score of labels[1], its negative that of
+            labels[0].
+        device: "auto" leaves the module on its device; any other value moves it.
+        dtype: None leaves the module in its dtype; any other value converts it.
+        name: shown to users.
+        tf32: allow TensorFloat-32, the reduced float32 precision of NVIDIA's tensor cores.
 
     Attributes:
-        source: what `load_model` was given, where that alone loads the model again; else "".
+        source: the argument of `load_model` if it is enough to load the model again; else "".
 
     Raises:
-        ModelError: the module is scripted or traced: nothing inside it can be seen.
+        ModelError: the module is scripted or traced, which hides its layers.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Model(ScoreReader):
         self.name = name or type(self.module).__name__
         self.source = ""
         if device != "auto" or dtype is not None:
-            with lock_network(self.module):  # another Model of the network may be at work
+            with lock_network(self.module):  # another Model may be running the network
                 place = None if device == "auto" else torch.device(device)
                 self.module.to(device=place, dtype=dtype)
         self._device = torch.device("cpu" if device == "auto" else device)
@@ -109,33 +110,33 @@ class Model(ScoreReader):
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """The device of the network."""
         return self._first().device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the network computes in."""
+        """The floating-point type in which the network computes."""
         return self._first().dtype
 
     def _first(self) -> Tensor:
-        """Return a tensor of the network that has its device and dtype."""
+        """Return a tensor that has the network's device and dtype."""
         tensor = first_float(self.module)
         return torch.empty(0, device=self._device) if tensor is None else tensor
 
     def session(self) -> AbstractContextManager[None]:
         """Switch the network to eval mode, and restore everything at the end, also after errors.
 
-        What is put back: train and eval flags, `requires_grad`, `.grad`, hooks, buffers, the
-        random generators of torch, numpy and Python, and grad mode. Sessions may be nested;
-        other threads wait, those of another Model of the same network as well.
+        Restored are train and eval flags, `requires_grad`, `.grad`, hooks, buffers, the random
+        generators of torch, numpy and Python, and the grad mode. Sessions may be nested. Other
+        threads wait, including those that use another Model of the same network.
 
         Raises:
-            ModelError: the network's own `train` does not undo what its `eval` does.
+            ModelError: the network overrides `eval`, and its `train` does not undo it.
         """
         return session(self)
 
     def forward(self, images: Tensor, layers: Sequence[str] = ()) -> Forward:
-        """Run the network without gradients, keeping copies of the outputs of some layers.
+        """Run the network without gradients and return copies of the outputs of some layers.
 
         Args:
             images: `[N, C, H, W]`, on any device and of any real dtype.
@@ -197,9 +198,9 @@ class Model(ScoreReader):
         """Return a copy of images `[N, C, H, W]` on the network's device and in its dtype."""
         check_images(images)
         self.cache.seen_shape = tuple(images.shape[1:])
-        # clone: the network gets tensors that are nobody else's, and no inference tensors
+        # A copy, so that the network can write into it; it is never an inference tensor.
         x = images.detach().to(self.device, self.dtype, copy=True)
-        if len(x) > 1:  # measured here, before any mode for gradients is entered
+        if len(x) > 1:  # measured before any function mode for gradients is entered
             check_single(self.behavior(x), self.name)
         return x
 
@@ -210,7 +211,7 @@ class Model(ScoreReader):
             images: `[N, C, H, W]`, N at least 1.
         """
         key = (images.shape[1:], self.device, self.dtype)
-        if key not in self.cache.behaviors:  # in a session the network stays as it is
+        if key not in self.cache.behaviors:  # nothing changes the network during a session
             with self.session():
                 first = images[:1].detach().to(self.device, self.dtype)
                 measured = behavior_of(self.module, first, self.output)
@@ -249,43 +250,43 @@ class Model(ScoreReader):
         """Resolve a target once for every image of a clean forward pass.
 
         Args:
-            target: a class index, a class name, a Unit, a list with one of these an image, or
-                None for the top class (of equal ones the first).
-            forward: the pass; for units with the layers that `target_layers` names.
+            target: a class index, a class name, a Unit, a list with one of these per image, or
+                None for the top class (the first of several equal ones).
+            forward: the pass; for units it must include the layers that `target_layers` returns.
 
         Raises:
-            TargetError: it does not fit the model or the images.
-            UnknownNameError: there is no such class name.
+            TargetError: the target does not fit the model or the images.
+            UnknownNameError: there is no class of this name.
         """
         output, activations = forward.output, forward.activations
         return targets.resolve_all(target, output, activations, self.labels)
 
     def target_layers(self, target: TargetSpec) -> tuple[str, ...]:
-        """Return the layers that `resolve` needs the activations of: those of units."""
+        """Return the layers of the units in a target, whose activations `resolve` needs."""
         return tuple(self.check_layer(name) for name in targets.units_of(target, self.labels))
 
     def calls(self, shape: tuple[int, ...] | None = None) -> LayerCalls:
         """List the layers in call order, by running the network once on two images of zeros.
 
         Args:
-            shape: (C, H, W); the model's own where None. The list is kept for each shape.
+            shape: (C, H, W); None means the model's input size. The list is cached per shape.
 
         Raises:
-            ModelError: no input size is known, and none of the usual ones works.
+            ModelError: no input size is known, and none of the usual sizes works.
         """
         return trace_network(self, [shape] if shape is not None else self._shapes())[1]
 
     def graph(self, shape: Shape) -> Graph | NoGraph:
         """Return the exported ATen graph for images of a shape (C, H, W), cached per shape.
 
-        The first call takes seconds for a deep network. A network that cannot be exported gives a
-        NoGraph with the reason.
+        The first call takes seconds for a deep network. If the network cannot be exported, the
+        result is a NoGraph with the reason.
         """
         return cached_graph(self, shape)
 
     @property
     def structure(self) -> Structure:
-        """A fingerprint of the modules, tensors, hooks and attributes, not of their values."""
+        """Fingerprint of the modules, tensors, hooks and attributes, without tensor values."""
         if self.cache.structure is None or self.cache.session_depth == 0:
             self.cache.structure = (structure_of(self.module), mark(self.output))
         return self.cache.structure
@@ -295,11 +296,11 @@ class Model(ScoreReader):
         return tuple(call.name for call in self.calls(shape))
 
     def check_layer(self, name: str) -> str:
-        """Return the name if the model has this layer; raises UnknownNameError."""
+        """Return the name if the model has this layer; otherwise raise UnknownNameError."""
         return capture.check(name, self.layer_names())
 
     def submodule(self, layer: str) -> nn.Module:
-        """Return the module of a layer; a call's number is left out of account.
+        """Return the module of a layer; the number of a call (":2") is ignored.
 
         Raises:
             UnknownNameError: there is no such module.
@@ -311,16 +312,16 @@ class Model(ScoreReader):
     def weight(self, layer: str) -> Tensor:
         """Return a copy of the weight that a layer uses in a forward pass, on the network's device.
 
-        Weight norm, pruning and parametrizations are applied, whatever the module's attribute
-        holds.
+        Weight norm, pruning and parametrizations are applied, even if the module's attribute
+        `weight` holds another tensor.
 
         Raises:
-            ModelError: the layer runs no convolution and no linear map.
+            ModelError: the layer runs neither a convolution nor a linear map.
         """
         return used_weight(self, layer)
 
     def default_layers(self, kind: Kind) -> tuple[str, ...]:
-        """Return the layers an explainer takes when none are given, by kind: see `defaults`."""
+        """Return the layers that an explainer uses if none are given; see `layers.defaults`."""
         return default_layers(kind, self.module, self.calls())
 
     def layers(self) -> tuple[LayerInfo, ...]:
@@ -328,24 +329,26 @@ class Model(ScoreReader):
         return list_layers(self)
 
     def receptive_field(self, layer: str, size: tuple[int, int] | None = None) -> ReceptiveField:
-        """Return what a layer's positions see, in model-input pixels; the whole image if unknown.
+        """Return the receptive field of every position of a layer, in model-input pixels.
+
+        It is the whole image if it cannot be determined.
 
         Args:
             layer: a layer's name.
-            size: height and width of the images; `input_size` where None.
+            size: height and width of the images; None means `input_size`.
         """
         return field_of(self, layer, size)
 
     @property
     def input_channels(self) -> int:
-        """How many channels an image has."""
+        """Number of channels of an image."""
         if isinstance(self.preprocess, Preprocess):
             return self.preprocess.channels
         return channels_in(self.module)
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """Height and width of the images: the crop, those seen last, or what runs."""
+        """Height and width of the images: the crop, the last images' size, or a size that runs."""
         _, h, w = self._shapes()[0]
         if isinstance(self.preprocess, Preprocess) or self.cache.seen_shape is not None:
             return h, w
@@ -353,7 +356,7 @@ class Model(ScoreReader):
         return height, width
 
     def _shapes(self) -> list[tuple[int, ...]]:
-        """Return the input shapes to try, the likeliest first."""
+        """Return the input shapes to try, the most likely first."""
         return likely_shapes(self.input_channels, self.preprocess, self.cache.seen_shape)
 
     @property
@@ -361,6 +364,6 @@ class Model(ScoreReader):
         """SHA-256 over the sorted state dict: names, dtypes, shapes and bytes."""
         if self.cache.session_depth == 0:
             return digest(self.module)
-        if self.cache.weights_hash is None:  # in a session the weights stay as they are
+        if self.cache.weights_hash is None:  # nothing changes the weights during a session
             self.cache.weights_hash = digest(self.module)
         return self.cache.weights_hash

@@ -16,8 +16,8 @@ from ..state.eager_mode import call_eagerly
 from ..state.network_state import RandomState
 
 _SMALL_LAYER = 1e-2
-"""A layer's scale is at least this share of the median layer's: the remainder of values that
-cancel each other is rounding."""
+"""Least scale of a layer as a share of the median layer's. Where values cancel each other, only
+rounding errors remain, which must not be compared with their own size."""
 
 
 @dataclass
@@ -29,7 +29,7 @@ class ProbePass:
         scale: the largest score of the batch.
         drew: random numbers were drawn from a generator of torch, numpy or Python.
         keys: the modules in the order in which they finished.
-        levels: mean absolute value and mean of each module's output; None where its first axis is
+        levels: mean absolute value and mean of each module's output; None if its first axis is
             not the batch.
         sigmoid: the scores are the output of a sigmoid.
     """
@@ -46,7 +46,7 @@ def probe_images(images: Tensor) -> tuple[Tensor, Tensor]:
     """Return an image of medium contrast that resembles the first one, and one of the full range.
 
     Both lie within the values of the given images. The second has the larger extremes, so that
-    whatever is shared by a batch (a maximum, a range, a variance) changes with it.
+    values that a batch shares (a maximum, a range, a variance) change with it.
     """
     first = images[:1].detach().float().cpu()
     finite = first[first.isfinite()]
@@ -64,15 +64,15 @@ def probe_images(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mirror(image: Tensor) -> Tensor:
-    """Return another image: upside down, colors exchanged, half the contrast."""
+    """Return a different image: upside down, colors exchanged, half the contrast."""
     return 0.5 * (image.flip(1, 2) + image.mean())
 
 
 def attempt(module: nn.Module, images: Tensor, output: Pick) -> tuple[ProbePass | None, str]:
     """Run a batch; return the results of its last image, or None and the network's error.
 
-    The error is "" where the network runs and returns no scores `[N, classes]`. Lack of memory is
-    raised.
+    The error is "" if the network runs but returns no scores `[N, classes]`. Out-of-memory errors
+    are raised.
     """
     try:
         return _observe(module, images, output), ""
@@ -154,7 +154,7 @@ def difference(a: ProbePass, b: ProbePass, tolerance: float) -> Difference:
 
 
 def largest_gap(a: Tensor, b: Tensor) -> float:
-    """Return the largest difference; a NaN in both is none, in one of them an infinite one."""
+    """Return the largest difference; NaN in both tensors counts as 0, in one as infinite."""
     if a.shape != b.shape:
         return float("inf")
     same = (a == b) | (a.isnan() & b.isnan())
@@ -163,7 +163,7 @@ def largest_gap(a: Tensor, b: Tensor) -> float:
 
 
 def _first_differing(a: ProbePass, b: ProbePass, tolerance: float) -> str:
-    """Return the first module whose output differs; "" where none does or the calls differ."""
+    """Return the first module whose output differs; "" if none does or the calls differ."""
     if a.keys != b.keys:
         return ""
     pairs = [

@@ -21,13 +21,13 @@ from .introspection import check_network
 
 @dataclass(eq=False)
 class _OpenSession:
-    """A session that has begun.
+    """The state of a session in progress.
 
     Attributes:
         model: the model of the session.
-        network: the state to put back.
-        thread: the thread that began it.
-        evaluation: what switched the network to eval mode.
+        network: the state to restore.
+        thread: the thread that began the session.
+        evaluation: switches the network back from eval mode.
     """
 
     model: TracedNetwork
@@ -36,15 +36,15 @@ class _OpenSession:
     evaluation: Evaluation | None = None
 
 
-_open: list[_OpenSession] = []
+_sessions: list[_OpenSession] = []
 
 
 @contextmanager
 def session(model: TracedNetwork) -> Iterator[None]:
     """Switch the network of a model to eval mode, and restore everything at the end.
 
-    Holds the network's lock, which all Models that share modules with it have in common.
-    Sessions of one thread may be nested; the outermost one does the work.
+    Holds the network's lock, which is shared by all Models that have modules in common.
+    Sessions of one thread may be nested; only the outermost one changes anything.
     """
     with lock_network(model.module), ExitStack() as stack:
         if not model.cache.session_depth:
@@ -59,40 +59,40 @@ def session(model: TracedNetwork) -> Iterator[None]:
 @contextmanager
 def _outermost(model: TracedNetwork) -> Iterator[None]:
     check_network(model.module)
-    opened = _OpenSession(model, NetworkState(model.module), threading.get_ident())
+    current = _OpenSession(model, NetworkState(model.module), threading.get_ident())
     generators = RandomState()
-    _open.append(opened)
+    _sessions.append(current)
     try:
         with (
             count_thread(),
             cpu_by_default(),
             set_float32_precision(model.device, model.tf32),
             torch.set_grad_enabled(torch.is_grad_enabled()),
-            eval_mode(model.module) as opened.evaluation,
+            eval_mode(model.module) as current.evaluation,
         ):
             yield
     finally:
-        opened.network.restore()
+        current.network.restore()
         generators.restore()
-        _open.remove(opened)
+        _sessions.remove(current)
         model.cache.end_session()
 
 
 def _abandon() -> None:
-    """In a forked child, end the sessions of threads that exist in the parent only.
+    """End, in a forked child, the sessions of threads that exist only in the parent.
 
     The child has a copy of the network as it was in the middle of the session. The random
-    generators stay as they are.
+    generators are not restored.
     """
-    gone = [opened for opened in _open if opened.thread != threading.get_ident()]
-    for opened in reversed(gone):
-        if opened.evaluation is not None:
-            with suppress(Exception):  # the network's own methods; there is no caller to report to
-                opened.evaluation.end()
-        opened.network.restore()
-        opened.model.cache.session_depth = 0
-        opened.model.cache.end_session()
-        _open.remove(opened)
+    abandoned = [item for item in _sessions if item.thread != threading.get_ident()]
+    for current in reversed(abandoned):
+        if current.evaluation is not None:
+            with suppress(Exception):  # raised by the network; there is no caller to report it to
+                current.evaluation.end()
+        current.network.restore()
+        current.model.cache.session_depth = 0
+        current.model.cache.end_session()
+        _sessions.remove(current)
 
 
 run_in_forked_children(_abandon)

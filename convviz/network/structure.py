@@ -1,8 +1,8 @@
 """A cheap fingerprint of a network's structure, which invalidates cached layer lists and graphs.
 
-What a network computes depends on its modules, their parameters and buffers (which tensors they
-are, not their values: those are read anew each time), the hooks registered on them, and the plain
-attributes that its forward passes read. The fingerprint covers all of these.
+The fingerprint covers the modules, the identities of their parameters and buffers, the hooks
+registered on them, and the plain attributes that forward passes read. Tensor values are left out,
+because every forward pass reads them again.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from torch.nn.modules import module as torch_module
 from torch.nn.parameter import is_lazy
 
 Structure = tuple[Hashable, ...]
-"""A fingerprint: compare it with `==`, in this process alone."""
+"""A fingerprint, to be compared with `==` within one process."""
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 _GLOBAL_HOOKS = ("_global_forward_hooks", "_global_forward_pre_hooks")
 _MEMBERS = ("_parameters", "_buffers", "_modules")
-_LEFT_OUT = frozenset(vars(nn.Module())) - set(_MEMBERS)
-"""Attributes that every module has; hooks are looked at by themselves."""
+_COMMON_ATTRIBUTES = frozenset(vars(nn.Module())) - set(_MEMBERS)
+"""Attributes that every module has. Hooks among them are handled separately."""
 
 _PLAIN = frozenset(
     {type(None), bool, int, float, complex, str, bytes, type, torch.dtype, torch.device}
 )
 
 _DEPTH = 3
-"""Levels of lists and dicts in a module's attributes that are looked at."""
+"""Levels of nested lists and dicts in a module's attributes that are compared."""
 
 _LONGEST = 256
-"""Length up to which the items of a list or dict are looked at."""
+"""Length up to which the items of a list or dict are compared."""
 
 
 class _Serials:
-    """Numbers objects; unlike an `id`, a number is never used again."""
+    """Numbers objects. Unlike an `id`, a number is never reused."""
 
     def __init__(self) -> None:
         self._numbers: dict[int, tuple[weakref.ref[Any], int]] = {}
@@ -57,7 +57,7 @@ class _Serials:
             return known[1]
         try:
             reference = weakref.ref(thing, lambda _: self._numbers.pop(key, None))
-        except TypeError:  # an object with slots alone
+        except TypeError:  # an object with __slots__ only
             return type(thing), key
         number = next(self._next)
         self._numbers[key] = reference, number
@@ -67,22 +67,22 @@ class _Serials:
 _serial = _Serials()
 
 _changing: weakref.WeakKeyDictionary[nn.Module, set[str]] = weakref.WeakKeyDictionary()
-"""Module -> attributes that a forward pass itself changes, such as counters and recomputed weights.
+"""Module -> attributes that forward passes change, such as counters and recomputed weights.
 
-They say nothing about the structure and are left out.
+They are left out of fingerprints, because they do not belong to the structure.
 """
 
 
 def structure_of(module: nn.Module) -> Structure:
-    """Return the fingerprint of a network as it stands; takes about 4 ms for a ResNet-50."""
+    """Return the current fingerprint of a network; takes about 4 ms for a ResNet-50."""
     parts: list[Hashable] = [
         tuple(map(_serial, getattr(torch_module, name).values())) for name in _GLOBAL_HOOKS
     ]
-    for part in module.modules():  # their names are among the marks of those that hold them
+    for part in module.modules():  # a module's name is among the marks of its parent
         marks = _marks(part)
         for name in _changing.get(part, ()):
             marks.pop(name, None)
-        # of the class alone: that of a scripted module is no plain function
+        # Read from the class: an attribute of a scripted module is not a plain function.
         forward = _serial(inspect.getattr_static(type(part), "forward", None))
         parts.append((_serial(part), _serial(type(part)), forward, *marks.items()))
     return tuple(parts)
@@ -90,9 +90,9 @@ def structure_of(module: nn.Module) -> Structure:
 
 @contextmanager
 def learn_volatile_attributes(module: nn.Module) -> Iterator[None]:
-    """Exclude from future fingerprints what forward passes in the block change by themselves.
+    """Exclude from future fingerprints the attributes that forward passes in the block change.
 
-    Not parameters and modules: a lazy layer makes them in its first pass, and keeps them.
+    Parameters and modules stay included: a lazy layer creates them once, in its first pass.
     """
     before = [(part, _marks(part)) for part in module.modules()]
     yield
@@ -135,7 +135,7 @@ def _marks(module: nn.Module) -> dict[str, Hashable]:
     """Return what a module's own forward pass depends on, by name."""
     marks: dict[str, Hashable] = {}
     for name, value in vars(module).items():
-        if name in _LEFT_OUT:
+        if name in _COMMON_ATTRIBUTES:
             continue
         if name in _MEMBERS:
             for key, member in value.items():

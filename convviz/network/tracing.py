@@ -21,7 +21,7 @@ Shape = tuple[int, ...]
 def trace_network(model: TracedNetwork, shapes: Sequence[Shape]) -> tuple[Shape, LayerCalls]:
     """Return the first shape (C, H, W) that a network runs on, and its calls in call order.
 
-    They are kept for each shape for as long as the structure of the network stays.
+    The calls are cached per shape until the structure of the network changes.
 
     Raises:
         ModelError: the network runs on none of the shapes.
@@ -35,9 +35,9 @@ def trace_network(model: TracedNetwork, shapes: Sequence[Shape]) -> tuple[Shape,
         for shape in shapes:
             try:
                 return shape, _trace(model, shape)
-            except ModelError as error:  # it may take images of another size
+            except ModelError as error:  # the network may need images of another size
                 failed.append(error)
-    if len({str(error.__cause__) for error in failed}) == 1:  # whatever the size
+    if len({str(error.__cause__) for error in failed}) == 1:  # the size is not the reason
         raise failed[0]
     raise ModelError(
         f"{model.name} does not run on zeros of shape {list(shapes[0])}, nor of other usual "
@@ -55,9 +55,9 @@ def _trace(model: TracedNetwork, shape: Shape) -> LayerCalls:
 
 
 def layouts_of(model: TracedNetwork, images: Tensor, layers: Sequence[str]) -> dict[str, Layout]:
-    """Return how the outputs of layers become maps; layers that there are not are left out.
+    """Return the layouts of the outputs of layers, without unknown layers.
 
-    That of maps does not depend on the size of the images, that of tokens in a grid does.
+    The layout of maps does not depend on the size of the images; that of tokens in a grid does.
 
     Args:
         model: inside its session.
@@ -70,7 +70,7 @@ def layouts_of(model: TracedNetwork, images: Tensor, layers: Sequence[str]) -> d
     for read_layouts in (
         lambda: _known_layouts(model.cache.calls.at(model.structure), shape, layers),
         lambda: model.calls(shape).layouts,
-        # images may take another path through the network than zeros
+        # The network may take another path for images than for zeros.
         lambda: capture.trace_any(model.module, images[:2].detach(), model.output).layouts,
     ):
         layouts = {name: layout for name, layout in read_layouts().items() if name in layers}  # type: ignore[no-untyped-call]
@@ -82,7 +82,7 @@ def layouts_of(model: TracedNetwork, images: Tensor, layers: Sequence[str]) -> d
 def _known_layouts(
     traces: Mapping[tuple[int, ...], LayerCalls], shape: tuple[int, ...], layers: Sequence[str]
 ) -> dict[str, Layout]:
-    """Return what earlier traces, of images of this or of other shapes, tell."""
+    """Return the layouts known from earlier traces with images of this or of other shapes."""
     if shape in traces:
         return traces[shape].layouts
     first = next(iter(traces.values()), LayerCalls()).layouts

@@ -1,4 +1,4 @@
-"""What comes out of a network: scores, the values of targets, and their gradients."""
+"""The output of a network: scores, the values of targets, and their gradients."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from .targets import Target, check_unit
 
 Pick = str | int | Callable[[Any], Tensor] | None
 Activation = Literal["softmax", "sigmoid"]
-"""What turns scores into probabilities: of all classes together, or of each class by itself."""
+"""The function from scores to probabilities: over all classes, or for each class alone."""
 
 _HELP = (
-    "Model(output=…) picks the scores [N, classes]: a key, an index, an attribute's name, or a "
-    "function such as output=lambda out: out['out'].mean((2, 3))"
+    "Model(output=…) selects the scores [N, classes]: a key, an index, the name of an attribute, "
+    "or a function such as output=lambda out: out['out'].mean((2, 3))"
 )
 
 
@@ -39,8 +39,9 @@ class Forward:
 
     Attributes:
         output: scores `[N, classes]`, at least float32.
-        activations: layer -> a copy of its output: `[N, C, h, w]`, `[N, C]`, or `[N, T, C]` where
-            positions form no grid; in any memory layout: `reshape`, not `view`.
+        activations: layer -> a copy of its output: `[N, C, h, w]`, `[N, C]`, or `[N, T, C]` if
+            the positions form no grid. The memory format is not defined, so use `reshape` rather
+            than `view`.
     """
 
     output: Tensor
@@ -48,15 +49,15 @@ class Forward:
 
 
 def at_least_float32(scores: Tensor) -> Tensor:
-    """Bring half precision to float32, in which softmax and differences keep their digits."""
+    """Convert half precision to float32, so that softmax and differences are accurate."""
     return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
 def scores_of(out: Any, pick: Pick, count: int) -> Tensor:
-    """Return the scores `[N, classes]`; raises ModelError where that is not what comes.
+    """Return the scores `[N, classes]`; raise ModelError if the output has no such scores.
 
     Args:
-        out: what the network returned.
+        out: the network's output.
         pick: the model's `output`.
         count: N, the number of images.
     """
@@ -67,9 +68,9 @@ def scores_of(out: Any, pick: Pick, count: int) -> Tensor:
     fits = scores.ndim == 2 and scores.shape[0] == count and scores.shape[1] > 0
     if scores.ndim == 2 and 0 < scores.shape[0] != count:
         raise ModelError(
-            f"{what} {describe(scores)} for {count} images, not one row of scores an image: the "
-            "network mixes the images of a batch, as view(1, -1) in place of flatten(1) does, or "
-            f"returns something else; {_HELP}"
+            f"{what} {describe(scores)} for {count} images, not one row of scores per image: "
+            "the network mixes the images of a batch, as view(1, -1) in place of flatten(1) does, "
+            f"or returns something else; {_HELP}"
         )
     if not fits or not scores.is_floating_point():
         raise ModelError(
@@ -79,7 +80,7 @@ def scores_of(out: Any, pick: Pick, count: int) -> Tensor:
 
 
 def pick_scores(out: Any, pick: Pick) -> Any:
-    """Return the part of a network's output that `pick` names."""
+    """Return the part of a network's output that `pick` selects."""
     if pick is None:
         return out
     if callable(pick):
@@ -88,19 +89,19 @@ def pick_scores(out: Any, pick: Pick) -> Any:
         if not isinstance(out, tuple | list):
             raise ModelError(f"output={pick} needs a tuple; the network returned {describe(out)}")
         if not -len(out) <= pick < len(out):
-            raise ModelError(f"output={pick} is outside what came: {describe(out)}")
+            raise ModelError(f"output={pick} is out of range for {describe(out)}")
         return out[pick]
     if isinstance(out, Mapping):
         if pick not in out:
             raise UnknownNameError("output", pick, [str(k) for k in out])
         return out[pick]
     if not hasattr(out, pick):
-        raise ModelError(f"output={pick!r}: there is no such attribute in {describe(out)}")
+        raise ModelError(f"output={pick!r}: {describe(out)} has no such attribute")
     return getattr(out, pick)
 
 
 def describe(out: Any) -> str:
-    """Describe in a few words what a network returned."""
+    """Return a short description of a network's output."""
     if isinstance(out, Tensor):
         return f"a {str(out.dtype).removeprefix('torch.')} tensor {list(out.shape)}"
     if isinstance(out, Mapping):
@@ -112,7 +113,7 @@ def describe(out: Any) -> str:
 
 
 def check_activation(activation: Activation | None) -> Activation | None:
-    """Return the activation; raises ParameterError where it is not one of the allowed."""
+    """Return the activation; raise ParameterError if it is not allowed."""
     if activation not in ("softmax", "sigmoid", None):
         raise ParameterError(
             f"activation={activation!r}: allowed are 'softmax', 'sigmoid' and None, which is "
@@ -122,11 +123,11 @@ def check_activation(activation: Activation | None) -> Activation | None:
 
 
 def warn_of_meaningless_scores(output: Tensor, target: Sequence[Target], name: str) -> None:
-    """Warn of images whose class scores explain nothing: NaN, or all classes alike.
+    """Warn about images whose class scores are NaN, or equal for all classes.
 
     Args:
         output: scores `[N, classes]`.
-        target: one resolved target an image.
+        target: one resolved target per image.
         name: of the model.
     """
     of_class = [i for i, t in enumerate(target) if t.unit is None]
@@ -137,15 +138,15 @@ def warn_of_meaningless_scores(output: Tensor, target: Sequence[Target], name: s
     elif rows.shape[1] > 1 and (alike := int((rows == rows[:, :1]).all(1).sum())):
         problem = (
             f"{alike} of {len(output)} images have the same score in all {rows.shape[1]} classes: "
-            "no class is the top one, and maps of classes are flat where the last layer's weights "
-            "are 0, as in a network that was not trained"
+            "there is no top class, and class maps are flat if the last layer's weights are 0, as "
+            "in a network that was not trained"
         )
     if problem:
         warnings.warn(f"{name}: {problem}", ConvvizWarning, stacklevel=3)
 
 
 def add_notes(sentences: Iterable[str], notes: list[str] | None) -> None:
-    """Add sentences to notes, each once, or warn of them where there are no notes."""
+    """Add sentences to notes, each once; without notes emit them as warnings."""
     for sentence in sentences:
         if notes is None:
             warnings.warn(sentence, ConvvizWarning, stacklevel=4)
@@ -161,7 +162,7 @@ def layers_of(target: Sequence[Target]) -> tuple[str, ...]:
 def values_of(target: Sequence[Target], output: Tensor, activations: dict[str, Tensor]) -> Tensor:
     """Return the targets' values, `[N]`, connected to the graph."""
     if len(target) != len(output):
-        raise ParameterError(f"{len(target)} targets for {len(output)} images; give one an image")
+        raise ParameterError(f"{len(target)} targets for {len(output)} images; pass one per image")
     values = []
     for i, t in enumerate(target):
         if t.unit is None:
@@ -172,7 +173,7 @@ def values_of(target: Sequence[Target], output: Tensor, activations: dict[str, T
         where = () if t.unit.position is None else t.unit.position
         value = maps[(t.unit.channel, *where)]
         if value.ndim:
-            raise TargetError(f"unit {t.unit}: it has no position yet; model.resolve finds it")
+            raise TargetError(f"unit {t.unit} has no position yet; resolve it with model.resolve")
         values.append(value.to(output.dtype))
     return torch.stack(values) if values else output.new_zeros(0)
 

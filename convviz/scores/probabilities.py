@@ -1,4 +1,4 @@
-"""What a network's scores mean: classes, their probabilities, and the one logit of two classes."""
+"""Interpretation of scores: classes, probabilities, and single logits of two classes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class ScoreReader:
     """The part of a model that interprets its scores.
 
     Attributes:
-        name: of the model, for a reader.
+        name: of the model, shown to users.
         labels: class names.
-        output: picks the scores out of what the network returns.
+        output: selects the scores in the network's output.
         activation: turns scores into probabilities; None decides by outputs and labels.
-        binary: the network has one output for two labels; known once it has run.
+        binary: the network has one output for two labels; set by the first run.
     """
 
     name: str
@@ -33,7 +33,7 @@ class ScoreReader:
     _warned: bool = False
 
     def pick(self, out: Any) -> Any:
-        """Return the scores in what the network returns, unchecked."""
+        """Return the scores in the network's output, unchecked."""
         return self.both_classes(pick_scores(out, self.output))
 
     def both_classes(self, scores: Any) -> Any:
@@ -45,8 +45,8 @@ class ScoreReader:
         single = isinstance(scores, Tensor) and scores.ndim == 2 and scores.shape[1] == 1
         if single and len(self.labels) > 2:
             raise ModelError(
-                f"{self.name} has one output, and {len(self.labels)} labels were given: one output "
-                "is the logit of labels[1] against labels[0], or of a single label"
+                f"{self.name} has one output and {len(self.labels)} labels: one output is the "
+                "logit of labels[1] against labels[0], or of a single label"
             )
         self.binary = single and len(self.labels) == 2 and self.activation != "softmax"
         return torch.cat([-scores, scores], 1) if self.binary else scores
@@ -55,15 +55,15 @@ class ScoreReader:
         """Return the probability of each class, or its logarithm, for scores `[N, classes]`.
 
         Raises:
-            ParameterError: the softmax of a single output, which is 1 whatever the image shows.
+            ParameterError: the softmax of a single output, which is 1 for every image.
         """
         if self.binary or self.activation == "sigmoid":
             return nn.functional.logsigmoid(scores) if log else scores.sigmoid()
         if scores.shape[1] == 1:
             raise ParameterError(
-                f"{self.name} has one output, whose softmax is always 1: give "
+                f"{self.name} has one output, whose softmax is always 1: use "
                 'Model(…, activation="sigmoid"), or two labels, of which labels[1] is the class '
-                "that the logit speaks for"
+                "of the logit"
             )
         return scores.log_softmax(1) if log else scores.softmax(1)
 
@@ -72,10 +72,10 @@ class ScoreReader:
 
         Args:
             scores: `[N, classes]`.
-            from_sigmoid: says whether a sigmoid made them, by running the network.
+            from_sigmoid: runs the network and returns whether they are the output of a sigmoid.
 
         Raises:
-            ModelError: they come from a sigmoid, and their sign is to tell two classes apart.
+            ModelError: they are, but their sign must distinguish two classes.
         """
         if self._warned:
             return
@@ -111,21 +111,21 @@ def _within_unit(scores: Tensor) -> bool:
 def _warn_of_softmax(name: str) -> None:
     warnings.warn(
         f"the scores of {name} are probabilities already (rows in [0, 1] that sum to 1); "
-        "explanations of a softmax mix the target with all other classes: give the network "
-        "without its softmax, or pick its logits with Model(output=…)",
+        "explanations of a softmax mix the target with all other classes: use the network "
+        "without its softmax, or select its logits with Model(output=…)",
         ConvvizWarning,
         stacklevel=4,
     )
 
 
 def _report_sigmoid(name: str, binary: bool) -> None:
-    """Warn of scores that come from a sigmoid; raise ModelError where their sign is needed."""
+    """Warn about scores that come from a sigmoid; raise ModelError if their sign is needed."""
     squashed = (
-        f"the scores of {name} are probabilities already (the output of a sigmoid): give the "
-        "network without it, or bring them back to logits with Model(output=torch.logit)"
+        f"the scores of {name} are probabilities already (the output of a sigmoid): use the "
+        "network without it, or convert them to logits with Model(output=torch.logit)"
     )
     if binary:
-        raise ModelError(f"{squashed}; as they are, the second of the two labels always wins")
+        raise ModelError(f"{squashed}; otherwise the second of the two labels always wins")
     warnings.warn(
         f"{squashed}. Where the sigmoid saturates, gradients and drops vanish",
         ConvvizWarning,

@@ -1,4 +1,4 @@
-"""What is explained: a class score or a unit of a layer, resolved once per image."""
+"""Targets of explanations: a class score or a unit of a layer, resolved once per image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Unit:
     position: tuple[int, int] | None = None
 
     def __str__(self) -> str:
-        """Write the unit as the command line reads it."""
+        """Return the unit in the syntax of the command line."""
         where = "" if self.position is None else "@{},{}".format(*self.position)
         return f"{self.layer}:{self.channel}{where}"
 
@@ -38,9 +38,9 @@ class Target:
 
     Attributes:
         index: the class whose score is explained; None for a unit.
-        unit: the unit that is explained, its position filled in; None for a class.
-        label: the class name or the unit written out.
-        score: its value on the clean image.
+        unit: the unit that is explained, with its position; None for a class.
+        label: the class name, or the unit as text.
+        score: its value for the unchanged image.
     """
 
     index: int | None
@@ -50,10 +50,10 @@ class Target:
 
 
 def parse_target(text: str, labels: Sequence[str] = ()) -> int | str | Unit:
-    """Read a target as the command line writes it.
+    """Parse a target in the syntax of the command line.
 
     "281" is a class, "tabby" a label, "layer4.1:17" a unit at its strongest position,
-    "layer4.1:17@3,5" a unit at row 3, column 5. A label of exactly that text wins.
+    "layer4.1:17@3,5" a unit at row 3, column 5. A label with exactly this text takes precedence.
     """
     if text in labels:
         return text
@@ -67,17 +67,17 @@ def parse_target(text: str, labels: Sequence[str] = ()) -> int | str | Unit:
 
 
 def label_index(label: str | int, labels: Sequence[str]) -> int:
-    """Return the class index of a label name (its case matters only between two) or index."""
+    """Return the class index of an index or a label; case matters only if it is ambiguous."""
     if not isinstance(label, str):
         return int(label)
     if not labels:
-        raise TargetError(f"target {label!r}: the model has no class names; give an index")
+        raise TargetError(f"target {label!r}: the model has no class names; use an index")
     same = [i for i, name in enumerate(labels) if name == label] or [
         i for i, name in enumerate(labels) if name.casefold() == label.casefold()
     ]
     if len(same) > 1:
         raise TargetError(
-            f"target {label!r} names several classes: {', '.join(map(str, same))}; give an index"
+            f"target {label!r} names several classes: {', '.join(map(str, same))}; use an index"
         )
     if same:
         return same[0]
@@ -85,10 +85,10 @@ def label_index(label: str | int, labels: Sequence[str]) -> int:
 
 
 def targets_per_image(spec: TargetSpec, count: int) -> list[Any]:
-    """Spread a target over the images: one entry each.
+    """Return one target per image.
 
     Raises:
-        TargetError: a list of another length.
+        TargetError: the target is a list of another length.
     """
     if isinstance(spec, str | Unit | Target) or spec is None:
         return [spec] * count
@@ -96,16 +96,16 @@ def targets_per_image(spec: TargetSpec, count: int) -> list[Any]:
         spec = spec.tolist()
     if isinstance(spec, list | tuple):
         if len(spec) != count:
-            raise TargetError(f"{len(spec)} targets for {count} images; give one an image")
+            raise TargetError(f"{len(spec)} targets for {count} images; pass one per image")
         return list(spec)
     return [spec] * count
 
 
 def units_of(spec: TargetSpec, labels: Sequence[str]) -> tuple[str, ...]:
     """Return the layers of the units in a target."""
-    every = list(spec) if isinstance(spec, list | tuple) else [spec]
-    read = [parse_target(s, labels) if isinstance(s, str) else s for s in every]
-    units = [s.unit if isinstance(s, Target) else s for s in read]
+    specs = list(spec) if isinstance(spec, list | tuple) else [spec]
+    parsed = [parse_target(s, labels) if isinstance(s, str) else s for s in specs]
+    units = [s.unit if isinstance(s, Target) else s for s in parsed]
     return tuple(dict.fromkeys(u.layer for u in units if isinstance(u, Unit)))
 
 
@@ -115,7 +115,7 @@ def resolve_all(
     activations: Mapping[str, Tensor],
     labels: Sequence[str],
 ) -> tuple[Target, ...]:
-    """Resolve a target for every image; arguments as of `resolve_one`."""
+    """Resolve a target for every image; see `resolve_one` for the arguments."""
     specs = targets_per_image(spec, len(output))
     return tuple(resolve_one(s, i, output, activations, labels) for i, s in enumerate(specs))
 
@@ -123,13 +123,13 @@ def resolve_all(
 def resolve_one(
     spec: Any, row: int, output: Tensor, activations: Mapping[str, Tensor], labels: Sequence[str]
 ) -> Target:
-    """Resolve the target of one image on its clean forward pass.
+    """Resolve the target of one image by its forward pass.
 
     Args:
         spec: int, label, Unit, Target or None.
-        row: which image.
+        row: index of the image.
         output: scores `[N, classes]`.
-        activations: outputs of the layers that units are in.
+        activations: outputs of the layers of the units.
         labels: class names.
     """
     if isinstance(spec, Target):
@@ -148,7 +148,7 @@ def _class(spec: Any, count: int, labels: Sequence[str]) -> int:
     if isinstance(spec, bool) or not (isinstance(spec, str) or hasattr(spec, "__index__")):
         raise TargetError(
             f"target {spec!r}: allowed are a class index, a class name, a Unit, a list with one "
-            "an image, or None for the top class"
+            "of these per image, or None for the top class"
         )
     index = label_index(spec if isinstance(spec, str) else spec.__index__(), labels)
     if not 0 <= index < count:
@@ -157,7 +157,7 @@ def _class(spec: Any, count: int, labels: Sequence[str]) -> int:
 
 
 def _top(scores: Tensor) -> int:
-    """Return the top class; of equal ones the first, which argmax does not promise."""
+    """Return the top class, the first of several equal ones, which argmax does not guarantee."""
     best = scores.max()
     if best.isnan():
         raise TargetError("the top class is not defined: the model's scores contain NaN")
@@ -181,18 +181,18 @@ def _resolve_unit(unit: Unit, row: int, activations: Mapping[str, Tensor]) -> Ta
 
 
 def check_unit(unit: Unit, shape: tuple[int, ...]) -> None:
-    """Raise TargetError where a layer's output (without the batch axis) has no such unit."""
+    """Raise TargetError if a layer's output (without the batch axis) has no such unit."""
     if len(shape) not in (1, 3):
         raise TargetError(
-            f"unit {unit}: the layer gives {list(shape)} an image; units are defined for "
-            "[channels] and [channels, height, width]"
+            f"unit {unit}: the layer's output has shape {list(shape)} per image; units are defined "
+            "for [channels] and [channels, height, width]"
         )
     if not 0 <= unit.channel < shape[0]:
         raise TargetError(f"unit {unit}: the layer has channels 0 to {shape[0] - 1}")
     if unit.position is None:
         return
     if len(shape) == 1:
-        raise TargetError(f"unit {unit}: the layer has no positions, only channels")
+        raise TargetError(f"unit {unit}: the layer has channels, but no positions")
     y, x = unit.position
     if not (0 <= y < shape[1] and 0 <= x < shape[2]):
         raise TargetError(

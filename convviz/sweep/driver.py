@@ -233,7 +233,7 @@ class _Job:
         what = f"images of {self.dataset.name}"
         with measure_sweep(what, self.plan.count, _seen(entries)) as meter:
             yield meter
-            logger.info("%s: %s", what, meter.said)
+            logger.info("%s: %s", what, meter.summary)
 
     def _batch(self, shard: int) -> int:
         found: int = self.plan.batch_size

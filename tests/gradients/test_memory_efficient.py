@@ -333,7 +333,7 @@ def test_3x3_convolutions_of_many_pixels(padding, rule, attempts, monkeypatch):
     want = gradient(Model(module), images, rule)
     monkeypatch.setattr(winograd, "is_fast", lambda device: True)
     monkeypatch.setattr(winograd, "convolve", watched)
-    monkeypatch.setattr(memory_efficient, "_WORTH_TRANSFORMING", 1)
+    monkeypatch.setattr(memory_efficient, "_MIN_PIXELS_FOR_WINOGRAD", 1)
     got = gradient(Model(module), images, rule)
     assert len(calls) == 4  # both of them, there and back
     assert attempts == [True, True]

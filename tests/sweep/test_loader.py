@@ -423,8 +423,8 @@ def test_what_a_meter_says():
         meter.reach(60)
         meter.reach(55)
         assert meter.done == 60
-        assert meter.said.startswith("20 images in 0.0 s, ")
-        assert meter.said.endswith("0% of the time waiting for data")
+        assert meter.summary.startswith("20 images in 0.0 s, ")
+        assert meter.summary.endswith("0% of the time waiting for data")
 
 
 def test_lines_where_there_is_no_terminal():
