@@ -1,7 +1,7 @@
 """Recognise rectifiers that are composed of several operators, such as `where(x > 0, x, 0)`.
 
-`ComposedRelus` remembers which masks were made by comparing which tensors with 0, and verifies each
-candidate by its values. A call that is not recognised but gives the values of a rectifier, or may
+`ComposedRelus` records which masks are comparisons of which tensors with 0, and verifies each
+candidate by its values. A call that is not recognised but has the values of a rectifier, or may
 be one, is reported as a suspect.
 """
 
@@ -34,10 +34,10 @@ _GATES = _PRODUCTS | _FILLS | {"where"}
 _MARKING = _ABOVE | _BELOW | _COPIES | _INVERSIONS | _MIXTURES | _PRODUCTS
 _MARKING |= {"abs", "absolute", "signbit", "heaviside", "div", "rsub", "where"}
 COMPONENT_NAMES = frozenset(_MARKING | _GATES | _LARGER | _SMALLER | _SUMS | _SLICED)
-"""Names of the functions that `ComposedRelus` wants to see."""
+"""Names of the functions that composed rectifiers consist of."""
 
-_ENOUGH = 8
-"""Values of either sign from which a match of values is no coincidence."""
+_MIN_VALUES = 8
+"""Least number of values of either sign with which a match of values is no coincidence."""
 
 
 class Suspect(NamedTuple):
@@ -53,15 +53,15 @@ class Suspect(NamedTuple):
 
 
 class _Mark(NamedTuple):
-    """How a tensor depends on another one, its base.
+    """The relation of a tensor to another one, its base.
 
     Attributes:
-        kind: "positive" (1 where the base is above 0, else 0), "negative" (where it is below),
-            "mixed" (a mask that depends on more than this), "threshold" (a comparison with
-            something else than 0), or "absolute" (a positive multiple of the base's absolute
+        kind: "positive" (1 where the base is above 0, else 0), "negative" (1 where it is below),
+            "mixed" (a mask that also depends on other values), "threshold" (a comparison with
+            another value than 0), or "absolute" (a positive multiple of the base's absolute
             value).
-        base: the other tensor, held so that its memory is not given to another one.
-        version: of the base, as it was read.
+        base: the other tensor, referenced so that its memory is not reused.
+        version: of the base when it was read.
     """
 
     kind: str
@@ -86,7 +86,7 @@ class ComposedRelus:
     """Recognises rectifiers that are composed of several calls of one forward pass.
 
     Args:
-        real: gives the tensor that a placeholder stands for, anything else as it is.
+        real: returns the tensor that a placeholder stands for, and anything else as it is.
     """
 
     def __init__(self, real: Callable[[Any], Any]) -> None:
@@ -96,7 +96,7 @@ class ComposedRelus:
     def recognise(
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Activation | None:
-        """Return the rectifier that a call completes; None for anything else."""
+        """Return the rectifier of which a call is the last part; None for other calls."""
         spelling = spelling_of(func)
         name = spelling.strip("_").removeprefix("i" if spelling.startswith("__i") else "")
         if any(is_wrapped(t) for t in args if isinstance(t, Tensor)):
@@ -116,7 +116,7 @@ class ComposedRelus:
     def _match(
         self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Tensor, int, float] | None:
-        """Return the input, the sign and the factor of what may be a rectifier."""
+        """Return the input, the sign and the factor of a possible rectifier."""
         if name in _LARGER or name in _SMALLER:
             side = 1 if name in _LARGER else -1
             x = _beside_zero(_operands(args, kwargs))
@@ -145,7 +145,7 @@ class ComposedRelus:
         return None
 
     def _kind(self, mask: Any, x: Any) -> str | None:
-        """Return how a mask depends on x."""
+        """Return the kind of a mask with respect to x; None if it does not depend on x."""
         mark = self._marks.get(mask) if isinstance(mask, Tensor) else None
         if mark is None or not isinstance(x, Tensor) or not mark.is_of(self._real(x)):
             return None
@@ -176,7 +176,7 @@ class ComposedRelus:
         return _mark("positive" if above else "negative", self._real(x))
 
     def _derived_mark(self, name: str, func: Any, args: tuple[Any, ...]) -> _Mark | None:
-        """Return the mark of what is computed from something marked."""
+        """Return the mark of the result of a call with marked arguments."""
         marked = [a for a in args if isinstance(a, Tensor) and a in self._marks]
         if not marked:
             return None
@@ -205,7 +205,7 @@ class ComposedRelus:
         return mark._replace(kind=_OPPOSITE.get(mark.kind, "mixed")) if is_zero(args[1]) else None
 
     def inputs_before(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """Return the operands of a call to compare its result with, as they are before it."""
+        """Return the values before a call of the operands to compare its result with."""
         spelling = spelling_of(func)
         tensors = [a for a in (*args, *kwargs.values()) if _differentiable(a)]
         if not overwrites(spelling):
@@ -257,7 +257,7 @@ def _like(x: Any, y: Tensor) -> bool:
 
 
 def _flat(values: tuple[Any, ...]) -> list[Any]:
-    """List values, those of tuples in place."""
+    """Return the values with lists and tuples expanded by one level."""
     return [v for value in values for v in (value if isinstance(value, list | tuple) else [value])]
 
 
@@ -267,7 +267,7 @@ def _operands(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _beside_zero(pair: tuple[Any, Any]) -> Tensor | None:
-    """Return the tensor of a pair whose other one is 0 everywhere."""
+    """Return the tensor of a pair whose other element is 0 everywhere."""
     for x, other in (pair, pair[::-1]):
         # Inside an autograd function no tensor has a gradient.
         followed = _differentiable(x) or not torch.is_grad_enabled()
@@ -279,14 +279,15 @@ def _beside_zero(pair: tuple[Any, Any]) -> Tensor | None:
 def _gates(
     name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], loose: bool = False
 ) -> list[tuple[Any, Any, bool]]:
-    """List the ways to read a call as one that keeps part of a tensor and puts 0 elsewhere.
+    """Return the interpretations of a call as masking: a tensor in some places, 0 elsewhere.
 
     Args:
         name, func, args, kwargs: the call.
-        loose: also read it so where something computed is put elsewhere.
+        loose: also accept computed values in place of the 0.
 
     Returns:
-        The tensor, the mask, and whether the mask is true where the tensor is kept.
+        For each interpretation the tensor, the mask, and whether the mask is true where the
+        result is the tensor.
     """
     keys = ("condition", "mask", "input", "self", "indices", "other", "value", "values")
     values = [*args, *(kwargs[key] for key in keys if key in kwargs)]
@@ -310,7 +311,7 @@ def _is_left_out(value: Any, loose: bool) -> bool:
 
 
 def _close(a: Tensor, b: Tensor) -> bool:
-    """Return whether two tensors are equal but for rounding; NaN is equal to anything."""
+    """Return whether two tensors are equal except for rounding; NaN equals anything."""
     if a.shape != b.shape:
         return False
     eps = torch.finfo(b.dtype).eps
@@ -319,7 +320,7 @@ def _close(a: Tensor, b: Tensor) -> bool:
 
 
 def _is_rectified(x: Tensor, y: Tensor, sign: int, factor: float) -> bool:
-    """Return whether y is factor * relu(sign * x); where x is not finite, y may be NaN or 0."""
+    """Return whether y is factor * relu(sign * x); y may be NaN or 0 where x is not finite."""
     want = ((x * sign).clamp(min=0) * factor).to(y.dtype)
     return _close(y.masked_fill(~x.isfinite(), torch.nan), want.expand(y.shape))
 
@@ -327,11 +328,11 @@ def _is_rectified(x: Tensor, y: Tensor, sign: int, factor: float) -> bool:
 def _works_as_rectifier(x: Tensor, y: Tensor) -> bool | None:
     """Return whether y is a multiple of relu(x) or relu(-x).
 
-    None if it is not, False where x has too few values of either sign to be sure.
+    None means that it is not, False that x has too few values of either sign to be sure.
     """
     row = (0,) * (x.ndim - 1)
     for sign in (1, -1):
-        # The first row settles it for almost all calls.
+        # For almost all calls the first row shows already that they are no rectifier.
         if not x.numel() or bool((y[row] != 0)[x[row] * sign < 0].any()):
             continue
         above, below = int((x * sign > 0).sum()), int((x * sign < 0).sum())
@@ -340,7 +341,7 @@ def _works_as_rectifier(x: Tensor, y: Tensor) -> bool | None:
         peak = (x * sign).nan_to_num(-torch.inf, 0, -torch.inf).argmax()
         factor = float(y.flatten()[peak] / (x.flatten()[peak] * sign))
         if factor and math.isfinite(factor) and _is_rectified(x, y, sign, factor):
-            return min(above, below) >= _ENOUGH
+            return min(above, below) >= _MIN_VALUES
     return None
 
 

@@ -1,7 +1,6 @@
-"""Recognise activations among the calls of a forward pass, however they are written.
+"""Recognise activations by the name of the called function and its arguments.
 
-This module goes by the name of the function that is called; `composed_relus` recognises rectifiers
-that are composed of other operators.
+`composed_relus` recognises rectifiers that consist of several operators.
 """
 
 from __future__ import annotations
@@ -13,24 +12,24 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-_OTHERS = {
+_NON_RELUS = {
     *("celu", "elu", "gelu", "hardswish", "hardtanh", "leaky_relu", "mish", "prelu", "relu6"),
     *("rrelu", "selu", "silu", "softplus"),
 }
 _CLAMPS = frozenset({"clamp", "clamp_min", "clamp_max", "clip"})
-_NAMED = _OTHERS | _CLAMPS | {"relu", "threshold"}
-_KERNEL = {"relu", "threshold", "clamp", "clamp_min", "clip"}
+_ACTIVATIONS = _NON_RELUS | _CLAMPS | {"relu", "threshold"}
+_KERNEL_NAMES = {"relu", "threshold", "clamp", "clamp_min", "clip"}
 
 
 class Activation(NamedTuple):
-    """An activation as it is called.
+    """The call of an activation.
 
     Attributes:
         name: of the called function.
         relu: whether it is a rectifier: `factor * relu(sign * x)`.
         inplace: whether it overwrites x.
         x: its input.
-        again: the same call on another tensor.
+        again: repeats the call with another tensor.
         sign, factor: 1 for a ReLU; for `min(x, 0)` both are -1.
         kernel: whether its values are those of `torch.relu`.
     """
@@ -46,22 +45,22 @@ class Activation(NamedTuple):
 
 
 def spelling_of(func: Any) -> str:
-    """Return a function's name: that of an operator of `torch.ops` without its overload."""
+    """Return a function's name; for an operator of `torch.ops` without its overload."""
     return getattr(func, "__name__", "").split(".")[0]
 
 
 def is_custom(func: Any) -> bool:
-    """Return whether a function is a custom operator, whose inside is not seen."""
+    """Return whether a function is a custom operator, whose implementation is not visible."""
     if not isinstance(func, torch._ops.OpOverload | torch._ops.OpOverloadPacket):
         return False
     return str(func).split(".")[0] not in ("aten", "prim", "prims")
 
 
 def named_activation(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Activation | None:
-    """Recognise an activation by the function that is called; None for anything else."""
+    """Return the activation of a call; None for other calls."""
     spelling = spelling_of(func)
     name = spelling.strip("_")
-    if spelling.startswith("__") or name not in _NAMED:
+    if spelling.startswith("__") or name not in _ACTIVATIONS:
         return None
     x = args[0] if args else kwargs.get("input", kwargs.get("self"))
     if not isinstance(x, Tensor):
@@ -71,7 +70,7 @@ def named_activation(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
         return None
     inplace = overwrites(spelling) or bool(kwargs.get("inplace"))
     again = repeat(func, args, kwargs, x, inplace)
-    kernel = name in _KERNEL and sign == 1 and _bounds_fit(x, args[1:], kwargs)
+    kernel = name in _KERNEL_NAMES and sign == 1 and _bounds_fit(x, args[1:], kwargs)
     return Activation(spelling, sign != 0, inplace, x, again, sign, sign or 1.0, kernel)
 
 
@@ -99,7 +98,7 @@ def _clamped_side(low: Any, high: Any) -> int | None:
 
 
 def _has_no_slope(name: str, rest: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Return whether an activation's slope below 0 is 0, which makes it a ReLU."""
+    """Return whether an activation's slope below 0 is 0, so that it is a ReLU."""
     slopes = {
         "leaky_relu": ("negative_slope",),
         "prelu": ("weight",),
@@ -152,7 +151,7 @@ def overwrites(spelling: str) -> bool:
 def repeat(
     func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], x: Tensor, inplace: bool
 ) -> Callable[[Tensor], Tensor]:
-    """Return a function that makes the same call with another tensor in place of x."""
+    """Return a function that repeats a call with another tensor in place of x."""
 
     def again(tensor: Tensor) -> Tensor:
         tensor = tensor.clone() if inplace else tensor

@@ -1,13 +1,13 @@
 """Backward rules for activations: guided backpropagation and the deconvnet.
 
-An activation with output `y = f(x)` normally passes the gradient R of its output on as
-`f'(x)·R`. The guided rule (Springenberg et al. 2014, Fig. 1) lets through only what is
-positive: `f'(x)·max(R, 0)`, for a ReLU `1[x>0]·1[R>0]·R`. The deconvnet (Zeiler & Fergus
-2013) leaves out the first factor: `max(R, 0)`.
+An activation `y = f(x)` normally multiplies the gradient R of its output by its derivative:
+`f'(x)·R`. The guided rule (Springenberg et al. 2014, Fig. 1) uses only the positive part of R:
+`f'(x)·max(R, 0)`, for a ReLU `1[x>0]·1[R>0]·R`. The deconvnet (Zeiler & Fergus 2013) also omits
+the derivative: `max(R, 0)`.
 
-A `TorchFunctionMode` around the forward pass sees the activations, by name or composed of other
-operators, and changes the gradient of that call alone: in `relu(x) + x` the skip path keeps its
-own. What it cannot reach is refused or noted after the pass.
+A `TorchFunctionMode` around the forward pass recognises activations by name or as compositions of
+other operators, and changes the gradient of each such call only: in `relu(x) + x` the skip path is
+not affected. Activations that the mode cannot reach lead to an error or a note after the pass.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NonReLU = Literal["clamp", "error"]
 
 
 class RuleSettings(NamedTuple):
-    """A rule, what it does with other activations, and where its notes go."""
+    """A rule, its treatment of activations other than ReLU, and the list for its notes."""
 
     rule: Rule
     nonrelu: NonReLU
@@ -43,7 +43,7 @@ WATCHED = (
     | {"lp_pool1d", "lp_pool2d", "lp_pool3d"}
     | {f"i{name}" for name in COMPONENT_NAMES}
 )
-"""Names of functions that are looked at beside the activations themselves."""
+"""Names of functions, other than activations, whose calls are examined."""
 
 
 class _Rectified(torch.autograd.Function):
@@ -77,7 +77,7 @@ def rectify(x: Tensor, rule: Rule, inplace: bool = False) -> Tensor:
 
 
 def only_positive(gradient: Tensor) -> Tensor:
-    """Return max(R, 0); NaN passes, as it does in autograd's own ReLU."""
+    """Return max(R, 0); NaN is passed on, as by autograd's ReLU."""
     return gradient.masked_fill(gradient <= 0, 0)
 
 
@@ -86,7 +86,7 @@ def _only_positive_gradients(gradients: tuple[Tensor | None, ...]) -> tuple[Tens
 
 
 class _Ungated(torch.autograd.Function):
-    """Any elementwise activation under the deconvnet rule: its own derivative is left out."""
+    """Any elementwise activation under the deconvnet rule, which omits its derivative."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
@@ -100,7 +100,7 @@ class _Ungated(torch.autograd.Function):
 class _Gated(torch.autograd.Function):
     """A rectifier under a rule whose values are those of the network's own operators.
 
-    It is `factor * relu(sign * x)`. NaN passes where the operators let it pass.
+    It is `factor * relu(sign * x)`. NaN is passed on if the operators pass it on.
     """
 
     @staticmethod
@@ -110,8 +110,8 @@ class _Gated(torch.autograd.Function):
         ctx.rule, (ctx.sign, ctx.factor) = rule, how
         y = function(x)
         gate = torch.where(x.isnan(), y.isnan(), x * ctx.sign > 0)
-        # uint8, unlike the masks that the operators themselves keep: where a checkpoint computes
-        # this again without the rule, it notices.
+        # uint8, unlike the masks that the operators save: if a checkpoint recomputes this call
+        # without the rule, it then detects the difference.
         ctx.save_for_backward(gate.to(torch.uint8))
         return y
 
@@ -125,14 +125,15 @@ class _Gated(torch.autograd.Function):
 
 
 class RuleMode(TorchFunctionMode):
-    """Sends every activation of the block through a rule.
+    """Applies a rule to every activation of the block.
 
     Args:
         rule: "guided" or "deconv".
-        nonrelu: what to do with activations other than ReLU: "clamp" lets only positive
-            gradients into them, "error" refuses them.
-        real: gives the tensor that a placeholder stands for, anything else as it is. This mode
-            hands its tensors to autograd functions, where no mode around it would see them.
+        nonrelu: treatment of activations other than ReLU: "clamp" passes only positive gradients
+            to them, "error" raises ModelError.
+        real: returns the tensor that a placeholder stands for, and anything else as it is. It is
+            needed because this mode passes tensors to autograd functions, inside which an outer
+            mode does not see them.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class RuleMode(TorchFunctionMode):
         self._real = real or (lambda value: value)
         self._composed = ComposedRelus(self._real)
         self._unreachable = UnreachableActivations()
-        self._nodes: list[Any] = []  # kept alive: they are told apart by identity
+        self._nodes: list[Any] = []  # references, because nodes are compared by identity
         self._suspects: list[tuple[Any, Suspect]] = []
 
     def __torch_function__(
@@ -157,28 +158,28 @@ class RuleMode(TorchFunctionMode):
         return func(*args, **kwargs) if call is None else self._handle(call, func, args, kwargs)
 
     def _watch(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        """Run a call that may be part of a rectifier."""
+        """Run a call that may be a part of a composed rectifier."""
         call = None if is_custom(func) else self._composed.recognise(func, args, kwargs)
         if call is not None:
             y = self._handle(call, func, args, kwargs)
         elif torch.is_grad_enabled():
             before = self._composed.inputs_before(func, args, kwargs)
             y = func(*args, **kwargs)
-            self._judge(func, args, kwargs, before, y)
+            self._examine_result(func, args, kwargs, before, y)
         else:
             y = func(*args, **kwargs)
         self._composed.note(func, args, kwargs, y)
         return y
 
-    def _judge(
+    def _examine_result(
         self, func: Any, args: Any, kwargs: dict[str, Any], before: list[Any], y: Any
     ) -> None:
-        """Keep what a call that was not recognised left in the graph, and whether it is suspect."""
+        """Record the graph node of a call that was not recognised, and whether it is suspect."""
         name = spelling_of(func)
         y = args[0] if name == "__setitem__" else y[0] if isinstance(y, tuple) else y
         if not isinstance(y, Tensor) or not y.requires_grad:
             return
-        if name.startswith("lp_pool"):  # a ReLU of what is not negative, for numeric safety
+        if name.startswith("lp_pool"):  # contains a ReLU of a value that is never negative
             self._unreachable.pass_over(y, before)
         self._unreachable.mark_seen(y.grad_fn)
         suspect = self._composed.suspect(func, args, kwargs, before, y)
@@ -193,14 +194,15 @@ class RuleMode(TorchFunctionMode):
             return func(*args, **kwargs)
         if not call.relu and self.nonrelu == "error":
             raise ModelError(
-                f"{self.rule} rule: the network uses {call.name}, which is no ReLU; "
-                "nonrelu='clamp' lets only positive gradients into it"
+                f"{self.rule} rule: the network uses {call.name}, which is not a ReLU; "
+                "nonrelu='clamp' passes only positive gradients to it"
             )
         return self._apply(call._replace(x=self._real(call.x)))
 
     def _apply(self, call: Activation) -> Tensor:
         if call.kernel:
-            # Into a view or a leaf autograd writes by its own rules, as it does below.
+            # Views and leaves have special rules for in-place writes, so these are left to
+            # autograd's own `copy_` below.
             inplace = call.inplace and not call.x._is_view() and not call.x.is_leaf
             y = rectify(call.x, self.rule, inplace)
             if inplace:
@@ -217,11 +219,11 @@ class RuleMode(TorchFunctionMode):
             assert y.grad_fn is not None
             y.grad_fn.register_prehook(_only_positive_gradients)
         self._nodes.append(y.grad_fn)
-        # Written back, so that whoever else holds the tensor sees the activation in it too.
+        # Written back, so that other references to the tensor see the activation, too.
         return call.x.copy_(y) if call.inplace else y
 
     def _apply_rule(self, call: Activation) -> Tensor:
-        """Run a rectifier that is not `torch.relu` itself, under the rule."""
+        """Run a rectifier whose values are not those of `torch.relu`, under the rule."""
         with torch.no_grad():
             values = call.again(call.x)
         x = call.x.to(values.dtype).expand(values.shape)
@@ -240,8 +242,8 @@ class RuleMode(TorchFunctionMode):
         unreached = self._unreachable.find(behind - set(self._nodes))
         if sure:
             raise ModelError(
-                f"{self.rule} rule: {sure[0]} works as a ReLU here, in a way that is not "
-                f"recognised, so the rule does not reach it; {_INSTEAD}"
+                f"{self.rule} rule: {sure[0]} acts as a ReLU here, but in a form that is not "
+                f"recognised, so the rule is not applied to it; {_INSTEAD}"
             )
         if unreached.refused:
             raise ModelError(f"{self.rule} rule: {unreached.refused[0]}")
@@ -255,7 +257,7 @@ class RuleMode(TorchFunctionMode):
             return ()
         return (
             f"The {self.rule} rule was not applied to {', '.join(names)}, which may be a "
-            f"rectifier; its own gradient was taken. If it is one: {_INSTEAD}.",
+            f"rectifier; its ordinary gradient was used. If it is a rectifier, {_INSTEAD}.",
         )
 
 

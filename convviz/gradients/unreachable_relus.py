@@ -1,7 +1,6 @@
-"""Activations that the rules cannot reach: inside autograd functions, scripted or compiled parts.
+"""Activations that function modes cannot see: in autograd functions, scripted or compiled parts.
 
-Where Python does not see the calls, autograd's graph tells what ran: the names of its nodes and
-the tensors that they keep.
+They are found in autograd's graph, by the names of its nodes and the tensors that these save.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _ACTIVATIONS = (
     *("RreluWithNoiseBackward", "SeluBackward", "SiluBackward", "SoftplusBackward"),
     "ThresholdBackward",
 )
-"""What autograd calls the backward passes of activations."""
+"""Names of autograd's nodes for activations."""
 
 _BOUNDS = {
     "ClampBackward": ("min", "max"),
@@ -33,7 +32,7 @@ _BOUNDS = {
     "FmaxBackward": ("self", "other"),
     "FminBackward": ("self", "other"),
 }
-"""Nodes that are rectifiers where one of these operands is 0."""
+"""Nodes that are rectifiers if one of these operands is 0."""
 
 _MASKING = ("WhereBackward", "MaskedFillBackward", "IndexPutBackward")
 _OPAQUE = ("DifferentiableGraphBackward", "CompiledFunctionBackward")
@@ -44,7 +43,7 @@ class Unreached(NamedTuple):
     """Activations in a graph that no function mode saw.
 
     Attributes:
-        refused: reasons why the rule cannot be followed.
+        refused: reasons why the rule cannot be applied.
         doubtful: names of nodes that may be rectifiers.
     """
 
@@ -53,18 +52,18 @@ class Unreached(NamedTuple):
 
 
 class UnreachableActivations:
-    """Looks for activations that no function mode sees."""
+    """Finds activations in autograd's graph that no function mode has seen."""
 
     def __init__(self) -> None:
         self._seen: set[Any] = set()
         self._hidden: dict[Any, str] = {}
 
     def mark_seen(self, node: Any) -> None:
-        """Leave out a node that a function mode judged already."""
+        """Ignore a node that a function mode has examined already."""
         self._seen.add(node)
 
     def pass_over(self, y: Tensor, inputs: Iterable[Tensor]) -> None:
-        """Leave out all nodes between a result and its inputs."""
+        """Ignore all nodes between a result and its inputs."""
         stop, todo = {x.grad_fn for x in inputs}, [y.grad_fn]
         while todo:
             node = todo.pop()
@@ -73,24 +72,27 @@ class UnreachableActivations:
                 todo.extend(parent for parent, _ in node.next_functions)
 
     def hide(self, name: str) -> None:
-        """Remember which functions call an activation while gradients are off."""
+        """Record which functions call an activation while gradients are disabled.
+
+        The `forward` of an autograd function is such a function.
+        """
         frame = sys._getframe(1)
         while frame is not None:
             self._hidden.setdefault(frame.f_code, name)
             frame = frame.f_back  # type: ignore[assignment]
 
     def find(self, nodes: Iterable[Any]) -> Unreached:
-        """Look through nodes that no rule made."""
+        """Return the activations among nodes that were not created by a rule."""
         findings = Unreached([], [])
         for node in nodes:
             if isinstance(node, _CustomNode) and not is_memory_efficient(node):
                 findings.refused.extend(self._custom(node))
             elif node not in self._seen:
-                _look_at(node, findings)
+                _examine(node, findings)
         return findings
 
     def _custom(self, node: Any) -> list[str]:
-        """Return why an autograd function is refused, if it is."""
+        """Return the reasons to refuse an autograd function, at most one."""
         if node.name().startswith(_OPAQUE):
             return [_reason(node)]
         forward = getattr(getattr(node, "_forward_cls", None), "forward", None)
@@ -98,19 +100,19 @@ class UnreachableActivations:
         if name is None:
             return []
         return [
-            f"{name} is called inside the autograd function {node.name()}, whose gradient is its "
-            "own; the rule cannot reach it"
+            f"{name} is called inside the autograd function {node.name()}, which defines its own "
+            "gradient; the rule cannot reach it"
         ]
 
 
 def _reason(node: Any) -> str:
     return (
-        f"an activation ({node.name()}) was not reached; it is called where Python does not see "
-        "it (a scripted, traced or compiled part, or inside torch.func.vmap)"
+        f"an activation ({node.name()}) was not reached; its call is not visible in Python "
+        "(a scripted, traced or compiled part, or torch.func.vmap)"
     )
 
 
-def _look_at(node: Any, findings: Unreached) -> None:
+def _examine(node: Any, findings: Unreached) -> None:
     name = node.name()
     short = name.rstrip("0123456789")
     if (
@@ -129,7 +131,7 @@ def _is_bounded_by_zero(node: Any, short: str) -> bool:
 
 
 def _saved_operand(node: Any, name: str) -> Any:
-    """Return an operand that a node keeps; None where it keeps none or it was overwritten."""
+    """Return an operand that a node saved; None if it saved none or it was overwritten."""
     try:
         return getattr(node, f"_saved_{name}", None)
     except RuntimeError:
@@ -150,7 +152,7 @@ def _adds_absolute(node: Any, short: str) -> bool:
 
 
 def _is_masked(node: Any) -> bool:
-    """Return whether a product is that with a mask of zeros and ones, no constant one."""
+    """Return whether one factor of a product is a mask of zeros and ones that is not constant."""
     for name in ("self", "other"):
         factor = _saved_operand(node, name)
         if isinstance(factor, Tensor) and not factor.requires_grad and factor.numel() > 1:

@@ -1,4 +1,4 @@
-"""Watching a forward pass: every call of a module or operation by name, copies of outputs."""
+"""Hooks on a forward pass: the calls of modules and operations by name, copies of outputs."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class LayerCall:
         op: the operation, or "" for a module.
         kind: the module's class, or the operation.
         shape: of its output, with the batch axis.
-        source: the call whose output is its first input, by its place in the trace; None
-            where no call made it (the images themselves).
+        source: index in the trace of the call whose output is its first input; None if there is
+            no such call (as for the images).
         layout: how its output becomes maps.
-        value: its output's place among the values of the trace; None where it is none of them.
-        input: that of its first input.
+        value: index of its output among the values of the trace; None if it is not among them.
+        input: index of its first input among the values.
     """
 
     name: str
@@ -62,9 +62,9 @@ class LayerCalls(tuple[LayerCall, ...]):
     """The layers of a forward pass in the order in which they finish.
 
     Attributes:
-        values: every value that depends on the images, in the order of making.
-        outputs: places among them of what the network returns.
-        stages: layers that end a stage; None until `defaults` has found them.
+        values: all values that depend on the images, in the order of computation.
+        outputs: indices among them of the tensors that the network returns.
+        stages: layers that end a stage; None until `defaults` has computed them.
     """
 
     values: tuple[Value, ...] = ()
@@ -73,12 +73,12 @@ class LayerCalls(tuple[LayerCall, ...]):
 
     @cached_property
     def layouts(self) -> dict[str, Layout]:
-        """How each layer's output becomes maps."""
+        """Layer -> how its output becomes maps."""
         return {call.name: call.layout for call in self}
 
 
 _Stack = list[tuple[str, bool, Any]]
-"""Of each call under way its path, whether its functional calls are no layers, and the note."""
+"""For each call in progress: path, whether its functional calls are no layers, result of `Note`."""
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def watch(
 def _watch_module(
     path: str, module: nn.Module, stack: _Stack, visit: Visit, note: Note
 ) -> list[Any]:
-    """Hook a module so that the stack of calls is known, and its output is visited."""
+    """Register hooks on a module that maintain the stack of calls and visit its output."""
     thread = get_ident()
 
     def enter(_module: nn.Module, args: Any, kwargs: dict[str, Any]) -> None:
@@ -152,14 +152,13 @@ class _Operations(TorchFunctionMode):
 
 
 def first_tensor(value: Any) -> Tensor | None:
-    """Return the value, or the first in a tuple or list, that is a tensor of real numbers."""
+    """Return the first floating-point tensor in a value: itself, or inside a tuple or list."""
     if isinstance(value, Tensor):
         return value if value.is_floating_point() else None
     if isinstance(value, tuple | list):
         for item in value:
-            found = first_tensor(item)
-            if found is not None:
-                return found
+            if (tensor := first_tensor(item)) is not None:
+                return tensor
     return None
 
 
@@ -176,7 +175,7 @@ def _with_first_tensor(value: Any, tensor: Tensor, new: Tensor) -> Any:
 
 
 class Keeper:
-    """Keeps copies of the outputs of some layers: an in-place ReLU overwrites its input.
+    """Copies the outputs of some layers. Without a copy, an in-place ReLU would overwrite them.
 
     Args:
         layers: names of layers.
@@ -195,7 +194,7 @@ class Keeper:
 
     @property
     def operations(self) -> bool:
-        """Whether functional operations have to be watched."""
+        """True if some layers are functional operations."""
         return any("/" in key for key in self._keys)
 
     def note(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -207,7 +206,7 @@ class Keeper:
     def __call__(
         self, key: str, kind: str, out: Tensor, source: Tensor | None, noted: Any
     ) -> Tensor | None:
-        """Keep the output if its layer is wanted."""
+        """Copy the output if it belongs to one of the layers."""
         if key not in self._keys:
             return None
         self._count[key] += 1
@@ -220,7 +219,7 @@ class Keeper:
         return changed
 
     def unmatched_layers(self) -> list[str]:
-        """Return the layers whose name is not that of exactly one call."""
+        """Return the layers whose name does not match exactly one call."""
         return [
             name
             for name, (key, number) in self._layers.items()
@@ -230,7 +229,7 @@ class Keeper:
 
 @contextmanager
 def keep_outputs(module: nn.Module, keeper: Keeper) -> Iterator[None]:
-    """Keep outputs during the block; costs nothing where no layer is wanted."""
+    """Copy outputs during the block; costs nothing if the keeper has no layers."""
     if not keeper._layers:
         yield
         return
@@ -239,13 +238,13 @@ def keep_outputs(module: nn.Module, keeper: Keeper) -> Iterator[None]:
 
 
 def trace_any(module: nn.Module, images: Tensor, output: Pick) -> LayerCalls:
-    """Run the network on images, or on the first alone where it takes no more at a time.
+    """Trace the network on images, or on the first alone if it accepts no more at a time.
 
-    Two images tell the axis of the batch from others of one position.
+    Two images are better: with one, the axis of the batch may be confused with others of size 1.
     """
     try:
         return trace(module, images, output)
-    except Exception:  # whatever a network raises at a number of images that it cannot take
+    except Exception:  # networks raise anything for a batch size that they do not accept
         return trace(module, images[:1], output)
 
 
@@ -255,18 +254,18 @@ def trace(module: nn.Module, images: Tensor, output: Pick = None) -> LayerCalls:
     Args:
         module: the network.
         images: `[N, C, H, W]`.
-        output: picks the scores out of what the network returns.
+        output: selects the scores in the network's output.
     """
     seen: list[dict[str, Any]] = []
-    made: list[Tensor] = []  # kept alive: identity says who source whom
+    outputs: list[Tensor] = []  # references, because calls are connected by identity
 
     def visit(key: str, kind: str, out: Tensor, source: Tensor | None, place: Any) -> None:
         path, _, op = key.partition("/")
         layout = decide(tracker.axes(out), out.shape)
         call = {"path": path, "op": op, "kind": kind, "shape": tuple(out.shape), "layout": layout}
-        call |= {"source": _last(made, source), "value": tracker.place(out), "input": place}
+        call |= {"source": _index_of(outputs, source), "value": tracker.place(out), "input": place}
         seen.append(call)
-        made.append(out)
+        outputs.append(out)
 
     def note(_key: str, args: tuple[Any, ...], _kwargs: dict[str, Any]) -> int | None:
         source = first_tensor(args)
@@ -283,24 +282,20 @@ def trace(module: nn.Module, images: Tensor, output: Pick = None) -> LayerCalls:
 
 
 def _scores(out: Any, output: Pick) -> list[Tensor]:
-    """Return the scores, or all tensors that the network returns where they cannot be found."""
-    with suppress(
-        Exception
-    ):  # `output` may be a function of the user's; forward passes tell what is wrong
+    """Return the scores, or all tensors of the network's output if there are no scores."""
+    # `output` may be a function of the user; its errors are raised by ordinary forward passes.
+    with suppress(Exception):
         out = pick_scores(out, output)
     return [t for t in tree_leaves(out) if isinstance(t, Tensor)]
 
 
-def _last(made: list[Tensor], tensor: Tensor | None) -> int | None:
-    """Find the last call that made this very tensor."""
-    for i in range(len(made) - 1, -1, -1):
-        if made[i] is tensor:
-            return i
-    return None
+def _index_of(outputs: list[Tensor], tensor: Tensor | None) -> int | None:
+    """Return the index of the last call that returned this very tensor."""
+    return next((i for i in range(len(outputs) - 1, -1, -1) if outputs[i] is tensor), None)
 
 
 def check(name: str, known: Iterable[str]) -> str:
-    """Return the name if it is known; raises UnknownNameError naming the closest."""
+    """Return the name if it is known; otherwise raise UnknownNameError with the closest ones."""
     names = tuple(known)
     if name not in names:
         raise UnknownNameError("layer", name, names)

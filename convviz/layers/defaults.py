@@ -1,4 +1,4 @@
-"""Which layers an explainer takes when none are given, read off one forward pass."""
+"""Default layers of explainers, determined from a trace of the network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Kind = Literal["filters", "activations", "patches", "features"]
 
 
 def default_layers(kind: Kind, module: nn.Module, calls: LayerCalls) -> tuple[str, ...]:
-    """Return the layers of a kind; raises ModelError where the network has none.
+    """Return the layers of a kind; raise ModelError if the network has none.
 
     "filters": the first convolution (its module path). "activations": the output of the last
     stage. "patches": the output of each stage. "features": the input of the last linear layer, or
@@ -37,7 +37,7 @@ def default_layers(kind: Kind, module: nn.Module, calls: LayerCalls) -> tuple[st
 
 
 def _stages(module: nn.Module, calls: LayerCalls) -> list[str]:
-    """Return the outputs of the stages; the last maps of a network that cannot be followed."""
+    """Return the last layers of the stages; if there are none, the last layer with maps."""
     containers = {
         path for path, m in module.named_modules() if type(m) in (nn.Sequential, nn.ModuleList)
     }
@@ -54,16 +54,16 @@ def _has_places(call: LayerCall) -> bool:
 
 
 def _convolutions(module: nn.Module, calls: Sequence[LayerCall]) -> list[LayerCall]:
-    """List the convolutions, without those on 1x1 maps, which gate channels."""
+    """Return the convolutions, without those on 1x1 maps, which gate channels."""
     convs = [c for c in calls if _is_a(nn.Conv2d, module, c)]
     return [c for c in convs if len(c.shape) == 4 and max(c.shape[2:]) > 1] or convs
 
 
 def _features(module: nn.Module, calls: LayerCalls) -> str:
-    """Find what the last linear layer gets, as a layer that can be captured."""
+    """Return the layer whose output is the input of the last linear layer."""
     linear = [c for c in calls if c.op == "linear" or _is_a(nn.Linear, module, c)]
     convs = [c for c in calls if _is_a(nn.Conv2d, module, c)]
-    # A block that gates channels has such layers too, but beside the trunk.
+    # Blocks that gate channels have linear layers, too, but on a branch beside the trunk.
     trunk = trunk_of(calls)
     places = {part.value for part in trunk}
     last = [part.value for part in trunk if part.weighted_count][-1:]
@@ -76,7 +76,7 @@ def _features(module: nn.Module, calls: LayerCalls) -> str:
     head = heads[-1]
     if head.source is None:
         raise ModelError(
-            f"the input of {head.name!r} is the output of no layer that can be named; name a layer"
+            f"the input of {head.name!r} is not the output of a named layer; name a layer"
         )
     return calls[head.source].name
 

@@ -1,9 +1,9 @@
-"""The names of layers: one place makes them, for capture, graph and display alike.
+"""Names of layers, for capture, graphs and display.
 
 A layer is a call in the forward pass: of a module, named by its path (`layer1.0.conv1`), or of
 a functional operation, named by the module that makes the call and the operation
-(`layer1.0/add`; `/flatten` where the network itself makes it). Where the same one is called
-more than once, every call carries its number in call order: `layer1.0.relu:1`.
+(`layer1.0/add`; `/flatten` if the network itself makes it). If a module or operation is called
+more than once, the names have the number of the call: `layer1.0.relu:1`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _SPELLINGS = {
 
 @cache
 def operation(spelling: str) -> str | None:
-    """Return the one name of an operation, or None where it makes no layer.
+    """Return the canonical name of an operation, or None if it is not a layer.
 
     `relu` and `relu_` are `relu`; `+`, `+=`, `torch.add` and `add_` are `add`.
 
@@ -71,37 +71,37 @@ def operation(spelling: str) -> str | None:
 
 
 def key(path: str, op: str = "") -> str:
-    """Name a module (`op` empty) or an operation that a module makes, without a number."""
+    """Return the name of a module (`op` empty) or of its operation, without a number."""
     return f"{path}/{op}" if op else path
 
 
 def number_names(keys: Iterable[str]) -> list[str]:
-    """Name calls, given their keys in call order: a number where a key comes more than once."""
+    """Return the names of calls, given their keys in call order; repeated keys get numbers."""
     keys = list(keys)
-    total, seen = Counter(keys), Counter[str]()
+    total, count = Counter(keys), Counter[str]()
     names = []
-    for one in keys:
-        seen[one] += 1
-        names.append(f"{one}:{seen[one]}" if total[one] > 1 else one)
+    for name in keys:
+        count[name] += 1
+        names.append(f"{name}:{count[name]}" if total[name] > 1 else name)
     return names
 
 
 def split(name: str) -> tuple[str, int | None]:
-    """Split a layer's name into its key and its number, None where it has none."""
+    """Split a layer's name into its key and its number, None if it has no number."""
     head, colon, tail = name.rpartition(":")
     return (head, int(tail)) if colon and tail.isdecimal() else (name, None)
 
 
 def opaque(module: nn.Module) -> bool:
-    """Return whether the functional calls that a module makes are no layers of their own.
+    """Return whether functional calls inside a module are not layers of their own.
 
-    So it is for the leaf modules of torch.nn and for childless classes derived from them: the
+    This holds for modules of torch.nn without children and for classes derived from them: the
     `F.relu` inside `nn.ReLU` is the same layer as the module.
     """
     if isinstance(module, nn.MultiheadAttention):
         return True
     kinds = type(module).__mro__
-    own = any(
+    is_torch = any(
         kind.__module__.startswith("torch.nn.modules") and kind is not nn.Module for kind in kinds
     )
-    return own and next(module.children(), None) is None
+    return is_torch and next(module.children(), None) is None

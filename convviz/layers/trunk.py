@@ -1,7 +1,7 @@
-"""The trunk of a network: the values that every path from the images to the scores passes.
+"""The trunk of a network: the values on every path from the images to the scores.
 
-Inside a residual block there are several paths, behind its sum there is one. So the values of the
-trunk are what blocks hand on, and where their spatial size changes a new stage begins.
+Inside a residual block there are several paths, behind its sum there is one. So the trunk consists
+of the values that blocks pass on, and a new stage begins where their spatial size changes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import pairwise
 from ..layouts import Value, decide
 from .capture import LayerCall, LayerCalls
 
-_MIXING = frozenset(
+_WEIGHTED_OPS = frozenset(
     """
     convolution _convolution conv2d mm addmm bmm baddbmm linear matmul _addmm_activation
     _native_multi_head_attention _transformer_encoder_layer_fwd
@@ -33,8 +33,8 @@ _MOVES = (
     "as_strided",
     "slice",
 )
-_SHRINKS = 1.5
-"""A map that is so many times larger or smaller than the previous one begins a stage."""
+_STAGE_RATIO = 1.5
+"""Ratio of the sizes of successive maps from which the second one begins a new stage."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Part:
     """The part of a network between one value of the trunk and the next.
 
     Attributes:
-        value: the place of its end among the values of the trace.
-        size: rows and columns at its end; None where that is no map.
+        value: index of its last value among the values of the trace.
+        size: rows and columns of its last value; None if that is not a map.
         ops: the operators in between.
         windows: the kernels of its convolutions.
         direct: whether a single operator leads from the value before to this one.
@@ -59,32 +59,32 @@ class Part:
 
     @property
     def weighted_count(self) -> int:
-        """How many operators mix channels or places by weights."""
-        return sum(op in _MIXING or "attention" in op or "conv2d" in op for op in self.ops)
+        """Number of operators that mix channels or positions with weights."""
+        return sum(op in _WEIGHTED_OPS or "attention" in op or "conv2d" in op for op in self.ops)
 
     @property
     def is_block(self) -> bool:
-        """Whether several paths lead through it, one of them with weights."""
+        """True for a part with several paths, one of them with weights."""
         return not self.direct and self.weighted_count > 0
 
     @property
     def is_norm(self) -> bool:
-        """Whether it is a norm alone."""
+        """True for a single normalization."""
         return self.direct and self._is_one_of(_NORMS)
 
     @property
     def is_move(self) -> bool:
-        """Whether numbers only change their places in memory."""
+        """True for a single operator that only rearranges values."""
         return self.direct and not self.changes and self._is_one_of(_MOVES)
 
     @property
     def is_pool(self) -> bool:
-        """Whether it pools or resizes maps, without weights."""
+        """True for a single operator that pools or resizes maps, without weights."""
         return self.direct and self._is_one_of(_POOLS)
 
     @property
     def prepares(self) -> bool:
-        """Whether it looks at single places: norms, activations, 1 x 1 convolutions."""
+        """True if it acts on single positions: norms, activations, 1 x 1 convolutions."""
         if self.changes or self.is_pool:
             return False
         return not self.is_block and all(max(window) == 1 for window in self.windows)
@@ -94,7 +94,7 @@ class Part:
 
 
 def trunk_of(calls: LayerCalls) -> list[Part]:
-    """Return the trunk of a traced network, the images first; empty where there is none."""
+    """Return the trunk of a traced network, beginning with the images; empty if there is none."""
     values = calls.values
     needed = _ancestors(values, calls.outputs)
     if 0 not in needed:
@@ -111,7 +111,8 @@ def trunk_of(calls: LayerCalls) -> list[Part]:
         ops = tuple(value.op for value in inside)
         windows = tuple(value.window for value in inside if value.window)
         changes = _differ(before, after) and not (direct and _only_border(values, start, end))
-        # In between, maps may be cut into windows or groups of channels.
+        # Between two maps of the trunk, values may be divided into windows or channel groups, so a
+        # size that is temporarily not a map is no change.
         changes &= after is not None or end > last
         size = after if after is not None or end > last else size
         parts.append(Part(end, after, ops, windows, direct, changes))
@@ -119,7 +120,7 @@ def trunk_of(calls: LayerCalls) -> list[Part]:
 
 
 def _ancestors(values: Sequence[Value], outputs: Sequence[int]) -> set[int]:
-    """Return the values that an output is made from, the outputs included."""
+    """Return the indices of the values that the outputs depend on, including the outputs."""
     needed = set(outputs)
     for i in range(len(values) - 1, -1, -1):
         if i in needed:
@@ -128,9 +129,9 @@ def _ancestors(values: Sequence[Value], outputs: Sequence[int]) -> set[int]:
 
 
 def _bottlenecks(values: Sequence[Value], needed: set[int], outputs: set[int]) -> list[int]:
-    """Return the values that every path passes.
+    """Return the values that are on every path.
 
-    In the order of making, they are those over which no use of an earlier value reaches.
+    In the order of computation, a value is on every path if no earlier value is used after it.
     """
     last_use = {i: i for i in needed}
     for i in needed:
@@ -158,11 +159,11 @@ def _differ(before: tuple[int, int] | None, after: tuple[int, int] | None) -> bo
     if before is None or after is None:
         return before != after
     ratios = [max(a, b) / min(a, b) for a, b in zip(before, after, strict=True) if min(a, b)]
-    return max(ratios, default=1.0) >= _SHRINKS
+    return max(ratios, default=1.0) >= _STAGE_RATIO
 
 
 def _only_border(values: Sequence[Value], start: int, end: int) -> bool:
-    """Return whether a map differs by no more than a border, padded or cut by a convolution."""
+    """Return whether the sizes of two maps differ only by a border of padding or of a kernel."""
     if "pad" in values[end].op:
         return True
     before, after, window = _size(values[start]), _size(values[end]), values[end].window
@@ -172,12 +173,12 @@ def _only_border(values: Sequence[Value], start: int, end: int) -> bool:
 
 
 def stages_of(calls: LayerCalls, containers: frozenset[str]) -> list[str]:
-    """Return the layers whose outputs are those of the stages, in order.
+    """Return the last layers of the stages, in order.
 
     The output of a stage is the value of the trunk before the block in which the spatial size
-    changes: the block is the largest module around the change in which nothing but norms,
-    activations and 1 x 1 convolutions come before it. What has no weights, as a max-pool, is no
-    stage, nor are single convolutions before the first of a network's blocks.
+    changes. This block is the largest module around the change in which only norms, activations
+    and 1 x 1 convolutions precede it. Parts without weights, such as a max-pool, are not stages;
+    neither are single convolutions before the first block of a network.
 
     Args:
         calls: the trace of a network.
@@ -199,7 +200,7 @@ def stages_of(calls: LayerCalls, containers: frozenset[str]) -> list[str]:
 
 
 def _without_stem(stages: list[tuple[str, list[Part]]]) -> list[tuple[str, list[Part]]]:
-    """Leave out single convolutions before the first block."""
+    """Return the stages without single convolutions before the first block."""
     blocks = [any(part.is_block for part in parts) for _, parts in stages]
     single = [sum(part.weighted_count for part in parts) == 1 for _, parts in stages]
     first = 0
@@ -215,20 +216,20 @@ class _Trunk:
         self.calls, self.containers = calls, containers
         self.parts = trunk_of(calls)
         self.changes = [i for i, part in enumerate(self.parts) if part.changes]
-        self.places = {part.value: i for i, part in enumerate(self.parts)}
+        self.index = {part.value: i for i, part in enumerate(self.parts)}
 
     def interval(self, call: LayerCall) -> tuple[int, int] | None:
-        """Return from where to where on the trunk a call leads; None where it does not."""
-        start, end = (self.places.get(-1 if v is None else v) for v in (call.input, call.value))
+        """Return the first and last trunk index of a call; None if it does not lie on the trunk."""
+        start, end = (self.index.get(-1 if v is None else v) for v in (call.input, call.value))
         return None if start is None or end is None or start >= end else (start, end)
 
     def changes_in(self, call: LayerCall) -> int:
-        """Count the changes of size in a call."""
+        """Return the number of size changes in a call."""
         start, end = self.interval(call) or (0, 0)
         return sum(start < change <= end for change in self.changes)
 
     def end_of_stage(self, begin: int, change: int) -> int:
-        """Return the place on the trunk of the output of a stage that ends before a change."""
+        """Return the trunk index of the output of the stage that ends before a size change."""
         end = change - 1
         for call in self.calls:
             start, stop = self.interval(call) or (change, change)
@@ -241,7 +242,7 @@ class _Trunk:
         norm = self._before_moves(begin, end)
         ends_block = self.parts[self._before_moves(begin, norm - 1)].is_block
         if norm > begin and self.parts[norm].is_norm and ends_block:
-            return norm - 1  # the norm is that of the head of a transformer
+            return norm - 1  # the norm belongs to the head of a transformer
         return end
 
     def _before_moves(self, begin: int, end: int) -> int:
@@ -250,7 +251,7 @@ class _Trunk:
         return end
 
     def name(self, begin: int, end: int) -> str:
-        """Return the layer that gives a value of the trunk, or the last before it in the stage."""
+        """Return the layer that computes a value of the trunk, or the last one before it."""
         for place in range(end, begin - 1, -1):
             value = self.parts[place].value
             if self.parts[place].size is None:
