@@ -21,28 +21,28 @@ from .sequences import are_images_and_labels, from_sequence, index_ids
 class Dataset(Protocol):
     """Protocol of a data set: an ordered list of photos.
 
-    Plain attributes will do for `name`, `ids`, `labels` and `classes`.
+    `name`, `ids`, `labels` and `classes` may be plain attributes.
 
-    A data set whose photos are stored encoded may also have `read(index) -> bytes`, the bytes
-    of a photo's file. A sweep then decodes these itself (instead of calling `load`) and keeps
-    their size and hash (without `read` those of the pixels). Of many items it does so in other
-    processes, to which the data set is pickled. It may also have `notes`, sentences about what was
-    left out of it and about items without a label, which a run keeps and shows.
+    Two further members are optional. `read(index) -> bytes` returns the encoded file of a photo:
+    a sweep then decodes the photos itself, for large data sets in worker processes to which the
+    data set is pickled, and records the size and hash of the file instead of those of the pixels.
+    `notes` are sentences about omitted files and items without a label, which a run stores and
+    displays.
     """
 
     @property
     def name(self) -> str:
-        """For a reader."""
+        """Name shown to users."""
         ...
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """One stable id an item, unique, in the order of the sweep."""
+        """One unique, stable id per item, in the order of the sweep."""
         ...
 
     @property
     def labels(self) -> tuple[int | None, ...]:
-        """One class index an item, or None where it has none."""
+        """One class index per item, or None for items without a label."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class Dataset(Protocol):
         ...
 
     def load(self, index: int) -> np.ndarray:
-        """Return the photo, uint8 `[h, w, 3]`; raises ImageError where it cannot be read."""
+        """Return the photo, uint8 `[h, w, 3]`; raise ImageError if it cannot be read."""
         ...
 
 
@@ -60,12 +60,12 @@ class Items(Protocol):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """One id an item."""
+        """One id per item."""
         ...
 
     @property
     def labels(self) -> tuple[int | None, ...]:
-        """One class index an item, or None where it has none."""
+        """One class index per item, or None for items without a label."""
         ...
 
     @property
@@ -84,21 +84,21 @@ class Items(Protocol):
         ...
 
     def spool(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """Return an array of zeros that lives in a file for as long as the sweep does."""
+        """Return an array of zeros in a temporary file that is deleted after the sweep."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class PathDataset:
-    """Image files, one an item, read when they are asked for.
+    """Image files, one per item, read on demand.
 
     Attributes:
-        name: for a reader.
+        name: shown to users.
         paths: the files.
-        ids: one an item; unique.
-        labels: one class index an item, or None.
+        ids: one per item; unique.
+        labels: one class index per item, or None.
         classes: names of the classes.
-        notes: sentences about what was left out, and about items without a label.
+        notes: sentences about omitted files and items without a label.
     """
 
     name: str
@@ -122,12 +122,12 @@ class ArrayDataset:
     """Photos in memory.
 
     Attributes:
-        name: for a reader.
+        name: shown to users.
         images: uint8 `[n, h, w, 3]`, `[n, h, w, 1]` or `[n, h, w]`.
-        ids: one an item; unique.
-        labels: one class index an item, or None.
+        ids: one per item; unique.
+        labels: one class index per item, or None.
         classes: names of the classes.
-        notes: sentences about what was left out, and about items without a label.
+        notes: sentences about items without a label.
     """
 
     name: str
@@ -143,7 +143,7 @@ class ArrayDataset:
 
 
 def dataset_from(source: Any) -> Dataset:
-    """Return a data set made from objects in memory, checked.
+    """Return a validated data set for objects in memory.
 
     Args:
         source: a list of paths, a Dataset, a pair (images, labels)
@@ -172,7 +172,7 @@ def dataset_from(source: Any) -> Dataset:
 
 
 def check_dataset(dataset: Dataset) -> Dataset:
-    """Return a data set that keeps its contract: items, unique ids, labels within the classes."""
+    """Return the data set; raise ParameterError for repeated ids or labels out of range."""
     n = len(dataset.ids)
     if not n:
         raise ParameterError(f"data set {dataset.name!r} is empty")
@@ -203,7 +203,7 @@ def check_dataset(dataset: Dataset) -> Dataset:
 
 
 def notes_of(dataset: Dataset) -> tuple[str, ...]:
-    """Return the sentences that a run keeps about what its data set lacks."""
+    """Return the notes of a data set, which a run stores."""
     return tuple(" ".join(str(note).split()) for note in getattr(dataset, "notes", ()))
 
 
@@ -217,12 +217,12 @@ def _of_lists(images: Sequence[Any], labels: Any) -> Dataset:
 
 def from_paths(paths: Sequence[str | Path]) -> PathDataset:
     """Return a data set of image files; their paths are the ids."""
-    found = tuple(Path(p) for p in paths)
+    files = tuple(Path(p) for p in paths)
     return PathDataset(
-        name=f"{len(found)} files",
-        paths=found,
-        ids=tuple(readable(str(p)) for p in found),
-        labels=(None,) * len(found),
+        name=f"{len(files)} files",
+        paths=files,
+        ids=tuple(readable(str(p)) for p in files),
+        labels=(None,) * len(files),
     )
 
 
@@ -236,14 +236,14 @@ def array_dataset(
             `[n, 3, h, w]`. An array of three axes is one image if its last axis has the length
             1 or 3.
         labels: as for `as_labels`.
-        classes: names of the classes; made from the labels when empty.
-        name: for a reader.
+        classes: names of the classes; derived from the labels if empty.
+        name: shown to users.
     """
     photos = channels_last(images)
     if photos.dtype != np.uint8 or photos.ndim not in (3, 4):
         raise ParameterError(
-            "images must be uint8 [n, h, w, 3] or [n, h, w] (the model's Preprocess does the "
-            f"rest), not {photos.dtype} {list(photos.shape)}"
+            "images must be uint8 [n, h, w, 3] or [n, h, w] (the model's Preprocess scales "
+            f"them), not {photos.dtype} {list(photos.shape)}"
         )
     notes: list[str] = []
     known, names = as_labels(labels, len(photos), classes, notes)

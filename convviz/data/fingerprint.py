@@ -1,4 +1,4 @@
-"""What an item of a data set holds: its photo, and the size and hash that tell it has changed."""
+"""Contents of the items of a data set: photos, and sizes and hashes to detect changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Content(NamedTuple):
 def photo_of(dataset: Dataset, index: int) -> tuple[np.ndarray, Content]:
     """Return an item's photo, uint8 `[h, w, 3]`, and its content.
 
-    The content is that of the encoded bytes where the data set has `read`, else of the pixels.
+    The content is that of the encoded file if the data set has `read`, otherwise of the pixels.
     """
     data = encoded_bytes(dataset, index)
     if data is None:
@@ -38,13 +38,13 @@ def photo_of(dataset: Dataset, index: int) -> tuple[np.ndarray, Content]:
 
 
 def content_of(dataset: Dataset, index: int) -> Content:
-    """Return an item's content, without decoding it where the data set has `read`."""
+    """Return an item's content, without decoding it if the data set has `read`."""
     data = encoded_bytes(dataset, index)
     return photo_of(dataset, index)[1] if data is None else content_of_bytes(data)
 
 
 def encoded_bytes(dataset: Dataset, index: int) -> bytes | None:
-    """Return the bytes of an item's file; None where the data set has no `read`."""
+    """Return the bytes of an item's file; None if the data set has no `read`."""
     read = getattr(dataset, "read", None)
     if read is None:
         return None
@@ -58,22 +58,22 @@ def encoded_bytes(dataset: Dataset, index: int) -> bytes | None:
 
 
 def verify(dataset: Dataset, items: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Read items again; returns the ids of those whose content is not what it was.
+    """Read items again and return the ids of those whose content has changed.
 
     Args:
-        dataset: where they come from.
-        items: rows with index, id, bytes and sha256, as in a run's tables. An item
-            that cannot be read any more has changed; one without a known hash is passed over.
+        dataset: the data set of the items.
+        items: rows with index, id, bytes and sha256, as in a run's tables. Unreadable items
+            count as changed; items without a known hash are ignored.
     """
-    return [row["id"] for row in items if row["sha256"] and _changed(dataset, row)]
+    return [row["id"] for row in items if row["sha256"] and _has_changed(dataset, row)]
 
 
-def _changed(dataset: Dataset, row: Mapping[str, Any]) -> bool:
+def _has_changed(dataset: Dataset, row: Mapping[str, Any]) -> bool:
     try:
-        found = content_of(dataset, row["index"])
-    except Exception:  # whatever a plugin raises: the item is not what it was
+        content = content_of(dataset, row["index"])
+    except Exception:  # a plugin may raise anything
         return True
-    return found != Content(row["bytes"], row["sha256"])
+    return content != Content(row["bytes"], row["sha256"])
 
 
 def content_of_bytes(data: bytes | memoryview) -> Content:

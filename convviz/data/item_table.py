@@ -1,4 +1,4 @@
-"""The items of a run, read from a table when they are looked at."""
+"""The items of a run, read from a table on first access."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def item_types() -> dict[str, Any]:
 
 
 class ItemTable(Sequence[Item]):
-    """The rows of a table of items as Items. Equal to any sequence of the same items.
+    """The rows of a table of items as Items; equal to any sequence of the same items.
 
     Attributes:
         path: the Parquet file; `items.parquet` of a run or of a saved result.
 
     Args:
         path: the file.
-        checksum: its length and SHA-256, checked when it is first read; not checked where None.
-        count: how many rows it must have; any number where None.
+        checksum: its length and SHA-256, verified when it is first read; None skips that.
+        count: the expected number of rows; None allows any.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ItemTable(Sequence[Item]):
         return self._read(item_types())
 
     def _read(self, types: dict[str, Any]) -> Any:
-        """Read columns; raises ConvvizError where the file is damaged."""
+        """Read columns; raise ConvvizError if the file is damaged."""
         import pyarrow as pa
 
         batches = read_batches(self.path.parent, self.path.name, types, self._checksum, OPTIONAL)
@@ -101,7 +101,7 @@ class ItemTable(Sequence[Item]):
         return tuple(self.column("id"))
 
     def column(self, name: str) -> list[Any]:
-        """Return one column for all items, also one that is no part of an Item ("index")."""
+        """Return one column for all items; also columns that are not in Item, such as "index"."""
         import pyarrow as pa
 
         types = item_types()
@@ -109,11 +109,11 @@ class ItemTable(Sequence[Item]):
         return list(table[name].to_pylist())
 
     def save(self, path: Path) -> None:
-        """Write these items into a folder: a link to the table, so that results share one file.
+        """Create a hard link to the table at a path, so that results share one file.
 
-        Where the file system has no links the table is copied.
+        If the file system does not support links, the table is copied.
         """
-        _ = self._table  # reading it checks it
+        _ = self._table  # reading it verifies the checksum
         try:
             os.link(self.path, path, follow_symlinks=False)
         except (OSError, NotImplementedError):

@@ -1,4 +1,4 @@
-"""Torch data sets, data sets of Hugging Face's library and plain sequences as data sets."""
+"""Data sets that wrap torch data sets, Hugging Face data sets and plain sequences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .labels import as_labels
 
 IMAGE_KEYS = ("image", "img", "photo", "picture", "jpg", "png")
 LABEL_KEYS = ("label", "labels", "target", "class", "cls", "fine_label")
-"""Names under which items that are dicts hold their parts, in the order of preference."""
+"""Keys of images and labels in items that are dicts, in the order of preference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +22,10 @@ class SequenceDataset:
     """A torch data set, or any sequence, of images that `as_photo` takes.
 
     Attributes:
-        name: for a reader.
+        name: shown to users.
         source: its items are images, pairs of image and label, or dicts with both.
-        ids: one an item; unique.
-        labels: one class index an item, or None.
+        ids: one per item; unique.
+        labels: one class index per item, or None.
         classes: names of the classes.
         notes: sentences about items without a label.
     """
@@ -47,9 +47,8 @@ def from_sequence(source: Any, labels: Any = None) -> SequenceDataset:
     """Return a data set that wraps a torch data set or another sequence.
 
     Args:
-        source: it has a length, and its items are images, pairs or dicts.
-        labels: one an item; if not given they come from `.targets`, a column of labels, or the
-            items themselves.
+        source: a sequence with a length, whose items are images, pairs or dicts.
+        labels: one per item; None uses `.targets`, a column of labels, or the items themselves.
     """
     if isinstance(source, Mapping):
         raise ParameterError(
@@ -59,8 +58,8 @@ def from_sequence(source: Any, labels: Any = None) -> SequenceDataset:
     count = len(source)
     names = tuple(map(str, _declared_value(source, "classes") or _feature_names(source)))
     notes: list[str] = []
-    given = _labels_of(source) if labels is None else labels
-    known, classes = as_labels(given, count, names, notes)
+    labels = _labels_of(source) if labels is None else labels
+    known, classes = as_labels(labels, count, names, notes)
     return SequenceDataset(
         name=type(source).__name__,
         source=source,
@@ -72,13 +71,13 @@ def from_sequence(source: Any, labels: Any = None) -> SequenceDataset:
 
 
 def index_ids(count: int) -> tuple[str, ...]:
-    """Return the places of items as ids of equal length."""
+    """Return the indices of items as ids of equal length."""
     digits = len(str(max(count - 1, 0)))
     return tuple(f"{i:0{digits}d}" for i in range(count))
 
 
 def _labels_of(source: Any) -> Any:
-    """Return the labels of a torch data set or sequence; None where it has none."""
+    """Return the labels of a torch data set or sequence; None if it has none."""
     if (known := _declared_value(source, "targets")) is not None:
         return _apply_target_transform(source, known)
     if (column := _label_column(source)) is not None:
@@ -89,7 +88,7 @@ def _labels_of(source: Any) -> Any:
     for i in range(len(source)):
         try:
             label = _parts(source[i])[1]
-        except Exception:  # the sweep will skip it, and say why
+        except Exception:  # the sweep skips the item and records the reason
             label = None
         else:
             if label is None and not readable:
@@ -100,7 +99,7 @@ def _labels_of(source: Any) -> Any:
 
 
 def _apply_target_transform(source: Any, targets: Any) -> Any:
-    """Apply the data set's own `target_transform`, since its items have it applied, too."""
+    """Apply the data set's `target_transform`, which `.targets` does not include."""
     transform = _declared_value(source, "target_transform")
     if transform is None:
         return targets
@@ -127,14 +126,14 @@ def _label_column(source: Any) -> str | None:
 
 
 def _feature_names(source: Any) -> tuple[str, ...]:
-    """Return the class names that Hugging Face's library keeps with a column."""
+    """Return the class names that Hugging Face's library stores with a column."""
     column = _label_column(source)
     features = getattr(source, "features", None) or {}
     return tuple(getattr(features.get(column), "names", None) or ()) if column else ()
 
 
 def _parts(item: Any) -> tuple[Any, Any]:
-    """Split an item of a data set into image and label (None where it has none)."""
+    """Split an item of a data set into image and label; the label may be None."""
     if isinstance(item, Mapping):
         return _parts_of_mapping(item)
     if isinstance(item, tuple | list):
@@ -151,8 +150,8 @@ def _parts_of_mapping(item: Mapping[Any, Any]) -> tuple[Any, Any]:
         image = images[0] if len(images) == 1 else None
     if image is None:
         raise ImageError(
-            f"an item has the keys {', '.join(map(repr, item))}; needed is 'image' (or one of "
-            f"{', '.join(IMAGE_KEYS[1:])}), and 'label' where it has a label"
+            f"an item has the keys {', '.join(map(repr, item))}; required is 'image' (or one of "
+            f"{', '.join(IMAGE_KEYS[1:])}), and 'label' if it has a label"
         )
     label = next((item[key] for key in LABEL_KEYS if key in item), None)
     return item[image], label
@@ -165,6 +164,6 @@ def _is_image(value: Any) -> bool:
 
 
 def are_images_and_labels(pair: tuple[Any, ...]) -> bool:
-    """Whether a tuple is a list of images and a list of their labels, and not two items."""
+    """Return whether a tuple is a list of images and a list of their labels, not two items."""
     both = all(isinstance(v, Sequence) and not isinstance(v, str | bytes) for v in pair)
     return len(pair) == 2 and both and not any(map(_is_image, pair[1]))

@@ -85,10 +85,10 @@ _Stack = list[tuple[str, bool, Any]]
 def watch(
     module: nn.Module, visit: Visit, operations: bool = True, note: Note = lambda *_: None
 ) -> Iterator[None]:
-    """Call `visit` after every module and, if asked for, functional operation of the block.
+    """Call `visit` after every module and, optionally, functional operation of the block.
 
-    It sees what the network passes on: a module's output comes after the user's own hooks.
-    LayerCalls of other threads, which may use the network meanwhile, are passed over.
+    `visit` sees the outputs with which the network continues, after the user's own hooks. Calls in
+    other threads, which may use the network at the same time, are ignored.
     """
     stack: _Stack = [(naming.key(""), False, None)]
     with ExitStack() as exit:

@@ -1,1 +1,1 @@
-"""State of networks and of the process, saved and restored; locks; execution modes."""
+"""Saving and restoring the state of networks and of the process; locks; execution modes."""

@@ -1,7 +1,8 @@
 """Disable activation checkpointing while a gradient is computed.
 
-A checkpoint saves nothing of its block and runs it again during the backward pass. There no
-function mode sees it, so the rules of `gradients/relu_rules.py` would not be applied to it.
+A checkpoint saves no tensors of its block and runs it again during the backward pass, when the
+function modes of the forward pass are no longer active. The rules of `gradients/relu_rules.py`
+would not be applied in the second run.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from torch.overrides import TorchFunctionMode
 
 
 class CheckpointsOff(TorchFunctionMode):
-    """Makes every operation save its tensors itself, also inside checkpointed blocks.
+    """Makes every operation save its tensors, also inside checkpointed blocks.
 
-    Checkpoints work by hooks on what is saved, and the innermost hooks win. To be entered after
-    modes that put operations of their own in place of the network's.
+    Checkpoints are implemented by hooks on saved tensors, and only the innermost hooks are called.
+    Enter this mode after modes that replace operations, so that it applies to the replacements.
     """
 
     def __torch_function__(
@@ -33,7 +34,7 @@ def _pack(tensor: Tensor) -> tuple[Tensor, int]:
 
 def _unpack(packed: tuple[Tensor, int]) -> Tensor:
     tensor, version = packed
-    if tensor._version != version:  # autograd checks this only where there are no hooks
+    if tensor._version != version:  # autograd does not check versions if there are hooks
         raise RuntimeError("a tensor that the gradient needs was changed by an inplace operation")
     return tensor
 

@@ -13,7 +13,7 @@ _user = threading.local()
 
 @contextmanager
 def cpu_by_default() -> Iterator[None]:
-    """Create tensors on the CPU by default in the block; free where that is the default."""
+    """Make the CPU the default device in the block; costs nothing if it is the default."""
     device = torch.get_default_device()
     if device.type == "cpu":
         yield
@@ -28,7 +28,7 @@ def cpu_by_default() -> Iterator[None]:
 
 @contextmanager
 def user_default() -> Iterator[None]:
-    """Restore the user's default device in the block; for calls of the network."""
+    """Restore the user's default device in the block, for calls of the network."""
     device = getattr(_user, "device", None)
     if device is None:
         yield

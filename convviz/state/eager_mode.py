@@ -1,4 +1,4 @@
-"""Running a network without torch.compile, whose code does not see hooks and function modes."""
+"""Execution without torch.compile, because compiled code bypasses hooks and function modes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .fork_lock import ForkSafeLock, run_in_forked_children
 
 _guard = ForkSafeLock()
 _threads: list[int] = []
-"""The threads that run a network, one entry per call."""
+"""Threads that run a network now, one entry per call."""
 
-_former: list[Any] = []
-"""The stance of torch.compile before the first of these calls."""
+_previous_stance: list[Any] = []
+"""The stance of torch.compile before the first of these calls; empty if there are none."""
 
 
 def call_eagerly(module: nn.Module, *args: Any) -> Any:
-    """Call a network without torch.compile, however its parts were compiled."""
+    """Call a network without torch.compile, even if parts of it are compiled."""
     with disable_compile(), user_default():
         return module(*args)
 
@@ -31,8 +31,8 @@ def call_eagerly(module: nn.Module, *args: Any) -> Any:
 def disable_compile() -> Iterator[None]:
     """Run compiled functions uncompiled in the block.
 
-    The stance of torch.compile belongs to the process, so other threads run uncompiled meanwhile
-    too: slower, with the same numbers. Costs nothing where nothing has been compiled.
+    The stance of torch.compile is a setting of the process, so other threads also run uncompiled
+    meanwhile: slower, with the same numbers. Costs nothing if nothing has been compiled.
     """
     if "torch._dynamo.eval_frame" not in sys.modules:
         yield
@@ -49,7 +49,7 @@ def _begin() -> None:
 
     with _guard:
         if not _threads:
-            _former[:] = [frames._set_stance(frames.DynamoStance("force_eager"))]
+            _previous_stance[:] = [frames._set_stance(frames.DynamoStance("force_eager"))]
         _threads.append(threading.get_ident())
 
 
@@ -59,7 +59,7 @@ def _end(thread: int) -> None:
     with _guard:
         _threads.remove(thread)
         if not _threads:
-            frames._set_stance(_former.pop())
+            frames._set_stance(_previous_stance.pop())
 
 
 def _forget_other_threads() -> None:

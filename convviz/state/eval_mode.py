@@ -1,8 +1,8 @@
-"""Eval mode and back, by the network's own `train` and `eval` where it defines them.
+"""Switch a network to eval mode and back, with its own `train` and `eval` if it overrides them.
 
-Weight averaging, merged adapters and re-parametrisation override these methods: `eval` then
-changes weights, and only `train` of the same class can undo it. Setting flags alone would leave
-the changed weights behind.
+Weight averaging, merged adapters and re-parametrisation override these methods: their `eval`
+changes weights, and only their `train` can undo it. Resetting the flags alone would keep the
+changed weights.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ..errors import ModelError
 from .network_state import put_back_entries, same_entries
 
 _checked: weakref.WeakSet[nn.Module] = weakref.WeakSet()
-"""Networks whose `train` was seen to undo what their `eval` does."""
+"""Networks whose `train` is known to undo their `eval`."""
 
 
 def is_overriding(module: nn.Module) -> bool:
-    """Return whether a module has its own `train` or `eval` in place of nn.Module's."""
+    """Return whether a module overrides `train` or `eval` of nn.Module."""
     return any(
         name in vars(module) or getattr(type(module), name) is not getattr(nn.Module, name)
         for name in ("train", "eval")
@@ -35,14 +35,14 @@ def is_overriding(module: nn.Module) -> bool:
 def eval_mode(module: nn.Module) -> Iterator[Evaluation]:
     """Switch a network to eval mode for the block.
 
-    Nothing is called where all of its modules are in eval mode already.
+    Nothing is called if all of its modules are in eval mode already.
 
     Raises:
-        ModelError: `eval` failed, or `train` does not undo what `eval` did.
+        ModelError: `eval` failed, or `train` does not undo it.
     """
     evaluation = Evaluation(module)
     if evaluation.contents is not None and module not in _checked:
-        evaluation.begin()  # a trial, so that what cannot be undone is refused before any work
+        evaluation.begin()  # a trial, so that irreversible changes are an error before any work
         evaluation.end()
         _checked.add(module)
         evaluation = Evaluation(module)
@@ -91,7 +91,7 @@ class Evaluation:
             raise self._refusal(f"train() failed: {type(error).__name__}: {error}") from error
         gaps = self.contents.differences()
         rounding = all(gap.rounding for gap in gaps)
-        if rounding:  # W + AB - AB is W up to rounding
+        if rounding:  # merged adapters: W + AB - AB is W up to rounding
             self.contents.put_back_values()
             return
         self._put_back()
@@ -107,13 +107,13 @@ class Evaluation:
     def _refusal(self, what: str) -> ModelError:
         return ModelError(
             f"{type(self.module).__name__} has an eval() that does more than set a flag, and its "
-            f"train() does not undo it: {what}. Everything was put back. Call eval() on the "
-            "network yourself before you hand it over: then neither is called"
+            f"train() does not undo it: {what}. Everything was restored. Call eval() on the "
+            "network before you pass it to convviz: then neither is called"
         )
 
 
 def _switch(flags: list[tuple[nn.Module, bool]]) -> None:
-    """Set the flags, parents first, by the modules' own methods where they define them."""
+    """Set the flags, parents first, with the modules' own methods if they override them."""
     for m, training in flags:
         if m.training != training and is_overriding(m):
             m.train(training)
@@ -128,8 +128,8 @@ class _Gap:
 
     Attributes:
         what: a parameter, buffer or module.
-        how: in which way it differs.
-        rounding: the values differ by no more than rounding explains.
+        how: the kind of difference.
+        rounding: the difference of the values may be due to rounding.
     """
 
     what: str
@@ -142,7 +142,7 @@ class _Gap:
 
 @dataclass
 class _Held:
-    """A tensor, the memory it had, and a copy of its values."""
+    """A tensor, its original memory, and a copy of its values."""
 
     tensor: Tensor
     memory: Tensor = field(init=False)
@@ -153,7 +153,7 @@ class _Held:
 
     @property
     def gap(self) -> float | None:
-        """The largest difference from before, of the largest value; None where there is none."""
+        """Largest difference from the copy, relative to the largest value; None if equal."""
         now, value = self.tensor.detach(), self.value
         if now.shape != value.shape or now.dtype != value.dtype:
             return float("inf")
@@ -169,7 +169,7 @@ class _Held:
 
     @property
     def is_rounding(self) -> bool:
-        """Whether the difference may come from rounding."""
+        """True if the difference may be due to rounding."""
         gap = self.gap
         floating = self.value.is_floating_point()
         return gap is None or (floating and gap <= torch.finfo(self.value.dtype).eps ** 0.5)

@@ -12,10 +12,10 @@ _locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
 
 
 class ForkSafeLock:
-    """A reentrant lock. A forked child finds it free, unless the thread that forks holds it.
+    """A reentrant lock that is free in a forked child, unless the forking thread holds it.
 
-    An ordinary lock that another thread holds at the fork stays locked in the child for ever,
-    because the thread that would release it does not exist there.
+    An ordinary lock that another thread holds during the fork stays locked in the child, because
+    the thread that would release it does not exist there.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class ForkSafeLock:
 
     @property
     def is_held(self) -> bool:
-        """Whether the calling thread holds the lock."""
+        """True if the calling thread holds the lock."""
         return self._owner == threading.get_ident()
 
     def __enter__(self) -> None:
@@ -41,13 +41,13 @@ class ForkSafeLock:
         self._lock.release()
 
     def renew(self) -> None:
-        """Free the lock in a forked child, where the thread that held it is gone."""
+        """Free the lock in a forked child if a thread of the parent holds it."""
         if not self.is_held:
             self._lock, self._owner, self._depth = threading.RLock(), None, 0
 
 
 def run_in_forked_children(function: Callable[[], None]) -> None:
-    """Call a function in every child that this process forks, where the system has forks."""
+    """Call a function in every forked child of this process, on systems that support forks."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=function)
 

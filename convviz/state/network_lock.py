@@ -16,8 +16,8 @@ class NetworkLock(ForkSafeLock):
     """The lock of one network.
 
     Attributes:
-        order: locks are acquired by this number, so that two threads cannot wait for each other.
-        members: the ids of the network's modules and parameters when it was looked at last.
+        order: locks are acquired in the order of this number, which prevents deadlocks.
+        members: ids of the network's modules and parameters when the lock was last acquired.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ def _overlapping(module: nn.Module) -> list[NetworkLock]:
         lock = _networks.get(module)
         if lock is None:
             lock = _networks[module] = NetworkLock()
-        if lock.is_held:  # those it overlaps with are held as well
+        if lock.is_held:  # so are the locks of the networks that it overlaps with
             return [lock]
         members = lock.members = _members(module)
         sharing = [other for other in _networks.values() if not members.isdisjoint(other.members)]

@@ -1,4 +1,4 @@
-"""Restore everything that a network and the random generators hold, bit for bit."""
+"""Restore the state of a network and of the random generators exactly."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _HOOKS = (
 
 @contextmanager
 def preserve_network(module: nn.Module, gradients: bool = True) -> Iterator[list[str]]:
-    """Restore the network and the random generators at the end, whatever happens inside.
+    """Restore the network and the random generators at the end of the block, also after errors.
 
     Covers train and eval flags, `requires_grad`, `.grad`, hooks, buffers, the names of modules,
     parameters and buffers, and the states of the generators of torch (CPU and CUDA), numpy and
-    Python. Parameters are not copied: nothing here writes them.
+    Python. Parameters are not copied, since convviz never writes to them.
 
     Args:
         module: the network.
-        gradients: keep the values of `.grad` too, which are as large as the weights.
+        gradients: also restore the values of `.grad`, which need as much memory as the weights.
 
     Yields:
-        a list that, after the block, names what was left changed.
+        a list that contains, after the block, descriptions of the changes that were undone.
     """
     network, generators = NetworkState(module, gradients), RandomState()
     changes: list[str] = []
@@ -48,20 +48,20 @@ def preserve_network(module: nn.Module, gradients: bool = True) -> Iterator[list
 
 @contextmanager
 def freeze_parameters(module: nn.Module) -> Iterator[None]:
-    """Switch off the gradients of the parameters: only those of the images are wanted."""
-    wanted = [p for p in module.parameters() if p.requires_grad]
+    """Disable the gradients of the parameters, because only those of activations are needed."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
     try:
-        for p in wanted:
+        for p in parameters:
             p.requires_grad_(False)
         yield
     finally:
-        for p in wanted:
+        for p in parameters:
             p.requires_grad_(True)
 
 
 @contextmanager
 def set_float32_precision(device: torch.device, tf32: bool) -> Iterator[None]:
-    """Compute in the model's own precision: no autocast, and no TF32 unless asked for."""
+    """Compute in the model's precision: without autocast, and without TF32 unless allowed."""
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.autocast(device.type, enabled=False))
@@ -108,8 +108,8 @@ class NetworkState:
             for buffer in m._buffers.values()
             if buffer is not None
         ]
-        # The buffers of a scripted part are no dict and cannot be renamed. A forward pass may
-        # create buffers, so changes of these are not reported.
+        # The buffers of a scripted part are not a dict and cannot be renamed. Forward passes may
+        # create buffers, so changes of buffer tables are not reported.
         self.tables = [
             (name, table, dict(table), table is not m._buffers)
             for name, m in modules.items()
@@ -118,7 +118,7 @@ class NetworkState:
         ]
 
     def restore(self) -> list[str]:
-        """Restore everything; return which modules, parameters or hooks had changed."""
+        """Restore everything; return descriptions of the changed modules, parameters and hooks."""
         changed: dict[str, None] = {}
         for name, table, before, reported in self.tables:
             if not same_entries(table, before):
@@ -152,7 +152,7 @@ def same_entries(table: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def put_back_entries(table: dict[str, Any], before: dict[str, Any]) -> None:
-    """Restore a dict's entries, so that threads that read it meanwhile miss none if possible."""
+    """Restore a dict's entries; if possible, no entry is missing meanwhile for other threads."""
     for key in [key for key in table if key not in before]:
         del table[key]
     table.update(before)
@@ -175,7 +175,7 @@ class RandomState:
         self.cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
 
     def is_current(self) -> bool:
-        """Return whether nothing was drawn from the generators since."""
+        """Return whether no random number has been drawn since."""
         return _equal(vars(self), vars(RandomState()))
 
     def restore(self) -> None:
@@ -203,7 +203,7 @@ def _copy(tensor: Tensor | None) -> Tensor | None:
 
 
 def _put_back(tensor: Tensor, value: Tensor) -> None:
-    """Write a value back, unless it is there already."""
+    """Write a value into a tensor if it differs, so that unchanged tensors keep their version."""
     if torch.equal(tensor, value):
         return
     with torch.no_grad():

@@ -1,8 +1,8 @@
 """State outside the network that an explainer must not leave changed.
 
-Some of it belongs to the thread (modes, autocast, numpy's error handling), some to the whole
-process (default dtype, threads, working directory, global hooks). The latter is restored only
-where no other thread was in a session meanwhile, since that thread may have changed it.
+Some settings belong to the thread (modes, autocast, numpy's error handling), others to the whole
+process (default dtype, threads, working directory, global hooks). The latter are restored only if
+no other thread was in a session meanwhile, since that thread may have changed them.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .fork_lock import run_in_forked_children
 
 _overrides: Any = torch.overrides  # its functions have no types
 
-_present: Counter[int] = Counter()
-"""Thread -> how many sessions and preserved blocks it is in."""
+_thread_blocks: Counter[int] = Counter()
+"""Thread -> number of sessions and preserved blocks that it is in."""
 
-_moves = 0
-"""How often a thread has begun its first or ended its last block."""
+_thread_changes = 0
+"""Number of times that a thread has entered its first or left its last block."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class _Setting:
     """One setting to restore.
 
     Attributes:
-        name: for a reader.
-        read: returns the value, compared by ==; None where there is nothing to restore.
+        name: shown to users.
+        read: returns the value, compared by ==; None if there is nothing to restore.
         write: sets a value.
         shared: it belongs to the whole process, not to the thread.
-        reported: a change is reported. Not where importing a library changes it.
+        reported: a change is reported; False for settings that imports of libraries change.
     """
 
     name: str
@@ -55,18 +55,18 @@ class _Setting:
 
 @contextmanager
 def count_thread() -> Iterator[None]:
-    """Count this thread among those at work in convviz."""
-    global _moves
+    """Register this thread as one that uses convviz during the block."""
+    global _thread_changes
     thread = threading.get_ident()
-    _moves += not _present[thread]
-    _present[thread] += 1
+    _thread_changes += not _thread_blocks[thread]
+    _thread_blocks[thread] += 1
     try:
         yield
     finally:
-        _present[thread] -= 1
-        if not _present[thread]:
-            del _present[thread]
-            _moves += 1
+        _thread_blocks[thread] -= 1
+        if not _thread_blocks[thread]:
+            del _thread_blocks[thread]
+            _thread_changes += 1
 
 
 @contextmanager
@@ -74,15 +74,15 @@ def preserve_state() -> Iterator[list[str]]:
     """Restore the state of the process and the thread at the end of the block.
 
     Yields:
-        a list that, after the block, names the settings that were left changed.
+        a list that contains, after the block, the names of the settings that were restored.
     """
     changes: list[str] = []
     with count_thread():
-        before, moves, alone = ProcessState(), _moves, len(_present) == 1
+        before, changes_before, alone = ProcessState(), _thread_changes, len(_thread_blocks) == 1
         try:
             yield changes
         finally:
-            changes += before.restore(shared=alone and moves == _moves)
+            changes += before.restore(shared=alone and changes_before == _thread_changes)
 
 
 class ProcessState:
@@ -92,10 +92,10 @@ class ProcessState:
         self.values = [(setting, setting.read()) for setting in _SETTINGS]
 
     def differences(self, unreported: bool = False) -> list[str]:
-        """Return the names of the settings that have another value now.
+        """Return the names of the settings whose value has changed.
 
         Args:
-            unreported: also of those that importing a library may change.
+            unreported: include those that imports of libraries may change.
         """
         return [s.name for s, _ in self._changes() if s.reported or unreported]
 
@@ -103,7 +103,7 @@ class ProcessState:
         """Restore the values and return the names of those that had changed.
 
         Args:
-            shared: also restore what belongs to the whole process.
+            shared: also restore settings of the whole process.
         """
         changed = [(s, value) for s, value in self._changes() if shared or not s.shared]
         for setting, value in changed:
@@ -118,7 +118,7 @@ class ProcessState:
 
 
 def _global_context() -> Any:
-    """Return the mode that `torch.set_default_device` put below all others, or None."""
+    """Return the mode of `torch.set_default_device`, which lies below all others, or None."""
     return getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
 
 
@@ -154,7 +154,7 @@ _inference_guards: list[Any] = []
 def _write_inference_mode(value: bool) -> None:
     guard: Any = torch._C._InferenceMode(value)
     guard.__enter__()
-    _inference_guards.append(guard)  # it would end the mode when it is freed
+    _inference_guards.append(guard)  # a guard that is freed ends the mode
 
 
 def _read_autocast() -> list[Any]:
@@ -249,12 +249,12 @@ def _write_folder(folder: str) -> None:
 
 
 def _read_environment() -> dict[Any, Any]:
-    # Decoding some 60 names and values would take longer than everything else here.
+    # The raw bytes, because decoding all names and values takes longer than everything else here.
     return dict(vars(os.environ).get("_data", {}))
 
 
 def _write_environment(before: dict[Any, Any]) -> None:
-    """Restore changed and removed variables; what libraries add when imported stays."""
+    """Restore changed and removed variables; variables that imports added are kept."""
     now = _read_environment()
     for key, value in before.items():
         if now.get(key) != value:
@@ -272,7 +272,7 @@ def _write_warnings(before: tuple[int, list[Any], int]) -> None:
         getattr(warnings, "_filters_mutated", lambda: None)()
 
 
-# Libraries: None where one is not imported, and then nothing is put back.
+# Libraries. The value is None if a library is not imported; then nothing is restored.
 
 
 def _read_opencv() -> tuple[int, bool] | None:
@@ -351,8 +351,8 @@ _SETTINGS = (
 def _forget_other_threads() -> None:
     """Remove, in a forked child, the entries of threads that exist in the parent only."""
     thread = threading.get_ident()
-    for other in [other for other in _present if other != thread]:
-        del _present[other]
+    for other in [other for other in _thread_blocks if other != thread]:
+        del _thread_blocks[other]
 
 
 run_in_forked_children(_forget_other_threads)

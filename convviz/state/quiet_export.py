@@ -1,4 +1,4 @@
-"""Hide what torch prints and logs while it exports a network."""
+"""Suppress the output and log records of torch during the export of a network."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 
 @contextmanager
 def silence_torch() -> Iterator[None]:
-    """Drop warnings, the log records of torch, and what this thread prints to stderr.
+    """Drop warnings, the log records of torch, and the stderr output of this thread.
 
-    Other threads' output passes. Nothing is dropped where TORCH_LOGS is set.
+    The output of other threads is kept. Nothing is dropped if TORCH_LOGS is set.
     """
     if os.environ.get("TORCH_LOGS"):
         yield
@@ -30,7 +30,7 @@ def silence_torch() -> Iterator[None]:
             stack.callback(handler.removeFilter, drop)
         stream = sys.stderr
         stack.callback(setattr, sys, "stderr", stream)
-        sys.stderr = _Muted(stream)
+        sys.stderr = _ThreadMutedStream(stream)
         yield
 
 
@@ -46,7 +46,7 @@ def _handlers() -> set[logging.Handler]:
 
 
 class _DropRecords(logging.Filter):
-    """Drops the records that torch makes in the thread that made this filter."""
+    """Drops the records of torch from the thread that created this filter."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,14 +56,14 @@ class _DropRecords(logging.Filter):
         return record.thread != self._thread or record.name.partition(".")[0] != "torch"
 
 
-class _Muted:
-    """A stream that drops what one thread writes."""
+class _ThreadMutedStream:
+    """A stream that drops the output of one thread."""
 
     def __init__(self, stream: Any) -> None:
         self._stream, self._thread = stream, threading.get_ident()
 
     def write(self, text: str) -> int:
-        """Write the text of any other thread."""
+        """Write the text unless it comes from the muted thread."""
         if threading.get_ident() != self._thread:
             self._stream.write(text)
         return len(text)
