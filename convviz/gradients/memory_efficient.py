@@ -27,7 +27,6 @@ network's own operators, and does not try the mode again for this model (`networ
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -37,6 +36,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from ..ops import winograd
+from .autograd_graph import nodes_behind
 
 aten = torch.ops.aten
 
@@ -355,18 +355,6 @@ class MemoryEfficientMode(TorchFunctionMode):
         how = running_mean, running_var, weight, bias, False, momentum, eps
         result: Tensor = _FactorOnlyNorm.apply(x, factor, *how)
         return result
-
-
-def nodes_behind(tensor: Tensor) -> Iterator[Any]:
-    """Yield the nodes of autograd's graph that a tensor depends on, each once."""
-    seen, todo = set(), [tensor.grad_fn]
-    while todo:
-        node = todo.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        yield node
-        todo.extend(parent for parent, _ in node.next_functions)
 
 
 def is_memory_efficient(node: Any) -> bool:

@@ -21,8 +21,8 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import ModelError
 from ..ops import operators
+from .autograd_graph import nodes_behind
 from .composed_relus import COMPONENT_NAMES, ComposedRelus, Suspect
-from .memory_efficient import nodes_behind
 from .relu_calls import Activation, is_custom, named_activation, spelling_of
 from .unreachable_relus import UnreachableActivations
 

@@ -1,1 +1,1 @@
-"""Photos decoded, preprocessed and mapped back to their original pixels."""
+"""Decoding and preprocessing of photos, and maps back to their original pixels."""

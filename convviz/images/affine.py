@@ -1,4 +1,4 @@
-"""Affine maps between a model's input and the photo it was cut from."""
+"""Affine maps between the pixels of a model's input and those of the original photo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def apply(affine: Affine, x: float, y: float) -> tuple[float, float]:
 
 
 def invert(affine: Affine) -> Affine:
-    """Return the map back; raises ZeroDivisionError where there is none."""
+    """Return the inverse map; raise ZeroDivisionError if it is singular."""
     a, b, c, d, e, f = affine
     det = a * e - b * d
     return (
@@ -31,7 +31,7 @@ def invert(affine: Affine) -> Affine:
 def apply_box(
     affine: Affine, box: tuple[float, float, float, float]
 ) -> tuple[float, float, float, float]:
-    """Map a box (x0, y0, x1, y1); a map that turns gives the box around the turned one."""
+    """Return the bounding box of a mapped box (x0, y0, x1, y1)."""
     x0, y0, x1, y1 = box
     corners = [apply(affine, x, y) for x in (x0, x1) for y in (y0, y1)]
     xs, ys = [x for x, _ in corners], [y for _, y in corners]

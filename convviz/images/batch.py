@@ -1,4 +1,4 @@
-"""The images that explainers get: a batch and its items."""
+"""The input of explainers: a batch of images and its items."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Item:
 
     Attributes:
         id: stable name (the relative path in a data set).
-        source: where it came from, for a reader: one printable line.
-        affine: maps model-input pixel corners back to the original photo.
-        size: height and width of the original photo. Where the photo's pixels cannot be
-            traced (a preprocessed tensor, a preprocess of the user's own) affine is the
-            identity and size the model input's.
+        source: its origin, shown to users as one printable line.
+        affine: maps model-input pixel corners to those of the original photo.
+        size: height and width of the original photo. If the origin of the pixels is unknown
+            (a preprocessed tensor, or a preprocess function), `affine` is the identity and
+            `size` that of the model's input.
         label: class index, or None.
     """
 
@@ -37,7 +37,7 @@ class Batch:
     Attributes:
         images: preprocessed, `[N, C, H, W]`, on the model's device.
         pixels: uint8 `[N, H, W, 3]`, the model's crop as a photo, on the CPU.
-        items: one Item an image.
+        items: one Item per image.
     """
 
     images: Tensor

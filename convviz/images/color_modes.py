@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int]
 
 BAND_PIXELS = 1 << 22
-"""Images are converted in bands of about this many pixels, which bounds the memory for copies."""
+"""Images are converted in bands of about this many pixels, to limit the memory for copies."""
 
 LOW_BIT_STEPS = {"L;2": 85, "L;4": 17}
 """Raw modes of grey PNG with 2 and 4 bits, and the factor by which Pillow scales the samples."""
 
 ORIENTATION = 0x0112
-TURNED = (5, 6, 7, 8)
+TRANSPOSED = (5, 6, 7, 8)
 """EXIF orientations that exchange height and width."""
 
 _TURNS: dict[int, Any] = {
@@ -36,12 +36,12 @@ _TURNS: dict[int, Any] = {
 
 
 def rgb_pixels(image: PILImage, name: str, background: Colour) -> np.ndarray:
-    """Load an image and convert it to uint8 `[h, w, 3]`, not yet upright.
+    """Load an image and convert it to uint8 `[h, w, 3]`, without applying the orientation.
 
     Raises:
         ImageError: the values have no defined meaning as colours.
     """
-    key = _transparent_value(image, name)  # the bit depth is known only before loading
+    key = _transparent_value(image, name)  # before loading: Pillow then forgets the bit depth
     image.load()
     key = _check_key(image, name, key)
     _check_palette(image, name)
@@ -75,7 +75,7 @@ def _bands(image: PILImage) -> Iterator[tuple[slice, PILImage]]:
 
 
 def _colours(band: PILImage, name: str, background: Colour) -> np.ndarray:
-    if band.mode == "LAB":  # neither its white point nor the sign of a and b is certain
+    if band.mode == "LAB":  # the white point and the sign of a and b are unknown
         raise ImageError(f"{name}: colour mode 'LAB' is not supported; convert it to RGB")
     if band.mode in ("RGBa", "La"):
         band = band.convert("RGBA" if band.mode == "RGBa" else "LA")
@@ -88,7 +88,7 @@ def _colours(band: PILImage, name: str, background: Colour) -> np.ndarray:
 
 
 def _on_background(rgba: np.ndarray, background: Colour) -> np.ndarray:
-    """Blend `[h, w, 4]` with a colour, rounded to the nearest value."""
+    """Blend `[h, w, 4]` with a background colour, rounded to the nearest value."""
     alpha = rgba[..., 3:].astype(np.uint32)
     mixed = rgba[..., :3] * alpha + np.array(background, np.uint32) * (255 - alpha)
     return ((mixed + 127) // 255).astype(np.uint8)
@@ -117,24 +117,24 @@ def _transparent_value(image: PILImage, name: str) -> Any:
 
 
 def _check_key(image: PILImage, name: str, key: Any) -> Any:
-    """Refuse a key whose bit depth is unknown, since the image was loaded by someone else.
+    """Raise ImageError for a key of unknown bit depth, as of images that were loaded before.
 
-    A grey PNG with 2 or 4 bits has only multiples of 17, but its key counts in steps of 1.
+    The loaded values of a grey PNG with 2 or 4 bits are multiples of 17, but its key is not scaled.
     """
     if key is None:
-        key = image.info.get("transparency")  # some plugins find it while they load
+        key = image.info.get("transparency")  # some plugins read it during loading
     if image.mode == "L" and isinstance(key, int) and 0 < key < 16:
         values = np.asarray(image)
         if not (values % 17).any() and values.any():
             raise ImageError(
                 f"{name}: the transparent value {key} has an unknown bit depth, because the image "
-                "was loaded before; give the path instead"
+                "was loaded before; use the path instead"
             )
     return key
 
 
 def _check_palette(image: PILImage, name: str) -> None:
-    """Refuse indices that the palette does not define."""
+    """Raise ImageError for indices that the palette does not define."""
     palette = getattr(image, "palette", None)
     if image.mode != "P" or palette is None or not palette.palette:
         return
@@ -142,7 +142,7 @@ def _check_palette(image: PILImage, name: str) -> None:
     highest = image.getextrema()[1]
     if isinstance(highest, int | float) and highest >= entries:
         raise ImageError(
-            f"{name}: damaged (palette index {int(highest)}, and {entries} palette entries)"
+            f"{name}: damaged (palette index {int(highest)} with {entries} palette entries)"
         )
 
 
@@ -151,13 +151,13 @@ def _is_deep(image: PILImage) -> bool:
 
 
 def _is_inverted(image: PILImage) -> bool:
-    """Whether 0 is white (TIFF; Pillow inverts 8-bit values by itself)."""
+    """Return whether 0 is white, as in some TIFFs; Pillow inverts only 8-bit values."""
     tags: Any = getattr(image, "tag_v2", {})
     return bool(tags.get(262) == 0)
 
 
 def _value_range(image: PILImage, name: str) -> int:
-    """Return the value that is white; raises where the values have no defined range."""
+    """Return the value of white; raise ImageError if the values have no defined range."""
     if image.mode == "F" and not all(np.isfinite(np.asarray(b)).all() for _, b in _bands(image)):
         raise ImageError(f"{name}: float pixels that are not finite")
     arrays = (np.asarray(band) for _, band in _bands(image))
@@ -180,7 +180,7 @@ def _value_range(image: PILImage, name: str) -> int:
 
 
 def _bits(tags: Any) -> int:
-    """Return how many bits of a sample are used: TIFF also has 12-bit grey."""
+    """Return the number of used bits of a sample; a TIFF may have 12-bit grey."""
     bits = tags.get(258, (16,))
     bits = bits[0] if isinstance(bits, tuple) else bits
     return bits if bits < 16 else 16

@@ -1,9 +1,9 @@
-"""Whether the data of a decoded PNG or JPEG file cover the whole image.
+"""Detection of PNG and JPEG files whose data do not cover the whole image.
 
-Decoders fill up what is missing, without an error, where a stream ends properly but early. The
-checks cost little for whole files: the full count, or a second decode, is done only where the
-pixels that are decoded last look as if they were filled up. Of a baseline JPEG, data missing in
-the very last block alone (at most 16 x 16 pixels) are therefore not noticed.
+If a stream ends properly but early, decoders fill up the missing pixels without an error. The
+checks cost little for complete files: the bytes are counted, or the file is decoded a second time,
+only if the last pixels look filled up. In a baseline JPEG, missing data that affect only the very
+last block (at most 16 x 16 pixels) are therefore not detected.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 END_OF_JPEG = b"\xff\xd9"
 FILL_GREY = 128
-"""What the blocks of a JPEG become for which there are no data."""
+"""Value of the pixels of JPEG blocks without data."""
 NEAR_GREY = 3
 
 JPEG_PADDING = bytes([0x5A, 0xA5, 0x3C, 0xC3, 0x69, 0x96, 0x0F, 0xF0]) * 8
@@ -45,12 +45,12 @@ ADAM7 = (
 
 
 def check_complete(file: IO[bytes], image: PILImage, name: str, draft: Any = None) -> None:
-    """Raise ImageError where a file lacks data for some of its pixels.
+    """Raise ImageError if a file lacks data for some of its pixels.
 
     Args:
         file: the whole file.
-        image: what Pillow made of it, loaded.
-        name: what errors call it.
+        image: the loaded PIL image of the file.
+        name: identifies the file in errors.
         draft: the size given to `image.draft`, if any.
     """
     if image.format == "PNG":
@@ -61,7 +61,7 @@ def check_complete(file: IO[bytes], image: PILImage, name: str, draft: Any = Non
 
 
 def looks_filled_up(pixels: np.ndarray) -> bool:
-    """Whether a pixel, `[channels]`, is the grey with which JPEG decoders replace missing data."""
+    """Return whether a pixel, `[channels]`, has the grey that replaces missing JPEG data."""
     values = np.atleast_1d(pixels).astype(float)
     luma = values[0] if len(values) == 1 else values[:3] @ (0.299, 0.587, 0.114)
     return bool(abs(luma - FILL_GREY) <= NEAR_GREY)
@@ -73,7 +73,7 @@ def looks_filled_up(pixels: np.ndarray) -> bool:
 def _check_png(file: IO[bytes], image: PILImage, name: str) -> None:
     """Check chunks and their checksums up to the end chunk, and count the bytes of pixels.
 
-    Pillow stops reading as soon as it has all rows, or as the compressed stream ends.
+    Pillow does not do that: it stops reading after the last row or the end of the stream.
     """
     header, count = b"", 0
     inflate: Any = zlib.decompressobj() if _png_may_lack_rows(image) else None
@@ -87,7 +87,7 @@ def _check_png(file: IO[bytes], image: PILImage, name: str) -> None:
 
 
 def _png_may_lack_rows(image: PILImage) -> bool:
-    """Whether the last row is empty, as Pillow leaves rows without data."""
+    """Return whether the last row is zero, as Pillow leaves rows without data."""
     last = image.crop((0, image.height - 1, image.width, image.height))
     return bool(image.info.get("interlace")) or not np.asarray(last).any()
 
@@ -110,19 +110,19 @@ def _png_chunks(file: IO[bytes], name: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _inflated_size(inflate: Any, body: bytes, step: int = 1 << 20) -> int:
-    """Return how many bytes come out, without keeping them."""
+    """Return the number of decompressed bytes, without storing them."""
     count = 0
     try:
         while body and not inflate.eof:
             count += len(inflate.decompress(body, step))
             body = inflate.unconsumed_tail
-    except zlib.error:  # behind the last row, or Pillow would have raised
+    except zlib.error:  # after the last row; otherwise Pillow would have raised
         pass
     return count
 
 
 def _png_bytes(header: bytes) -> int:
-    """Return how many bytes the rows of a PNG take, by its header."""
+    """Return the number of bytes of the rows of a PNG, computed from its header."""
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     bits = header[8] * PNG_CHANNELS[header[9]]
     passes = ADAM7 if header[12] else ((0, 0, 1, 1),)
@@ -138,10 +138,10 @@ def _png_bytes(header: bytes) -> int:
 
 
 def _check_jpeg(data: bytes, image: PILImage, name: str, draft: Any) -> None:
-    """Check the number of restart markers; decode again where blocks may have been filled up.
+    """Check the number of restart markers, and decode again if blocks may have been filled up.
 
-    The second decode has other bits before each marker behind the first scan. A decoder that has
-    all data of a scan does not look at them.
+    For the second decode, padding is inserted before each marker after the first scan. A decoder
+    does not read it if the data of the scan are complete, so the pixels are the same.
     """
     segments, start = _jpeg_headers(data)
     end = data.find(END_OF_JPEG, start)
@@ -161,7 +161,7 @@ def _check_jpeg(data: bytes, image: PILImage, name: str, draft: Any) -> None:
 
 
 def _jpeg_headers(data: bytes) -> tuple[dict[int, bytes], int]:
-    """Return the segments up to the first scan, by marker, and where the scan's data begin."""
+    """Return the segments up to the first scan, by marker, and the offset of the scan's data."""
     segments: dict[int, bytes] = {}
     place = 2
     while place + 4 <= len(data):
@@ -178,7 +178,7 @@ def _jpeg_headers(data: bytes) -> tuple[dict[int, bytes], int]:
 
 
 def _all_scans(data: bytes, segments: dict[int, bytes], start: int, end: int) -> bool:
-    """Whether the scans bring every coefficient of every component to its full precision."""
+    """Return whether the scans contain all coefficients of all components in full precision."""
     frame = next((segments[m] for m in JPEG_FRAMES if m in segments), b"")
     missing = {(c, k) for c in frame[6::3] for k in range(64)}
     for header in _scan_headers(data, segments[0xDA], start, end):
@@ -201,7 +201,7 @@ def _scan_headers(data: bytes, first: bytes, start: int, end: int) -> Iterator[b
 
 
 def _restarts(data: bytes, segments: dict[int, bytes], start: int, end: int) -> tuple[int, int]:
-    """Return how many restart markers a baseline JPEG has, and how many its size asks for."""
+    """Return the actual and the expected number of restart markers of a baseline JPEG."""
     interval = int.from_bytes(segments.get(0xDD, b"")[:2], "big")
     frame = segments.get(0xC0) or segments.get(0xC1)
     if not interval or frame is None or segments[0xDA][0] != frame[5]:

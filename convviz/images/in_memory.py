@@ -20,33 +20,33 @@ def as_photo(image: Any, name: str = "image") -> np.ndarray:
     Args:
         image: a path, a PIL image of any mode, a uint8 array `[h, w, 3]`, `[h, w, 1]` or
             `[h, w]`, or a uint8 torch tensor `[3, h, w]`, `[1, h, w]` or `[h, w]`.
-        name: what errors call it.
+        name: identifies the image in errors.
 
     Raises:
-        ImageError: it is none of these, or its values have no defined meaning as colours.
+        ImageError: the type is not supported, or the values have no defined meaning as colours.
     """
     if isinstance(image, str | os.PathLike):
         return load_image(image)
     if is_pil_image(image):
         return to_rgb(image, f"PIL image {name!r}")
     if is_tensor(image):
-        return _of_array(_channels_last(image, name), name)
+        return _photo_from_array(_channels_last(image, name), name)
     if isinstance(image, np.ndarray):
-        return _of_array(image, name)
+        return _photo_from_array(image, name)
     raise ImageError(
-        f"{name}: a path, PIL image, uint8 array or float tensor is needed, "
+        f"{name}: an image must be a path, PIL image, uint8 array or float tensor, "
         f"not {type(image).__name__}"
     )
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether a value is a torch tensor; does not import PyTorch."""
+    """Return whether a value is a torch tensor, without importing PyTorch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
 
 
 def is_pil_image(value: Any) -> bool:
-    """Whether a value is a PIL image; does not import Pillow."""
+    """Return whether a value is a PIL image, without importing Pillow."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(value, module.Image)
 
@@ -66,7 +66,7 @@ def channels_last(images: Any) -> np.ndarray:
     An array `[h, w, 3]` or `[h, w, 1]` is a batch of one image.
 
     Raises:
-        ImageError: the place of the channels is not certain.
+        ImageError: the channel axis is ambiguous.
     """
     if not is_tensor(images) or images.ndim != 4:
         photos = np.asarray(images.detach().cpu() if is_tensor(images) else images)
@@ -75,8 +75,8 @@ def channels_last(images: Any) -> np.ndarray:
     first, last = images.shape[1] in CHANNELS, images.shape[3] in CHANNELS
     if first == last:
         raise ImageError(
-            f"a tensor of shape {list(images.shape)}: it is not certain which axis holds the "
-            "channels; give a uint8 array [n, h, w, 3]"
+            f"a tensor of shape {list(images.shape)}: the channel axis is ambiguous; use a uint8 "
+            "array [n, h, w, 3]"
         )
     array: np.ndarray = np.asarray(images.detach().cpu())
     return array.transpose(0, 2, 3, 1) if first else array
@@ -86,8 +86,8 @@ def _channels_last(image: Any, name: str) -> np.ndarray:
     if image.is_floating_point():
         raise ImageError(
             f"{name}: a tensor cannot be mixed with photos unless it is uint8 [3, h, w]; this one "
-            f"is {image.dtype} {list(image.shape)}. Leave out the data set's own transform (the "
-            "model's Preprocess does it), or give one preprocessed float tensor [N, C, H, W] alone"
+            f"is {image.dtype} {list(image.shape)}. Remove the data set's own transform (the "
+            "model's Preprocess replaces it), or pass one preprocessed float tensor [N, C, H, W] alone"
         )
     array: np.ndarray = np.asarray(image.detach().cpu())
     if array.ndim == 2:
@@ -95,12 +95,12 @@ def _channels_last(image: Any, name: str) -> np.ndarray:
     if array.ndim != 3 or array.shape[0] not in CHANNELS:
         raise ImageError(
             f"{name}: a uint8 tensor must be [3, h, w], [1, h, w] or [h, w], not "
-            f"{list(image.shape)}; give an array for [h, w, 3]"
+            f"{list(image.shape)}; use an array for [h, w, 3]"
         )
     return array.transpose(1, 2, 0)
 
 
-def _of_array(array: np.ndarray, name: str) -> np.ndarray:
+def _photo_from_array(array: np.ndarray, name: str) -> np.ndarray:
     shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in CHANNELS)
     if array.dtype != np.uint8 or not shaped or 0 in array.shape:
         raise ImageError(
@@ -112,13 +112,13 @@ def _of_array(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _hint(array: np.ndarray) -> str:
-    """Return what to do about an array that is no photo."""
+    """Return advice for an array that is not a photo."""
     if array.dtype == np.uint16:
         return "; divide 16-bit values by 257 and round"
     if array.dtype.kind == "f":
-        return "; multiply values in [0, 1] by 255, or give preprocessed values as a float tensor"
+        return "; multiply values in [0, 1] by 255, or pass preprocessed values as a float tensor"
     if array.ndim == 3 and array.shape[2] == 4:
-        return "; a fourth channel may be alpha or CMYK: give a PIL image, whose mode tells"
+        return "; a fourth channel may be alpha or CMYK: use a PIL image, which has a mode"
     if array.ndim == 3 and array.shape[0] in CHANNELS:
         return "; move the channels to the end, or give grey images as a list of arrays [h, w]"
     return ""

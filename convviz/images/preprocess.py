@@ -1,4 +1,4 @@
-"""From a photo's pixels to the model's input, and back."""
+"""Preprocessing of photos: resize, centre crop, normalisation, and their inverse."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from ..errors import ParameterError, UnknownNameError
 from .affine import Affine, invert
 
-if TYPE_CHECKING:  # processes that only cut photos do without PyTorch
+if TYPE_CHECKING:  # worker processes that only resize and crop do not import PyTorch
     import torch
     from torch import Tensor
 
 Interpolation = Literal["bilinear", "bicubic", "nearest", "lanczos", "box", "hamming"]
 INTERPOLATIONS: tuple[str, ...] = ("bilinear", "bicubic", "nearest", "lanczos", "box", "hamming")
 TENSOR_INTERPOLATIONS = ("bilinear", "bicubic")
-"""Those in which PyTorch agrees with Pillow to a grey level."""
+"""Interpolations of tensors that agree with Pillow within one grey level."""
 
 Size = int | tuple[int, int] | None
 
@@ -28,15 +28,15 @@ Size = int | tuple[int, int] | None
 class Preprocess:
     """Preprocessing of a photo for a model: resize, centre crop, normalise.
 
-    Bit for bit what `torchvision.transforms` do to a PIL image. A photo smaller than the crop
-    is padded with black on all sides, as there. A model of grey images sees the photo's
-    luminance (ITU-R 601), taken before the resize.
+    The result equals that of `torchvision.transforms` for a PIL image bit for bit. As there, a
+    photo smaller than the crop is padded with black on all sides. A model of grey images gets the
+    photo's luminance (ITU-R 601), computed before the resize.
 
     Attributes:
-        resize: the shorter side becomes this many pixels, or (height, width); None keeps it.
-        crop: the centre crop, pixels or (height, width); None takes all.
+        resize: new length of the shorter side in pixels, or (height, width); None skips it.
+        crop: size of the centre crop in pixels, or (height, width); None skips it.
         interpolation: of the resize, antialiased (except "nearest").
-        mean: one value a channel, or one for all; of pixel values in [0, 1].
+        mean: one value per channel, or one for all; for pixel values in [0, 1].
         std: likewise.
         channels: 3, or 1 for a model of grey images.
     """
@@ -62,11 +62,11 @@ class Preprocess:
             raise ParameterError(f"std must be above 0, not {self.std}")
         if max(map(abs, self.mean)) > 5:
             raise ParameterError(
-                f"mean is of pixel values in [0, 1], not {self.mean}: divide mean and std by 255"
+                f"mean is for pixel values in [0, 1], not {self.mean}: divide mean and std by 255"
             )
 
     def __call__(self, pixels: np.ndarray) -> Tensor:
-        """Turn a photo, uint8 `[h, w, 3]`, into the model's input `[C, H, W]`, float32."""
+        """Convert a photo, uint8 `[h, w, 3]`, to the model's input `[C, H, W]`, float32."""
         return self.normalize(self.cut(pixels))
 
     def cut(self, pixels: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -76,7 +76,7 @@ class Preprocess:
 
         Args:
             pixels: the photo.
-            size: height and width of the whole photo, where `pixels` is a reduced copy of it.
+            size: height and width of the original photo if `pixels` is a reduced copy of it.
         """
         from PIL import Image
 
@@ -88,10 +88,10 @@ class Preprocess:
             resample = Image.Resampling[self.interpolation.upper()]
             image = image.resize((width, height), resample)
         if self.crop is not None:
-            left, top = self._offset(height, width)
+            x0, y0 = self._offset(height, width)
             ch, cw = _pair(self.crop)
-            # Image.crop fills what lies outside the photo with 0.
-            image = image.crop((left, top, left + cw, top + ch))
+            # Image.crop fills the area outside of the photo with 0.
+            image = image.crop((x0, y0, x0 + cw, y0 + ch))
         return np.array(image.convert("RGB"))
 
     def normalize(self, pixels: np.ndarray) -> Tensor:
@@ -101,17 +101,19 @@ class Preprocess:
         return self.normalize_tensor(torch.from_numpy(np.array(_check_photo(pixels))))
 
     def cut_tensor(self, photo: Tensor) -> Tensor:
-        """Resize and crop a photo on its own device, uint8 `[h, w, 3]` -> uint8 `[H, W, 3]`.
+        """Resize and crop a photo on its device, uint8 `[h, w, 3]` -> uint8 `[H, W, 3]`.
 
-        As `cut` does, to a grey level: the resize rounds elsewhere. ParameterError for other
-        interpolations than bilinear and bicubic.
+        The result agrees with that of `cut` within one grey level, due to rounding in the resize.
+
+        Raises:
+            ParameterError: the interpolation is neither bilinear nor bicubic.
         """
         from torchvision.transforms.v2 import InterpolationMode
         from torchvision.transforms.v2.functional import crop, resize
 
         if self.interpolation not in TENSOR_INTERPOLATIONS:
             raise ParameterError(
-                f"tensors are resized by {' or '.join(TENSOR_INTERPOLATIONS)}, not by "
+                f"tensors can be resized with {' or '.join(TENSOR_INTERPOLATIONS)}, not with "
                 f"{self.interpolation}"
             )
         x = photo.permute(2, 0, 1) if self.channels == 3 else _luminance(photo)
@@ -119,12 +121,12 @@ class Preprocess:
         if (height, width) != x.shape[1:]:
             x = resize(x, [height, width], InterpolationMode(self.interpolation), antialias=True)
         if self.crop is not None:
-            left, top = self._offset(height, width)
-            x = crop(x, top, left, *_pair(self.crop))  # what lies outside becomes 0
+            x0, y0 = self._offset(height, width)
+            x = crop(x, y0, x0, *_pair(self.crop))  # the area outside of the photo becomes 0
         return x.expand(3, -1, -1).permute(1, 2, 0).contiguous()
 
     def normalize_tensor(self, pixels: Tensor) -> Tensor:
-        """Do what `normalize` does, on the device of the pixels."""
+        """Normalise like `normalize`, on the device of the pixels."""
         import torch
 
         x = _luminance(pixels) if self.channels == 1 else pixels.permute(2, 0, 1).contiguous()
@@ -132,14 +134,11 @@ class Preprocess:
         return x.to(torch.float32).div(255).sub_(mean).div_(std)
 
     def denormalize(self, image: Tensor) -> np.ndarray:
-        """Bring a model input `[C, H, W]` back to a photo, uint8 `[H, W, 3]`.
-
-        Values outside of what a photo can hold are clipped.
-        """
+        """Convert a model input `[C, H, W]` back to a photo, uint8 `[H, W, 3]`, with clipping."""
         if image.ndim != 3 or image.shape[0] != self.channels:
             raise ParameterError(
-                f"an image of {self.channels} channels, [C, H, W], is needed, "
-                f"not one of shape {list(image.shape)}"
+                f"the image must have {self.channels} channels, [C, H, W], and has the shape "
+                f"{list(image.shape)}"
             )
         import torch
 
@@ -152,14 +151,14 @@ class Preprocess:
         return self.resized_size(height, width) if self.crop is None else _pair(self.crop)
 
     def affine(self, height: int, width: int) -> Affine:
-        """Map model-input pixel corners back to those of a photo of this size."""
+        """Return the map from model-input pixel corners back to those of a photo of this size."""
         new_h, new_w = self.resized_size(height, width)
-        left, top = self._offset(new_h, new_w) if self.crop is not None else (0, 0)
+        x0, y0 = self._offset(new_h, new_w) if self.crop is not None else (0, 0)
         sx, sy = width / new_w, height / new_h
-        return (sx, 0.0, left * sx, 0.0, sy, top * sy)
+        return (sx, 0.0, x0 * sx, 0.0, sy, y0 * sy)
 
     def inverse_affine(self, height: int, width: int) -> Affine:
-        """Map pixel corners of a photo of this size to those of the model's input."""
+        """Return the map from pixel corners of a photo of this size to those of the input."""
         return invert(self.affine(height, width))
 
     def to_dict(self) -> dict[str, Any]:
@@ -168,7 +167,7 @@ class Preprocess:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preprocess:
-        """Make one from `to_dict()`; unknown names are an error."""
+        """Create a Preprocess from the result of `to_dict`; unknown names are an error."""
         known = [f.name for f in fields(cls)]
         for name in values:
             if name not in known:
@@ -199,7 +198,10 @@ class Preprocess:
 
 
 def _centre(size: int, crop: int) -> int:
-    """Where a centre crop begins; torchvision rounds padding down and crops half to even."""
+    """Return the offset of a centre crop, rounded as in torchvision.
+
+    Padding is rounded down, offsets of crops half to even.
+    """
     return -((crop - size) // 2) if crop > size else round((size - crop) / 2)
 
 
@@ -226,8 +228,8 @@ def _size(name: str, value: Any) -> Size:
 
 def _per_channel(name: str, value: Any, channels: int) -> tuple[float, ...]:
     try:
-        many = (value,) if isinstance(value, float | int) else tuple(value)
-        numbers = tuple(float(v) for v in many)
+        values = (value,) if isinstance(value, float | int) else tuple(value)
+        numbers = tuple(float(v) for v in values)
     except (TypeError, ValueError):
         raise ParameterError(f"{name} must be numbers, not {value!r}") from None
     if not all(map(math.isfinite, numbers)):
@@ -236,8 +238,8 @@ def _per_channel(name: str, value: Any, channels: int) -> tuple[float, ...]:
         return numbers * channels
     if len(numbers) != channels:
         raise ParameterError(
-            f"{name} needs one value for each of {channels} channels, or one for all; "
-            f"given: {numbers}"
+            f"{name} must have one value for each of {channels} channels, or one for all, not "
+            f"{numbers}"
         )
     return numbers
 
@@ -252,7 +254,10 @@ def _check_photo(pixels: Any) -> np.ndarray:
 
 
 def _luminance(x: Tensor) -> Tensor:
-    """ITU-R 601 luma in the 16-bit fixed point of PIL's mode "L", `[H, W, 3]` -> `[1, H, W]`."""
+    """Return the ITU-R 601 luma as in PIL's mode "L", `[H, W, 3]` -> `[1, H, W]`.
+
+    Like PIL, it uses 16-bit fixed-point weights, so the result is the same bit for bit.
+    """
     import torch
 
     weights = torch.tensor([19595, 38470, 7471], dtype=torch.int32, device=x.device)

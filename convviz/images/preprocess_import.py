@@ -1,4 +1,4 @@
-"""Preprocessing of torchvision and timm as a Preprocess."""
+"""Conversion of torchvision transforms and timm configurations to a Preprocess."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
 
 def as_preprocess(preprocess: Any) -> Preprocess | Callable[[Any], Any] | None:
-    """Return a Preprocess for what can be written as one, anything else as it is.
+    """Return the equivalent Preprocess if there is one; otherwise return the argument.
 
-    Understood are dicts of fields, torchvision's weights, presets and `Compose`d transforms,
-    and the transforms that timm builds.
+    Converted are dicts of fields, torchvision's weights, presets and `Compose`d transforms, and
+    the transforms that timm builds.
     """
     if isinstance(preprocess, Mapping):
         return Preprocess.from_dict(preprocess)
@@ -36,10 +36,10 @@ def as_preprocess(preprocess: Any) -> Preprocess | Callable[[Any], Any] | None:
 
 
 def preprocess_from_torchvision(transforms: Any) -> Preprocess:
-    """Return the Preprocess of torchvision's transforms, or of weights that carry them.
+    """Return the Preprocess of torchvision's transforms, or of weights that include them.
 
     Raises:
-        ParameterError: the transforms cannot be written as a Preprocess.
+        ParameterError: there is no equivalent Preprocess.
     """
     if type(transforms).__module__.startswith("torchvision.models"):  # an entry of an enum
         transforms = transforms.transforms()
@@ -57,12 +57,12 @@ def preprocess_from_timm(config: Any) -> Preprocess:
     """Return the Preprocess of a timm model or of the dict of `timm.data.resolve_data_config`.
 
     Raises:
-        ParameterError: the configuration cannot be written as a Preprocess.
+        ParameterError: there is no equivalent Preprocess.
     """
     if not isinstance(config, Mapping):
         config = getattr(config, "pretrained_cfg", None)
     if not isinstance(config, Mapping):
-        raise ParameterError("a timm model or its data config (a dict) is needed")
+        raise ParameterError("the argument must be a timm model or its data config (a dict)")
     channels, height, width = config.get("input_size") or (3, 224, 224)
     percent = config.get("crop_pct") or 0.875
     scaled = (math.floor(height / percent), math.floor(width / percent))
@@ -92,7 +92,7 @@ def _preset(preset: Any, resize: Any, crop: Any) -> Preprocess:
 
 
 def _steps(steps: list[Any]) -> Preprocess:
-    """Read [Grayscale] [Resize] [CenterCrop] to-tensor [Normalize], in this order only."""
+    """Convert [Grayscale] [Resize] [CenterCrop] to-tensor [Normalize], in this order only."""
     fields: dict[str, Any] = {"resize": None, "crop": None, "mean": (0.0,), "std": (1.0,)}
     order = ["Grayscale", "Resize", "CenterCrop", "tensor", "Normalize"]
     at, scaled = 0, False
@@ -105,7 +105,9 @@ def _steps(steps: list[Any]) -> Preprocess:
         at = rank
         _read(step, kind, fields)
     if not scaled:
-        raise ParameterError("transforms that do not scale pixels to [0, 1] are no Preprocess")
+        raise ParameterError(
+            "transforms that do not scale pixels to [0, 1] cannot be written as a Preprocess"
+        )
     return Preprocess(**fields)
 
 
@@ -134,7 +136,7 @@ def _read(step: Any, kind: str, fields: dict[str, Any]) -> None:
 
 
 def _kind(transform: Any) -> str:
-    """Name the class of a transform of torchvision's or timm's; "" for anyone else's."""
+    """Return the class name of a transform of torchvision, timm or torch; "" for others."""
     module = type(transform).__module__.split(".")[0]
     return type(transform).__name__ if module in ("torchvision", "timm", "torch") else ""
 
@@ -148,7 +150,7 @@ def _numbers(values: Any) -> Any:
 
 
 def _unwrap(size: Any) -> Any:
-    """torchvision keeps a single number as a list of one."""
+    """Return the number in a list of one, as torchvision stores single sizes; others as tuples."""
     if isinstance(size, list | tuple):
         return size[0] if len(size) == 1 else tuple(size)
     return size
@@ -156,5 +158,5 @@ def _unwrap(size: Any) -> Any:
 
 def _interpolation(value: Any) -> Any:
     name = str(getattr(value, "value", value)).lower()
-    # To a PIL image, torchvision's two nearest modes are the same.
+    # For PIL images, torchvision's two nearest modes are the same.
     return "nearest" if name == "nearest-exact" else name

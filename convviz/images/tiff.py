@@ -1,4 +1,4 @@
-"""Refuse kinds of TIFF that Pillow decodes wrongly without an error."""
+"""Detection of kinds of TIFF that Pillow decodes wrongly without an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LZMA = 34925
 
 
 def check_tiff(image: Any, name: str, max_pixels: int) -> None:
-    """Raise ImageError for a TIFF whose pixels would be wrong; `image` is not loaded yet."""
+    """Raise ImageError for a TIFF whose pixels would be wrong; `image` must not be loaded yet."""
     if reason := _unsupported_kind(image.tag_v2):
         raise ImageError(
             f"{name}: {reason} are not supported; save it as an 8-bit RGB or grey TIFF"
@@ -31,11 +31,11 @@ def check_tiff(image: Any, name: str, max_pixels: int) -> None:
     separate = _first(image.tag_v2, PLANES, 1) == SEPARATE
     needed = image.width * image.height * (_first(image.tag_v2, SAMPLES, 1) if separate else 1)
     if areas and sum(areas) < needed:
-        raise ImageError(f"{name}: the TIFF lists strips or tiles for a part of its pixels only")
+        raise ImageError(f"{name}: the TIFF lists strips or tiles for only a part of its pixels")
 
 
 def _unsupported_kind(tags: Any) -> str:
-    """Return what is wrong with a TIFF, as a plural noun; empty for one that is read right."""
+    """Return the unsupported feature of a TIFF, as a plural noun; "" if it is supported."""
     bits, photometric = _first(tags, BITS, 1), _first(tags, PHOTOMETRIC, 1)
     compression = _first(tags, COMPRESSION, UNCOMPRESSED)
     separate = _first(tags, PLANES, 1) == SEPARATE and _first(tags, SAMPLES, 1) > 1
@@ -45,7 +45,7 @@ def _unsupported_kind(tags: Any) -> str:
         return f"signed integers of {bits} bits"
     if bits > 16 and compression != UNCOMPRESSED and tags.prefix == b"MM":  # bytes swapped twice
         return f"compressed big-endian values of {bits} bits"
-    if compression == LZMA:  # Pillow goes on where the data are corrupt
+    if compression == LZMA:  # Pillow ignores corrupt data
         return "LZMA-compressed pixels"
     if photometric in LAB_KINDS:
         return "L*a*b* colours"

@@ -13,7 +13,7 @@ _user = threading.local()
 
 @contextmanager
 def cpu_by_default() -> Iterator[None]:
-    """Make the CPU the default device in the block; costs nothing if it is the default."""
+    """Use the CPU as the default device in the block; costs nothing if it is the default."""
     device = torch.get_default_device()
     if device.type == "cpu":
         yield
