@@ -87,7 +87,7 @@ def _channels_last(image: Any, name: str) -> np.ndarray:
         raise ImageError(
             f"{name}: a tensor cannot be mixed with photos unless it is uint8 [3, h, w]; this one "
             f"is {image.dtype} {list(image.shape)}. Remove the data set's own transform (the "
-            "model's Preprocess replaces it), or pass one preprocessed float tensor [N, C, H, W] alone"
+            "model's Preprocess replaces it), or pass one preprocessed float tensor [N, C, H, W]"
         )
     array: np.ndarray = np.asarray(image.detach().cpu())
     if array.ndim == 2:
