@@ -192,7 +192,7 @@ def check_unit(unit: Unit, shape: tuple[int, ...]) -> None:
     if unit.position is None:
         return
     if len(shape) == 1:
-        raise TargetError(f"unit {unit}: the layer has channels, but no positions")
+        raise TargetError(f"unit {unit}: the layer has channels but no positions")
     y, x = unit.position
     if not (0 <= y < shape[1] and 0 <= x < shape[2]):
         raise TargetError(

@@ -329,7 +329,7 @@ def test_what_works_as_a_relu_is_refused(spelling, efficient):
     model = Model(network(UNRECOGNISED[spelling]))
     model.cache.memory_efficient = efficient
     assert model.gradient(images(), TARGET * 2).abs().max() > 0
-    with pytest.raises(ModelError, match=r"guided rule: .* works as a ReLU"):
+    with pytest.raises(ModelError, match=r"guided rule: .* acts as a ReLU"):
         model.gradient(images(), TARGET * 2, "guided")
 
 

@@ -94,7 +94,7 @@ def test_batches_of_tensors() -> None:
     assert np.array_equal(make_batch(several, MODEL).pixels[1].numpy(), 255 - PHOTO)
     assert np.array_equal(as_dataset((several, [0, 1])).load(1), 255 - PHOTO)
     assert np.array_equal(as_dataset(several.permute(0, 2, 3, 1)).load(1), 255 - PHOTO)
-    with pytest.raises(ImageError, match="not certain which axis"):
+    with pytest.raises(ImageError, match="channel axis is ambiguous"):
         as_dataset(torch.zeros(2, 3, 5, 3, dtype=torch.uint8))
 
 
@@ -106,7 +106,7 @@ def test_batches_of_tensors() -> None:
         (PHOTO > 3, "bool"),
         (np.dstack([PHOTO, GREY]), r"\[8, 9, 4\].*alpha or CMYK"),
         (PHOTO.transpose(2, 0, 1), r"\[3, 8, 9\].*move the channels"),
-        (torch.rand(3, 8, 9), "float32.*Leave out the data set's own transform"),
+        (torch.rand(3, 8, 9), "float32.*Remove the data set's own transform"),
         (torch.from_numpy(PHOTO), r"not \[8, 9, 3\]"),
         (Image.fromarray(PHOTO).convert("LAB"), "LAB"),
         (Image.fromarray((GREY + 2.0).astype(np.float32)), r"\[0, 1\]"),

@@ -148,7 +148,7 @@ def test_tiff_of_few_bits_palette_pages_and_missing_strips() -> None:
     place = data.index(struct.pack("<HHI", 278, 4, 1)) + 8
     assert data[place] == 2
     fewer = data[:place] + b"\1" + data[place + 1 :]  # the last rows belong to no strip
-    with pytest.raises(ImageError, match="strips or tiles for a part"):
+    with pytest.raises(ImageError, match="strips or tiles for only a part"):
         decode_image(fewer)
 
 

@@ -140,7 +140,7 @@ def test_images_of_another_size():
     net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 36, 3))
     text, _ = fails(net, torch.rand(2, 3, 16, 12))
     assert "layer '2' (Linear)" in text
-    assert "16 x 12 pixels give it 280 numbers where it takes 72" in text
+    assert "16 x 12 pixels give 280 features, and it takes 72" in text
     assert "crop" in text
     text, _ = fails(net, torch.rand(2, 3, 2, 2))
     assert "2 x 2 pixels are too small" in text
