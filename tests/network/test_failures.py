@@ -13,7 +13,7 @@ from torch import nn
 import convviz
 import convviz.authoring
 from convviz import ConvvizWarning, Model, ModelError, Preprocess
-from convviz.cli import main
+from convviz.cli.main import _report
 from convviz.graph.export import NoGraph, export
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
@@ -208,7 +208,7 @@ def test_lack_of_memory_keeps_its_type_and_says_what_was_too_much(kind, capsys):
     with pytest.raises(kind) as caught:
         convviz.explain(Model(net), torch.rand(1, 3, 8, 8), "saliency")
     assert "images [1, 3, 8, 8] on cpu" in caught.value.__notes__[0]
-    assert main._report(caught.value) == 1
+    assert _report(caught.value) == 1
     line = capsys.readouterr().err
     assert line.startswith("error: not enough memory: CUDA out of memory; ")
     assert "And more" not in line
