@@ -159,9 +159,9 @@ def test_skip_path_is_untouched(rule):
 def test_in_place_overwrites_what_others_hold(rule):
     model, images = make(nn.ReLU(inplace=True), SkipInPlace)
     found = model.gradient(images, SCORE * 3, rule)
-    own = model.module.one
+    ordinary = model.module.one
     x = images.clone().requires_grad_()
-    y = Reference.apply(own(x), rule)
+    y = Reference.apply(ordinary(x), rule)
     (expected,) = torch.autograd.grad((3 * y - y).sum((2, 3))[:, 1].sum(), x)
     torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
 

@@ -213,14 +213,14 @@ SPELLINGS = {
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_spelling_follows_the_rule(spelling, rule, efficient):
     net = network(SPELLINGS[spelling])
-    model, given = Model(net), images()
+    model, arguments = Model(net), images()
     model.cache.memory_efficient = efficient
-    gradient = model.gradient(given, TARGET * 2, rule)
-    for got, image in zip(gradient, given, strict=True):
+    gradient = model.gradient(arguments, TARGET * 2, rule)
+    for got, image in zip(gradient, arguments, strict=True):
         torch.testing.assert_close(got, by_hand(net, image, rule), atol=1e-13, rtol=0)
-    relu = Model(network(nn.ReLU())).gradient(given, TARGET * 2, rule)
+    relu = Model(network(nn.ReLU())).gradient(arguments, TARGET * 2, rule)
     torch.testing.assert_close(gradient, relu, atol=1e-13, rtol=0)
-    plain = model.gradient(given, TARGET * 2)
+    plain = model.gradient(arguments, TARGET * 2)
     assert (gradient - plain).abs().max() > 1e-3
 
 
@@ -235,9 +235,9 @@ def test_the_scores_are_those_of_the_network(spelling):
             seen.append(SPELLINGS[spelling](x * 1).detach().clone())
             return x.sum((2, 3)) + 0 * F.relu(x).sum((2, 3))
 
-    given = odd.double().view(1, 1, 2, 4).expand(1, 5, 2, 4)
-    Model(Bare()).forward(given)
-    Model(Bare()).gradient(given, TARGET, "guided")
+    arguments = odd.double().view(1, 1, 2, 4).expand(1, 5, 2, 4)
+    Model(Bare()).forward(arguments)
+    Model(Bare()).gradient(arguments, TARGET, "guided")
     for other in seen[1:]:
         torch.testing.assert_close(other, seen[0], equal_nan=True, rtol=0, atol=0)
 
@@ -256,17 +256,17 @@ class Gate(nn.Module):
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_the_gate_at_zero_is_closed(spelling):
-    given = torch.zeros(1, 5, 1, 3, dtype=torch.float64)
-    gradient = Model(Gate(SPELLINGS[spelling])).gradient(given, TARGET, "guided")
-    assert gradient.tolist() == torch.zeros_like(given).tolist()
+    arguments = torch.zeros(1, 5, 1, 3, dtype=torch.float64)
+    gradient = Model(Gate(SPELLINGS[spelling])).gradient(arguments, TARGET, "guided")
+    assert gradient.tolist() == torch.zeros_like(arguments).tolist()
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_nan_passes_the_gate_where_it_passes_the_operator(spelling):
-    given = torch.full((1, 5, 1, 3), math.nan, dtype=torch.float64)
+    arguments = torch.full((1, 5, 1, 3), math.nan, dtype=torch.float64)
     activation = SPELLINGS[spelling]
-    passes = bool(activation(given * 1).isnan().all())
-    gradient = Model(Gate(activation)).gradient(given, TARGET, "guided")[0, 1, 0]
+    passes = bool(activation(arguments * 1).isnan().all())
+    gradient = Model(Gate(activation)).gradient(arguments, TARGET, "guided")[0, 1, 0]
     assert gradient[:2].tolist() == [0, 1 if passes else 0]
     assert bool(gradient[2].isnan()) == passes
 
@@ -277,9 +277,9 @@ def test_all_positive_maps_are_rectified_too(spelling):
     net = network(SPELLINGS[spelling])
     for name in ("one", "two"):
         getattr(net, name).bias.data += 50
-    given = images()
-    gradient = Model(net).gradient(given, TARGET * 2, "guided")
-    for got, image in zip(gradient, given, strict=True):
+    arguments = images()
+    gradient = Model(net).gradient(arguments, TARGET * 2, "guided")
+    for got, image in zip(gradient, arguments, strict=True):
         torch.testing.assert_close(got, by_hand(net, image, "guided"), atol=1e-12, rtol=0)
 
 
@@ -414,11 +414,11 @@ def test_what_is_no_rectifier_raises_no_alarm(activation):
                 x = activation(Reference.apply(layer(x)) - 0.2)
             return self.head(x.mean((2, 3)))
 
-    given = images()
+    arguments = images()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        gradient = Model(network(beside)).gradient(given, TARGET * 2, "guided")
-    x = given.clone().requires_grad_()
+        gradient = Model(network(beside)).gradient(arguments, TARGET * 2, "guided")
+    x = arguments.clone().requires_grad_()
     (expected,) = torch.autograd.grad(Same(None).double()(x)[:, 1].sum(), x)
     torch.testing.assert_close(gradient, expected, atol=1e-12, rtol=1e-12)
 

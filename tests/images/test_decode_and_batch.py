@@ -427,12 +427,12 @@ def test_the_models_dtype_is_taken(photo):
 
 def test_inputs_are_not_changed(photo, model):
     array, tensor, image = photo.copy(), torch.rand(1, 3, 9, 9), Image.fromarray(photo)
-    kept = tensor.clone().requires_grad_()
+    retained = tensor.clone().requires_grad_()
     make_batch([array, image], model).images.zero_()
-    make_batch(kept, model).images.zero_()
+    make_batch(retained, model).images.zero_()
     assert (array == photo).all()
-    assert torch.equal(kept, tensor)
-    assert kept.requires_grad
+    assert torch.equal(retained, tensor)
+    assert retained.requires_grad
     assert (np.asarray(image) == photo).all()
 
 

@@ -80,8 +80,8 @@ def test_names_come_in_call_order(model):
 
 def test_every_layer_can_be_captured_and_holds_what_it_returned(net, model):
     names = model.layer_names((3, 6, 6))
-    found = model.forward(IMAGES, names).activations
-    assert tuple(found) == names
+    actual = model.forward(IMAGES, names).activations
+    assert tuple(actual) == names
     expected = {"stem": net.stem(IMAGES)}
     x = expected["/relu"] = expected["stem"].relu()
     for i in (1, 2):
@@ -93,19 +93,19 @@ def test_every_layer_can_be_captured_and_holds_what_it_returned(net, model):
     expected["/adaptive_avg_pool2d"] = x.mean((2, 3), keepdim=True)
     expected["/flatten"] = x.mean((2, 3))
     expected["head"] = net.head(x.mean((2, 3)))
-    assert set(expected) == set(found)
+    assert set(expected) == set(actual)
     for name, value in expected.items():
-        torch.testing.assert_close(found[name], value.detach(), msg=name)
+        torch.testing.assert_close(actual[name], value.detach(), msg=name)
 
 
 def test_captured_maps_are_copies(model):
     first = model.forward(IMAGES, ["stem", "/relu"])
-    kept = first.activations["stem"].clone()
-    assert (kept < 0).any()  # the in-place ReLU after it did not reach the copy
+    retained = first.activations["stem"].clone()
+    assert (retained < 0).any()  # the in-place ReLU after it did not reach the copy
     model.forward(-IMAGES, ["stem"])
-    assert torch.equal(first.activations["stem"], kept)
+    assert torch.equal(first.activations["stem"], retained)
     assert not first.output.requires_grad
-    assert not kept.requires_grad
+    assert not retained.requires_grad
 
 
 @pytest.mark.parametrize(
@@ -136,10 +136,10 @@ def test_the_users_hooks_work_and_stay(net, model):
     model.calls((3, 6, 6))  # the one pass that finds out about layers, kept from here on
     model.behavior(IMAGES)  # and those that find out about batches
     calls.clear()
-    found = model.forward(IMAGES, ["stem", "head", "block/add:1"])
+    actual = model.forward(IMAGES, ["stem", "head", "block/add:1"])
     assert calls == ["stem"]
-    assert torch.equal(found.activations["head"], found.output)
-    assert (found.output > 50).all()
+    assert torch.equal(actual.activations["head"], actual.output)
+    assert (actual.output > 50).all()
     assert {n: list(m._forward_hooks) for n, m in net.named_modules()} == before
     handle.remove()
     assert (model.forward(IMAGES).output < 50).all()
@@ -195,19 +195,19 @@ def test_a_network_may_catch_what_its_modules_raise():
 
 def test_gradients_flow_from_a_layer_that_is_overwritten(net, model):
     unit = Unit("block/add:1", 1, (2, 2))
-    found = model.gradient(IMAGES, (Target(None, unit, "", 0.0),) * 2)
+    actual = model.gradient(IMAGES, (Target(None, unit, "", 0.0),) * 2)
     x = IMAGES.clone().requires_grad_()
     inner = net.stem(x).relu()
     (expected,) = torch.autograd.grad(
         (net.block.conv(net.block.conv(inner).relu()) + inner)[:, 1, 2, 2].sum(), x
     )
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(actual, expected)
 
 
 def test_functional_layers_are_seen_under_a_rule(model):
     unit = Unit("/relu", 0, (1, 1))
-    found = model.gradient(IMAGES, (Target(None, unit, "", 0.0),) * 2, "guided")
-    assert found.shape == IMAGES.shape
+    actual = model.gradient(IMAGES, (Target(None, unit, "", 0.0),) * 2, "guided")
+    assert actual.shape == IMAGES.shape
 
 
 def test_a_network_that_overwrites_what_gradients_need_is_named():

@@ -117,12 +117,12 @@ def test_passes_give_what_each_image_gives_alone(coupled):
 
 def test_gradients_do_not_depend_on_neighbors(coupled):
     images = drawn(3)
-    found = convviz.explain(convviz.Model(coupled), images, "saliency", target=1)
-    for image, gradient in zip(images, found["gradient"], strict=True):
+    actual = convviz.explain(convviz.Model(coupled), images, "saliency", target=1)
+    for image, gradient in zip(images, actual["gradient"], strict=True):
         x = image[None].clone().requires_grad_()
         (expected,) = torch.autograd.grad(coupled(x)[0, 1], x)
         torch.testing.assert_close(gradient, expected[0], rtol=1e-10, atol=1e-12)
-    assert any("couples" in note for note in found.result.notes)
+    assert any("couples" in note for note in actual.result.notes)
 
 
 @pytest.mark.parametrize("export", [True, False])
@@ -155,10 +155,10 @@ class Masks(convviz.authoring.Explainer):
 
 def test_an_explainer_of_a_third_party_gets_single_scores_and_the_note(coupled):
     images = drawn(2)
-    found = convviz.explain(convviz.Model(coupled), images, Masks())
+    actual = convviz.explain(convviz.Model(coupled), images, Masks())
     expected = [one_at_a_time(coupled, images * share)[:, 0] for share in (0.0, 0.5, 1.0)]
-    assert torch.equal(found.values[..., 0], torch.stack(expected, 1))
-    assert any("couples" in note for note in found.result.notes)
+    assert torch.equal(actual.values[..., 0], torch.stack(expected, 1))
+    assert any("couples" in note for note in actual.result.notes)
     model = convviz.Model(coupled, preprocess=convviz.Preprocess(resize=None, crop=SIZE))
     weights = convviz.explain(model, images, "filters", layer="conv")
     assert not any("couples" in note for note in weights.result.notes)
@@ -172,17 +172,17 @@ def test_a_sweep_gives_the_numbers_of_single_images(tmp_path):
         run = convviz.analyze(
             model, photos, "statistics", tmp_path / str(size), batch_size=size, layers=["norm"]
         )
-        found = run["statistics"]["norm"]
+        actual = run["statistics"]["norm"]
         x = torch.stack([model.preprocess(photo) for photo in photos])
         with torch.no_grad():
             maps = torch.cat([net.norm(net.act(net.conv(image[None]))) for image in x]).double()
-        torch.testing.assert_close(found["max"].double(), maps.amax((0, 2, 3)), rtol=1e-5, atol=0)
+        torch.testing.assert_close(actual["max"].double(), maps.amax((0, 2, 3)), rtol=1e-5, atol=0)
         torch.testing.assert_close(
-            found["variance"].double(), maps.var((0, 2, 3), correction=0), rtol=1e-5, atol=0
+            actual["variance"].double(), maps.var((0, 2, 3), correction=0), rtol=1e-5, atol=0
         )
-        assert any("couples" in note for note in found.result.notes)
+        assert any("couples" in note for note in actual.result.notes)
         assert any("couples" in note for note in run.plan["forward"]["notes"])
-        assert found.equals(convviz.open_run(str(tmp_path / str(size)))["statistics"]["norm"])
+        assert actual.equals(convviz.open_run(str(tmp_path / str(size)))["statistics"]["norm"])
 
 
 def test_dynamic_quantization_couples():
@@ -300,8 +300,8 @@ RANDOM = {
 def test_results_of_random_networks_say_so(name):
     net, images = seeded(RANDOM[name]), drawn(2)
     states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
-    found = convviz.explain(convviz.Model(net), images, ["saliency", Masks()], target=0)
-    for explanation in found:
+    actual = convviz.explain(convviz.Model(net), images, ["saliency", Masks()], target=0)
+    for explanation in actual:
         assert any("random in evaluation mode" in note for note in explanation.result.notes)
     single = convviz.explain(convviz.Model(seeded(RANDOM[name])), images[:1], "saliency", target=0)
     assert any("random in evaluation mode" in note for note in single.result.notes)
@@ -323,9 +323,9 @@ def test_the_size_of_the_randomness_is_told():
 
     model = convviz.Model(Noisy(), device="cpu")
     with pytest.warns(convviz.ConvvizWarning, match="random in evaluation mode"):
-        found = model.behavior(drawn(1, torch.float32))
-    assert 1e-5 < found.randomness < 0.01
-    assert not found.coupled
+        actual = model.behavior(drawn(1, torch.float32))
+    assert 1e-5 < actual.randomness < 0.01
+    assert not actual.coupled
 
 
 def test_the_warning_comes_once():
@@ -340,9 +340,9 @@ def test_the_warning_comes_once():
 def test_no_graph_stands_in_for_a_random_network(name, monkeypatch):
     monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
     model = convviz.Model(seeded(RANDOM[name]))
-    found = convviz.explain(model, drawn(1), "occlusion", window=6, stride=6, fill=0.0)
-    assert "full forward pass" in found.result.measures["computed"]
-    assert "random" in found.result.measures["computed"]
+    actual = convviz.explain(model, drawn(1), "occlusion", window=6, stride=6, fill=0.0)
+    assert "full forward pass" in actual.result.measures["computed"]
+    assert "random" in actual.result.measures["computed"]
 
 
 @pytest.mark.parametrize("name", ["plain", "mean of the batch"])
@@ -377,7 +377,7 @@ def test_a_hook_that_couples_is_seen():
     net, images = seeded(Net), drawn(2)
     model = convviz.Model(net)
     assert not model.behavior(images).coupled
-    handle = net.conv.register_forward_hook(lambda m, given, out: out - out.mean(0))
+    handle = net.conv.register_forward_hook(lambda m, inputs, out: out - out.mean(0))
     assert model.behavior(images).coupled
     handle.remove()
     assert not model.behavior(images).coupled

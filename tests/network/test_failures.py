@@ -223,8 +223,8 @@ def test_equal_scores_explain_nothing():
     images = torch.rand(2, 3, 8, 8)
     for target in (None, 1):
         with pytest.warns(ConvvizWarning, match="2 of 2 images have the same score in all 3"):
-            found = convviz.explain(model, images, "saliency", target=target)
-        assert not found.result.values.any()
+            actual = convviz.explain(model, images, "saliency", target=target)
+        assert not actual.result.values.any()
     unit = convviz.Unit("0", 1, (2, 2))
     assert convviz.explain(model, images, "saliency", target=unit).result.values.any()
 

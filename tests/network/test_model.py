@@ -80,10 +80,10 @@ class Returns(nn.Module):
 def test_output_picks_the_scores(wrap, pick, images):
     if pick == "dense":
         pick = lambda out: out["out"].mean((2, 3))  # noqa: E731
-    found = convviz.Model(Returns(wrap), output=pick)
+    actual = convviz.Model(Returns(wrap), output=pick)
     expected = small().eval()(images).detach()
-    torch.testing.assert_close(found.forward(images).output, expected)
-    assert found.gradient(images, found.resolve(0, found.forward(images))).shape == images.shape
+    torch.testing.assert_close(actual.forward(images).output, expected)
+    assert actual.gradient(images, actual.resolve(0, actual.forward(images))).shape == images.shape
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_targets_of_every_kind(model, images):
     assert [t.index for t in top] == scores.argmax(1).tolist()
     assert [t.score for t in top] == scores.amax(1).tolist()
     for spec in (1, "bee", "BEE", np.int64(1), torch.tensor(1), [1, "bee", 1], np.array([1] * 3)):
-        found = model.resolve(spec, forward)
-        assert [(t.index, t.label, t.unit) for t in found] == [(1, "bee", None)] * 3
+        actual = model.resolve(spec, forward)
+        assert [(t.index, t.label, t.unit) for t in actual] == [(1, "bee", None)] * 3
     mixed = model.resolve(["ant", None, Unit("2", 1, (0, 3))], forward)
     assert [t.index for t in mixed] == [0, top[1].index, None]
     assert mixed[2].score == float(forward.activations["2"][2, 1, 0, 3])

@@ -107,7 +107,7 @@ def build(name, trigger):
     convs[-1].weight.grad = torch.randn_like(convs[-1].weight)
     convs[-1].register_forward_pre_hook(lambda m, args: None)
     head = [m for m in net.modules() if isinstance(m, nn.Linear)][-1]
-    head.register_full_backward_hook(lambda m, given, made: None)
+    head.register_full_backward_hook(lambda m, inputs, made: None)
     convs[-1].register_forward_hook(trigger)
     preprocess = convviz.Preprocess(resize=SIZE, crop=SIZE)
     return convviz.Model(
@@ -152,13 +152,13 @@ def photos(count):
     return generator.integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
 
 
-def call(model, name, given, target, folder):
+def call(model, name, inputs, target, folder):
     """Run one explainer, on two photos or on a small data set."""
     if name in OF_A_DATASET:
-        labels = [i % CLASSES for i in range(len(given))]
-        data = convviz.array_dataset(given, labels)
+        labels = [i % CLASSES for i in range(len(inputs))]
+        data = convviz.array_dataset(inputs, labels)
         return convviz.analyze(model, data, name, folder / "run", batch_size=8, **EXPLAINERS[name])
-    images = None if name == "filters" else list(given)
+    images = None if name == "filters" else list(inputs)
     return convviz.explain(model, images, name, target=target, **EXPLAINERS[name])
 
 
@@ -187,15 +187,15 @@ def test_nothing_changes(name, architecture, fault, tmp_path):
     error, at, target = FAULTS[fault]
     trigger = Trigger(error, at)
     model = build(architecture, trigger)
-    given = photos(16 if name in OF_A_DATASET else 2)
-    kept, before = given.copy(), snapshot(model.module)
+    inputs = photos(16 if name in OF_A_DATASET else 2)
+    retained, before = inputs.copy(), snapshot(model.module)
     try:
-        call(model, name, given, target, tmp_path)
+        call(model, name, inputs, target, tmp_path)
         raised = None
     except (convviz.ConvvizError, FaultError, KeyboardInterrupt) as caught:
         raised = caught
     assert snapshot(model.module) == before
-    assert np.array_equal(given, kept)
+    assert np.array_equal(inputs, retained)
     if error is not None and trigger.calls >= at:
         assert raised is not None, "the fault was swallowed"
         assert isinstance(raised, KeyboardInterrupt) == isinstance(error, KeyboardInterrupt)
@@ -242,10 +242,10 @@ def test_tensors_given_are_not_written():
 
     model = convviz.Model(InPlace())
     images = torch.randn(2, 3, 6, 6)
-    kept = images.clone()
+    retained = images.clone()
     for name in ("saliency", "guided_backprop"):
         convviz.explain(model, images, name)
-    assert torch.equal(images, kept)
+    assert torch.equal(images, retained)
     assert not images.requires_grad
 
 

@@ -44,54 +44,54 @@ def runs(tmp_path_factory):
         convviz.explainer("embedding"),
         convviz.explainer("statistics", layers=("pool",)),
     ]
-    kept = [i for i in range(14) if i != BAD]
+    retained = [i for i in range(14) if i != BAD]
     folder = tmp_path_factory.mktemp("runs")
     whole = convviz.analyze(model, (photos, labels), what, folder / "whole", batch_size=5)
-    names = [labels[i] for i in kept]
-    clean = convviz.analyze(model, (photos[kept], names), what, folder / "clean", batch_size=5)
-    return whole, clean, np.array(kept)
+    names = [labels[i] for i in retained]
+    clean = convviz.analyze(model, (photos[retained], names), what, folder / "clean", batch_size=5)
+    return whole, clean, np.array(retained)
 
 
 def test_patches_are_those_of_the_other_images(runs):
-    whole, clean, kept = runs
-    found, expected = whole["patches"]["pool"], clean["patches"]["pool"]
-    for items in (found["items"], found["class_items"]):
+    whole, clean, retained = runs
+    actual, expected = whole["patches"]["pool"], clean["patches"]["pool"]
+    for items in (actual["items"], actual["class_items"]):
         assert BAD not in items
-    places = torch.from_numpy(np.append(kept, -1))[expected["items"]]
-    assert torch.equal(found["items"], places)
-    assert found.result.measures["non-finite values"] == 6
-    assert "NaN or infinite values, left out: 6." in found.result.notes
+    places = torch.from_numpy(np.append(retained, -1))[expected["items"]]
+    assert torch.equal(actual["items"], places)
+    assert actual.result.measures["non-finite values"] == 6
+    assert "NaN or infinite values, left out: 6." in actual.result.notes
 
 
 def test_neighbors_and_their_index_leave_it_out(runs):
-    whole, clean, kept = runs
-    found, expected = whole["neighbors"].only, clean["neighbors"].only
-    assert found["indices"][BAD].tolist() == [-1] * found["indices"].shape[1]
-    assert found.values[BAD].isnan().all()
-    assert BAD not in found["indices"]
-    near = torch.from_numpy(kept)[expected["indices"]]
-    assert torch.equal(found["indices"][kept], near)
-    index = faiss.deserialize_index(np.frombuffer(found.result.files["index.faiss"], np.uint8))
+    whole, clean, retained = runs
+    actual, expected = whole["neighbors"].only, clean["neighbors"].only
+    assert actual["indices"][BAD].tolist() == [-1] * actual["indices"].shape[1]
+    assert actual.values[BAD].isnan().all()
+    assert BAD not in actual["indices"]
+    near = torch.from_numpy(retained)[expected["indices"]]
+    assert torch.equal(actual["indices"][retained], near)
+    index = faiss.deserialize_index(np.frombuffer(actual.result.files["index.faiss"], np.uint8))
     assert index.ntotal == 13
-    assert found["rows"].tolist() == kept.tolist()
-    assert any("1 of 14 images" in note for note in found.result.notes)
+    assert actual["rows"].tolist() == retained.tolist()
+    assert any("1 of 14 images" in note for note in actual.result.notes)
 
 
 def test_the_map_is_that_of_the_other_images(runs):
-    whole, clean, kept = runs
-    found = whole["embedding"].only
-    assert found.values[BAD].isnan().all()
-    assert torch.equal(found.values[kept], clean["embedding"].only.values)
-    assert any("1 of 14 images" in note for note in found.result.notes)
+    whole, clean, retained = runs
+    actual = whole["embedding"].only
+    assert actual.values[BAD].isnan().all()
+    assert torch.equal(actual.values[retained], clean["embedding"].only.values)
+    assert any("1 of 14 images" in note for note in actual.result.notes)
 
 
 def test_statistics_count_it(runs):
     whole, clean, _ = runs
-    found, expected = whole["statistics"]["pool"], clean["statistics"]["pool"]
-    assert found["nonfinite"].tolist() == [1] * 6
-    assert found.result.measures["images with non-finite values"] == 1
-    torch.testing.assert_close(found["mean"], expected["mean"])
-    assert torch.equal(found["histogram"], expected["histogram"])
+    actual, expected = whole["statistics"]["pool"], clean["statistics"]["pool"]
+    assert actual["nonfinite"].tolist() == [1] * 6
+    assert actual.result.measures["images with non-finite values"] == 1
+    torch.testing.assert_close(actual["mean"], expected["mean"])
+    assert torch.equal(actual["histogram"], expected["histogram"])
 
 
 def test_a_query_that_is_not_finite_is_refused(runs):

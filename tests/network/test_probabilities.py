@@ -47,8 +47,8 @@ def covered_logits(net, x, boxes):
 
 
 def occlude(model, x, **options):
-    given = {"window": 4, "stride": 4, "fill": 0.0, **options}
-    return convviz.explain(model, x, "occlusion", **given)
+    inputs = {"window": 4, "stride": 4, "fill": 0.0, **options}
+    return convviz.explain(model, x, "occlusion", **inputs)
 
 
 @pytest.fixture(params=["graph", "dense"])
@@ -70,11 +70,11 @@ def test_one_logit_speaks_for_two_labels(label, sign):
         "prob": sigmoid,
         "logprob": lambda s: torch.log(sigmoid(s)),
     }.items():
-        found = occlude(model, x, target=label, score=score, output="value")
-        want = expected(sign * covered_logits(net, x, found["boxes"])[..., 0])
-        torch.testing.assert_close(found["grid"].flatten(1), want, rtol=1e-9, atol=1e-12)
+        actual = occlude(model, x, target=label, score=score, output="value")
+        want = expected(sign * covered_logits(net, x, actual["boxes"])[..., 0])
+        torch.testing.assert_close(actual["grid"].flatten(1), want, rtol=1e-9, atol=1e-12)
         base = expected(sign * logits(net, x)[:, 0])
-        torch.testing.assert_close(found["baseline"], base, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(actual["baseline"], base, rtol=1e-9, atol=1e-12)
 
 
 def test_the_sign_of_one_logit_decides():
@@ -82,13 +82,13 @@ def test_the_sign_of_one_logit_decides():
     model = convviz.Model(net, labels=("cat", "dog"))
     signs = logits(net, x)[:, 0]
     assert len(set((signs > 0).tolist())) == 2
-    found = occlude(model, x, output="argmax")
-    want = (covered_logits(net, x, found["boxes"])[..., 0] > 0).long()
-    assert torch.equal(found["grid"].flatten(1), want)
-    assert found.result.classes == {0: "cat", 1: "dog"}
-    names = [t.label for t in found.target]
+    actual = occlude(model, x, output="argmax")
+    want = (covered_logits(net, x, actual["boxes"])[..., 0] > 0).long()
+    assert torch.equal(actual["grid"].flatten(1), want)
+    assert actual.result.classes == {0: "cat", 1: "dog"}
+    names = [t.label for t in actual.target]
     assert names == ["dog" if s > 0 else "cat" for s in signs]
-    torch.testing.assert_close(torch.tensor([t.score for t in found.target]).double(), signs.abs())
+    torch.testing.assert_close(torch.tensor([t.score for t in actual.target]).double(), signs.abs())
 
 
 def test_gradients_of_the_two_classes_are_opposite():
@@ -103,9 +103,9 @@ def test_gradients_of_the_two_classes_are_opposite():
 
 def test_zeiler_preset_shows_the_probability_of_one_logit():
     net, x = Head(1), images(1)
-    found = occlude(convviz.Model(net, labels=("cat", "dog")), x, target="dog", preset="zeiler")
-    want = sigmoid(covered_logits(net, x, found["boxes"])[..., 0])
-    torch.testing.assert_close(found["grid"].flatten(1), want)
+    actual = occlude(convviz.Model(net, labels=("cat", "dog")), x, target="dog", preset="zeiler")
+    want = sigmoid(covered_logits(net, x, actual["boxes"])[..., 0])
+    torch.testing.assert_close(actual["grid"].flatten(1), want)
 
 
 @pytest.mark.parametrize("labels", [(), ("dog",)])
@@ -120,9 +120,9 @@ def test_one_output_without_two_labels_has_no_probability_unless_told(labels):
         with pytest.raises(ParameterError, match="one output"):
             occlude(model, x, output="argmax")
     model = convviz.Model(net, labels=labels, activation="sigmoid")
-    found = occlude(model, x, target=0, score="prob", output="value")
-    want = sigmoid(covered_logits(net, x, found["boxes"])[..., 0])
-    torch.testing.assert_close(found["grid"].flatten(1), want)
+    actual = occlude(model, x, target=0, score="prob", output="value")
+    want = sigmoid(covered_logits(net, x, actual["boxes"])[..., 0])
+    torch.testing.assert_close(actual["grid"].flatten(1), want)
     with pytest.raises(TargetError, match="0 to 0"):
         occlude(model, x, target=1)
 
@@ -150,14 +150,14 @@ def test_classes_of_a_sigmoid_are_independent(outputs):
     net, x = Head(outputs), images()
     model = convviz.Model(net, activation="sigmoid")
     for k in range(outputs):
-        found = occlude(model, x, target=k, score="prob", output="value")
-        want = sigmoid(covered_logits(net, x, found["boxes"])[..., k])
-        torch.testing.assert_close(found["grid"].flatten(1), want, rtol=1e-9, atol=1e-12)
-        found = occlude(model, x, target=k, score="logprob", output="value")
-        torch.testing.assert_close(found["grid"].flatten(1), want.log(), rtol=1e-9, atol=1e-12)
-    found = occlude(model, x, output="argmax")
-    want = covered_logits(net, x, found["boxes"]).argmax(2)
-    assert torch.equal(found["grid"].flatten(1), want)
+        actual = occlude(model, x, target=k, score="prob", output="value")
+        want = sigmoid(covered_logits(net, x, actual["boxes"])[..., k])
+        torch.testing.assert_close(actual["grid"].flatten(1), want, rtol=1e-9, atol=1e-12)
+        actual = occlude(model, x, target=k, score="logprob", output="value")
+        torch.testing.assert_close(actual["grid"].flatten(1), want.log(), rtol=1e-9, atol=1e-12)
+    actual = occlude(model, x, output="argmax")
+    want = covered_logits(net, x, actual["boxes"]).argmax(2)
+    assert torch.equal(actual["grid"].flatten(1), want)
 
 
 @pytest.mark.parametrize("activation", [None, "softmax"])
@@ -172,12 +172,12 @@ def test_a_softmax_is_over_all_classes(activation):
 
 def test_saved_explanations_say_the_activation(tmp_path):
     x = images(1)
-    told = {
+    messages = {
         "sigmoid": convviz.Model(Head(3), activation="sigmoid"),
         None: convviz.Model(Head(3)),
         "softmax": convviz.Model(Head(3), activation="softmax"),
     }
-    for activation, model in told.items():
+    for activation, model in messages.items():
         occlude(model, x).save(tmp_path)
         assert convviz.load(tmp_path).model.get("activation") == activation
     occlude(convviz.Model(Head(1), labels=("cat", "dog")), x).save(tmp_path)
@@ -204,8 +204,8 @@ def test_a_probability_does_not_decide_between_two_labels():
     with pytest.raises(ModelError, match=r"torch\.logit"):
         convviz.explain(convviz.Model(net, labels=("cat", "dog")), x, "saliency")
     model = convviz.Model(net, labels=("cat", "dog"), output=torch.logit)
-    found = model.forward(x).output
-    torch.testing.assert_close(found[:, 1], logits(net, x)[:, 0])
+    actual = model.forward(x).output
+    torch.testing.assert_close(actual[:, 1], logits(net, x)[:, 0])
 
 
 def test_a_logit_between_0_and_1_is_no_probability():

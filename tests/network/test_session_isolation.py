@@ -190,10 +190,10 @@ def test_the_next_explainer_gets_what_it_gets_alone(deed, model):
 def test_photos_of_earlier_explanations_stay_what_they_were(model):
     (alone,) = convviz.explain(model, list(tiny_photos(1)), [Honest()])
     with pytest.warns(convviz.ConvvizWarning, match=r"batch\.pixels"):
-        found = convviz.explain(
+        actual = convviz.explain(
             model, list(tiny_photos(1)), [Honest(), Guilty(deed="pixels by numpy")]
         )
-    for explanation in found:
+    for explanation in actual:
         assert torch.equal(explanation.pixels, alone.pixels)
 
 
@@ -293,13 +293,13 @@ def test_settings_of_the_process_stay_where_another_thread_is_at_work():
 
     threads = torch.get_num_threads()
     thread = threading.Thread(target=work)
-    with preserve_state() as left:
+    with preserve_state() as rest:
         thread.start()
         assert begun.wait(10)
         torch.set_num_threads(threads + 1)
         np.seterr(all="raise")
     assert torch.get_num_threads() == threads + 1
-    assert left == ["numpy.seterr"]  # the thread's own is put back all the same
+    assert rest == ["numpy.seterr"]  # the thread's own is put back all the same
     torch.set_num_threads(threads)
     end.set()
     thread.join()
@@ -328,10 +328,10 @@ class GuiltyMean(Mean):
     at: str = "reduce"
 
     def reduce(self, model, batch, forward):
-        found = super().reduce(model, batch, forward)
+        actual = super().reduce(model, batch, forward)
         if self.at == "reduce":
             DEEDS[self.deed](model, batch, forward)
-        return found
+        return actual
 
     def finish(self, model, partials, items, needs):
         if self.at == "finish":
@@ -397,8 +397,8 @@ def test_the_kit_finds_what_is_written(deed):
 
 
 def test_the_kit_finds_what_a_sweeps_explainer_changes():
-    found = failed_checks(GuiltyMean(deed="seterr"), photos=tiny_photos(6))
-    assert "numpy" in found["leaves the process as it was"]
+    actual = failed_checks(GuiltyMean(deed="seterr"), photos=tiny_photos(6))
+    assert "numpy" in actual["leaves the process as it was"]
 
 
 class TakesUnitForClass(convviz.authoring.Explainer):
@@ -441,8 +441,8 @@ def test_the_kit_lets_an_explainer_refuse_units():
 
 
 def test_the_kit_outlives_an_explainer_that_exits():
-    found = failed_checks(Raises(kind="exit"))
-    assert "SystemExit" in found["runs"]
+    actual = failed_checks(Raises(kind="exit"))
+    assert "SystemExit" in actual["runs"]
 
 
 def test_isolation_costs_little():

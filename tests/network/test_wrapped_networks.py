@@ -62,18 +62,18 @@ def results(net):
 @pytest.fixture(scope="module")
 def plain():
     """Results of the network as it is; the gradient is checked without convviz."""
-    found = results(Net())
+    actual = results(Net())
     net = Net().eval()
     x = torch.stack([PREPROCESS(photo) for photo in PHOTOS]).requires_grad_()
     (gradient,) = torch.autograd.grad(net(x).amax(1).sum(), x)
-    torch.testing.assert_close(found["saliency"], gradient.abs().amax(1))
-    return found
+    torch.testing.assert_close(actual["saliency"], gradient.abs().amax(1))
+    return actual
 
 
-def assert_same(found, plain):
-    assert list(found) == list(plain)
+def assert_same(actual, plain):
+    assert list(actual) == list(plain)
     for name, values in plain.items():
-        torch.testing.assert_close(found[name], values, msg=name)
+        torch.testing.assert_close(actual[name], values, msg=name)
 
 
 def compiled_whole(net):
@@ -164,8 +164,8 @@ def test_reentrant_checkpoints_are_refused_for_gradients(name):
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
 def test_reentrant_checkpoints_run_forwards(plain):
     model = wrap(Net(reentrant=True))
-    found = convviz.explain(model, list(PHOTOS), "occlusion", **EXPLAINERS["occlusion"]).values
-    torch.testing.assert_close(found, plain["occlusion"])
+    actual = convviz.explain(model, list(PHOTOS), "occlusion", **EXPLAINERS["occlusion"]).values
+    torch.testing.assert_close(actual, plain["occlusion"])
 
 
 def lazy():
