@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import inputs, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from torchvision import transforms
@@ -114,8 +114,8 @@ def test_other_transforms_stay_what_they_are(steps):
 
 def test_a_model_recognises_its_preprocess():
     net = torch.nn.Conv2d(3, 2, 3)
-    inputs = get_model_weights("resnet18").DEFAULT.transforms()
-    assert Model(net, preprocess=inputs).preprocess == Preprocess()
+    given = get_model_weights("resnet18").DEFAULT.transforms()
+    assert Model(net, preprocess=given).preprocess == Preprocess()
     assert Model(net, preprocess={"resize": 9, "crop": 8}).preprocess.crop == 8
     with pytest.raises(ParameterError, match=r"convviz\.Preprocess"):
         Model(net, preprocess=3)
@@ -201,7 +201,7 @@ def test_the_affine_map_finds_a_mark_in_the_photo():
 
 
 @settings(max_examples=60, deadline=None)
-@inputs(
+@given(
     height=st.integers(1, 900),
     width=st.integers(1, 900),
     resize=st.one_of(

@@ -88,8 +88,8 @@ def test_colour_tiff_is_right_or_refused(options, planes) -> None:
             if kind == "separated":
                 expected = (1 - share[..., :3]) * (1 - share[..., 3:]) * 255
             stored = values if planes == "contig" else np.moveaxis(values, -1, 0)
-            inputs = {"extrasamples": [extra]} if extra else {}
-            data = tiff(stored, photometric=kind, planarconfig=planes, **options, **inputs)
+            given = {"extrasamples": [extra]} if extra else {}
+            data = tiff(stored, photometric=kind, planarconfig=planes, **options, **given)
             try:
                 pixels = decode_image(data)
             except ImageError:
