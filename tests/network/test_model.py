@@ -92,7 +92,7 @@ def test_output_picks_the_scores(wrap, pick, images):
         (
             lambda s: {"logits": s},
             None,
-            r"\{'logits': a float32 tensor \[3, 6\]\}.*output=…\) picks",
+            r"\{'logits': a float32 tensor \[3, 6\]\}.*output=…\) selects",
         ),
         (lambda s: (s, s), None, r"a tuple \(a float32 tensor \[3, 6\], .*Model\(output=…\)"),
         (lambda s: s[:, :, None, None], None, r"tensor \[3, 6, 1, 1\] for 3 images"),
@@ -100,7 +100,7 @@ def test_output_picks_the_scores(wrap, pick, images):
         (lambda s: s[:1], None, r"tensor \[1, 6\] for 3 images"),
         (lambda s: s.argmax(1, keepdim=True), None, r"a int64 tensor"),
         (lambda s: {"logits": s}, "logit", r"unknown output 'logit'; closest: 'logits'"),
-        (lambda s: (s,), 3, r"output=3 is outside what came: a tuple"),
+        (lambda s: (s,), 3, r"output=3 is out of range for a tuple"),
         (lambda s: s, 0, r"output=0 needs a tuple"),
         (lambda s: types.SimpleNamespace(a=s), "logits", r"no such attribute"),
         (lambda s: {"logits": s, "loss": 1.0}, "loss", r"output='loss' picked a float"),
