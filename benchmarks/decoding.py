@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from _common import Record, interleaved, load, machine, medians, table, today, versions, write
 
 import convviz
-from convviz.sweep.input.decoder_process import DECODE, EXACT, GPU
+from convviz.sweep.decode_modes import EXACT, GPU, DecodeMode
 from convviz.sweep.input.loader import Loader, cores
 
 
@@ -38,7 +38,7 @@ def ways(args: argparse.Namespace, device: torch.device) -> dict[str, Loader]:
     data = convviz.open_dataset(args.photos)
     preprocess = convviz.Preprocess(resize=args.resize, crop=args.crop)
     made = {}
-    for how in DECODE:
+    for how in get_args(DecodeMode):
         on = f"{how}, TorchCodec on the CPU" if how == GPU and device.type == "cpu" else how
         for workers in sorted({0, args.workers}):
             name = f"{on}, {workers} workers"

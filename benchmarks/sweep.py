@@ -49,9 +49,12 @@ from skimage import data
 import convviz
 from convviz.explanation.provenance import named
 from convviz.sweep import driver
-from convviz.sweep.forward_pass import FEW, choose
+from convviz.sweep.forward_pass import MIN_ITEMS_FOR_GRAPH, choose_forward
 from convviz.sweep.input.loader import Loader
-from convviz.sweep.plan import Settings, make_plan
+from convviz.sweep.plan import make_plan
+from convviz.sweep.settings import SweepSettings
+from convviz.sweep.store.shard_files import LocalShardFiles
+from convviz.sweep.store.shard_manifest import ShardManifest
 from convviz.sweep.worker import Task, Worker
 
 EXPLAINERS = ("patches", "neighbors", "embedding", "statistics")
@@ -179,16 +182,23 @@ class Swept:
         dataset = decoded.dataset
         count = len(dataset.ids)
         who = named(about.explainers(which), {})
-        plan = make_plan(about.model, dataset, who, Settings(batch, count))
+        plan = make_plan(
+            about.model, dataset, who, SweepSettings(batch_size=batch, shard_size=count)
+        )
         folder.mkdir(exist_ok=True)
         forwards = None
         if by_graph:
             first, model = decoded.items[0].prepared.image[None], about.model
             # As many as a run has that is worth the export.
             with model.session():
-                forwards = choose(model, plan.layers, first, max(FEW, count), batch)
-            self.how = str(forwards.how)
-        self._worker = Worker(about.model, dataset, plan, folder, loader=decoded, forwards=forwards)
+                forwards = choose_forward(
+                    model, plan.layers, first, max(MIN_ITEMS_FOR_GRAPH, count), batch
+                )
+            self.how = str(forwards.mode)
+        manifest = ShardManifest(LocalShardFiles(folder))
+        self._worker = Worker(
+            about.model, dataset, plan, manifest, loader=decoded, forward=forwards
+        )
         self._task = Task(0, range(count), batch)
 
     def __call__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,9 @@ from .results.types import Result, with_notes
 from .scores.outputs import Forward, warn_of_meaningless_scores
 from .scores.targets import Target, TargetSpec
 from .sweep.driver import sweep
-from .sweep.engines import engine_of
-from .sweep.plan import Settings
 from .sweep.run import Run, open_run
-from .sweep.store.object_store import place_of
-from .sweep.store.remote import check_out
+from .sweep.settings import SweepSettings, add_settings, make_settings
+from .sweep.store.factory import check_out, place_of
 
 
 def explain(
@@ -152,88 +151,45 @@ def _layer(explainer: Named, model: Model, result: Result) -> str:
     return layers[0] if len(layers) == 1 else ""
 
 
+@add_settings
 def analyze(
-    model: Model | str,
-    dataset: Any,
-    what: Any,
-    out: str | Path,
-    engine: str = "local",
-    batch_size: int | None = None,
-    overwrite: bool = False,
-    *,
-    shard_size: int | None = None,
-    threads: int | None = None,
-    deterministic: bool = False,
-    address: str | None = None,
-    workers: int | None = None,
-    timeout: float | None = None,
-    decode: str = "exact",
-    verify: bool = False,
-    precision: str = "model",
-    compile: bool = False,
-    **params: Any,
+    model: Model | str, dataset: Any, what: Any, out: str | os.PathLike[str], **params: Any
 ) -> Run:
-    """Explain a data set: one sweep that all explainers share, kept in a run folder.
+    """Explain a data set in one sweep for all explainers; the results are kept in a run folder.
 
-    The same call into the same folder goes on where it was interrupted, and opens a run that
-    is finished.
+    The same call with the same folder resumes an interrupted run, and opens a finished one.
 
     Args:
-        model: a Model, or a source that `load_model` understands.
+        model: a Model, or a source that `load_model` accepts.
         dataset: a folder or source string, a list of paths, a Dataset, (images, labels) arrays
             with uint8 images `[n, h, w, 3]` or `[n, h, w]`, or a torch data set of PIL images.
         what: the name of a data-set explainer, an instance of one, or a list of these.
-        out: the run folder, or an address in an object store ("s3://bucket/run"); it must be new
+        out: the run folder, or an address in an object store ("s3://bucket/run"). It must be new
             or empty, or hold the same run.
-        engine: where the sweep runs: "local" is this process, "ray" a Ray cluster.
-        batch_size: images of a forward pass; chosen by memory and kept in the plan if not given.
-        overwrite: replace what is in `out`; a finished run stays until the new one is complete.
-        shard_size: images between two safe points.
-        threads: of PyTorch on the CPU; those it has, if not given. They are part of the plan,
-            because they decide the last bits of sums.
-        deterministic: let PyTorch use deterministic algorithms only, for a GPU.
-        address: of the Ray cluster, as `ray.init` takes it; None finds one, or starts one on
-            this machine for as long as the sweep takes.
-        workers: processes that decode photos beside the model; 0 decodes in the model's process,
-            None chooses: none where there is little to decode. They change no result.
-        timeout: seconds that a photo may take a worker, 60 if not given; one that takes longer
-            is left out, as is one over which a worker dies. Not with workers=0, and not for what
-            decode="gpu" decodes in the model's process.
-        decode: "scaled" lets JPEG files be decoded at a half, a quarter or an eighth where that is
-            still no smaller than the model's resize: faster for large photos, other pixels.
-            "gpu" has the model's CUDA device decode and cut JPEG files in batches, which takes
-            `pip install 'convviz[gpu]'` and gives slightly other pixels too.
-        verify: read again all photos that an earlier call swept, and refuse where one has
-            changed. Otherwise only the ids and labels of a data set are compared.
-        precision: "bf16" runs the network in bfloat16 where the device is fast at it; elsewhere,
-            and where the network does not export, it stays in its own and `run.plan["forward"]`
-            says why.
-        compile: have torch.compile translate the network's graph; without a working compiler it
-            runs uncompiled, with a warning.
+        {settings}
         params: parameters of the explainer; only with a single name.
 
     Returns:
         The Run, as `open_run(out)` opens it. Files that could not be used are in `run.skipped`.
 
     Raises:
-        ParameterError: `out` holds another run; the message says what differs.
+        ParameterError: a value is not allowed, or `out` holds another run; then the message names
+            the differences.
     """
-    folder = place_of(out)
-    check_out(folder)
-    settings = Settings(
-        batch_size, shard_size, threads, deterministic, workers, timeout, verify, decode,
-        precision=precision, compiled=compile,
-    )  # fmt: skip
-    run_shards = engine_of(engine, address)
+    settings = make_settings(
+        {name: params.pop(name) for name in SweepSettings.model_fields if name in params}
+    )
+    place = place_of(out)
+    check_out(place)
     model = as_model(model)
-    who = named(what, params)
+    explainers = named(what, params)
     items = as_dataset(dataset)
     with model.session():
-        outcome = sweep(model, items, who, folder, run_shards, settings, overwrite)
+        outcome = sweep(model, items, explainers, place, settings)
     for error in outcome.failed.values():
-        error.add_note(f"the results of the other explainers are in {folder}")
+        error.add_note(f"the results of the other explainers are in {place}")
         raise error
-    return open_run(str(folder), model)
+    return open_run(str(place), model)
 
 
 def query(

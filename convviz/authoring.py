@@ -17,7 +17,7 @@ _MODULES = {
     "Item": "images.batch",
     "Items": "data.dataset",
     "LayerInfo": "network.layer_info",
-    "Layers": "sweep.run",
+    "LayerResults": "sweep.run",
     "Note": "results.types",
     "Occluded": "occlusion.occluded_scores",
     "Partial": "plugin.explainer",

@@ -39,7 +39,7 @@ AUTHORS: Groups = {
     "Plugins": ["hookimpl"],
     "Explainers": ["Explainer", "DatasetExplainer", "ExplainerField", "Partial"],
     "Inputs of an explainer": ["Batch", "Item", "Forward", "Target", "Items"],
-    "Parts of results": ["Stack", "Note", "Layers"],
+    "Parts of results": ["Stack", "Note", "LayerResults"],
     "Models and layers": ["LayerInfo", "ReceptiveField"],
     "Computing": [
         *("occluded", "Occluded", "channel_means", "channel_moments", "channel_peaks"),

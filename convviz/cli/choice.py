@@ -39,8 +39,7 @@ def chosen_model(
 def run_among(explainers: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the first parameter whose value is the address of a finished run, and the address."""
     from ..errors import ConvvizError
-    from ..sweep.store.object_store import place_of
-    from ..sweep.store.remote import is_finished
+    from ..sweep.store.factory import is_finished, place_of
 
     for name, explainer in explainers.items():
         for field in type(explainer).model_fields:

@@ -1,4 +1,4 @@
-"""`convviz explain` and `convviz analyze`."""
+"""`convviz explain`, and the options that it shares with `convviz analyze`."""
 
 from __future__ import annotations
 
@@ -40,15 +40,6 @@ Parameters = Annotated[
         "--parameter",
         metavar="NAME.FIELD=VALUE",
         help="Parameter of an explainer. May be repeated. `convviz explainers NAME` lists them.",
-    ),
-]
-ModelSource = Annotated[
-    str,
-    typer.Option(
-        "-m",
-        "--model",
-        metavar="SOURCE",
-        help=MODEL_HELP,
     ),
 ]
 ModelOrRuns = Annotated[
@@ -126,117 +117,6 @@ def explain(
             print(f"overview: {write_report(out)}")
     if failures:
         raise typer.Exit(1)
-
-
-@command
-def analyze(
-    dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="A folder of photos, or another source.")
-    ],
-    explainer: Explainers = None,
-    parameter: Parameters = None,
-    model: ModelSource = "demo",
-    out: Annotated[
-        str,
-        typer.Option(
-            "-o", "--out", metavar="RUN", help="The run folder to write, or s3://BUCKET/RUN."
-        ),
-    ] = "convviz-run",
-    batch_size: Annotated[
-        int | None,
-        typer.Option(min=1, help="Images in a forward pass; chosen by memory if not given."),
-    ] = None,
-    shard_size: Annotated[
-        int | None, typer.Option(min=1, help="Images between two safe points; 1024 if not given.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of PyTorch on the CPU.")
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Processes that decode photos; chosen if not given."),
-    ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(help="Seconds that a photo may take a worker to decode; 60 if not given."),
-    ] = None,
-    decode: Annotated[
-        str,
-        typer.Option(
-            help="exact; scaled: large JPEG files faster, with slightly other pixels; gpu: JPEG "
-            "files on the model's CUDA device, likewise."
-        ),
-    ] = "exact",
-    engine: Annotated[
-        str, typer.Option(help="Where the sweep runs: local, or ray for a Ray cluster.")
-    ] = "local",
-    address: Annotated[
-        str | None,
-        typer.Option(help="Of the Ray cluster; one on this machine if not given."),
-    ] = None,
-    deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Deterministic algorithms only, for a GPU.")
-    ] = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Refuse to go on if a photo already swept has changed.")
-    ] = False,
-    precision: Annotated[
-        str, typer.Option(help="model: the network's own, or bf16 where the machine is fast at it.")
-    ] = "model",
-    compile: Annotated[
-        bool, typer.Option("--compile", help="Have torch.compile translate the network.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start anew; a run in RUN is replaced at the end.")
-    ] = False,
-    device: Device = "auto",
-    dtype: Dtype = None,
-    verbose: Verbose = False,
-) -> None:
-    """Explain a data set: one sweep over all its photos, kept in a run folder.
-
-    The same command goes on where it was interrupted, and opens a run that is finished.
-    """
-    explainers = chosen_explainers(explainer, parameter)
-    with show_progress():
-        from ..api import analyze as sweep
-        from ..plugin.sources import load_model, open_dataset
-        from ..report import page_path
-        from ..sweep.store.object_store import Remote, place_of
-        from ..sweep.store.remote import is_finished
-        from ..text import printable
-
-        place = place_of(out)
-        finished = not overwrite and is_finished(place)
-        items = open_dataset(dataset)
-        loaded = load_model(model, device=device, dtype=dtype)
-        wanted = list(explainers.values())
-        how = {"batch_size": batch_size, "shard_size": shard_size, "threads": threads}
-        try:
-            run = sweep(
-                loaded, items, wanted, out, engine, overwrite=overwrite,
-                deterministic=deterministic, address=address, workers=workers, timeout=timeout,
-                verify=verify, precision=precision, compile=compile, decode=decode, **how,
-            )  # fmt: skip
-        except KeyboardInterrupt as stop:
-            print(stop, file=sys.stderr)
-            raise
-    if finished:
-        print(f"{out} holds this run already, finished: nothing was computed")
-    if "forward" in run.plan and not finished:
-        from ..sweep.forward_pass import How
-
-        print(How.of(run.plan["forward"]))
-    for skipped in run.skipped:
-        print(printable(f"left out {skipped.id}: {skipped.reason}"), file=sys.stderr)
-    print(f"{len(run.items)} items in {out}")
-    for name in run.explainers:
-        for layer in run[name]:
-            print(printable(f"  {name} {layer}".rstrip()))
-            if verbose:
-                print(run[name][layer].describe())
-    page = place / "index.html" if isinstance(place, Remote) else page_path(place)
-    print(f"overview: {page}")
 
 
 def chosen_explainers(

@@ -1,8 +1,9 @@
-"""A command group that lists the commands of plugins and imports one when it is used."""
+"""A command group that lists commands by name and imports a command when it is used."""
 
 from __future__ import annotations
 
 import ast
+from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,25 +12,34 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+LAZY = {"analyze": "convviz.cli.analyze"}
+"""Command of convviz -> its module; imported on use, because its options need pydantic."""
+
 
 class LazyGroup(TyperGroup):
     """The commands of convviz, then those of plugins (entry-point group `convviz.commands`)."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return all names; imports no plugin."""
-        return [*super().list_commands(ctx), *(n for n in _names() if n not in self.commands)]
+        first, *others = super().list_commands(ctx)
+        names = [first, *LAZY, *others]
+        return [*names, *(name for name in _names() if name not in names)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command; that of a plugin is a placeholder with its help text."""
+        """Return a command; a lazy one and that of a plugin are placeholders with a help text."""
         command = super().get_command(ctx, cmd_name)
-        if command is not None or cmd_name not in _names():
+        if command is not None:
             return command
-        return _placeholder(cmd_name)
+        if cmd_name in LAZY:
+            return _placeholder(cmd_name, _summary(LAZY[cmd_name]))
+        return _placeholder_of_plugin(cmd_name) if cmd_name in _names() else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command to run; imports the plugin that provides it."""
+        """Return the command to run; imports the module or the plugin that provides it."""
         name, command, rest = super().resolve_command(ctx, args)
-        if name is not None and name not in self.commands and name in _names():
+        if name in LAZY:
+            command = import_module(LAZY[name]).command()
+        elif name is not None and name not in self.commands and name in _names():
             command = _import_command(name)
         return name, command, rest
 
@@ -40,12 +50,17 @@ def _names() -> tuple[str, ...]:
     return registry.current().names("commands")
 
 
-def _placeholder(name: str) -> Any:
+def _placeholder_of_plugin(name: str) -> Any:
     from ..plugin import registry
 
     entry = registry.current().find("commands", name)
-    cli = _fresh()
     text = f"{_summary(entry.module)} (from {entry.distribution} {entry.version})".strip()
+    return _placeholder(name, text)
+
+
+def _placeholder(name: str, text: str) -> Any:
+    """Return a command that can be listed but not run."""
+    cli = _fresh()
     cli.command(name, help=text, short_help=text)(lambda: None)
     return typer.main.get_group(cli).commands[name]
 

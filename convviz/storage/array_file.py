@@ -1,4 +1,4 @@
-"""Arrays from the bytes of a safetensors or a .npy file, every size checked before it is used."""
+"""Arrays from the bytes of safetensors and .npy files. Every size is checked before use."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..errors import ConvvizError
 from .checksums import Buffer
 
 HEADER_LIMIT = 16 << 20
-"""Bytes that the header of a safetensors file may have."""
+"""Maximum length of the header of a safetensors file in bytes."""
 
 NPY_HEADER_LIMIT = 1 << 16
-"""Bytes that hold the header of any .npy file that NumPy accepts."""
+"""Bytes that contain the header of any .npy file that NumPy accepts."""
 
 _DTYPES = {
     "BOOL": torch.bool,
@@ -39,7 +39,7 @@ _DTYPES = {
     "C64": torch.complex64,
 }
 _NPY_KINDS = "biufc"
-_LENGTH = 8
+_LENGTH_BYTES = 8
 
 
 def read_tensors(buffer: Buffer, name: str) -> dict[str, Tensor]:
@@ -47,10 +47,10 @@ def read_tensors(buffer: Buffer, name: str) -> dict[str, Tensor]:
 
     Args:
         buffer: the content of the file.
-        name: what errors call it.
+        name: the name of the file in errors.
 
     Raises:
-        ConvvizError: the content is no safetensors file.
+        ConvvizError: the content is not a valid safetensors file.
     """
     try:
         header, start = _header(buffer)
@@ -90,24 +90,24 @@ def read_npy(buffer: Buffer, name: str) -> np.ndarray:
 
 
 def _header(buffer: Buffer) -> tuple[dict[str, Any], int]:
-    if len(buffer) < _LENGTH:
+    if len(buffer) < _LENGTH_BYTES:
         raise ValueError("it is too short for a header")
-    length = int.from_bytes(buffer[:_LENGTH], "little")
-    if length > min(HEADER_LIMIT, len(buffer) - _LENGTH):
+    length = int.from_bytes(buffer[:_LENGTH_BYTES], "little")
+    if length > min(HEADER_LIMIT, len(buffer) - _LENGTH_BYTES):
         raise ValueError("its header is too long")
-    header = json.loads(bytes(buffer[_LENGTH : _LENGTH + length]))
+    header = json.loads(bytes(buffer[_LENGTH_BYTES : _LENGTH_BYTES + length]))
     if not isinstance(header, dict):
-        raise ValueError("its header is no JSON object")
+        raise ValueError("its header is not a JSON object")
     header.pop("__metadata__", None)
-    return header, _LENGTH + length
+    return header, _LENGTH_BYTES + length
 
 
 def _tensor(buffer: Buffer, entry: Any, start: int, end: int) -> tuple[Tensor, int]:
-    """Return one tensor, which must begin where the last one ended, and where it ends."""
+    """Return one tensor and its end. It must begin at `end`, the end of the previous one."""
     dtype, shape, (first, last) = _DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
     sizes = (*shape, first, last)
     if not all(type(size) is int and 0 <= size < 1 << 62 for size in sizes):
-        raise ValueError("a shape or an offset is no natural number")
+        raise ValueError("a shape or an offset is not a natural number")
     count = prod(shape)
     if start + first != end or last - first != count * dtype.itemsize:
         raise ValueError("the offsets of a tensor do not fit its shape")

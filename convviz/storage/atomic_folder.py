@@ -1,10 +1,10 @@
-"""Files of a folder that replace their former ones all at once, or not at all.
+"""Atomic replacement of several files of a folder.
 
-New files are written into a hidden folder inside the target. Renaming it to `.convviz-saved`
-is the one step that decides: before it nothing has changed, after it the save has happened,
-even if the files are not all moved to their places yet. Readers look into `.convviz-saved`
-first, and the next save finishes what an interrupted one left. Files that convviz did not
-write stay untouched.
+New files are written into a hidden folder inside the target, which is then renamed to
+`.convviz-saved`. The rename commits the save: before it nothing has changed, after it the new
+files are valid, even if they have not been moved to their places yet. Readers look into
+`.convviz-saved` first, and the next save completes an interrupted one. Other files in the folder
+are not changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..errors import ConvvizError
 from .durable_file import sync
 from .untrusted_files import JSON_LIMIT, read_bounded
 
-_DECIDED = ".convviz-saved"
+_COMMITTED = ".convviz-saved"
 _PENDING = ".convviz-saving-"
 _REMOVE = ".remove"
 
@@ -33,8 +33,8 @@ def replacing(folder: Path, former: Iterable[str] = ()) -> Iterator[Path]:
     An exception in the block leaves `folder` as it was.
 
     Args:
-        folder: where the files go; made where it does not exist.
-        former: names of files of an earlier save; those not written again are removed.
+        folder: the target; created if it does not exist.
+        former: names of the files of the previous save; those not written again are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     finish(folder)
@@ -47,7 +47,7 @@ def replacing(folder: Path, former: Iterable[str] = ()) -> Iterator[Path]:
         for file in pending.iterdir():
             sync(file)
         sync(pending)
-        pending.rename(folder / _DECIDED)
+        pending.rename(folder / _COMMITTED)
         sync(folder)
     except BaseException:
         shutil.rmtree(pending, ignore_errors=True)
@@ -56,27 +56,27 @@ def replacing(folder: Path, former: Iterable[str] = ()) -> Iterator[Path]:
 
 
 def finish(folder: Path) -> None:
-    """Move the files of a decided save to their places, where one was interrupted."""
-    decided = folder / _DECIDED
-    if decided.is_symlink():  # its target's files would be moved away
-        raise ConvvizError(f"{decided} is a link, which convviz does not make: remove it")
-    if not decided.is_dir():
+    """Move the files of a committed save to their places."""
+    committed = folder / _COMMITTED
+    if committed.is_symlink():  # the files of its target would be moved
+        raise ConvvizError(f"{committed} is a link, which convviz does not create: remove it")
+    if not committed.is_dir():
         return
-    remove = decided / _REMOVE
+    remove = committed / _REMOVE
     if remove.exists():
         for name in _removed_names(folder):
             (folder / name).unlink(missing_ok=True)
-    for file in decided.iterdir():
+    for file in committed.iterdir():
         if file.name != _REMOVE:
             file.replace(folder / file.name)
     remove.unlink(missing_ok=True)
-    decided.rmdir()
+    committed.rmdir()
     sync(folder)
 
 
 def _removed_names(folder: Path) -> list[str]:
-    """Read which files a decided save removes."""
-    name = f"{_DECIDED}/{_REMOVE}"
+    """Return the names of the files that a committed save removes."""
+    name = f"{_COMMITTED}/{_REMOVE}"
     try:
         names = json.loads(read_bounded(folder, name, JSON_LIMIT))
         return [plain(name) for name in names]
@@ -85,19 +85,19 @@ def _removed_names(folder: Path) -> list[str]:
 
 
 def current_name(folder: Path, name: str) -> str:
-    """Return where in a folder the current version of a file is."""
-    decided = f"{_DECIDED}/{name}"
-    return decided if os.path.lexists(folder / decided) else name
+    """Return the path, relative to a folder, of the current version of a file."""
+    committed = f"{_COMMITTED}/{name}"
+    return committed if os.path.lexists(folder / committed) else name
 
 
 def current(folder: Path, name: str) -> Path:
-    """Return where the current version of a file is."""
+    """Return the path of the current version of a file."""
     return folder / current_name(folder, name)
 
 
 def plain(name: str) -> str:
-    """Return a file name that cannot leave its folder; raises ConvvizError for any other."""
-    bad = not isinstance(name, str) or not name or name in (".", "..")
-    if bad or any(c in name for c in "/\\\0"):
+    """Return a file name unchanged; raises ConvvizError if it is not a plain name."""
+    is_bad = not isinstance(name, str) or not name or name in (".", "..")
+    if is_bad or any(c in name for c in "/\\\0"):
         raise ConvvizError(f"{name!r} is not a plain file name")
     return name

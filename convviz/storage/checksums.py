@@ -1,7 +1,7 @@
-"""Checksums of saved results: of files, and of a JSON document's own content.
+"""Checksums of saved results: of files and of JSON documents.
 
-A document carries the SHA-256 of its canonical content under "sha256", and under "checksums"
-the length and SHA-256 of each file that it describes. Files are checked when they are read.
+A document holds the SHA-256 of its canonical content under "sha256", and the length and SHA-256 of
+each file that it describes under "checksums". Files are checked when they are read.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .untrusted_files import JSON_LIMIT, open_regular
 SEAL = "sha256"
 CHECKSUMS = "checksums"
 MAX_DEPTH = 64
-"""Levels of nesting in a JSON document; results use about ten."""
+"""Maximum nesting of a JSON document; results have about ten levels."""
 
 MAPPED_FROM = 256 << 20
-"""Bytes from which a file is mapped instead of read into memory."""
+"""Size in bytes from which on a file is mapped instead of read into memory."""
 
 _BLOCK = 1 << 22
 
@@ -35,14 +35,14 @@ Buffer = bytearray | mmap.mmap
 
 
 def checksum(path: Path) -> dict[str, Any]:
-    """Return length and SHA-256 of a file that was just written."""
+    """Return length and SHA-256 of a file."""
     return {"bytes": path.stat().st_size, "sha256": digest(path)}
 
 
 def add_seal(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document with the checksum of its content as its last entry."""
     content = {name: value for name, value in document.items() if name != SEAL}
-    content = json.loads(json.dumps(content, allow_nan=False))  # keys become strings
+    content = json.loads(json.dumps(content, allow_nan=False))  # converts keys to strings
     return {**content, SEAL: _content_hash(content)}
 
 
@@ -51,15 +51,15 @@ def parse_document(content: bytes, name: str, schema: int) -> dict[str, Any]:
 
     Args:
         content: the bytes of its file.
-        name: what errors call the file.
-        schema: the only one that is understood.
+        name: the name of the file in errors.
+        schema: the supported version of the format.
 
     Returns:
         The document, without its seal.
 
     Raises:
-        ConvvizError: it is no JSON object, nests too deeply, has another schema, or has changed
-            since it was written.
+        ConvvizError: it is not a JSON object, is nested too deeply, has another schema, or was
+            changed after it was written.
     """
     try:
         document = json.loads(
@@ -84,28 +84,30 @@ def parse_document(content: bytes, name: str, schema: int) -> dict[str, Any]:
 def read_verified(
     folder: Path, name: str, expected: Checksum | None, mapped: bool = False
 ) -> Buffer:
-    """Return the content of a file whose length and SHA-256 are as expected.
+    """Return the content of a file after checking its length and SHA-256.
 
     Args:
-        folder, name: the file, see `untrusted.open_regular`.
-        expected: its checksum; not checked where None.
-        mapped: map the file however small it is; a large one is mapped in any case.
+        folder, name: the file, see `open_regular`.
+        expected: its checksum; not checked if None.
+        mapped: also map small files; large ones are always mapped.
 
     Returns:
-        A private buffer: writing into it does not reach the file.
+        A private buffer: writing to it does not change the file.
     """
     path = Path(folder, name)
     with open_regular(folder, name) as file:
         size = os.fstat(file.fileno()).st_size
-        if expected is not None and size != (wanted := expected["bytes"]):
-            raise ConvvizError(f"{path} is damaged: it has {size:,} bytes instead of {wanted:,}")
+        if expected is not None and size != expected["bytes"]:
+            raise ConvvizError(
+                f"{path} is damaged: it has {size:,} bytes instead of {expected['bytes']:,}"
+            )
         buffer: Buffer = bytearray()
         if size and (mapped or size >= MAPPED_FROM):
             buffer = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
         else:
             buffer = bytearray(file.read(size))
     if expected is not None and _hash(buffer) != expected["sha256"]:
-        raise ConvvizError(f"{path} is damaged: its checksum is not that of its record")
+        raise ConvvizError(f"{path} is damaged: its checksum does not match")
     return buffer
 
 
@@ -130,7 +132,7 @@ def _refuse_constant(word: str) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
-        raise ValueError("an object has two entries of one name")
+        raise ValueError("an object has two entries with the same name")
     return document
 
 
@@ -140,11 +142,11 @@ def _check_depth(document: Any, name: str) -> None:
         level = [inner for value in level for inner in _containers(value)]
         if not level:
             return
-    raise ConvvizError(f"{name} cannot be read: it nests more than {MAX_DEPTH} levels deep")
+    raise ConvvizError(f"{name} cannot be read: it is nested more than {MAX_DEPTH} levels deep")
 
 
 def _containers(value: Any) -> list[Any]:
-    """Return the objects and lists directly inside of a value."""
+    """Return the objects and lists directly inside a value."""
     values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [inner for inner in values if isinstance(inner, dict | list)]
 
@@ -152,10 +154,10 @@ def _containers(value: Any) -> list[Any]:
 def _check_schema(document: Any, name: str, schema: int) -> None:
     version = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(version, int) or isinstance(version, bool):
-        raise ConvvizError(f"{name} was not written by convviz: it names no schema")
+        raise ConvvizError(f"{name} was not written by convviz: it has no schema")
     if version > schema:
         raise ConvvizError(
-            f"{name} has schema {version}, this convviz reads schema {schema}: it needs a newer one"
+            f"{name} has schema {version}, this convviz reads schema {schema}: use a newer convviz"
         )
     if version < schema:
         raise ConvvizError(
@@ -165,6 +167,6 @@ def _check_schema(document: Any, name: str, schema: int) -> None:
 
 
 def check_size(text: str, name: str) -> None:
-    """Raise ConvvizError for a document that would be too long to be read back."""
+    """Raise ConvvizError for a document that is too long to be read again."""
     if len(text) > JSON_LIMIT // 4 and len(text.encode("utf-8", "backslashreplace")) > JSON_LIMIT:
         raise ConvvizError(f"{name} would be longer than the {JSON_LIMIT:,} bytes allowed")

@@ -1,6 +1,6 @@
-"""Files that survive a kill or a power cut at any moment: whole under their name, or absent.
+"""Durable files: after a kill or a power cut at any moment, a file is complete or unchanged.
 
-Needs nothing but the standard library, so that a test can kill it at every step.
+Requires only the standard library, so that a test can kill it at every step.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ import threading
 from pathlib import Path
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What the system says where a file finds no room: full disk, used-up quota, limit of a process."""
+"""Errors of writing to a full disk, beyond a quota, or beyond the limit of a process."""
 
 _TEMPORARY = ".writing-"
 _BLOCK = 1 << 20
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file so that a reader finds the former version or all of the new one.
+    """Write a file so that readers see the previous version or the complete new one.
 
-    The bytes go to a temporary file in the same folder and to the disk, the file takes its
-    name, and the folder goes to the disk.
+    The content is written to a temporary file in the same folder and flushed to the disk, the file
+    is renamed, and the folder is flushed.
     """
     writer = f"{os.getpid()}-{threading.get_ident()}"
     temporary = path.with_name(f"{_TEMPORARY}{writer}-{path.name}")
-    # A link of that name, which another may have put there, is not written through.
+    # Do not write through a link of that name that someone else has created.
     temporary.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     handle = os.open(temporary, flags, 0o666)
     try:
         try:
-            left = memoryview(content)
-            while left:
-                left = left[os.write(handle, left) :]
+            remaining = memoryview(content)
+            while remaining:
+                remaining = remaining[os.write(handle, remaining) :]
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -46,7 +46,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have a file, or the names in a folder, written to the disk."""
+    """Flush a file, or the names in a folder, to the disk."""
     if os.name == "nt":  # folders cannot be opened there
         return
     handle = os.open(path, os.O_RDONLY)
@@ -57,15 +57,15 @@ def sync(path: Path) -> None:
 
 
 def clean(folder: Path) -> None:
-    """Remove what killed processes left half written; nobody may be writing meanwhile."""
+    """Remove partial files of killed processes; no process may be writing to the folder."""
     for path in folder.glob(f"{_TEMPORARY}*"):
         path.unlink(missing_ok=True)
 
 
 def digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(_BLOCK):
-            found.update(block)
-    return found.hexdigest()
+            sha256.update(block)
+    return sha256.hexdigest()

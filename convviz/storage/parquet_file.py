@@ -11,11 +11,11 @@ from .checksums import Checksum, read_verified
 
 BATCH_ROWS = 4096
 MAX_EXPANSION = 1000
-"""How much larger than its file a table may be; the tables of runs reach about 50."""
+"""Maximum ratio of the size of a table to that of its file; tables of runs reach about 50."""
 
 MIN_BUDGET = 64 << 20
 MAX_TEXT = 1 << 16
-"""Bytes that one text of a table may have."""
+"""Maximum length of a text in a table in bytes."""
 
 Types = Mapping[str, Any]
 """Column -> its Arrow type."""
@@ -31,14 +31,13 @@ def read_batches(
     """Yield the rows of a table as Arrow record batches.
 
     Args:
-        folder, name: the file, see `untrusted.open_regular`.
+        folder, name: the file, see `open_regular`.
         types: the columns to read, which must have these types.
-        expected: the file's checksum; not checked where None.
-        optional: the columns that may hold nulls.
+        expected: the checksum of the file; not checked if None.
+        optional: the columns that may contain nulls.
 
     Raises:
-        ConvvizError: naming the file, where it is damaged, has other columns, or expands to more
-            than a table of a run would.
+        ConvvizError: the file is damaged, has other columns, or expands to an implausible size.
     """
     path = Path(folder, name)
     buffer = read_verified(folder, name, expected, mapped=True)
@@ -55,20 +54,20 @@ def _batches(buffer: Any, types: Types, optional: frozenset[str]) -> Iterator[An
     import pyarrow as pa
     from pyarrow import parquet
 
-    # A text that repeats is decoded once, so that a small file cannot become a huge table.
+    # Dictionaries decode a repeated text once, so that a small file cannot fill the memory.
     texts = [column for column, kind in types.items() if kind == pa.string()]
     budget = MIN_BUDGET + MAX_EXPANSION * len(buffer)
     with parquet.ParquetFile(pa.BufferReader(buffer), read_dictionary=texts) as file:
         _check_schema(file.schema_arrow, types)
         groups = (file.metadata.row_group(i) for i in range(file.metadata.num_row_groups))
         if sum(group.total_byte_size for group in groups) > budget:
-            raise ValueError("it expands to more than a table of a run would")
+            raise ValueError("it expands to more than tables of a run do")
         batches = file.iter_batches(BATCH_ROWS, columns=list(types), use_threads=False)
         for batch in batches:
             batch = _plain_batch(batch, types, optional)
             budget -= batch.nbytes
             if budget < 0:
-                raise ValueError("it expands to more than a table of a run would")
+                raise ValueError("it expands to more than tables of a run do")
             yield batch
 
 
@@ -86,7 +85,7 @@ def _check_schema(schema: Any, types: Types) -> None:
 
 
 def _plain_batch(batch: Any, types: Types, optional: frozenset[str]) -> Any:
-    """Return a batch with texts instead of references to them, its values checked."""
+    """Return a batch with checked values, and with texts instead of dictionary indices."""
     import pyarrow as pa
     from pyarrow import compute
 

@@ -1,18 +1,18 @@
-"""Names as folder names and back, and as text that is safe to print."""
+"""Conversion of layer names to folder names and back."""
 
 from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
 NO_LAYER = "%"
-"""The folder of a result that is about no layer; no quoted name looks like it."""
+"""The folder of a result without a layer; no encoded name is equal to it."""
 
 
 def folder_name(layer: str) -> str:
-    """Return a folder name for a layer that no file system objects to.
+    """Return a folder name for a layer that is valid on all file systems.
 
-    Letters, digits, `_`, `-` and inner dots stay; everything else (`/` and `:` above all) is
-    percent-encoded, so that `layer_name` brings the name back.
+    Letters, digits, `_`, `-` and inner dots stay; all other characters, such as `/` and `:`, are
+    percent-encoded. `layer_name` is the inverse.
     """
     if not layer:
         return NO_LAYER
@@ -23,5 +23,5 @@ def folder_name(layer: str) -> str:
 
 
 def layer_name(folder: str) -> str:
-    """Return the layer that `folder_name` made this folder name from."""
+    """Return the layer of a folder name; the inverse of `folder_name`."""
     return "" if folder == NO_LAYER else unquote(folder)

@@ -1,7 +1,7 @@
-"""Read files of untrusted folders.
+"""Reading files of untrusted folders.
 
-Only regular files inside the folder are read, and no more of them than a limit allows: a link
-that leaves the folder, a FIFO, a socket and a device are refused before a byte is read.
+Only regular files inside the folder are read, and only up to a size limit. Links that leave the
+folder, FIFOs, sockets and devices are rejected before they are opened.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import BinaryIO
 from ..errors import ConvvizError
 
 JSON_LIMIT = 64 << 20
-"""Bytes that a JSON file may have."""
+"""Maximum size of a JSON file in bytes."""
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -22,9 +22,9 @@ _KINDS = (
     (stat.S_ISFIFO, "a FIFO"),
     (stat.S_ISSOCK, "a socket"),
 )
-# O_NONBLOCK: opening a FIFO without a writer would wait for one.
-_WANTED = ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
-_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in _WANTED)
+# O_NONBLOCK: opening a FIFO without a writer would block.
+_FLAG_NAMES = ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
+_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in _FLAG_NAMES)
 
 
 class MissingFileError(ConvvizError):
@@ -36,11 +36,11 @@ def open_regular(folder: Path, name: str) -> BinaryIO:
 
     Args:
         folder: the folder; its own path may contain links.
-        name: the file's path below the folder. A link is followed where it stays inside.
+        name: the path of the file below the folder. Links that stay inside the folder are followed.
 
     Raises:
-        MissingFileError: there is no such file.
-        ConvvizError: it is no regular file, leaves the folder, or cannot be opened.
+        MissingFileError: the file does not exist.
+        ConvvizError: it is not a regular file, is outside the folder, or cannot be opened.
     """
     path = Path(folder, name)
     check_inside(folder, path)
@@ -59,10 +59,10 @@ def open_regular(folder: Path, name: str) -> BinaryIO:
 
 
 def read_bounded(folder: Path, name: str, limit: int) -> bytes:
-    """Read a regular file of a folder; raises ConvvizError where it is longer than `limit`."""
+    """Return the content of a regular file; raises ConvvizError if it is longer than `limit`."""
     with open_regular(folder, name) as file:
         size = os.fstat(file.fileno()).st_size
-        # Some files of virtual file systems claim to be empty and are not.
+        # Some files of virtual file systems report a size of 0 although they have content.
         content = file.read(limit + 1) if size <= limit else b""
     if size > limit or len(content) > limit:
         raise ConvvizError(f"{Path(folder, name)} is longer than the {limit:,} bytes allowed")
@@ -70,13 +70,13 @@ def read_bounded(folder: Path, name: str, limit: int) -> bytes:
 
 
 def check_inside(folder: Path, path: Path) -> None:
-    """Raise ConvvizError where links lead a path of a folder out of it."""
+    """Raise ConvvizError if links lead a path out of its folder."""
     try:
         inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
     except (OSError, ValueError) as error:
         raise ConvvizError(f"{path} cannot be read: {error}") from error
     if not inside:
-        raise ConvvizError(f"{path} is a link that leaves {folder}, which is refused")
+        raise ConvvizError(f"{path} is a link that leaves {folder}")
 
 
 def copy_regular(folder: Path, name: str, target: Path) -> None:
@@ -88,22 +88,25 @@ def copy_regular(folder: Path, name: str, target: Path) -> None:
 
 
 def _open_below(root: str, target: str) -> int:
-    """Open a file below a folder whose path has no links, and follow none that appears now."""
+    """Open a file below a folder without following links.
+
+    The paths are already resolved. A link can only appear if the folder is changed meanwhile.
+    """
     if os.open not in os.supports_dir_fd:
         _check_regular(os.lstat(target).st_mode)
         return os.open(target, _FLAGS)
     *folders, name = Path(os.path.relpath(target, root)).parts or (".",)
-    here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    parent = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         for part in folders:
-            below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-            os.close(here)
-            here = below
-        # Opening some devices does something already.
-        _check_regular(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode)
-        return os.open(name, _FLAGS, dir_fd=here)
+            child = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+            os.close(parent)
+            parent = child
+        # Opening some devices has side effects, so check before opening, and again afterwards.
+        _check_regular(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+        return os.open(name, _FLAGS, dir_fd=parent)
     finally:
-        os.close(here)
+        os.close(parent)
 
 
 def _check_regular(mode: int) -> None:

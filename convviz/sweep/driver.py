@@ -1,4 +1,4 @@
-"""A sweep from its plan to its results: begun, gone on with, interrupted, finished."""
+"""A sweep from its plan to its results: started or resumed, interrupted, finished."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,266 +19,310 @@ from ..explanation.provenance import Named
 from ..network.model import Model
 from ..progress import Meter, announce, measure_sweep
 from ..storage import durable_file
-from .engines import Engine
-from .finalize import Outcome, SweptItems, finish
-from .forward_pass import Forwards, How, choose, first_images
-from .input.loader import AHEAD, Loader
-from .plan import Plan, Settings, differences, make_plan
+from .engines import engine_of
+from .finalize import SweepOutcome, SweptItems, finish
+from .forward_pass import ForwardMode, ForwardRunner, choose_forward, first_image
+from .input.loader import LOOKAHEAD, Loader
+from .plan import SweepPlan, differences, make_plan
+from .settings import SweepSettings
 from .signals import Interrupts
-from .store.local import Store
+from .store.factory import open_store
+from .store.file_names import ITEMS, SKIPPED
 from .store.object_store import Remote
-from .store.remote import RemoteStore, opened
-from .store.shard_manifest import Entry
-from .store.tables import ITEMS, SKIPPED, content_types, rows, skipped_types
-from .worker import Task, Worker, computing
+from .store.protocol import RunStore
+from .store.shard_manifest import ShardEntry
+from .store.tables import content_types, read_rows, skipped_types
+from .worker import Task, Worker, torch_settings
 
 logger = logging.getLogger(__name__)
 
 FORWARD = "forward"
-"""In the plan: how the model is run, chosen when the sweep begins."""
-
-SHOWN = 4
-"""Differences between two plans that a refusal names."""
+"""Entry of the plan: how the model is run, chosen when the sweep begins."""
 
 AMENDED = "amended"
-"""In the plan: from which shard on memory allowed only smaller batches."""
+"""Entry of the plan: the shards from which on memory allowed only smaller batches."""
+
+MAX_DIFFERENCES = 4
+"""Differences between two plans that an error message names."""
 
 
 def sweep(
     model: Model,
     dataset: Dataset,
-    who: Sequence[Named],
-    out: Path | Remote,
-    engine: Engine,
-    settings: Settings,
-    overwrite: bool = False,
-) -> Outcome:
-    """Sweep a data set into a run folder, going on where an earlier call stopped.
+    explainers: Sequence[Named],
+    place: Path | Remote,
+    settings: SweepSettings,
+) -> SweepOutcome:
+    """Sweep a data set into a run folder. An interrupted sweep is resumed.
 
     Returns:
-        What was found; without explanations where the folder held the finished run already.
+        The results; without explanations if the run is already finished.
 
     Raises:
-        ParameterError: the folder holds a run, or a sweep under way, of something else.
-        ConvvizError: another process is at work there, or the disk is full.
-        KeyboardInterrupt: on Ctrl-C or SIGTERM, saying how to go on.
+        ParameterError: the folder holds a run, or an unfinished sweep, with another plan.
+        ConvvizError: another process is writing to the folder, or the disk is full.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM; the message says how to resume.
     """
-    with opened(out) as store:
-        return _swept(model, dataset, who, store, engine, settings, overwrite)
-
-
-def _swept(
-    model: Model,
-    dataset: Dataset,
-    who: Sequence[Named],
-    store: Store | RemoteStore,
-    engine: Engine,
-    settings: Settings,
-    overwrite: bool,
-) -> Outcome:
-    out = store.out
-    kept = None if overwrite else store.plan() or store.finished()
-    plan = make_plan(model, dataset, who, settings.after(kept or {}))
-    interrupts = Interrupts()
-    with store.locked(), interrupts.watched(), _told(out, len(plan.shards)) as progress:
-        store.settle()
-        if overwrite:
-            store.discard()
-        fresh = store.plan() is None
-        progress.done = 0 if fresh else None
-        if _is_finished(store, plan, overwrite):
-            if settings.verify:
-                _check_contents(dataset, store.table(ITEMS), store.table(SKIPPED))
-            logger.info("%s holds this run already, finished", out)
-            return Outcome()
-        for note in plan.record["dataset"]["notes"]:
-            logger.warning("%s: %s", dataset.name, note)
-        ahead = max(AHEAD, 2 * plan.batch_size)
-        loader = Loader(
-            dataset, model.preprocess, settings.workers, settings.timeout, ahead,
-            decode=settings.decode, device=model.device,
-        )  # fmt: skip
-        job = _Job(model, dataset, plan, store, interrupts, progress, loader, settings.verify)
-        try:
-            with computing(plan), loader:
-                return job.run(engine)
-        except Exception:
-            if fresh and not progress.done:  # nothing was found that would be worth a folder
-                store.discard()
-            raise
-
-
-def _is_finished(store: Store | RemoteStore, plan: Plan, overwrite: bool) -> bool:
-    """Refuse a folder of another run; say whether this one is finished there."""
-    under_way, finished = store.plan(), None if overwrite else store.finished()
-    found = under_way or finished
-    if found is None:
-        return False
-    if changed := differences(found, plan.record):
-        what = "a sweep under way" if under_way else "a run"
-        raise ParameterError(
-            f"out={str(store.out)!r} holds {what} already, and this differs from it: "
-            f"{_some(changed)}. Nothing was touched: overwrite=True "
-            "(--overwrite) starts anew, another folder keeps both"
-        )
-    if under_way is None and (failed := found.get("failed")):
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
-        raise ConvvizError(
-            f"{str(store.out)!r} holds this run, finished but for {reasons}. overwrite=True "
-            "(--overwrite) computes it anew"
-        )
-    return under_way is None
-
-
-def _some(changed: Sequence[str]) -> str:
-    more = f"; and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
-    return "; ".join(changed[:SHOWN]) + more
+    with open_store(place) as store:
+        saved = None
+        if not settings.overwrite:
+            saved = store.unfinished_plan() or store.finished_plan()
+        plan = make_plan(model, dataset, explainers, settings.fill_from(saved or {}))
+        interrupts, progress = Interrupts(), _Progress(len(plan.shards))
+        with (
+            store.lock(),
+            interrupts.handle_signals(),
+            _explain_interruption(store.location, progress),
+        ):
+            execution = _SweepExecution(model, dataset, plan, store, settings, interrupts, progress)
+            return execution.run()
 
 
 @dataclass
 class _Progress:
-    """How far a sweep is.
+    """The progress of a sweep.
 
     Attributes:
-        done: how many shards are whole; None as long as nobody has looked.
+        shards: the number of shards.
+        done: the number of finished shards; None while it is unknown.
     """
 
+    shards: int
     done: int | None = None
 
 
+@contextmanager
+def _explain_interruption(location: str, progress: _Progress) -> Iterator[None]:
+    """Add to the errors of an interruption and of a full disk how to resume the sweep."""
+
+    def resume_hint() -> str:
+        done = progress.done
+        safe = "all finished" if done is None else f"{done} of {progress.shards}"
+        return f"{safe} shards are safe in {location!r}: the same command resumes the sweep"
+
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(resume_hint()) from error
+    except OSError as error:
+        if error.errno not in durable_file.FULL:
+            raise
+        full = f"the disk of {location!r} is full ({error.strerror})"
+        raise ConvvizError(f"{full}; {resume_hint()}") from error
+
+
 @dataclass
-class _Job:
-    """A sweep under way."""
+class _SweepExecution:
+    """A sweep whose folder is locked.
+
+    Attributes:
+        record: the content of the plan's file.
+    """
 
     model: Model
     dataset: Dataset
-    plan: Plan
-    store: Store | RemoteStore
+    plan: SweepPlan
+    store: RunStore
+    settings: SweepSettings
     interrupts: Interrupts
     progress: _Progress
-    loader: Loader
-    verify: bool = False
     record: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, engine: Engine) -> Outcome:
-        """Sweep what is outstanding, then finish."""
-        former = self.store.plan() or {}
-        forwards = self._forwards(former.get(FORWARD))
-        self.record = {**self.plan.record, AMENDED: former.get(AMENDED, [])}
-        self.record[FORWARD] = forwards.how.record()
+    def run(self) -> SweepOutcome:
+        """Run the sweep, unless the folder already holds the finished run."""
+        self.store.settle()
+        if self.settings.overwrite:
+            self.store.discard()
+        is_new = self.store.unfinished_plan() is None
+        self.progress.done = 0 if is_new else None
+        if self._is_finished():
+            if self.settings.verify:
+                tables = [self.store.finished_table(name) for name in (ITEMS, SKIPPED)]
+                _check_contents(self.dataset, *tables)
+            logger.info("%s already holds this run, finished", self.store.location)
+            return SweepOutcome()
+        for note in self.plan.record["dataset"]["notes"]:
+            logger.warning("%s: %s", self.dataset.name, note)
+        try:
+            with torch_settings(self.plan), self._loader() as loader:
+                entries = self._sweep_shards(loader)
+                return self._finish([entries[shard] for shard in sorted(entries)])
+        except Exception:
+            if is_new and not self.progress.done:  # there is nothing worth resuming
+                self.store.discard()
+            raise
+
+    def _is_finished(self) -> bool:
+        """Return whether the folder holds this run, finished; raises if it holds another one."""
+        unfinished = self.store.unfinished_plan()
+        saved = unfinished or (None if self.settings.overwrite else self.store.finished_plan())
+        if saved is None:
+            return False
+        location = self.store.location
+        if changed := differences(saved, self.plan.record):
+            content = "an unfinished sweep" if unfinished else "a run"
+            raise ParameterError(
+                f"out={location!r} already holds {content} that differs from this one: "
+                f"{_first_differences(changed)}. Nothing was changed. Use overwrite=True "
+                "(--overwrite) to replace it, or another folder to keep both"
+            )
+        if unfinished is None and (failed := saved.get("failed")):
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+            raise ConvvizError(
+                f"{location!r} holds this run, finished except for {reasons}. Use overwrite=True "
+                "(--overwrite) to compute it again"
+            )
+        return unfinished is None
+
+    def _loader(self) -> Loader:
+        return Loader(
+            self.dataset,
+            self.model.preprocess,
+            self.settings.workers,
+            self.settings.timeout,
+            lookahead=max(LOOKAHEAD, 2 * self.plan.batch_size),
+            decode=self.settings.decode,
+            device=self.model.device,
+        )
+
+    def _sweep_shards(self, loader: Loader) -> dict[int, ShardEntry]:
+        """Sweep the outstanding shards, and return the entries of all shards."""
+        saved = self.store.unfinished_plan() or {}
+        forward = self._forward(saved.get(FORWARD), loader)
+        self.record = {**self.plan.record, AMENDED: saved.get(AMENDED, [])}
+        self.record[FORWARD] = forward.mode.record()
         self.store.begin(self.record)
-        entries, damaged = self._kept()
+        entries, damages = self._finished_shards()
         self.progress.done = len(entries)
-        for shard in entries if self.verify else ():
-            paths = [self.store.manifest.path(shard, kind) for kind in (ITEMS, SKIPPED)]
-            _check_contents(self.dataset, *paths)
-        for damage in damaged:  # only now is it sure that the sweep goes on
+        if self.settings.verify:
+            self._check_contents_of_shards(entries)
+        for damage in damages:  # after all checks that may end this call
             warnings.warn(damage, ConvvizWarning, stacklevel=5)
-        if former:
-            whole = f"{len(entries)} of {len(self.plan.shards)} shards are done"
-            announce(f"going on in {str(self.store.out)!r}: {whole}")
-        folder = self.store.shards
+        if saved:
+            done = f"{len(entries)} of {self.progress.shards} shards are done"
+            announce(f"resuming the sweep in {self.store.location!r}: {done}")
         worker = Worker(
-            self.model, self.dataset, self.plan, folder, self.interrupts.writing, self.loader,
-            forwards,
-        )  # fmt: skip
-        made = engine(worker, self._outstanding(entries))
-        with self._measured(entries) as meter, self.loader, closing(made):
-            for entry in made:
+            self.model,
+            self.dataset,
+            self.plan,
+            self.store.manifest,
+            self.interrupts.complete_write,
+            loader,
+            forward,
+        )
+        engine = engine_of(self.settings.engine, self.settings.address)
+        new_entries = engine(worker, self._tasks(entries))
+        # The processes of the loader end before the results are computed.
+        with self._meter(entries) as meter, loader, closing(new_entries):
+            for entry in new_entries:
                 self._enter(entry)
                 entries[entry["shard"]] = entry
                 self.progress.done = len(entries)
-                meter.reach(_seen(entries))
-        return self._finish([entries[shard] for shard in sorted(entries)])
+                meter.reach(_count_items(entries))
+        return entries
 
-    def _forwards(self, kept: Mapping[str, Any] | None) -> Forwards:
-        """Return how the model is run: as before where the sweep goes on."""
+    def _forward(self, saved: Mapping[str, Any] | None, loader: Loader) -> ForwardRunner:
+        """Choose how the model is run; a resumed sweep keeps the choice."""
         plan, layers = self.plan, self.plan.layers
-        if kept is not None:
-            return Forwards(self.model, layers, How.of(kept))
-        precision, compiled = plan.record["precision"], plan.record["compile"]
-        images = first_images(self.loader, self.model, plan.count)
-        notes = () if images is None else self.model.behavior(images).notes
-        chosen = choose(
-            self.model, layers, images, plan.count, plan.batch_size, precision, compiled, notes
+        if saved is not None:
+            return ForwardRunner(self.model, layers, ForwardMode.from_record(saved))
+        image = first_image(loader, self.model, plan.count)
+        forward = choose_forward(
+            self.model,
+            layers,
+            image,
+            plan.count,
+            plan.batch_size,
+            plan.record["precision"],
+            plan.record["compile"],
+            notes=() if image is None else self.model.behavior(image).notes,
         )
-        logger.info("%s", chosen.how)
-        return chosen
+        logger.info("%s", forward.mode)
+        return forward
 
-    def _kept(self) -> tuple[dict[int, Entry], list[str]]:
-        """Return the entries of the shards that are whole, and what is wrong with the others."""
-        kept: dict[int, Entry] = {}
-        damaged: list[str] = []
+    def _finished_shards(self) -> tuple[dict[int, ShardEntry], list[str]]:
+        """Return the entries of the intact shards, and what is wrong with damaged ones."""
+        entries: dict[int, ShardEntry] = {}
+        damages: list[str] = []
         for shard in range(len(self.plan.shards)):
             entry = self.store.manifest.entry(shard)
             if entry is None:
                 continue
             if damage := self.store.manifest.damage(entry):
-                damaged.append(f"{damage}: shard {shard} is computed again")
+                damages.append(f"{damage}: shard {shard} is computed again")
                 continue
-            kept[shard] = entry
-        return kept, damaged
+            entries[shard] = entry
+        return entries, damages
 
-    def _outstanding(self, entries: Mapping[int, Entry]) -> Iterator[Task]:
-        """Yield what is left to do, with the batch that memory allows by then."""
+    def _check_contents_of_shards(self, entries: Mapping[int, ShardEntry]) -> None:
+        for shard in entries:
+            tables = [self.store.manifest.path(shard, kind) for kind in (ITEMS, SKIPPED)]
+            _check_contents(self.dataset, *tables)
+
+    def _tasks(self, entries: Mapping[int, ShardEntry]) -> Iterator[Task]:
+        """Yield the outstanding shards, each with the batch size that memory allows by then."""
         shards = self.plan.shards
-        left = [shard for shard in range(len(shards)) if shard not in entries]
-        for place, shard in enumerate(left):
-            then = shards[left[place + 1]] if place + 1 < len(left) else range(0)
-            yield Task(shard, shards[shard], self._batch(shard), then)
+        outstanding = [shard for shard in range(len(shards)) if shard not in entries]
+        for shard, following in zip_longest(outstanding, outstanding[1:]):
+            next_items = range(0) if following is None else shards[following]
+            yield Task(shard, shards[shard], self._batch_size(shard), next_items)
+
+    def _batch_size(self, shard: int) -> int:
+        amended: list[int] = [
+            a["batch_size"] for a in self.record[AMENDED] if a["from_shard"] <= shard
+        ]
+        return min([self.plan.batch_size, *amended])
 
     @contextmanager
-    def _measured(self, entries: Mapping[int, Entry]) -> Iterator[Meter]:
-        """Show how far the sweep is, and say at the end how fast it was."""
-        what = f"images of {self.dataset.name}"
-        with measure_sweep(what, self.plan.count, _seen(entries)) as meter:
+    def _meter(self, entries: Mapping[int, ShardEntry]) -> Iterator[Meter]:
+        """Show the progress, and log the speed at the end."""
+        title = f"images of {self.dataset.name}"
+        with measure_sweep(title, self.plan.count, _count_items(entries)) as meter:
             yield meter
-            logger.info("%s: %s", what, meter.summary)
+            logger.info("%s: %s", title, meter.summary)
 
-    def _batch(self, shard: int) -> int:
-        found: int = self.plan.batch_size
-        for amendment in self.record[AMENDED]:
-            if amendment["from_shard"] <= shard:
-                found = min(found, amendment["batch_size"])
-        return found
-
-    def _enter(self, entry: Entry) -> None:
-        """Make a shard valid; where it needed smaller batches, first say so in the plan."""
+    def _enter(self, entry: ShardEntry) -> None:
+        """Enter a shard into the manifest. If it needed smaller batches, amend the plan first."""
         shard, batch_size = entry["shard"], entry["batch_size"]
-        with self.interrupts.writing():
-            if batch_size < self._batch(shard):
+        with self.interrupts.complete_write():
+            if batch_size < self._batch_size(shard):
                 self.record[AMENDED].append({"from_shard": shard, "batch_size": batch_size})
                 self.record[AMENDED].sort(key=lambda a: (a["from_shard"], -a["batch_size"]))
                 self.store.amend(self.record)
                 logger.warning("memory ran out: batches of %d from shard %d on", batch_size, shard)
             self.store.manifest.enter(entry)
 
-    def _finish(self, entries: list[Entry]) -> Outcome:
-        used = sum(entry["items"] for entry in entries)
-        if not used:
-            raise self._all_bad(entries)
-        table = self.store.tables(entries)
+    def _finish(self, entries: list[ShardEntry]) -> SweepOutcome:
+        """Compute and write the results."""
+        item_count = sum(entry["items"] for entry in entries)
+        if not item_count:
+            raise self._no_usable_items(entries)
+        table = ItemTable(self.store.join_tables(entries))
         leaf_items = ItemTable(self.store.leaf_items)
-        items = SweptItems(self.dataset, ItemTable(table), leaf_items, self.store.spool)
         outcome = finish(
-            self.model, self.plan, lambda step: self.store.partials(entries, step), items,
+            self.model,
+            self.plan,
+            lambda step: self.store.partials(entries, step),
+            SweptItems(self.dataset, table, leaf_items, self.store.spool),
             tuple(self.record[FORWARD].get("notes", ())),
-        )  # fmt: skip
+        )
         if not outcome.explanations:
             raise next(iter(outcome.failed.values()))
         record = {
             **self.record,
             "shards": len(entries),
-            "items": used,
+            "items": item_count,
             "skipped": sum(entry["skipped"] for entry in entries),
-            "nonfinite": _summed(entry["nonfinite"] for entry in entries),
+            "nonfinite": _sum_counts(entry["nonfinite"] for entry in entries),
         }
-        self.store.complete(record, outcome)
+        failed = {name: str(error) for name, error in outcome.failed.items()}
+        self.store.complete(record, outcome.explanations, failed)
         return outcome
 
-    def _all_bad(self, entries: list[Entry]) -> ImageError:
+    def _no_usable_items(self, entries: list[ShardEntry]) -> ImageError:
+        """Remove the sweep, and return an error with the first reason."""
         paths = [self.store.manifest.path(entry["shard"], SKIPPED) for entry in entries]
-        first = next(chain.from_iterable(rows(path, skipped_types()) for path in paths))
+        first = next(chain.from_iterable(read_rows(path, skipped_types()) for path in paths))
         self.store.discard()
         return ImageError(
             f"none of the {self.plan.count} items of {self.dataset.name!r} could be used; the "
@@ -287,42 +331,28 @@ class _Job:
 
 
 def _check_contents(dataset: Dataset, *tables: Path) -> None:
-    """Refuse to go on with items that are no longer what they were when they were swept."""
-    if changed := verify(dataset, chain.from_iterable(rows(t, content_types()) for t in tables)):
+    """Raise ParameterError if items have changed since they were swept."""
+    saved = chain.from_iterable(read_rows(table, content_types()) for table in tables)
+    if changed := verify(dataset, saved):
         names = ", ".join(map(repr, changed[:3])) + (", …" if len(changed) > 3 else "")
         raise ParameterError(
             f"{len(changed)} items of {dataset.name!r} have changed since they were swept: "
-            f"{names}. Nothing was touched: overwrite=True (--overwrite) starts anew"
+            f"{names}. Nothing was changed. Use overwrite=True (--overwrite) to start again"
         )
 
 
-def _seen(entries: Mapping[int, Entry]) -> int:
+def _first_differences(changed: Sequence[str]) -> str:
+    omitted = len(changed) - MAX_DIFFERENCES
+    return "; ".join(changed[:MAX_DIFFERENCES]) + (f"; and {omitted} more" if omitted > 0 else "")
+
+
+def _count_items(entries: Mapping[int, ShardEntry]) -> int:
     return sum(entry["items"] + entry["skipped"] for entry in entries.values())
 
 
-def _summed(counts: Iterator[Mapping[str, int]]) -> dict[str, int]:
+def _sum_counts(counts: Iterator[Mapping[str, int]]) -> dict[str, int]:
     total: dict[str, int] = {}
-    for one in counts:
-        for layer, count in one.items():
+    for count_of_shard in counts:
+        for layer, count in count_of_shard.items():
             total[layer] = total.get(layer, 0) + count
     return dict(sorted(total.items()))
-
-
-@contextmanager
-def _told(out: Path | Remote, shards: int) -> Iterator[_Progress]:
-    """Say how to go on where a sweep is interrupted, or finds the disk full."""
-    progress = _Progress()
-
-    def safe() -> str:
-        whole = "all finished" if progress.done is None else f"{progress.done} of {shards}"
-        return f"{whole} shards are safe in {str(out)!r}: the same command goes on from there"
-
-    try:
-        yield progress
-    except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(safe()) from error
-    except OSError as error:
-        if error.errno not in durable_file.FULL:
-            raise
-        full = f"there is no room left for {str(out)!r} ({error.strerror})"
-        raise ConvvizError(f"{full}; {safe()}") from error

@@ -1,4 +1,4 @@
-"""The second stage of a sweep: from the shards' partials to one result a layer."""
+"""The second stage of a sweep: from the partials of the shards to one result per layer."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from ..progress import track
 from ..results.types import Result, with_notes
 from ..storage.durable_file import FULL
 from ..storage.path_names import folder_name
-from .plan import Plan, Step
+from .plan import ExplainerStep, SweepPlan
 
-Layers = Mapping[str, Result]
-Partials = Callable[[int], Iterator[Partial]]
+ResultsByLayer = Mapping[str, Result]
+PartialsOfStep = Callable[[int], Iterator[Partial]]
 
 
 class SweptItems:
-    """The items that a sweep used, in order, read from their table when they are looked at.
+    """The items that a sweep used, in order, read from their table on access.
 
     Args:
-        dataset: where they come from.
+        dataset: the data set of the items.
         table: the items.
-        leaf_items: the same items, without what only a run needs, for its results.
-        work: a folder for what does not fit memory; it goes when the sweep is done.
+        leaf_items: the same items for the results, without the columns that only the run needs.
+        work: a folder for arrays that do not fit into memory; removed at the end of the sweep.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class SweptItems:
 
     @cached_property
     def labels(self) -> tuple[int | None, ...]:
-        """One class index an item, or None."""
+        """The class index of each item, or None."""
         return tuple(self.all.column("label"))
 
     @cached_property
@@ -67,39 +67,40 @@ class SweptItems:
         return np.array(self.all.column("index"), dtype=np.int64)
 
     def load(self, index: int) -> np.ndarray:
-        """Read the original photo, uint8 `[h, w, 3]`."""
+        """Return the original photo, uint8 `[h, w, 3]`."""
         return self._dataset.load(int(self._indices[index]))
 
     def affine(self, index: int) -> Affine:
-        """Map model-input pixel corners back to those of the original photo."""
+        """Return the map from pixels of the model input to pixels of the original photo."""
         return self.all[index].affine
 
     def spool(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """Return an array of zeros that lives in a file, so that memory stays flat.
+        """Return an array of zeros that is mapped from a file, to save memory.
 
         Args:
-            name: for a reader of the folder.
-            shape, dtype: of the array; dtype is one of numpy's.
+            name: part of the name of the file.
+            shape, dtype: of the array, as for NumPy.
         """
-        if 0 in shape:  # a file of no bytes cannot be mapped
+        if 0 in shape:  # an empty file cannot be mapped
             return np.zeros(shape, dtype)
         self._work.mkdir(parents=True, exist_ok=True)
         path = self._work / f"{self._spools:03d}-{folder_name(name)}.npy"
         self._spools += 1
         array = np.lib.format.open_memmap(path, "w+", dtype, shape)
-        if hasattr(os, "posix_fallocate"):  # a full disk met through a map would kill the process
+        # If the disk ran full on a write through the map, the process would be killed.
+        if hasattr(os, "posix_fallocate"):
             with open(path, "rb+") as file:
                 os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         return array
 
 
 @dataclass
-class Outcome:
-    """What a sweep found.
+class SweepOutcome:
+    """The results of a sweep.
 
     Attributes:
         explanations: explainer name -> layer -> Explanation.
-        failed: explainer name -> the error that kept it from finishing.
+        failed: explainer name -> the error that prevented its results.
     """
 
     explanations: dict[str, dict[str, Explanation]] = field(default_factory=dict)
@@ -108,98 +109,114 @@ class Outcome:
 
 def finish(
     model: Model,
-    plan: Plan,
-    partials: Partials,
+    plan: SweepPlan,
+    partials: PartialsOfStep,
     items: SweptItems,
     notes: tuple[str, ...] = (),
-) -> Outcome:
-    """Finish every explainer; one that fails keeps back only itself and what builds on it.
+) -> SweepOutcome:
+    """Compute the results of every explainer.
+
+    An explainer that fails affects only the explainers that need it.
 
     Args:
-        model, plan: what was swept.
-        partials: gives those of a step, in item order, loaded one by one.
+        model, plan: describe the sweep.
+        partials: returns the partials of a step in item order, loaded one by one.
         items: the items that were used.
-        notes: what all results say of the network.
+        notes: notes about the network for all results.
     """
-    outcome = Outcome()
-    results: list[Layers | ConvvizError] = []
-    steps = track(plan.steps, "finishing", len(plan.steps), lambda step: step.who.name)
+    outcome = SweepOutcome()
+    results: list[ResultsByLayer | ConvvizError] = []
+    steps = track(plan.steps, "finishing", len(plan.steps), lambda step: step.named.name)
     for i, step in enumerate(steps):
-        found = _finish_one(model, step, partials(i), items, results)
-        results.append(found)
-        if not step.wanted:
+        result = _finish_step(model, step, partials(i), items, results)
+        results.append(result)
+        if not step.is_requested:
             continue
-        if isinstance(found, ConvvizError):
-            outcome.failed[step.who.name] = found
+        name = step.named.name
+        if isinstance(result, ConvvizError):
+            outcome.failed[name] = result
         else:
-            outcome.explanations[step.who.name] = _explanations(plan, step, found, items, notes)
+            outcome.explanations[name] = _explanations(plan, step, result, items, notes)
     return outcome
 
 
-def _finish_one(
+def _finish_step(
     model: Model,
-    step: Step,
+    step: ExplainerStep,
     partials: Iterator[Partial],
     items: SweptItems,
-    results: list[Layers | ConvvizError],
-) -> Layers | ConvvizError:
-    needs: list[Layers] = []
-    for below in step.needs:
-        found = results[below]
-        if isinstance(found, ConvvizError):
-            return found
-        needs.append(found)
-    broken: list[Exception] = []
+    results: list[ResultsByLayer | ConvvizError],
+) -> ResultsByLayer | ConvvizError:
+    """Return the results of a step, or the error of the explainer or of one that it needs."""
+    needs: list[ResultsByLayer] = []
+    for position in step.needs:
+        result = results[position]
+        if isinstance(result, ConvvizError):
+            return result
+        needs.append(result)
+    read_errors: list[Exception] = []
     try:
-        with restore_network(step.who, model):
-            made = step.explainer.finish(model, _read(partials, broken), items, tuple(needs))
-        return _checked(step, made)
+        with restore_network(step.named, model):
+            output = step.explainer.finish(
+                model, _record_errors(partials, read_errors), items, tuple(needs)
+            )
+        return _check_results(step, output)
     except Exception as error:
-        cause = error.__cause__
-        # No fault of the explainer, and the shards must stay.
-        if isinstance(cause, OSError) and cause.errno in FULL:
-            raise cause from None
-        if broken and isinstance(broken[0], ConvvizError):
-            raise broken[0] from None
-        if broken:
-            raise ConvvizError(
-                f"a finished shard cannot be read ({type(broken[0]).__name__}: {broken[0]}); the "
-                "shards stay, and the same command goes on from them"
-            ) from broken[0]
+        _raise_if_not_of_explainer(error, read_errors)
         if isinstance(error, ConvvizError):
             return error
         if is_out_of_memory(error):
-            return ConvvizError(f"explainer {step.who} ran out of memory at the end: {error}")
+            return ConvvizError(f"explainer {step.named} ran out of memory at the end: {error}")
         raise
 
 
-def _read(partials: Iterator[Partial], broken: list[Exception]) -> Iterator[Partial]:
-    """Yield partials, and note the error of one that cannot be read."""
+def _record_errors(partials: Iterator[Partial], errors: list[Exception]) -> Iterator[Partial]:
+    """Yield partials, and record the error if one cannot be read."""
     try:
         yield from partials
     except Exception as error:
-        broken.append(error)
+        errors.append(error)
         raise
 
 
-def _checked(step: Step, made: Any) -> Layers:
-    if not isinstance(made, Mapping) or not all(isinstance(layer, str) for layer in made):
-        raise PluginError(f"explainer {step.who}: finish returns a dict, layer -> result")
-    return {layer: check_result(step.who, result, None) for layer, result in made.items()}
+def _raise_if_not_of_explainer(error: Exception, read_errors: list[Exception]) -> None:
+    """Raise the error of a full disk or of an unreadable shard, after which the shards stay."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno in FULL:
+        raise cause from None
+    if not read_errors:
+        return
+    first = read_errors[0]
+    if isinstance(first, ConvvizError):
+        raise first from None
+    raise ConvvizError(
+        f"a finished shard cannot be read ({type(first).__name__}: {first}); the shards are kept, "
+        "and the same command resumes the sweep"
+    ) from first
+
+
+def _check_results(step: ExplainerStep, output: Any) -> ResultsByLayer:
+    if not isinstance(output, Mapping) or not all(isinstance(layer, str) for layer in output):
+        raise PluginError(f"explainer {step.named}: finish returns a dict, layer -> result")
+    return {layer: check_result(step.named, result, None) for layer, result in output.items()}
 
 
 def _explanations(
-    plan: Plan, step: Step, found: Layers, items: SweptItems, notes: tuple[str, ...]
+    plan: SweepPlan,
+    step: ExplainerStep,
+    results: ResultsByLayer,
+    items: SweptItems,
+    notes: tuple[str, ...],
 ) -> dict[str, Explanation]:
     return {
         layer: Explanation(
             result=with_notes(result, notes) if notes else result,
             explainer=step.explainer,
-            name=step.who.name,
+            name=step.named.name,
             layer=layer,
             model=plan.record["model"],
             items=items.of_results,
-            versions=versions((step.who,)),
+            versions=versions((step.named,)),
         )
-        for layer, result in found.items()
+        for layer, result in results.items()
     }

@@ -1,4 +1,4 @@
-"""How a sweep runs its network: by its graph made faster, where that gives the same numbers."""
+"""The forward pass of a sweep: an optimized graph, if it gives the numbers of the network."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from ..program.cast import lowered
 from ..program.module import agree, tolerance_of, usable_graph, whole
 from ..program.program import compile_graph
 from ..scores.outputs import Forward, at_least_float32
-from .input.loader import Loader, Ready
+from .input.loader import Loader, ReadyItem
 
-FEW = 256
-"""Items of which so many are swept sooner than a graph is made."""
+MIN_ITEMS_FOR_GRAPH = 256
+"""For fewer items, exporting the graph takes longer than it saves."""
 
-ROUGH = 0.1
-"""Of the largest value: so much the rounding errors of many layers may add up to in bfloat16."""
+BF16_TOLERANCE = 0.1
+"""Accumulated rounding error of many layers in bfloat16, relative to the largest value."""
 
-TRIED = 64
-"""Items that are looked at for one that can be read."""
+MAX_TRIED_ITEMS = 64
+"""Items that are tried in the search for a readable one."""
 
 
 @dataclass(frozen=True)
-class How:
-    """How the forward passes of a sweep are run; part of what its run folder keeps.
+class ForwardMode:
+    """The way in which the forward passes of a sweep are run; saved in the plan.
 
     Attributes:
-        graph: the exported graph runs, batch norm folded, in channels_last; else the model.
-        shape: of the images that the graph is for; others are run by the model.
-        dtype: what the graph computes in.
-        compiled: the size of the batches that torch.compile's code runs; 0 for none.
-        why: what was asked for, or is usual, and is not done, and why.
-        notes: what the results say of how the network treats a batch.
+        graph: whether the exported graph is run, with batch norm folded and in channels_last;
+            otherwise the model is run.
+        shape: the image shape of the graph; images of another shape are run by the model.
+        dtype: the dtype of the graph.
+        compiled: the size of the batches that are run by compiled code; 0 for none.
+        why: the optimizations that are not used, each with the reason.
+        notes: notes for the results, on how the network treats a batch.
     """
 
     graph: bool = False
@@ -52,36 +53,36 @@ class How:
     notes: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
-        """Return it as a run folder keeps it."""
+        """Return the entry of the plan."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> How:
-        """Read what `record` returned."""
-        given: dict[str, Any] = {
+    def from_record(cls, record: Mapping[str, Any]) -> ForwardMode:
+        """Return the mode that was saved in a plan."""
+        values: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in record.items()
         }
-        return cls(**given)
+        return cls(**values)
 
     def __str__(self) -> str:
-        said = "the model itself"
+        engine = "the model itself"
         if self.graph:
-            said = f"its graph, batch norm folded, channels_last, {self.dtype}"
+            engine = f"its graph, batch norm folded, channels_last, {self.dtype}"
         compiled = ", compiled" if self.compiled else ""
-        return "; ".join([f"forward pass: {said}{compiled}", *self.why])
+        return "; ".join([f"forward pass: {engine}{compiled}", *self.why])
 
 
-class Forwards:
-    """Runs forward passes, each process making its own program on first use.
+class ForwardRunner:
+    """Runs forward passes. Each process builds its own program on first use.
 
     Args:
         model: the model.
-        layers: layers whose outputs are wanted.
-        how: how it is run.
+        layers: the layers whose outputs are returned.
+        mode: how the model is run.
     """
 
-    def __init__(self, model: Model, layers: Sequence[str], how: How) -> None:
-        self.model, self.layers, self.how = model, tuple(layers), how
+    def __init__(self, model: Model, layers: Sequence[str], mode: ForwardMode) -> None:
+        self.model, self.layers, self.mode = model, tuple(layers), mode
         self._eager: Any = None
         self._compiled: Any = None
 
@@ -89,50 +90,53 @@ class Forwards:
         return {**self.__dict__, "_eager": None, "_compiled": None}
 
     def __call__(self, images: Tensor) -> Forward:
-        """Run a batch `[N, C, H, W]`; layers come in the model's dtype."""
-        if not self.how.graph or tuple(images.shape[1:]) != self.how.shape:
+        """Run a batch `[N, C, H, W]`; activations have the dtype of the model."""
+        if not self.mode.graph or tuple(images.shape[1:]) != self.mode.shape:
             return self.model.forward(images, self.layers)
-        # Not inference mode: an explainer may take gradients of what it gets.
+        # Not inference mode: an explainer may compute gradients of the activations.
         with self.model.session(), torch.no_grad():
-            dtype = getattr(torch, self.how.dtype)
-            given = images.detach().to(self.model.device, dtype)
-            given = given.contiguous(memory_format=torch.channels_last)
-            scores, *kept = self._program(len(given))(given)
+            dtype = getattr(torch, self.mode.dtype)
+            batch = images.detach().to(self.model.device, dtype)
+            batch = batch.contiguous(memory_format=torch.channels_last)
+            scores, *outputs = self._program(len(batch))(batch)
             if dtype != self.model.dtype:
-                kept = [v.to(self.model.dtype) if v.dtype == dtype else v for v in kept]
+                outputs = [v.to(self.model.dtype) if v.dtype == dtype else v for v in outputs]
             activations = arrange(
-                dict(zip(self.layers, kept, strict=True)),
-                layouts_of(self.model, given, self.layers),
-                len(given),
+                dict(zip(self.layers, outputs, strict=True)),
+                layouts_of(self.model, batch, self.layers),
+                len(batch),
             )
         return Forward(at_least_float32(scores), activations)
 
-    def compiled(self, count: int) -> Forwards:
-        """Return these with batches of so many images compiled."""
-        found = Forwards(self.model, self.layers, replace(self.how, compiled=count))
-        found._eager = self._eager
-        return found
+    def with_compiled_batches(self, size: int) -> ForwardRunner:
+        """Return a runner that compiles its program for batches of this size."""
+        runner = ForwardRunner(self.model, self.layers, replace(self.mode, compiled=size))
+        runner._eager = self._eager
+        return runner
 
-    def _program(self, count: int) -> Any:
+    def _program(self, batch_size: int) -> Any:
+        """Return the program for a batch of this size."""
         if self._eager is None:
-            c, h, w = self.how.shape
+            c, h, w = self.mode.shape
             graph = usable_graph(self.model, (c, h, w), self.layers)
             if isinstance(graph, str):
-                raise ConvvizError(f"this sweep was begun with a graph, and here is none: {graph}")
+                raise ConvvizError(
+                    f"this sweep began with a graph, which cannot be exported now: {graph}"
+                )
             program = compile_graph(graph, self.layers)
-            dtype = getattr(torch, self.how.dtype)
+            dtype = getattr(torch, self.mode.dtype)
             self._eager = whole(program if dtype == self.model.dtype else lowered(program, dtype))
-        if count != self.how.compiled:
+        if batch_size != self.mode.compiled:
             return self._eager
         if self._compiled is None:
-            # In this process alone: others that compile would outlive an interrupted sweep.
+            # Compiler processes would outlive an interrupted sweep, so compile in this process.
             self._compiled = torch.compile(
                 self._eager, dynamic=False, options={"compile_threads": 1}
             )
         return self._compiled
 
 
-def choose(
+def choose_forward(
     model: Model,
     layers: Sequence[str],
     images: Tensor | None,
@@ -141,86 +145,91 @@ def choose(
     precision: str = "model",
     compiled: bool = False,
     notes: tuple[str, ...] = (),
-) -> Forwards:
-    """Choose how a sweep runs the model, by running it on one of its images.
+) -> ForwardRunner:
+    """Choose how a sweep runs the model, by comparing the options on one image.
 
     Args:
-        model: inside its session.
-        layers: layers whose outputs are wanted.
-        images: one of the data set, `[1, C, H, W]`; None where none could be read.
-        items: of the data set.
-        batch_size: of the sweep.
-        precision: "model", or "bf16" where the device is fast at it.
-        compiled: have torch.compile translate the graph.
-        notes: for the results, of how the network treats a batch.
+        model: the model, inside its session.
+        layers: the layers whose outputs are returned.
+        images: one image of the data set, `[1, C, H, W]`; None if none is readable.
+        items: number of items in the data set.
+        batch_size: batch size of the sweep.
+        precision: "model", or "bf16" for bfloat16 if the device computes it fast.
+        compiled: compile the graph with torch.compile.
+        notes: notes for the results, on how the network treats a batch.
     """
-    chosen, reason = _by_graph(model, layers, images, items, precision != "model" or compiled)
-    why = [reason] if reason else []
+    must_try = precision != "model" or compiled
+    chosen, reason = _in_model_precision(model, layers, images, items, must_try)
+    reasons = [reason] if reason else []
     if precision == "bf16":
-        refused = no_bf16(model.device, model.dtype)
-        if not refused:
-            low = Forwards(model, layers, replace(chosen.how, dtype="bfloat16"))
-            refused = _refused(chosen, low, images)
-            chosen = chosen if refused else low
-        if refused:
-            why.append(f"not in bf16: {refused}")
-            warnings.warn(why[-1], ConvvizWarning, stacklevel=2)
+        problem = no_bf16(model.device, model.dtype)
+        if not problem:
+            low = ForwardRunner(model, layers, replace(chosen.mode, dtype="bfloat16"))
+            problem = _problem_of(low, chosen, images)
+            chosen = chosen if problem else low
+        if problem:
+            reasons.append(f"not in bf16: {problem}")
+            warnings.warn(reasons[-1], ConvvizWarning, stacklevel=2)
     if compiled:
-        full = images.expand(batch_size, -1, -1, -1) if images is not None else None
-        fast = chosen.compiled(batch_size)
-        refused = _refused(chosen, fast, full)
-        chosen = chosen if refused else fast
-        if refused:
-            why.append(f"not compiled: {refused}")
-            warnings.warn(why[-1], ConvvizWarning, stacklevel=2)
-    chosen.how = replace(chosen.how, why=tuple(why), notes=notes)
+        full_batch = images.expand(batch_size, -1, -1, -1) if images is not None else None
+        fast = chosen.with_compiled_batches(batch_size)
+        problem = _problem_of(fast, chosen, full_batch)
+        chosen = chosen if problem else fast
+        if problem:
+            reasons.append(f"not compiled: {problem}")
+            warnings.warn(reasons[-1], ConvvizWarning, stacklevel=2)
+    chosen.mode = replace(chosen.mode, why=tuple(reasons), notes=notes)
     return chosen
 
 
-def _by_graph(
-    model: Model, layers: Sequence[str], images: Tensor | None, items: int, asked: bool
-) -> tuple[Forwards, str]:
-    """Return how the model is run in its own precision, and why not by its graph."""
-    own = Forwards(model, layers, How())
+def _in_model_precision(
+    model: Model, layers: Sequence[str], images: Tensor | None, items: int, must_try: bool
+) -> tuple[ForwardRunner, str]:
+    """Return the runner in the precision of the model, and the reason if it uses no graph.
+
+    Args:
+        must_try: try the graph even for few items.
+    """
+    plain = ForwardRunner(model, layers, ForwardMode())
     if images is not None and (reason := model.behavior(images).reason):
-        return own, reason
-    if items < FEW and not asked:
-        return own, f"fewer than {FEW} items are sooner done than a graph is made"
+        return plain, reason
+    if items < MIN_ITEMS_FOR_GRAPH and not must_try:
+        return plain, f"a graph does not pay for fewer than {MIN_ITEMS_FOR_GRAPH} items"
     if images is None:
-        return own, f"none of the first {TRIED} items could be read"
+        return plain, f"none of the first {MAX_TRIED_ITEMS} items could be read"
     c, h, w = images.shape[1:]
     graph = usable_graph(model, (c, h, w), layers)
     if isinstance(graph, str):
-        return own, graph
+        return plain, graph
     dtype = str(model.dtype).removeprefix("torch.")
-    made = Forwards(model, layers, How(True, (c, h, w), dtype))
+    runner = ForwardRunner(model, layers, ForwardMode(True, (c, h, w), dtype))
     try:
-        found = made(images)
-    except Exception as error:  # an operator may refuse channels_last, or what it gets
+        forward = runner(images)
+    except Exception as error:  # an operator may not support channels_last or its input
         if is_out_of_memory(error):
             raise
-        return own, f"the graph does not run: {first_line(error)}"
-    if not agree(found, own(images), tolerance_of(model.dtype)):
-        return own, "the graph does not give the model's own numbers"
-    return made, ""
+        return plain, f"the graph does not run: {first_line(error)}"
+    if not agree(forward, plain(images), tolerance_of(model.dtype)):
+        return plain, "the graph does not give the numbers of the model"
+    return runner, ""
 
 
-def _refused(chosen: Forwards, faster: Forwards, images: Tensor | None) -> str:
-    """Run a faster way once; say why it is not taken, or "" where it is."""
-    if not chosen.how.graph or images is None:
+def _problem_of(faster: ForwardRunner, chosen: ForwardRunner, images: Tensor | None) -> str:
+    """Return why a faster runner cannot replace the chosen one; empty if it can."""
+    if not chosen.mode.graph or images is None:
         return "there is no graph"
     try:
-        found = faster(images)
-    except Exception as error:  # whatever a compiler raises
+        forward = faster(images)
+    except Exception as error:  # a compiler may raise anything
         return first_line(error)
-    tolerance = ROUGH if faster.how.dtype == "bfloat16" else None
-    return "" if agree(found, chosen(images), tolerance) else "it gives other numbers"
+    tolerance = BF16_TOLERANCE if faster.mode.dtype == "bfloat16" else None
+    return "" if agree(forward, chosen(images), tolerance) else "it gives other numbers"
 
 
-def first_images(loader: Loader, model: Model, items: int) -> Tensor | None:
-    """Return the first image of a data set that can be read, `[1, C, H, W]`; None for none."""
-    for index in range(min(items, TRIED)):
-        for found in loader.load(range(index, index + 1)):
-            if isinstance(found, Ready):
-                return found.prepared.image[None].to(model.device, model.dtype)
+def first_image(loader: Loader, model: Model, items: int) -> Tensor | None:
+    """Return the first readable image of a data set, `[1, C, H, W]`; None if there is none."""
+    for index in range(min(items, MAX_TRIED_ITEMS)):
+        for item in loader.load(range(index, index + 1)):
+            if isinstance(item, ReadyItem):
+                return item.prepared.image[None].to(model.device, model.dtype)
     return None

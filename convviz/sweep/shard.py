@@ -1,4 +1,4 @@
-"""One shard of a sweep: load, one forward pass a batch, every explainer reduces at once."""
+"""One shard of a sweep: load its items, run forward passes, let every explainer reduce."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from ..network.inputs import collate
 from ..network.model import Model
 from ..plugin.explainer import Partial
 from ..scores.outputs import Forward
-from .input.loader import Loader, Ready, Skipped
-from .plan import Plan, Step
+from .input.loader import Loader, ReadyItem, SkippedItem
+from .plan import ExplainerStep, SweepPlan
 
 
 @dataclass(frozen=True, eq=False)
-class Shard:
-    """What became of a shard.
+class ShardResult:
+    """The content of a finished shard.
 
     Attributes:
-        partials: one a step of the plan; empty where no item of the shard could be used.
-        nonfinite: layer -> how many of its values were NaN or infinite, where any was.
+        partials: one for each step of the plan; empty if no item of the shard could be used.
+        nonfinite: layer -> number of values that are NaN or infinite; layers without any are
+            left out.
         contents: size and hash of each item that was used.
-        indices: the items that were used, as places in the data set.
-        items: the same items, as explanations know them.
+        indices: the items that were used, as indices in the data set.
+        items: the same items, as explanations refer to them.
         skipped: the items that could not be used.
     """
 
@@ -43,121 +44,123 @@ class Shard:
     contents: list[Content] = field(default_factory=list)
     indices: list[int] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: list[SkippedItem] = field(default_factory=list)
 
 
 def run_shard(
     model: Model,
     loader: Loader,
-    plan: Plan,
+    plan: SweepPlan,
     items: Sequence[int],
     batch_size: int,
-    then: Sequence[int] = (),
+    next_items: Sequence[int] = (),
     forward: Callable[[Tensor], Forward] | None = None,
-) -> Shard:
+) -> ShardResult:
     """Sweep some items of a data set, in their order.
 
-    Partials are merged from left to right, so the batch size decides nothing but speed and
-    the last bits of the model's own arithmetic.
+    Partials are merged from left to right, so the batch size affects nothing but speed and the
+    last bits of the arithmetic of the model.
 
     Args:
-        model, plan: what is done.
-        loader: where the items come from.
-        items: their places in the data set.
-        batch_size: items of a forward pass.
-        then: the items likely to be swept next, for the loader.
-        forward: runs a batch of images; the model itself where None.
+        model, plan: describe the sweep.
+        loader: loads the items.
+        items: their indices in the data set.
+        batch_size: items per forward pass.
+        next_items: the items that will probably be swept next, for the loader.
+        forward: runs a batch of images; the model itself if None.
     """
-    done = Shard()
+    result = ShardResult()
     run = forward or partial(model.forward, layers=plan.layers)
     partials: tuple[Partial, ...] = ()
-    for waiting in _batches(_usable(loader.load(items, then), done), batch_size):
-        batch = _collated(model, loader.dataset, waiting, done)
-        new = _reduce(model, plan, batch, run(batch.images), done)
+    for ready in _batches(_usable(loader.load(items, next_items), result), batch_size):
+        batch = _collate(model, loader.dataset, ready, result)
+        new = _reduce(model, plan, batch, run(batch.images), result)
         partials = _merge(plan.steps, partials, new) if partials else new
-    return replace(done, partials=partials)
+    return replace(result, partials=partials)
 
 
-def _usable(found: Iterator[Ready | Skipped], done: Shard) -> Iterator[Ready]:
-    """Yield the items that can be used; note the others."""
-    for one in found:
-        if isinstance(one, Skipped):
-            done.skipped.append(one)
+def _usable(items: Iterator[ReadyItem | SkippedItem], result: ShardResult) -> Iterator[ReadyItem]:
+    """Yield the items that can be used, and record the others."""
+    for item in items:
+        if isinstance(item, SkippedItem):
+            result.skipped.append(item)
         else:
-            yield one
+            yield item
 
 
-def _batches(singles: Iterator[Ready], size: int) -> Iterator[list[Ready]]:
-    """Join neighbours into batches; one ends early where the size of the images changes."""
-    waiting: list[Ready] = []
-    for one in singles:
-        full = len(waiting) == size
-        if waiting and (full or _shape(one) != _shape(waiting[0])):
-            yield waiting
-            waiting = []
-        waiting.append(one)
-    if waiting:
-        yield waiting
+def _batches(items: Iterator[ReadyItem], size: int) -> Iterator[list[ReadyItem]]:
+    """Group consecutive items into batches. A batch ends early if the image size changes."""
+    batch: list[ReadyItem] = []
+    for item in items:
+        is_full = len(batch) == size
+        if batch and (is_full or _image_shape(item) != _image_shape(batch[0])):
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch
 
 
-def _shape(one: Ready) -> torch.Size:
-    return one.prepared.image.shape
+def _image_shape(item: ReadyItem) -> torch.Size:
+    return item.prepared.image.shape
 
 
-def _collated(model: Model, dataset: Dataset, waiting: list[Ready], done: Shard) -> Batch:
-    """Make a batch, its items named and labelled as in the data set, and note the items."""
-    indices = [one.index for one in waiting]
+def _collate(model: Model, dataset: Dataset, ready: list[ReadyItem], result: ShardResult) -> Batch:
+    """Return a batch with the ids and labels of the data set, and record its items."""
+    indices = [item.index for item in ready]
     batch = collate(
-        [one.prepared for one in waiting],
+        [item.prepared for item in ready],
         [dataset.ids[i] for i in indices],
         model,
         [dataset.labels[i] for i in indices],
     )
-    done.indices.extend(indices)
-    done.contents.extend(one.content for one in waiting)
-    done.items.extend(batch.items)
+    result.indices.extend(indices)
+    result.contents.extend(item.content for item in ready)
+    result.items.extend(batch.items)
     return batch
 
 
 def _reduce(
-    model: Model, plan: Plan, batch: Batch, forward: Forward, shard: Shard
+    model: Model, plan: SweepPlan, batch: Batch, forward: Forward, result: ShardResult
 ) -> tuple[Partial, ...]:
+    """Return the partial of a batch for each step, and count values that are not finite."""
     for layer, activation in forward.activations.items():
-        if bad := _nonfinite(activation):
-            shard.nonfinite[layer] += bad
+        if count := _count_nonfinite(activation):
+            result.nonfinite[layer] += count
     guard = SweepGuard(model, batch, forward)
-    done = []
+    partials = []
     for step in plan.steps:
-        with attribute_errors(step.who):
-            done.append(_checked(step.who, step.explainer.reduce(model, batch, forward)))
-        guard.check(step.who)
-    return tuple(done)
+        with attribute_errors(step.named):
+            partial = step.explainer.reduce(model, batch, forward)
+            partials.append(_check_partial(step.named, partial))
+        guard.check(step.named)
+    return tuple(partials)
 
 
-def _nonfinite(activation: Tensor) -> int:
-    """Count the values that are NaN or infinite."""
-    # A sum is one pass without a mask; it is not finite where any value is not.
+def _count_nonfinite(activation: Tensor) -> int:
+    """Return the number of values that are NaN or infinite."""
+    # A sum needs a single pass and no mask. It is not finite if any value is not.
     if bool(activation.sum().isfinite()):
         return 0
     return int(activation.numel() - activation.isfinite().sum())
 
 
 def _merge(
-    steps: tuple[Step, ...], a: tuple[Partial, ...], b: tuple[Partial, ...]
+    steps: tuple[ExplainerStep, ...], first: tuple[Partial, ...], second: tuple[Partial, ...]
 ) -> tuple[Partial, ...]:
-    done = []
-    for step, left, right in zip(steps, a, b, strict=True):
-        with attribute_errors(step.who):
-            done.append(_checked(step.who, step.explainer.merge(left, right)))
-    return tuple(done)
+    partials = []
+    for step, a, b in zip(steps, first, second, strict=True):
+        with attribute_errors(step.named):
+            partials.append(_check_partial(step.named, step.explainer.merge(a, b)))
+    return tuple(partials)
 
 
-def _checked(who: Named, partial: object) -> Partial:
-    """Return a partial that keeps the contract; raises PluginError."""
-    good = isinstance(partial, dict) and all(
+def _check_partial(named: Named, partial: object) -> Partial:
+    """Return a partial unchanged; raises PluginError if it is not what the contract requires."""
+    is_valid = isinstance(partial, dict) and all(
         isinstance(k, str) and isinstance(v, torch.Tensor) and v.device.type == "cpu"
         for k, v in partial.items()
     )
-    if not good:
-        raise PluginError(f"explainer {who}: a partial is a flat dict of tensors on the CPU")
+    if not is_valid:
+        raise PluginError(f"explainer {named}: a partial is a flat dict of tensors on the CPU")
     return cast(Partial, partial)

@@ -1,4 +1,4 @@
-"""Ctrl-C in a sweep: the write in hand is finished, a second one stops at once."""
+"""Ctrl-C and SIGTERM in a sweep: the write in progress is completed, a second signal stops it."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """What to do when the user, or the system, asks a sweep to stop."""
+    """Handles the signals that ask a sweep to stop."""
 
     def __init__(self) -> None:
-        self._writing = False
-        self._asked = False
+        self._is_writing = False
+        self._is_requested = False
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Turn SIGINT and SIGTERM into a KeyboardInterrupt that waits for the write in hand."""
+    def handle_signals(self) -> Iterator[None]:
+        """Convert SIGINT and SIGTERM into a KeyboardInterrupt after the write in progress."""
         if threading.current_thread() is not threading.main_thread():
-            yield  # signals reach the main thread only
+            yield  # Python delivers signals to the main thread only
             return
-        former: dict[signal.Signals, Any] = {}
+        previous: dict[signal.Signals, Any] = {}
         try:
             for number in SIGNALS:
-                former[number] = signal.signal(number, self._stop)
+                previous[number] = signal.signal(number, self._on_signal)
             yield
         finally:
-            for number, handler in former.items():
+            for number, handler in previous.items():
+                # None: a handler that was not installed from Python cannot be restored.
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Finish this block before the first signal takes effect."""
-        self._writing = True
+    def complete_write(self) -> Iterator[None]:
+        """Complete this block before the first signal takes effect."""
+        self._is_writing = True
         try:
             yield
         finally:
-            self._writing = False
-        if self._asked:
+            self._is_writing = False
+        if self._is_requested:
             raise KeyboardInterrupt
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        first, self._asked = not self._asked, True
-        if not (first and self._writing):
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        is_first, self._is_requested = not self._is_requested, True
+        if not (is_first and self._is_writing):
             raise KeyboardInterrupt

@@ -1,11 +1,10 @@
-"""What an engine maps over the shards: sweep one, write it, return its entry."""
+"""The function that an engine maps over the shards: sweep a shard, write it, return its entry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 
@@ -13,17 +12,15 @@ from ..data.dataset import Dataset
 from ..device import is_out_of_memory
 from ..explanation.result_folder import pack
 from ..network.model import Model
-from .forward_pass import Forwards
+from .forward_pass import ForwardRunner
 from .input.loader import Loader
-from .plan import Plan
-from .shard import Shard, run_shard
-from .store.object_store import Remote
-from .store.remote_manifest import manifest_of
-from .store.shard_manifest import Entry
-from .store.tables import ITEMS, SKIPPED, items_table, skipped_table
+from .plan import SweepPlan
+from .shard import ShardResult, run_shard
+from .store.file_names import ITEMS, PARTIALS, SKIPPED
+from .store.shard_manifest import ShardEntry, ShardManifest
+from .store.tables import items_table, skipped_table
 
-PARTIALS = "safetensors"
-Writing = Callable[[], AbstractContextManager[None]]
+WriteGuard = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -32,15 +29,15 @@ class Task:
 
     Attributes:
         shard: its number.
-        items: places in the data set.
-        batch_size: items of a forward pass.
-        then: the items of the next outstanding shard, which a loader may decode ahead.
+        items: indices in the data set.
+        batch_size: items per forward pass.
+        next_items: the items of the next outstanding shard, which a loader may decode ahead.
     """
 
     shard: int
     items: range
     batch_size: int
-    then: range = range(0)
+    next_items: range = range(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,31 +45,35 @@ class Worker:
     """Sweeps shards and writes them.
 
     Attributes:
-        model, dataset, plan: what is done.
-        folder: where the files of the shards go, also one of an object store.
-        writing: a block that a signal does not break.
-        loader: of the data set; without one, items are decoded here.
-        forwards: runs the model; without one it is run as it is.
+        model, dataset, plan: describe the sweep.
+        manifest: where the shards are written.
+        write_guard: returns a context in which signals wait until the write is complete.
+        loader: of the data set; if None, items are decoded in this process.
+        forward: runs the model; if None, the model is run as it is.
     """
 
     model: Model
     dataset: Dataset
-    plan: Plan
-    folder: Path | Remote
-    writing: Writing = field(default=nullcontext)
+    plan: SweepPlan
+    manifest: ShardManifest
+    write_guard: WriteGuard = field(default=nullcontext)
     loader: Loader | None = None
-    forwards: Forwards | None = None
+    forward: ForwardRunner | None = None
 
-    def __call__(self, task: Task) -> Entry:
-        """Sweep a shard and write its files; the entry tells the batch that fitted memory."""
+    def __call__(self, task: Task) -> ShardEntry:
+        """Sweep a shard and write its files.
+
+        Returns:
+            Its entry, with the batch size that fitted into memory.
+        """
         batch_size = task.batch_size
         loader = self.loader or Loader(self.dataset, self.model.preprocess, workers=0)
         while True:
             try:
-                shard = run_shard(
-                    *(self.model, loader, self.plan, task.items, batch_size, task.then),
-                    forward=self.forwards,
-                )
+                result = run_shard(
+                    self.model, loader, self.plan, task.items, batch_size, task.next_items,
+                    forward=self.forward,
+                )  # fmt: skip
                 break
             except Exception as error:
                 if batch_size == 1 or not is_out_of_memory(error):
@@ -81,32 +82,32 @@ class Worker:
             batch_size //= 2
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-        with self.writing():
-            return self._stored(task.shard, shard, batch_size)
+        with self.write_guard():
+            return self._store(task.shard, result, batch_size)
 
-    def _stored(self, number: int, shard: Shard, batch_size: int) -> Entry:
+    def _store(self, shard: int, result: ShardResult, batch_size: int) -> ShardEntry:
         arrays = {
             f"{step}/{name}": array
-            for step, partial in enumerate(shard.partials)
+            for step, partial in enumerate(result.partials)
             for name, array in partial.items()
         }
-        files = {
+        contents = {
             PARTIALS: pack(arrays),
-            ITEMS: items_table(shard),
-            SKIPPED: skipped_table(shard.skipped),
+            ITEMS: items_table(result),
+            SKIPPED: skipped_table(result.skipped),
         }
         facts = {
             "batch_size": batch_size,
-            "items": len(shard.items),
-            "skipped": len(shard.skipped),
-            "nonfinite": dict(sorted(shard.nonfinite.items())),
+            "items": len(result.items),
+            "skipped": len(result.skipped),
+            "nonfinite": dict(sorted(result.nonfinite.items())),
         }
-        return manifest_of(self.folder).store(number, files, facts)
+        return self.manifest.store(shard, contents, facts)
 
 
 @contextmanager
-def computing(plan: Plan) -> Iterator[None]:
-    """Compute with the threads and the algorithms of the plan."""
+def torch_settings(plan: SweepPlan) -> Iterator[None]:
+    """Apply the threads and the choice of algorithms of a plan to PyTorch."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.set_num_threads(plan.record["threads"])

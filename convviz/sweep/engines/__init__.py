@@ -1,18 +1,16 @@
-"""Where the shards of a sweep run.
+"""The engines: where the shards of a sweep are computed.
 
-An engine is a function `engine(worker, tasks)` that yields one `Entry` for every task, in any
-order.
+An engine is a function `engine(worker, tasks)` that yields one `ShardEntry` for every task, in
+any order.
 
-- `tasks` is an iterator of `Task(shard, items, batch_size)` over the outstanding shards. Draw
-  from it only when there is somebody free to work: the driver hands out smaller batches once
-  memory has run out.
-- `worker` is a `convviz.sweep.worker.Worker`. `worker(task)` sweeps a shard, writes its files
-  into the run folder and returns the small entry; it can be pickled, so that another process
-  on the same file system does just that. Only entries travel.
-- What the engine yields is entered into the manifest by the driver, in its own process; an
-  entry never yielded is a shard that never was. So a worker that died may simply be given its
-  task again.
-- It is a generator. On an exception, and on `close()`, an engine stops its processes.
+- `tasks` is an iterator of `Task` over the outstanding shards. An engine takes the next task only
+  when it can start it, because the batch size of later tasks is reduced after memory ran out.
+- `worker` is a `convviz.sweep.worker.Worker`. `worker(task)` sweeps a shard, writes its files and
+  returns its small entry. `worker.manifest.for_other_process()` makes it usable in another process
+  with access to the run folder; then only tasks and entries are exchanged.
+- The driver enters each yielded entry into the manifest, in its own process. A shard whose entry
+  was never yielded does not exist, so the task of a process that died can be run again.
+- An engine is a generator. On an exception and on `close()` it stops its processes.
 """
 
 from __future__ import annotations
@@ -21,25 +19,14 @@ from collections.abc import Callable, Generator, Iterable
 from functools import partial
 
 from ...errors import ParameterError, UnknownNameError
-from ..store.shard_manifest import Entry
+from ..store.shard_manifest import ShardEntry
 from ..worker import Task, Worker
+from .local import run_locally
+from .ray import run_on_ray
 
-Engine = Callable[[Worker, Iterable[Task]], Generator[Entry]]
+Engine = Callable[[Worker, Iterable[Task]], Generator[ShardEntry]]
 
-
-def local(worker: Worker, tasks: Iterable[Task]) -> Generator[Entry]:
-    """Run the shards one after the other in this process."""
-    yield from map(worker, tasks)
-
-
-def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> Generator[Entry]:
-    """Spread the shards over a Ray cluster, see `cluster`."""
-    from . import ray as cluster
-
-    return cluster.ray(worker, tasks, address)
-
-
-ENGINES: dict[str, Engine] = {"local": local, "ray": ray}
+ENGINES: dict[str, Engine] = {"local": run_locally, "ray": run_on_ray}
 
 
 def engine_of(name: str, address: str | None = None) -> Engine:
@@ -47,16 +34,16 @@ def engine_of(name: str, address: str | None = None) -> Engine:
 
     Args:
         name: "local" or "ray".
-        address: of the Ray cluster; None finds one, or starts one on this machine.
+        address: of the Ray cluster; if None, one is found, or started on this machine.
 
     Raises:
-        UnknownNameError: there is no such engine.
-        ParameterError: an address for an engine that has none.
+        UnknownNameError: the engine does not exist.
+        ParameterError: the engine accepts no address.
     """
     if name not in ENGINES:
         raise UnknownNameError("engine", name, ENGINES)
     if address is None:
         return ENGINES[name]
     if name != "ray":
-        raise ParameterError(f"address={address!r} goes with engine='ray', not {name!r}")
-    return partial(ray, address=address)
+        raise ParameterError(f"address={address!r} requires engine='ray', not {name!r}")
+    return partial(run_on_ray, address=address)

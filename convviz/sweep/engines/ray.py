@@ -1,8 +1,8 @@
-"""The engine "ray": the shards of a sweep, spread over the processes of a Ray cluster.
+"""The engine "ray": the shards are computed by the processes of a Ray cluster.
 
-Every process holds the model on as many CPUs as the plan has threads, or on one GPU, and
-writes its shards into the run folder itself: only tasks and entries travel. A process that
-dies is replaced, and its shard is swept again.
+Each process holds the model on as many CPUs as the plan has threads, or on one GPU, and writes its
+shards into the run folder itself; only tasks and entries are exchanged. A process that dies is
+replaced, and its shard is swept again.
 """
 
 from __future__ import annotations
@@ -15,46 +15,46 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from ...errors import ConvvizError
-from ..forward_pass import Forwards
-from ..store.remote_manifest import is_there
-from ..store.shard_manifest import Entry
-from ..worker import Task, Worker, computing
+from ..forward_pass import ForwardRunner
+from ..store.shard_manifest import ShardEntry
+from ..worker import Task, Worker, torch_settings
 
 logger = logging.getLogger(__name__)
 
-TRIES = 3
-"""How many processes may die over one shard: the third death is no accident."""
+MAX_DEATHS = 3
+"""Processes that may die while sweeping the same shard; three deaths are no coincidence."""
 
-ITS_WORD = 3.0
-"""Seconds that Ray's own word to end is given."""
+STOP_TIMEOUT_S = 3.0
+"""Time that a process has to end after Ray told it to."""
 
-LONGEST_END = 10.0
-"""Seconds that a killed process on this machine is waited for."""
+KILL_TIMEOUT_S = 10.0
+"""Time that a process on this machine has to end after it was killed."""
 
 
-def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> Generator[Entry]:
-    """Map a worker over the processes of a Ray cluster.
+def run_on_ray(
+    worker: Worker, tasks: Iterable[Task], address: str | None = None
+) -> Generator[ShardEntry]:
+    """Run the shards in the processes of a Ray cluster.
 
     Args:
-        worker: what is mapped.
-        tasks: drawn from whenever a process is free.
-        address: of the cluster, as `ray.init` takes it: "auto", "HOST:PORT", "ray://HOST:PORT",
-            or "local" for one of its own. Where None, the one that the caller is connected to,
-            what `RAY_ADDRESS` names, a cluster that runs on this machine, or one of its own,
-            which ends with the sweep.
+        worker: sweeps a shard.
+        tasks: a task is taken whenever a process is free.
+        address: of the cluster, as `ray.init` accepts it: "auto", "HOST:PORT", "ray://HOST:PORT",
+            or "local" to start a new one. If None, the first of these that exists: the cluster
+            that the caller is connected to, the one named by `RAY_ADDRESS`, one that runs on this
+            machine; otherwise a new one, which ends with the sweep.
 
     Raises:
-        ConvvizError: Ray is missing or gives no CPUs; the run folder is not shared; or a shard
-            killed several processes.
+        ConvvizError: Ray is not installed or has no CPUs, the run folder is not shared, or several
+            processes died while sweeping the same shard.
     """
-    if worker.loader is not None:  # what it decodes with here is idle from now on
+    if worker.loader is not None:  # its processes would be idle, because other ones decode now
         worker.loader.close()
     with _connection(address):
-        pool = _Pool(worker)
+        pool = _ActorPool(worker)
         try:
             yield from pool.map(tasks)
         finally:
@@ -62,56 +62,56 @@ def ray(worker: Worker, tasks: Iterable[Task], address: str | None = None) -> Ge
 
 
 @dataclass(frozen=True, eq=False)
-class _Process:
-    """One process.
+class _RayProcess:
+    """A process of the cluster.
 
     Attributes:
-        actor: Ray's handle of it.
-        place: Ray's promise of the node it is on, and its number there.
+        actor: its handle.
+        node_and_pid: a reference to the id of its node and its process number there.
     """
 
     actor: Any
-    place: Any
+    node_and_pid: Any
 
 
 @dataclass(eq=False)
-class _Pool:
+class _ActorPool:
     """The processes of a sweep.
 
     Attributes:
-        worker: what they run.
-        busy: Ray's promise of an entry -> who works on it, and what on.
-        idle: those without a task.
-        deaths: shard -> how many processes died over it.
+        worker: sweeps a shard.
+        busy: reference to a future entry -> the process that computes it, and its task.
+        idle: processes without a task.
+        deaths: shard -> number of processes that died while sweeping it.
     """
 
     worker: Worker
-    busy: dict[Any, tuple[_Process, Task]] = field(default_factory=dict)
-    idle: list[_Process] = field(default_factory=list)
+    busy: dict[Any, tuple[_RayProcess, Task]] = field(default_factory=dict)
+    idle: list[_RayProcess] = field(default_factory=list)
     deaths: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        ray = _imported()
+        ray = _import_ray()
         self._threads = int(self.worker.plan.record["threads"])
         self._gpu = self.worker.model.device.type == "cuda"
-        # A GPU's process gets its share of the CPUs from whoever decodes for it.
+        # With a GPU, the CPUs are left to the processes that decode.
         needs = {"num_gpus": 1, "num_cpus": 0} if self._gpu else {"num_cpus": self._threads}
-        self._actor = ray.remote(max_restarts=0, **needs)(_Actor)
-        # Sent once to every node, and read from there by all its processes.
-        self._shared = ray.put(_portable(self.worker))
+        self._actor = ray.remote(max_restarts=0, **needs)(_SweepActor)
+        # Transferred once to every node and read there by all its processes.
+        self._shared = ray.put(_for_other_process(self.worker))
 
-    def map(self, tasks: Iterable[Task]) -> Iterator[Entry]:
-        """Yield the entries of all tasks, as they come."""
-        ray = _imported()
-        left = iter(tasks)
-        self._fill(left)
+    def map(self, tasks: Iterable[Task]) -> Iterator[ShardEntry]:
+        """Yield the entries of all tasks in the order of completion."""
+        ray = _import_ray()
+        outstanding = iter(tasks)
+        self._fill(outstanding)
         while self.busy:
             (ready, *_), _ = ray.wait(list(self.busy), num_returns=1)
             process, task = self.busy.pop(ready)
             try:
                 entry = ray.get(ready)
             except ray.exceptions.RayActorError as error:
-                self._buried(process, task, error)
+                self._retry(process, task, error)
                 continue
             except ray.exceptions.RayTaskError as error:
                 self.idle.append(process)
@@ -119,122 +119,123 @@ class _Pool:
                 raise cause if isinstance(cause, Exception) else ConvvizError(str(error)) from None
             self.idle.append(process)
             yield entry
-            self._fill(left)
+            self._fill(outstanding)
 
     def close(self) -> None:
-        """Stop all processes; those on this machine have ended when it returns.
+        """Stop all processes, and wait for those on this machine.
 
-        Ray's own word to end may be lost where the cluster is shut down behind it.
+        The request of `ray.kill` can be lost if the cluster is shut down right after it, so
+        processes on this machine that do not end are killed.
         """
-        ray = _imported()
-        all_ = [*self.idle, *(process for process, _ in self.busy.values())]
-        here = [pid for process in all_ for pid in _numbers_here(process)]
-        for process in all_:
+        ray = _import_ray()
+        processes = [*self.idle, *(process for process, _ in self.busy.values())]
+        pids = [pid for process in processes for pid in _local_pids(process)]
+        for process in processes:
             ray.kill(process.actor)
         self.idle.clear()
         self.busy.clear()
-        # Ray takes one that ends otherwise than by its word for an accident, and says so.
-        if not _ended(here, ITS_WORD):
-            for pid in here:
+        # Ray reports a process that is killed at once as a crash, so it gets time to end.
+        if not _wait_for_end(pids, STOP_TIMEOUT_S):
+            for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            _ended(here, LONGEST_END)
+            _wait_for_end(pids, KILL_TIMEOUT_S)
 
-    def _fill(self, left: Iterator[Task]) -> None:
-        """Give every process something to do, also those that a grown cluster has room for."""
-        while len(self.busy) < self._room():
-            task = next(left, None)
+    def _fill(self, outstanding: Iterator[Task]) -> None:
+        """Start tasks on all processes that the cluster, which may have grown, has room for."""
+        while len(self.busy) < self._capacity():
+            task = next(outstanding, None)
             if task is None:
                 return
             self._start(task)
 
     def _start(self, task: Task) -> None:
-        process = self.idle.pop() if self.idle else self._made()
+        process = self.idle.pop() if self.idle else self._new_process()
         self.busy[process.actor.sweep.remote(task)] = (process, task)
 
-    def _made(self) -> _Process:
+    def _new_process(self) -> _RayProcess:
         actor = self._actor.remote(self._shared)
-        return _Process(actor, actor.place.remote())
+        return _RayProcess(actor, actor.node_and_pid.remote())
 
-    def _buried(self, process: _Process, task: Task, error: Exception) -> None:
-        """Give the task of a lost process to another one."""
-        ray = _imported()
-        ray.kill(process.actor)  # one that cannot be reached may be alive, and would go on writing
+    def _retry(self, process: _RayProcess, task: Task, error: Exception) -> None:
+        """Start the task of a lost process on another one."""
+        ray = _import_ray()
+        ray.kill(process.actor)  # a process that cannot be reached may be alive and still write
         deaths = self.deaths[task.shard] = self.deaths.get(task.shard, 0) + 1
         reason = " ".join(str(error).split())
-        if deaths >= TRIES:
-            raise ConvvizError(f"{deaths} processes died over shard {task.shard}: {reason}")
+        if deaths >= MAX_DEATHS:
+            raise ConvvizError(f"{deaths} processes died on shard {task.shard}: {reason}")
         logger.warning("a process died, shard %d is swept again: %s", task.shard, reason)
         self._start(task)
 
-    def _room(self) -> int:
-        """Return how many processes the cluster has room for, at least one."""
-        ray = _imported()
+    def _capacity(self) -> int:
+        """Return the number of processes that the cluster has room for, at least one."""
+        ray = _import_ray()
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if self._gpu:
-            room = sum(int(node.get("GPU", 0)) for node in nodes)
+            capacity = sum(int(node.get("GPU", 0)) for node in nodes)
         else:
-            room = sum(int(node.get("CPU", 0)) // self._threads for node in nodes)
-        if not room:
-            wanted = "a GPU" if self._gpu else f"the {self._threads} CPUs that threads= asks for"
-            raise ConvvizError(f"no node of the Ray cluster has {wanted}")
-        return room
+            capacity = sum(int(node.get("CPU", 0)) // self._threads for node in nodes)
+        if not capacity:
+            resources = "a GPU" if self._gpu else f"{self._threads} CPUs, as threads= requires"
+            raise ConvvizError(f"no node of the Ray cluster has {resources}")
+        return capacity
 
 
-class _Actor:
-    """One process; it keeps the model from shard to shard."""
+class _SweepActor:
+    """The program of a process of the cluster. It keeps the model from shard to shard."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         if self.worker.plan.record["device"] == "cuda":
             self.worker.model.module.to("cuda")
 
-    def place(self) -> tuple[str, int]:
-        """Return which node of the cluster this process is on, and its number there."""
-        return _node(), os.getpid()
+    def node_and_pid(self) -> tuple[str, int]:
+        """Return the id of the node of this process, and its process number there."""
+        return _node_id(), os.getpid()
 
-    def sweep(self, task: Task) -> Entry:
-        """Sweep a shard; returns its entry."""
-        folder = self.worker.folder
-        if not is_there(folder):
+    def sweep(self, task: Task) -> ShardEntry:
+        """Sweep a shard and return its entry."""
+        files = self.worker.manifest.files
+        if not files.is_reachable():
             raise ConvvizError(
-                f"{folder} does not exist on {os.uname().nodename}: the run folder must be on a "
-                "file system that all nodes of the cluster share, under the same path, or in an "
-                "object store"
+                f"{files.location} does not exist on {os.uname().nodename}: the run folder must be "
+                "on a file system that all nodes of the cluster share, under the same path, or in "
+                "an object store"
             )
-        with self.worker.model.session(), computing(self.worker.plan):
+        with self.worker.model.session(), torch_settings(self.worker.plan):
             return self.worker(task)
 
 
-def _numbers_here(process: _Process) -> list[int]:
-    """Return the number of a process that runs on this machine; nothing for any other."""
-    ray = _imported()
-    ready, _ = ray.wait([process.place], timeout=0)
-    if not ready:  # it has not started
+def _local_pids(process: _RayProcess) -> list[int]:
+    """Return the process number if a process runs on this machine; otherwise nothing."""
+    ray = _import_ray()
+    ready, _ = ray.wait([process.node_and_pid], timeout=0)
+    if not ready:  # the process has not started
         return []
     try:
-        node, pid = ray.get(process.place)
-    except ray.exceptions.RayError:  # it has died
+        node, pid = ray.get(process.node_and_pid)
+    except ray.exceptions.RayError:  # the process has died
         return []
-    return [pid] if node == _node() else []
+    return [pid] if node == _node_id() else []
 
 
-def _node() -> str:
-    """Return the id of the node that this process is on."""
-    return str(_imported().get_runtime_context().get_node_id())
+def _node_id() -> str:
+    """Return the id of the node of this process."""
+    return str(_import_ray().get_runtime_context().get_node_id())
 
 
-def _ended(pids: list[int], seconds: float) -> bool:
-    """Wait until processes have ended, or so long; says whether they have."""
-    until = time.monotonic() + seconds
-    while running := any(map(_runs, pids)):
-        if time.monotonic() >= until:
+def _wait_for_end(pids: list[int], timeout: float) -> bool:
+    """Wait until processes have ended; returns False if the timeout comes first."""
+    deadline = time.monotonic() + timeout
+    while is_running := any(map(_is_running, pids)):
+        if time.monotonic() >= deadline:
             break
         time.sleep(0.02)
-    return not running
+    return not is_running
 
 
-def _runs(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -242,55 +243,60 @@ def _runs(pid: int) -> bool:
     return True
 
 
-def _portable(worker: Worker) -> Worker:
-    """Return a worker that can be read in another process, where there may be another GPU."""
-    model, forwards = worker.model, worker.forwards
+def _for_other_process(worker: Worker) -> Worker:
+    """Return a worker for another process, which may have another GPU or none."""
+    model, forward = worker.model, worker.forward
     if model.device.type != "cpu":
         model = copy.deepcopy(model)
         model.module.to("cpu")
-        if forwards is not None:
-            forwards = Forwards(model, forwards.layers, forwards.how)
-    folder = worker.folder.absolute() if isinstance(worker.folder, Path) else worker.folder
-    return replace(worker, model=model, forwards=forwards, folder=folder, writing=nullcontext)
+        if forward is not None:
+            forward = ForwardRunner(model, forward.layers, forward.mode)
+    return replace(
+        worker,
+        model=model,
+        forward=forward,
+        manifest=worker.manifest.for_other_process(),
+        write_guard=nullcontext,
+    )
 
 
 @contextmanager
 def _connection(address: str | None) -> Iterator[None]:
-    """Connect to a cluster, or start one; no process of it is left at the end."""
-    ray = _imported()
+    """Connect to a cluster or start one. A started cluster is shut down at the end."""
+    ray = _import_ray()
     if address is None and ray.is_initialized():
         yield
         return
-    # Ray asks for neither; reports of use go to its makers unless they are refused.
+    # Do not send usage statistics to the authors of Ray, nor warn about hidden GPUs.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
-        with _signals_kept():
+        with _keep_signal_handlers():
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ConvvizError(f"no Ray cluster at {address!r}: {error}") from error
     try:
         yield
     finally:
-        with _signals_kept():
+        with _keep_signal_handlers():
             ray.shutdown()
 
 
 @contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Keep who handles signals: Ray takes SIGTERM for itself."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+def _keep_signal_handlers() -> Iterator[None]:
+    """Restore the signal handlers at the end: Ray replaces the handler of SIGTERM."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in kept.items():
-            if signal.getsignal(number) is not handler:  # only in the main thread it can differ
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is not handler:  # differs in the main thread only
                 signal.signal(number, handler)
 
 
-def _imported() -> Any:
+def _import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ConvvizError('the engine "ray" needs Ray: pip install "convviz[ray]"') from error
+        raise ConvvizError('the engine "ray" requires Ray: pip install "convviz[ray]"') from error
     return ray

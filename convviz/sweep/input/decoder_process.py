@@ -1,7 +1,7 @@
-"""From an item of a data set to pixels; also the main program of a process that does only this.
+"""Decoding an item of a data set to pixels, and the main program of a decoder process.
 
-Such a process is told by its parent what the data set is, then gets lists of items, and answers
-each item by itself. It ends when the parent does.
+A decoder process receives the data set from its parent, then lists of items, and sends an answer
+for each item. It ends when its parent ends.
 """
 
 from __future__ import annotations
@@ -23,24 +23,22 @@ from ...data.fingerprint import Content, content_of_bytes, encoded_bytes, photo_
 from ...errors import ConvvizError
 from ...images.decode import decode_scaled, plain_jpeg
 from ...images.preprocess import Preprocess
-
-DECODE = EXACT, SCALED, GPU = "exact", "scaled", "gpu"
-"""Ways to decode: each JPEG file whole, no larger than the resize needs, or in batches on a GPU."""
+from ..decode_modes import EXACT, GPU, SCALED, DecodeMode
 
 PR_SET_PDEATHSIG = 1
-HERE, READY = "here", "ready"
-"""What a process says once it can be told what to open, and once it has opened it."""
+STARTED, READY = "here", "ready"
+"""Messages of a process when it can receive the data set, and when it has opened it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Photo:
+class DecodedPhoto:
     """A decoded item.
 
     Attributes:
-        pixels: uint8 `[h, w, 3]`: what a Preprocess cuts out, or else the whole photo.
+        pixels: uint8 `[h, w, 3]`: the crop of the Preprocess, or the whole photo without one.
         size: height and width of the whole photo.
-        content: of the item.
-        image: what a Preprocess makes of the pixels, on the device that decoded the item.
+        content: size and hash of the item.
+        image: the normalized pixels, if a GPU decoded the item.
     """
 
     pixels: np.ndarray
@@ -50,13 +48,13 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Jpeg:
-    """An item that the model's device shall decode.
+class EncodedJpeg:
+    """An item that is left to the device of the model to decode.
 
     Attributes:
-        data: the file.
+        data: the content of the file.
         size: height and width of the photo, upright.
-        content: of the item.
+        content: size and hash of the item.
     """
 
     data: bytes
@@ -65,12 +63,12 @@ class Jpeg:
 
 
 @dataclass(frozen=True)
-class Bad:
+class UnusableItem:
     """An item that cannot be used.
 
     Attributes:
-        reason: why, in one line.
-        content: of the item, where it could be read.
+        reason: the reason, in one line.
+        content: size and hash of the item, if it could be read.
     """
 
     reason: str
@@ -78,127 +76,129 @@ class Bad:
 
 
 @dataclass(frozen=True)
-class Decoder:
-    """Decodes the items of a data set; may be sent to other processes.
+class ItemDecoder:
+    """Decodes the items of a data set. It can be pickled and sent to other processes.
 
     Attributes:
-        dataset: where they come from.
-        preprocess: cuts photos, where it is given.
-        how: "scaled" lets the JPEG decoder halve photos, once or more, as long as they stay at
-            least as large as the resize of the preprocess makes them; "gpu" leaves JPEG files to
-            the model's device, but for those that only a CPU decodes right.
+        dataset: the data set.
+        preprocess: crops photos; None returns whole photos.
+        mode: "scaled" lets the JPEG decoder halve photos, once or more, as long as they stay at
+            least as large as the resize of the preprocess; "gpu" leaves JPEG files to the device
+            of the model, except for those that only a CPU decodes correctly.
     """
 
     dataset: Dataset
     preprocess: Preprocess | None
-    how: str = EXACT
+    mode: DecodeMode = EXACT
 
-    def __call__(self, index: int) -> Photo | Jpeg | Bad:
-        """Decode an item, or leave it to the model's device."""
+    def __call__(self, index: int) -> DecodedPhoto | EncodedJpeg | UnusableItem:
+        """Decode an item, or leave it to the device of the model."""
         content = None
         try:
             data = encoded_bytes(self.dataset, index)
             if data is None:
                 photo, content = photo_of(self.dataset, index)
-                return self._cut(photo, (photo.shape[0], photo.shape[1]), content)
+                return self._crop(photo, (photo.shape[0], photo.shape[1]), content)
             content = content_of_bytes(data)
-            if self.how == GPU and (size := plain_jpeg(data, self._name(index))):
-                return Jpeg(data, size, content)
-            return self._decoded(index, data, content)
+            if self.mode == GPU and (size := plain_jpeg(data, self._name(index))):
+                return EncodedJpeg(data, size, content)
+            return self._decode_bytes(index, data, content)
         except MemoryError:
             raise
-        except Exception as error:  # a bad file must not end the run; it is listed instead
-            return Bad(reason(error), content)
+        except Exception as error:  # an unreadable file does not end the sweep; it is skipped
+            return UnusableItem(one_line_reason(error), content)
 
-    def instead(self, index: int, jpeg: Jpeg) -> Photo | Bad:
-        """Decode here what the model's device could not."""
+    def decode_on_cpu(self, index: int, jpeg: EncodedJpeg) -> DecodedPhoto | UnusableItem:
+        """Decode a file that the device of the model could not decode."""
         try:
-            return self._decoded(index, jpeg.data, jpeg.content)
+            return self._decode_bytes(index, jpeg.data, jpeg.content)
         except MemoryError:
             raise
         except Exception as error:
-            return Bad(reason(error), jpeg.content)
+            return UnusableItem(one_line_reason(error), jpeg.content)
 
-    def _decoded(self, index: int, data: bytes, content: Content) -> Photo:
-        return self._cut(*decode_scaled(data, self._name(index), self._least), content)
+    def _decode_bytes(self, index: int, data: bytes, content: Content) -> DecodedPhoto:
+        return self._crop(*decode_scaled(data, self._name(index), self._minimum_size), content)
 
-    def _cut(self, photo: np.ndarray, size: tuple[int, int], content: Content) -> Photo:
-        cut = self.preprocess
-        return Photo(photo if cut is None else cut.cut(photo, size), size, content)
+    def _crop(self, photo: np.ndarray, size: tuple[int, int], content: Content) -> DecodedPhoto:
+        pixels = photo if self.preprocess is None else self.preprocess.cut(photo, size)
+        return DecodedPhoto(pixels, size, content)
 
     def _name(self, index: int) -> str:
         return f"image {self.dataset.ids[index]!r}"
 
-    def _least(self, height: int, width: int) -> tuple[int, int]:
-        """Return the size below which a photo of this size must not be decoded."""
-        if self.preprocess is None or self.how != SCALED:
+    def _minimum_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the smallest size at which a photo of this size may be decoded."""
+        if self.preprocess is None or self.mode != SCALED:
             return height, width
         return self.preprocess.resized_size(height, width)
 
 
-def reason(error: Exception) -> str:
-    """Say in one line why an item cannot be used."""
+def one_line_reason(error: Exception) -> str:
+    """Return the message of an error in one line; with its type if it is not of convviz."""
     text = " ".join(str(error).split())
     return text if isinstance(error, ConvvizError) else f"{type(error).__name__}: {text}"
 
 
-def send(connection: Connection, ticket: int, found: Photo | Jpeg | Bad) -> None:
-    """Send what became of an item; pixels go as they are, not pickled."""
-    if not isinstance(found, Photo):
-        connection.send((ticket, found, None, None))
+def send(
+    connection: Connection, ticket: int, item: DecodedPhoto | EncodedJpeg | UnusableItem
+) -> None:
+    """Send the answer for an item; pixels are sent as raw bytes, not pickled."""
+    if not isinstance(item, DecodedPhoto):
+        connection.send((ticket, item, None, None))
         return
-    connection.send((ticket, found.pixels.shape, found.size, tuple(found.content)))
-    connection.send_bytes(np.ascontiguousarray(found.pixels).data.cast("B"))
+    connection.send((ticket, item.pixels.shape, item.size, tuple(item.content)))
+    connection.send_bytes(np.ascontiguousarray(item.pixels).data.cast("B"))
 
 
-def receive(connection: Connection) -> tuple[int, Photo | Jpeg | Bad]:
-    """Receive what `send` sent."""
-    ticket, found, size, content = connection.recv()
-    if isinstance(found, Jpeg | Bad):
-        return ticket, found
-    pixels = np.empty(found, np.uint8)
+def receive(connection: Connection) -> tuple[int, DecodedPhoto | EncodedJpeg | UnusableItem]:
+    """Receive the answer that `send` sent."""
+    ticket, item_or_shape, size, content = connection.recv()
+    if isinstance(item_or_shape, EncodedJpeg | UnusableItem):
+        return ticket, item_or_shape
+    pixels = np.empty(item_or_shape, np.uint8)
     connection.recv_bytes_into(pixels.data.cast("B"))
-    return ticket, Photo(pixels, size, Content(*content))
+    return ticket, DecodedPhoto(pixels, size, Content(*content))
 
 
 def main() -> None:
-    """Decode for the process that started this one, over the connection it names."""
+    """Decode for the parent process, over the connection given on the command line."""
     descriptor, parent = map(int, sys.argv[1:3])
-    _end_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    _end_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     os.set_inheritable(descriptor, False)
     connection = Connection(descriptor)
-    # The parent has ended, or wants no more.
+    # These errors mean that the parent has ended or closed the pool.
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         _serve(connection)
 
 
 def _serve(connection: Connection) -> None:
-    connection.send(HERE)
+    connection.send(STARTED)
     try:
         decoder = pickle.loads(connection.recv_bytes())
     except EOFError:
         raise
     except Exception as error:
-        connection.send(reason(error))
+        connection.send(one_line_reason(error))
         return
     connection.send(READY)
     while True:
         for ticket, index in connection.recv():
-            send(connection, ticket, _decoded(decoder, index))
+            send(connection, ticket, _decode(decoder, index))
 
 
-def _decoded(decoder: Decoder, index: int) -> Photo | Jpeg | Bad:
+def _decode(decoder: ItemDecoder, index: int) -> DecodedPhoto | EncodedJpeg | UnusableItem:
     try:
         return decoder(index)
-    except MemoryError as error:  # of this process; there is nothing that the parent could free
-        return Bad(reason(error))
+    except MemoryError as error:  # this process has nothing to free, so the item is skipped
+        return UnusableItem(one_line_reason(error))
 
 
-def _end_with(parent: int) -> None:
-    """Let the system kill this process when its parent ends, also where it hangs (Linux)."""
+def _end_with_parent(parent: int) -> None:
+    """Request that the system kills this process when its parent ends, even if it hangs (Linux)."""
     if sys.platform == "linux":
         libc: Any = ctypes.CDLL(None)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before that
+    if os.getppid() != parent:  # the parent ended before the request
         sys.exit()

@@ -1,4 +1,4 @@
-"""JPEG files decoded in batches, and cut, on the model's device: by nvJPEG, through TorchCodec."""
+"""JPEG files decoded and cropped in batches on the device of the model, by nvJPEG (TorchCodec)."""
 
 from __future__ import annotations
 
@@ -15,151 +15,162 @@ from ...errors import ConvvizError, ModelError, ParameterError
 from ...images.completeness import looks_filled_up
 from ...images.preprocess import TENSOR_INTERPOLATIONS, Preprocess
 from ...network.model import Model
-from .decoder_process import EXACT, GPU, Bad, Decoder, Jpeg, Photo
+from ..decode_modes import EXACT, GPU, DecodeMode
+from .decoder_process import DecodedPhoto, EncodedJpeg, ItemDecoder, UnusableItem
 
 logger = logging.getLogger(__name__)
 
-BATCH = 64
-PIXELS = 1 << 26
-"""Pixels of the photos of one batch, whole: 200 MB as RGB."""
+MAX_BATCH_SIZE = 64
+MAX_BATCH_PIXELS = 1 << 26
+"""Pixels of all photos of a batch before cropping: 200 MB as RGB."""
 
 
-class Jpegs:
-    """Turns the JPEG files among decoded items into photos, in batches.
+class GpuJpegDecoder:
+    """Decodes the JPEG files among the items of a data set in batches.
 
-    What the device's decoder refuses, and what its memory has no room for, the CPU decodes: an
-    item's pixels depend on nothing but the item, or so little that the batch does not matter.
+    The CPU decodes files that the device cannot decode or has no memory for. The pixels of an item
+    do not depend on the other items of its batch.
 
     Args:
         decoder: decodes on the CPU.
-        cut: of the model.
-        device: of the model.
+        preprocess: the preprocess of the model.
+        device: the device of the model.
     """
 
-    def __init__(self, decoder: Decoder, cut: Preprocess, device: torch.device) -> None:
-        self.decoder, self.cut, self.device = decoder, cut, device
+    def __init__(self, decoder: ItemDecoder, preprocess: Preprocess, device: torch.device) -> None:
+        self.decoder, self.preprocess, self.device = decoder, preprocess, device
         self._warned = False
 
     def __getstate__(self) -> dict[str, Any]:
-        # Where a pickled one arrives, the model is on the first device that is seen there.
+        # In another process the model is on the first device that is visible there.
         return {**self.__dict__, "device": torch.device(self.device.type)}
 
     def __call__(
-        self, indices: Iterable[int], found: Iterable[Photo | Jpeg | Bad]
-    ) -> Iterator[Photo | Bad]:
-        """Yield the items in order, having taken a batch of them ahead."""
-        batch: list[tuple[int, Photo | Jpeg | Bad]] = []
-        pixels = 0
-        for index, one in zip(indices, found, strict=True):
-            more = one.size[0] * one.size[1] if isinstance(one, Jpeg) else 0
-            if batch and (len(batch) == BATCH or pixels + more > PIXELS):
-                yield from self._photos(batch)
-                batch, pixels = [], 0
-            batch.append((index, one))
-            pixels += more
-        yield from self._photos(batch)
+        self,
+        indices: Iterable[int],
+        items: Iterable[DecodedPhoto | EncodedJpeg | UnusableItem],
+    ) -> Iterator[DecodedPhoto | UnusableItem]:
+        """Yield the items in order; a batch of them is taken ahead."""
+        batch: list[tuple[int, DecodedPhoto | EncodedJpeg | UnusableItem]] = []
+        batch_pixels = 0
+        for index, item in zip(indices, items, strict=True):
+            pixels = item.size[0] * item.size[1] if isinstance(item, EncodedJpeg) else 0
+            is_full = len(batch) == MAX_BATCH_SIZE or batch_pixels + pixels > MAX_BATCH_PIXELS
+            if batch and is_full:
+                yield from self._decode_batch(batch)
+                batch, batch_pixels = [], 0
+            batch.append((index, item))
+            batch_pixels += pixels
+        yield from self._decode_batch(batch)
 
-    def _photos(self, batch: list[tuple[int, Photo | Jpeg | Bad]]) -> list[Photo | Bad]:
-        jpegs = [one for _, one in batch if isinstance(one, Jpeg)]
-        # All are under way before the first is waited for.
-        made = [self._cut(*pair) for pair in zip(jpegs, self._decoded(jpegs), strict=True)]
-        if len(made) > 1 and not any(made) and not self._warned:
+    def _decode_batch(
+        self, batch: list[tuple[int, DecodedPhoto | EncodedJpeg | UnusableItem]]
+    ) -> list[DecodedPhoto | UnusableItem]:
+        jpegs = [item for _, item in batch if isinstance(item, EncodedJpeg)]
+        # All kernels are launched before the first result is copied to the CPU.
+        photos = self._decode(jpegs)
+        crops = [self._crop(*pair) for pair in zip(jpegs, photos, strict=True)]
+        if len(crops) > 1 and not any(crops) and not self._warned:
             self._warned = True
-            logger.warning("decode=%r: %s decodes nothing, the CPU does it all", GPU, self.device)
-        cuts = iter(made)
+            logger.warning(
+                "decode=%r: %s decodes no file, the CPU decodes all of them", GPU, self.device
+            )
+        crop = iter(crops)
         return [
-            self._photo(index, one, next(cuts)) if isinstance(one, Jpeg) else one
-            for index, one in batch
+            self._to_photo(index, item, next(crop)) if isinstance(item, EncodedJpeg) else item
+            for index, item in batch
         ]
 
-    def _photo(
-        self, index: int, jpeg: Jpeg, cut: tuple[Tensor, Tensor, Tensor] | None
-    ) -> Photo | Bad:
-        # A file that may end early is left to the CPU, which finds out.
-        if cut is None or any(map(looks_filled_up, cut[2].cpu().numpy())):
-            return self.decoder.instead(index, jpeg)
-        pixels, image, _ = cut
-        return Photo(pixels.cpu().numpy(), jpeg.size, jpeg.content, image)
+    def _to_photo(
+        self, index: int, jpeg: EncodedJpeg, crop: tuple[Tensor, Tensor, Tensor] | None
+    ) -> DecodedPhoto | UnusableItem:
+        # Only the CPU decoder can tell whether a file ends early, so it gets suspicious files.
+        if crop is None or any(map(looks_filled_up, crop[2].cpu().numpy())):
+            return self.decoder.decode_on_cpu(index, jpeg)
+        pixels, image, _ = crop
+        return DecodedPhoto(pixels.cpu().numpy(), jpeg.size, jpeg.content, image)
 
-    def _cut(self, jpeg: Jpeg, photo: Tensor | None) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Cut and normalize a decoded photo, `[3, h, w]`; None where that is left to the CPU.
+    def _crop(
+        self, jpeg: EncodedJpeg, photo: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Crop and normalize a decoded photo, `[3, h, w]`.
 
         Returns:
-            Pixels, image, and the corners of the whole photo, `[4, 3]`, one of which was decoded
-            last.
+            Pixels, image, and the corner pixels of the whole photo, `[4, 3]`, one of which is
+            decoded last. None if the CPU has to decode the file.
         """
         if photo is None or tuple(photo.shape) != (3, *jpeg.size):
             return None
         try:
-            pixels = self.cut.cut_tensor(photo.permute(1, 2, 0))
+            pixels = self.preprocess.cut_tensor(photo.permute(1, 2, 0))
             corners = photo[:, [0, 0, -1, -1], [0, -1, 0, -1]].T
-            return pixels, self.cut.normalize_tensor(pixels), corners
+            return pixels, self.preprocess.normalize_tensor(pixels), corners
         except RuntimeError as error:  # no memory, or a reduction too strong for CUDA's kernel
-            logger.debug("a photo is cut by the CPU: %s", error)
+            logger.debug("a photo is cropped by the CPU: %s", error)
             return None
 
-    def _decoded(self, jpegs: Sequence[Jpeg]) -> Iterator[Tensor | None]:
-        """Decode files; None stands for one that this decoder cannot."""
+    def _decode(self, jpegs: Sequence[EncodedJpeg]) -> Iterator[Tensor | None]:
+        """Decode files; None stands for a file that the device cannot decode."""
         if not jpegs:
             return iter(())
         try:
-            return iter(decode_on(self.device, [one.data for one in jpegs]))
-        except RuntimeError as error:  # of one of them, the decoder does not say which
+            return iter(decode_on(self.device, [jpeg.data for jpeg in jpegs]))
+        except RuntimeError as error:  # the decoder does not name the file that caused it
             if len(jpegs) == 1:
                 logger.debug("a JPEG file is left to the CPU: %s", error)
                 return iter([None])
-        return chain.from_iterable(self._decoded([one]) for one in jpegs)
+        return chain.from_iterable(self._decode([jpeg]) for jpeg in jpegs)
 
 
-def check_decode(how: str, model: Model) -> None:
-    """Refuse a way to decode that does not fit a model, its device or what is installed."""
-    if how == EXACT:
+def check_decode(mode: DecodeMode, model: Model) -> None:
+    """Raise an error if a decode mode does not fit the model, its device or what is installed."""
+    if mode == EXACT:
         return
-    cut = model.preprocess
-    if not isinstance(cut, Preprocess):
+    preprocess = model.preprocess
+    if not isinstance(preprocess, Preprocess):
         raise ParameterError(
-            f"decode={how!r} needs to know the size that photos get: {model.name} has a "
-            "preprocess of its own, not a convviz.Preprocess"
+            f"decode={mode!r} requires a convviz.Preprocess, whose resize is known; the preprocess "
+            f"of {model.name} is none"
         )
-    if how != GPU:
+    if mode != GPU:
         return
     if model.device.type != "cuda":
         raise ParameterError(
-            f"decode={GPU!r} needs the model on a CUDA device, not on {str(model.device)!r}"
+            f"decode={GPU!r} requires a model on a CUDA device, not on {str(model.device)!r}"
         )
-    if cut.interpolation not in TENSOR_INTERPOLATIONS:
+    if preprocess.interpolation not in TENSOR_INTERPOLATIONS:
         raise ParameterError(
-            f"decode={GPU!r} resizes by {' or '.join(TENSOR_INTERPOLATIONS)}, not by "
-            f"{cut.interpolation} as {model.name} does"
+            f"decode={GPU!r} supports the interpolations {', '.join(TENSOR_INTERPOLATIONS)}, not "
+            f"{preprocess.interpolation} as in {model.name}"
         )
     try:
-        [trial] = decode_on(model.device, [_lying()])
+        [photo] = decode_on(model.device, [_rotated_jpeg()])
     except RuntimeError as error:
         line = str(error).splitlines()[0]
         raise ModelError(f"decode={GPU!r} does not work on {model.device}: {line}") from error
-    if tuple(trial.shape) != (3, 32, 16):
+    if tuple(photo.shape) != (3, 32, 16):
         raise ModelError(
-            f"decode={GPU!r} needs a TorchCodec that turns photos upright as EXIF tells, on "
+            f"decode={GPU!r} requires a TorchCodec that applies the EXIF rotation on "
             f"{model.device} too: pip install -U torchcodec"
         )
 
 
 def decode_on(device: torch.device, files: Sequence[bytes]) -> list[Tensor]:
-    """Decode files into uint8 `[3, h, w]` each, upright; RuntimeError if one of them cannot be."""
+    """Decode files to uint8 `[3, h, w]`, upright; raises RuntimeError if any of them fails."""
     try:
         from torchcodec.decoders import decode_jpeg
     except ImportError as error:
         raise ConvvizError(
-            f"decode={GPU!r} needs TorchCodec: pip install 'convviz[gpu]' ({error})"
+            f"decode={GPU!r} requires TorchCodec: pip install 'convviz[gpu]' ({error})"
         ) from error
     return list(decode_jpeg(list(files), mode="RGB", device=device))
 
 
-def _lying() -> bytes:
-    """Return a JPEG file of 16 x 32 pixels to be turned by a quarter."""
+def _rotated_jpeg() -> bytes:
+    """Return a JPEG file of 16 x 32 pixels with an EXIF rotation by 90 degrees."""
     from PIL import Image
 
-    out, exif = io.BytesIO(), Image.Exif()
+    buffer, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6
-    Image.new("RGB", (32, 16)).save(out, "JPEG", exif=exif)
-    return out.getvalue()
+    Image.new("RGB", (32, 16)).save(buffer, "JPEG", exif=exif)
+    return buffer.getvalue()

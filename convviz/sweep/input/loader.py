@@ -1,4 +1,4 @@
-"""Items of a data set made ready for a model, in order, while the model is at work on others."""
+"""Decodes and preprocesses the items of a data set, in order, while the model is running."""
 
 from __future__ import annotations
 
@@ -19,34 +19,37 @@ from ...errors import ParameterError
 from ...images.preprocess import Preprocess
 from ...network.inputs import PreparedImage, prepare_with
 from ...progress import count_images
-from .decoder_pool import Decoders, UnfitError
-from .decoder_process import EXACT, GPU, Bad, Decoder, Jpeg, Photo, reason
-from .gpu_jpeg import Jpegs
+from ..decode_modes import EXACT, GPU, DecodeMode
+from .decoder_pool import DataSetNotPortableError, DecoderPool
+from .decoder_process import DecodedPhoto, EncodedJpeg, ItemDecoder, UnusableItem, one_line_reason
+from .gpu_jpeg import GpuJpegDecoder
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = 60.0
-MOST_WORKERS = 8
-FEW = 100
-"""Fewer files are decoded sooner than processes have started.
+TIMEOUT_S = 60.0
+MAX_WORKERS = 8
+MIN_FILES_FOR_WORKERS = 100
+"""For fewer files, starting processes takes longer than it saves.
 
 Measured on two cores, demo network: with one worker 0.91 times the images a second at 50 photos,
 1.01 at 100, 1.03 at 200.
 """
 
-AHEAD = 128
-AHEAD_WHOLE = 16
-"""Items decoded ahead, and the most of them where they are whole photos."""
+LOOKAHEAD = 128
+"""Items decoded ahead."""
+
+MAX_LOOKAHEAD_WHOLE = 16
+"""Limit of the items decoded ahead if they are whole photos, which need more memory."""
 
 
 @dataclass(frozen=True, eq=False)
-class Ready:
+class ReadyItem:
     """An item that can be used.
 
     Attributes:
-        index: its place in the data set.
-        prepared: what the model gets.
-        content: size and hash.
+        index: its index in the data set.
+        prepared: the input of the model.
+        content: its size and hash.
     """
 
     index: int
@@ -55,14 +58,14 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedItem:
     """An item that could not be used.
 
     Attributes:
-        index: its place in the data set.
+        index: its index in the data set.
         id: its id there.
-        reason: why it was left out.
-        content: size and hash, where it could be read.
+        reason: why it was skipped.
+        content: its size and hash, if it could be read.
     """
 
     index: int
@@ -72,20 +75,20 @@ class Skipped:
 
 
 class Loader:
-    """Makes the items of a data set ready for a model.
+    """Decodes and preprocesses the items of a data set.
 
-    A Preprocess cuts photos in the worker processes and normalizes them here, so that the pipe
-    carries bytes, not floats, and the numbers are those of a loader without workers. A
-    preprocess of the user's own is applied here. A pickled loader has not started anything.
+    With a `Preprocess`, photos are cropped in the worker processes and normalized in this process:
+    the pipes carry bytes instead of floats, and the numbers do not depend on the workers. Any other
+    preprocess is applied in this process. An unpickled loader has no running processes.
 
     Args:
-        dataset: where the items come from.
-        preprocess: that of the model.
+        dataset: the data set.
+        preprocess: the preprocess of the model.
         workers: processes that decode; 0 decodes in this one; None chooses, see `workers_for`.
-        timeout: seconds that an item may take; kept only where there are workers.
-        ahead: how many items are decoded ahead; fewer where whole photos have to be kept.
-        decode: as for `Decoder`.
-        device: decodes JPEG files where `decode` is "gpu".
+        timeout: seconds that an item may take; without effect if there are no workers.
+        lookahead: number of items decoded ahead; fewer if they are whole photos.
+        decode: the mode of `ItemDecoder`.
+        device: the device that decodes JPEG files if `decode` is "gpu".
     """
 
     def __init__(
@@ -94,47 +97,50 @@ class Loader:
         preprocess: Any,
         workers: int | None = None,
         timeout: float | None = None,
-        ahead: int = AHEAD,
-        decode: str = EXACT,
+        lookahead: int = LOOKAHEAD,
+        decode: DecodeMode = EXACT,
         device: torch.device | None = None,
     ) -> None:
-        self.dataset, self.preprocess, self.timeout = dataset, preprocess, timeout or TIMEOUT
-        self._cut = preprocess if isinstance(preprocess, Preprocess) else None
-        self._decoder = Decoder(dataset, self._cut, decode)
-        self._jpegs: Jpegs | None = None
-        if decode == GPU and self._cut is not None and device is not None:
-            self._jpegs = Jpegs(self._decoder, self._cut, device)
-            ahead = min(ahead, AHEAD)  # whole files, not cut pixels
-        self._ahead = ahead if self._cut else min(ahead, AHEAD_WHOLE)
-        self._chosen = workers is None
+        self.dataset, self.preprocess, self.timeout = dataset, preprocess, timeout or TIMEOUT_S
+        # A `Preprocess` crops in the workers. Any other preprocess is applied in `_prepare`.
+        self._preprocess = preprocess if isinstance(preprocess, Preprocess) else None
+        self._decoder = ItemDecoder(dataset, self._preprocess, decode)
+        self._gpu_decoder: GpuJpegDecoder | None = None
+        if decode == GPU and self._preprocess is not None and device is not None:
+            self._gpu_decoder = GpuJpegDecoder(self._decoder, self._preprocess, device)
+            lookahead = min(lookahead, LOOKAHEAD)  # these are whole files, not crops
+        self._lookahead = lookahead if self._preprocess else min(lookahead, MAX_LOOKAHEAD_WHOLE)
+        self._chooses_workers = workers is None
         self.workers = workers_for(dataset) if workers is None else workers
         if timeout is not None and not self.workers:
-            logger.warning("timeout=%g has no effect: photos are decoded by no worker", timeout)
-        self._decoders: Decoders | None = None
-        self._asked: deque[tuple[int, int]] = deque()
+            logger.warning("timeout=%g has no effect without worker processes", timeout)
+        self._pool: DecoderPool | None = None
+        self._pending: deque[tuple[int, int]] = deque()
 
-    def load(self, indices: Sequence[int], then: Sequence[int] = ()) -> Iterator[Ready | Skipped]:
+    def load(
+        self, indices: Sequence[int], next_items: Sequence[int] = ()
+    ) -> Iterator[ReadyItem | SkippedItem]:
         """Yield items in order.
 
         Args:
-            indices: their places in the data set.
-            then: what will be asked for next, where that is known; it is decoded ahead.
+            indices: their indices in the data set.
+            next_items: the items of the next call, if they are known; they are decoded ahead.
         """
-        found: Iterator[Any] = self._decoded(indices, then)
-        if self._jpegs is not None:
-            found = self._jpegs(indices, found)
+        decoded: Iterator[Any] = self._decode(indices, next_items)
+        if self._gpu_decoder is not None:
+            decoded = self._gpu_decoder(indices, decoded)
         for index in indices:
             start = time.perf_counter()
-            decoded = next(found)
+            item = next(decoded)
             count_images(1, waited=time.perf_counter() - start)
-            yield self._ready(index, decoded)
+            yield self._prepare(index, item)
 
     def close(self) -> None:
         """End the worker processes."""
-        decoders, self._decoders = self._decoders, None
-        self._asked.clear()
-        if decoders is not None:
-            decoders.close()
+        pool, self._pool = self._pool, None
+        self._pending.clear()
+        if pool is not None:
+            pool.close()
 
     def __enter__(self) -> Loader:
         return self
@@ -143,42 +149,46 @@ class Loader:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        # Elsewhere other loaders may be at work, so nothing is known of the cores there.
-        workers = 0 if self._chosen else self.workers
-        return {**self.__dict__, "_decoders": None, "_asked": deque(), "workers": workers}
+        # Other loaders may run in the other process's machine, so its free cores are unknown.
+        workers = 0 if self._chooses_workers else self.workers
+        return {**self.__dict__, "_pool": None, "_pending": deque(), "workers": workers}
 
-    def _ready(self, index: int, found: Photo | Bad) -> Ready | Skipped:
-        name = self.dataset.ids[index]
-        if isinstance(found, Bad):
-            return Skipped(index, name, found.reason, found.content)
-        cut = self._cut
-        if cut is None:
+    def _prepare(self, index: int, item: DecodedPhoto | UnusableItem) -> ReadyItem | SkippedItem:
+        """Return a decoded item as the input of the model."""
+        item_id = self.dataset.ids[index]
+        if isinstance(item, UnusableItem):
+            return SkippedItem(index, item_id, item.reason, item.content)
+        preprocess = self._preprocess
+        if preprocess is None:
             try:
-                prepared = prepare_with(self.preprocess, found.pixels, name)
+                prepared = prepare_with(self.preprocess, item.pixels, item_id)
             except MemoryError:
                 raise
             except Exception as error:
-                return Skipped(index, name, reason(error), found.content)
+                return SkippedItem(index, item_id, one_line_reason(error), item.content)
         else:
-            image = cut.normalize(found.pixels) if found.image is None else found.image
-            if self._jpegs is not None:
-                image = image.to(self._jpegs.device)
-            prepared = PreparedImage(image, found.pixels, cut.affine(*found.size), found.size)
-        return Ready(index, prepared, found.content)
+            image = preprocess.normalize(item.pixels) if item.image is None else item.image
+            if self._gpu_decoder is not None:
+                image = image.to(self._gpu_decoder.device)
+            prepared = PreparedImage(image, item.pixels, preprocess.affine(*item.size), item.size)
+        return ReadyItem(index, prepared, item.content)
 
-    def _decoded(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | Jpeg | Bad]:
+    def _decode(
+        self, indices: Sequence[int], next_items: Sequence[int]
+    ) -> Iterator[DecodedPhoto | EncodedJpeg | UnusableItem]:
+        """Yield the decoded items in order, from the worker processes if there are any."""
         if self.workers:
-            given = 0
+            is_first = True
             try:
-                for found in self._ordered(indices, then):
-                    given += 1
-                    yield found
+                for item in self._decode_in_pool(indices, next_items):
+                    is_first = False
+                    yield item
                 return
-            except UnfitError as error:
+            except DataSetNotPortableError as error:
                 self.close()
-                if given:
+                if not is_first:
                     raise
-                if not self._chosen:
+                if not self._chooses_workers:
                     raise ParameterError(
                         f"workers={self.workers}: the data set {self.dataset.name!r} cannot be "
                         f"opened in another process: {error}; workers=0 decodes in this one"
@@ -188,44 +198,47 @@ class Loader:
         for index in indices:
             yield self._decoder(index)
 
-    def _ordered(self, indices: Sequence[int], then: Sequence[int]) -> Iterator[Photo | Jpeg | Bad]:
-        """Take items from the processes in order, and keep as many asked for as allowed."""
-        if self._decoders is None:
-            self._decoders = Decoders(self._decoder, self.workers, self.timeout)
-        wanted = chain(indices, then)
-        kept = list(islice(wanted, len(self._asked)))
-        if kept != [index for index, _ in self._asked]:
-            self._asked.clear()
-            self._decoders.forget()
-            wanted = chain(indices, then)
+    def _decode_in_pool(
+        self, indices: Sequence[int], next_items: Sequence[int]
+    ) -> Iterator[DecodedPhoto | EncodedJpeg | UnusableItem]:
+        """Yield items from the pool in order, while up to `lookahead` items are pending."""
+        if self._pool is None:
+            self._pool = DecoderPool(self._decoder, self.workers, self.timeout)
+        upcoming = chain(indices, next_items)
+        # Items that an earlier call requested ahead are used only if they are the next ones.
+        already_requested = list(islice(upcoming, len(self._pending)))
+        if already_requested != [index for index, _ in self._pending]:
+            self._pending.clear()
+            self._pool.forget()
+            upcoming = chain(indices, next_items)
         for _ in indices:
-            self._ask(self._decoders, wanted)
-            found = self._decoders.take(self._asked[0][1])
-            self._asked.popleft()
-            yield found
+            self._request(self._pool, upcoming)
+            item = self._pool.result(self._pending[0][1])
+            self._pending.popleft()
+            yield item
 
-    def _ask(self, decoders: Decoders, wanted: Iterator[int]) -> None:
-        room = self._ahead - len(self._asked)
-        if room * 4 < self._ahead and self._asked:  # in pieces, not one by one
+    def _request(self, pool: DecoderPool, upcoming: Iterator[int]) -> None:
+        free = self._lookahead - len(self._pending)
+        if free * 4 < self._lookahead and self._pending:  # request in groups, not one by one
             return
-        more = list(islice(wanted, room))
-        if more:
-            self._asked.extend(zip(more, decoders.ask(more), strict=True))
+        indices = list(islice(upcoming, free))
+        if indices:
+            self._pending.extend(zip(indices, pool.request(indices), strict=True))
 
 
 def workers_for(dataset: Dataset) -> int:
-    """Choose how many processes decode: one less than there are cores, for many files.
+    """Return the number of processes that decode: for many files, one less than the cores.
 
-    A data set without `read` holds pixels, or is the user's own object, which may not survive
-    in another process; it is loaded in this one.
+    A data set without `read` holds pixels, or is an object of the user that may not work in
+    another process, so it is loaded in this one.
     """
-    if not hasattr(dataset, "read") or len(dataset.ids) < FEW:
+    if not hasattr(dataset, "read") or len(dataset.ids) < MIN_FILES_FOR_WORKERS:
         return 0
-    return min(cores() - 1, MOST_WORKERS)
+    return min(cores() - 1, MAX_WORKERS)
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

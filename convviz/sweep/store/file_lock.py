@@ -1,7 +1,8 @@
-"""One run at a time in a folder."""
+"""One writing process for each run folder."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -10,77 +11,72 @@ from pathlib import Path
 
 from ...errors import ConvvizError
 from ...storage.durable_file import FULL
+from .file_names import LOCK
 
-try:
-    import fcntl
-except ImportError:  # Windows has none; there two runs on one folder are not told apart
-    fcntl = None  # type: ignore[assignment]
-
-LOCK = ".convviz-lock"
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+"""Errors of file systems that do not support locks."""
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from working on a run folder; raises where one does.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing to a run folder; raises ConvvizError if one does.
 
-    The system drops the lock of a process that dies, so a lock file left over is no obstacle.
+    The system releases the lock of a process that dies, so its lock file does no harm.
     """
-    made = not folder.exists()
+    from filelock import FileLock, Timeout
+
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    handle = _taken(folder)
+    path = folder / LOCK
+    _check_regular(path)
+    lock = FileLock(path, timeout=0, fallback_to_soft=False, on_acquired=_write_process_number)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise ConvvizError(
+            f"another run is at work in {str(folder)!r}: process {_owner(path)}; wait for it, or "
+            "use another folder"
+        ) from error
+    except (OSError, NotImplementedError) as error:
+        raise _lock_error(error, folder) from error
     try:
         yield
     finally:
-        (folder / LOCK).unlink(missing_ok=True)
-        os.close(handle)
-        if made:
-            with suppress(OSError):  # something was written
+        # Removed while the lock is held: afterwards the file may belong to another process.
+        path.unlink(missing_ok=True)
+        lock.release()
+        if is_new:
+            with suppress(OSError):  # it is not empty
                 folder.rmdir()
 
 
-def _taken(folder: Path) -> int:
-    path = folder / LOCK
-    while True:
-        handle = _open_lock_file(path)
-        try:
-            if fcntl is not None:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if not isinstance(error, BlockingIOError):
-                os.close(handle)
-                raise ConvvizError(
-                    f"{str(folder)!r} is on a file system that has no locks ({error.strerror}); "
-                    "give a folder on another one"
-                ) from error
-            owner = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
-            os.close(handle)
-            raise ConvvizError(
-                f"another run is at work in {str(folder)!r}: process {owner}; wait for it, or "
-                "give another folder"
-            ) from error
-        if _is_still(path, handle):
-            os.ftruncate(handle, 0)
-            os.write(handle, f"{os.getpid()}\n".encode())
-            return handle
-        os.close(handle)  # its owner removed it between our opening and locking it
+def _check_regular(path: Path) -> None:
+    """Raise ConvvizError if the lock file is a link, a FIFO or a device."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ConvvizError(f"{path} is not a regular file: remove it")
 
 
-def _open_lock_file(path: Path) -> int:
-    """Open the file of the lock; raises ConvvizError for a link, a FIFO or a device."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+def _write_process_number(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+
+
+def _owner(path: Path) -> str:
+    """Return the number of the process that holds the lock."""
     try:
-        handle = os.open(path, flags, 0o666)
-    except OSError as error:
-        if error.errno in FULL:
-            raise
-        raise ConvvizError(f"{path} cannot be opened: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise ConvvizError(f"{path} is not a regular file: remove it")
-    return handle
+        return path.read_text("ascii", "replace").strip()[:32] or "unknown"
+    except OSError:
+        return "unknown"
 
 
-def _is_still(path: Path, handle: int) -> bool:
-    with suppress(OSError):
-        return os.path.samestat(os.stat(path), os.fstat(handle))
-    return False
+def _lock_error(error: OSError | NotImplementedError, folder: Path) -> Exception:
+    if isinstance(error, OSError) and error.errno in FULL:
+        return error
+    reason = getattr(error, "strerror", None) or str(error)
+    if not isinstance(error, OSError) or error.errno in NO_LOCKS:
+        return ConvvizError(
+            f"{str(folder)!r} is on a file system without locks ({reason}); use a folder on "
+            "another one"
+        )
+    return ConvvizError(f"{folder / LOCK} cannot be opened: {reason}")

@@ -1,9 +1,9 @@
-"""One run at a time in a folder of an object store, which has no locks.
+"""One writing process for each run in an object store, which has no locks.
 
-An object names who is at work there, and its owner changes it every few seconds. Whoever comes
-second watches it for a while: one that does not change belongs to nobody. No clocks are
-compared. What is left is a gap: a process that was halted for longer than that, and goes on, may
-for one beat work beside another; both write the same bytes.
+An object names the process that is writing to the run, and that process rewrites the object
+every few seconds. A second process watches the object for a while: if it does not change, its
+owner has died. Clocks are not compared. A process that was suspended for longer than that may
+continue for one beat while another one is already working; until then, both write the same bytes.
 """
 
 from __future__ import annotations
@@ -20,104 +20,104 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...errors import ConvvizError
+from .file_names import LOCK
 from .object_store import Remote
 
 logger = logging.getLogger(__name__)
 
-LEASE = ".convviz-lock"
 BEAT = 10.0
-"""Seconds between two signs of life."""
+"""Seconds between two updates of the lock object by its owner."""
 
 PATIENCE = 45.0
-"""Seconds without one, after which the owner has died."""
+"""Seconds without an update after which the owner is considered dead."""
 
 
 class Lease:
-    """The right to work in a folder.
+    """The exclusive right to write to a run.
 
     Args:
-        place: the folder.
+        place: the run.
     """
 
     def __init__(self, place: Remote) -> None:
         self.place = place
-        self._me = {
+        self._identity = {
             "process": os.getpid(),
             "host": socket.gethostname(),
             "machine": _machine(),
             "token": uuid.uuid4().hex,
         }
-        self._beats = 0
+        self._updates = 0
         self._lost = False
         self._stopping = threading.Event()
 
-    def take(self) -> None:
-        """Take it; raises ConvvizError naming the process that has it."""
+    def acquire(self) -> None:
+        """Acquire it; raises ConvvizError with the process that holds it."""
         while True:
             try:
-                self.place.write(LEASE, self._text(), new=True)
+                self.place.write(LOCK, self._text(), new=True)
                 return
             except FileExistsError:
                 owner = self._read()
-            if owner is None:  # it has just ended
+            if owner is None:  # the owner has just released it
                 continue
             if not self._is_dead(owner):
                 raise ConvvizError(
-                    f"another run is at work in {self.place}: {_said(owner)}; wait for it, or "
-                    "give another folder"
+                    f"another run is at work in {self.place}: {_owner_name(owner)}; wait for it, "
+                    "or use another folder"
                 )
-            if self._read() != owner:  # somebody else was quicker, or it lives
+            if self._read() != owner:  # another process was faster, or the owner is alive
                 continue
-            logger.warning("%s is taken over from %s, which has died", self.place, _said(owner))
-            self.place.remove(LEASE)
+            logger.warning("%s is taken over from %s, which died", self.place, _owner_name(owner))
+            self.place.remove(LOCK)
 
-    def keep(self) -> None:
-        """Give signs of life until told to stop, or until somebody else has taken it."""
+    def renew(self) -> None:
+        """Update the lock object until `stop` is called or another process has taken it."""
         while not self._stopping.wait(BEAT):
-            with suppress(ConvvizError):  # the network may be back at the next beat
-                if (self._read() or {}).get("token") != self._me["token"]:
+            with suppress(ConvvizError):  # the network may work again at the next beat
+                if (self._read() or {}).get("token") != self._identity["token"]:
                     self._lost = True
                     return
-                self._beats += 1
-                self.place.write(LEASE, self._text())
+                self._updates += 1
+                self.place.write(LOCK, self._text())
 
-    def give_up(self) -> None:
-        """Let others in; nobody may be keeping it any more."""
+    def release(self) -> None:
+        """Release it; `renew` must have ended."""
         with suppress(ConvvizError):
-            if (self._read() or {}).get("token") == self._me["token"]:
-                self.place.remove(LEASE)
+            if (self._read() or {}).get("token") == self._identity["token"]:
+                self.place.remove(LOCK)
 
     def stop(self) -> None:
-        """End `keep`."""
+        """End `renew`."""
         self._stopping.set()
 
     def check(self) -> None:
-        """Raise ConvvizError where another process has taken it meanwhile."""
+        """Raise ConvvizError if another process has taken it in the meantime."""
         if self._lost:
-            owner = _said(self._read() or {})
+            owner = _owner_name(self._read() or {})
             raise ConvvizError(
-                f"{self.place} was taken over by another run ({owner}), because this one gave no "
-                f"sign of life for {PATIENCE:g} s"
+                f"{self.place} was taken over by another run ({owner}), because this one did not "
+                f"update its lock for {PATIENCE:g} s"
             )
 
     def _text(self) -> bytes:
-        return json.dumps({**self._me, "beats": self._beats}).encode()
+        return json.dumps({**self._identity, "beats": self._updates}).encode()
 
     def _read(self) -> dict[str, Any] | None:
-        content = self.place.read(LEASE)
+        content = self.place.read(LOCK)
         if content is None:
             return None
         with suppress(ValueError):
-            found = json.loads(content)
-            if isinstance(found, dict):
-                return found
+            owner = json.loads(content)
+            if isinstance(owner, dict):
+                return owner
         return {}
 
     def _is_dead(self, owner: dict[str, Any]) -> bool:
-        here = owner.get("machine") == self._me["machine"]
-        if here and not _is_alive(owner.get("process")):
+        is_local = owner.get("machine") == self._identity["machine"]
+        if is_local and not _is_alive(owner.get("process")):
             return True
-        logger.info("%s: watching %s for up to %g s", self.place, _said(owner), PATIENCE)
+        logger.info("%s: watching %s for up to %g s", self.place, _owner_name(owner), PATIENCE)
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             time.sleep(min(1.0, BEAT / 2))
@@ -127,30 +127,30 @@ class Lease:
 
 
 @contextmanager
-def leased(place: Remote) -> Iterator[Lease]:
-    """Keep other processes from working on a run folder; raises where one does."""
+def lease_place(place: Remote) -> Iterator[Lease]:
+    """Keep other processes from writing to a run; raises ConvvizError if one does."""
     lease = Lease(place)
-    lease.take()
-    thread = threading.Thread(target=lease.keep, daemon=True)
+    lease.acquire()
+    thread = threading.Thread(target=lease.renew, daemon=True)
     thread.start()
     try:
         yield lease
     finally:
         lease.stop()
-        thread.join()  # a sign of life on its way would make the lease anew
-        lease.give_up()
+        thread.join()  # an update in progress would create the lock object again
+        lease.release()
 
 
-def _said(owner: dict[str, Any]) -> str:
+def _owner_name(owner: dict[str, Any]) -> str:
     return f"process {owner.get('process', 'unknown')} on {owner.get('host', 'unknown')}"
 
 
 def _machine() -> str:
-    """Tell apart where numbers of processes mean the same process."""
-    space = ""
-    with suppress(OSError):  # containers may share a name, but not this (Linux)
-        space = os.readlink("/proc/self/ns/pid")
-    return f"{socket.gethostname()} {uuid.getnode()} {space}"
+    """Return a name of the space in which a process number identifies a process."""
+    namespace = ""
+    with suppress(OSError):  # Linux; containers may share a host name, but not this
+        namespace = os.readlink("/proc/self/ns/pid")
+    return f"{socket.gethostname()} {uuid.getnode()} {namespace}"
 
 
 def _is_alive(process: Any) -> bool:
@@ -160,6 +160,6 @@ def _is_alive(process: Any) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it is somebody else's
+    except OSError:  # it belongs to another user
         return True
     return True

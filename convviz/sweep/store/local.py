@@ -1,24 +1,10 @@
-"""The run folder, written.
-
-RUN/run.json                       the plan: model, data set, explainers, versions
-RUN/items.parquet                  one row an item that was used
-RUN/skipped.parquet                one row an item that could not be used, with the reason
-RUN/results/<explainer>/<layer>/   explanations; layers named by `folder_name`
-RUN/index.html                     the overview
-
-While a sweep is under way, and only then:
-
-RUN/.convviz-sweep/plan.json       the plan it goes by, and where memory made it smaller
-RUN/.convviz-sweep/shards/         the finished shards, see `manifest`
-RUN/.convviz-sweep/spool/          arrays that `finish` keeps out of memory
-RUN/.convviz-sweep/new/            the results in the making; renamed to `done`, they are valid
-"""
+"""A run in a local folder, written by a sweep. `file_names` describes the folder."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -31,22 +17,34 @@ from ...storage import durable_file
 from ...storage.checksums import CHECKSUMS, checksum
 from ...storage.path_names import folder_name
 from ...storage.untrusted_files import check_inside
-from ..finalize import Outcome
-from ..worker import PARTIALS
-from .file_lock import LOCK, locked
+from .file_lock import lock_folder
+from .file_names import (
+    DONE,
+    ITEMS,
+    LEAF_ITEMS,
+    LOCK,
+    NEW,
+    PARTIALS,
+    PLAN,
+    RESULTS,
+    RUN,
+    SHARDS,
+    SKIPPED,
+    SPOOL,
+    SWEEP,
+)
+from .protocol import Explanations
 from .run_record import as_text, read_plan, read_run
-from .shard_manifest import PLAN, Entry, Manifest
-from .tables import ITEMS, LEAF_ITEMS, SKIPPED, join_tables
+from .shard_files import LocalShardFiles
+from .shard_manifest import ShardEntry, ShardFiles, ShardManifest
+from .tables import join_tables
 
-RUN, RESULTS = "run.json", "results"
 MOVED = (RESULTS, ITEMS, SKIPPED, RUN)
-"""What a finished sweep brings; the plan comes last, because it makes the folder a run."""
-
-SWEEP, SHARDS = ".convviz-sweep", "shards"
+"""The files of a finished sweep. The plan comes last, because it makes the folder a run."""
 
 
 def check_out(out: Path) -> None:
-    """Refuse a folder that holds anything else than a run or a sweep under way."""
+    """Raise ParameterError if a folder holds anything but a run or an unfinished sweep."""
     if not out.exists():
         return
     if not out.is_dir():
@@ -54,8 +52,8 @@ def check_out(out: Path) -> None:
     if is_run(out) or (out / SWEEP).is_dir() or set(os.listdir(out)) <= {LOCK}:
         return
     raise ParameterError(
-        f"out={str(out)!r} holds other files; give a new or empty folder, or a run folder "
-        "with overwrite=True"
+        f"out={str(out)!r} holds other files; use a new or empty folder, or a run folder with "
+        "overwrite=True"
     )
 
 
@@ -65,47 +63,48 @@ def is_run(folder: Path) -> bool:
 
 
 def is_finished(folder: Path) -> bool:
-    """Return whether a folder holds a finished run, and no sweep that would replace it."""
+    """Return whether a folder holds a finished run, and no sweep that will replace it."""
     return is_run(folder) and not (folder / SWEEP).is_dir()
 
 
-class Store:
-    """A run folder while a sweep works on it, between `locked()` and its end.
+class LocalRunStore:
+    """A run folder while a sweep writes it, see `RunStore`.
 
     Args:
         out: the run folder.
-        manifest: of the shards, where they are not in the folder.
+        shard_files: the files of the shards, if they are not in the folder.
     """
 
-    def __init__(self, out: Path, manifest: Manifest | None = None) -> None:
+    def __init__(self, out: Path, shard_files: ShardFiles | None = None) -> None:
         self.out = out
         self.work = out / SWEEP
-        self.spool = self.work / "spool"
-        self.manifest = manifest or Manifest(self.work / SHARDS)
-        self.shards = self.manifest.folder
+        self.spool = self.work / SPOOL
+        self.leaf_items = self.work / LEAF_ITEMS
+        self.manifest = ShardManifest(shard_files or LocalShardFiles(self.work / SHARDS))
 
-    def locked(self) -> AbstractContextManager[None]:
-        """Keep other processes from working on the folder; raises where one does."""
-        return locked(self.out)
+    @property
+    def location(self) -> str:
+        """The run folder."""
+        return str(self.out)
 
-    def table(self, name: str) -> Path:
-        """Return a table of the finished run."""
-        return self.out / name
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other processes from writing to the folder."""
+        return lock_folder(self.out)
 
-    def plan(self) -> dict[str, Any] | None:
-        """Return the plan of the sweep under way; None where there is none."""
+    def unfinished_plan(self) -> dict[str, Any] | None:
+        """Return the plan of the unfinished sweep; None if there is none."""
         return read_plan(self.out, f"{SWEEP}/{PLAN}")
 
-    def finished(self) -> dict[str, Any] | None:
-        """Return the plan of the finished run in the folder; None where there is none."""
+    def finished_plan(self) -> dict[str, Any] | None:
+        """Return the plan of the finished run; None if there is none."""
         return read_plan(self.out, RUN) if is_run(self.out) else None
 
     def begin(self, record: Mapping[str, Any]) -> None:
-        """Start or go on with a sweep by this plan."""
+        """Start or resume a sweep with this plan."""
         self.manifest.begin()
         durable_file.sync(self.out)
-        for left in (self.spool, self.work / "new"):
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in (self.spool, self.work / NEW):
+            shutil.rmtree(leftover, ignore_errors=True)
         durable_file.clean(self.work)
         self.amend(record)
 
@@ -114,13 +113,17 @@ class Store:
         durable_file.write(self.work / PLAN, as_text(record).encode("utf-8"))
 
     def discard(self) -> None:
-        """Give up the sweep under way."""
-        # The plan goes first: shards without a plan belong to nobody.
+        """Remove the unfinished sweep."""
+        # The plan goes first: shards without a plan are ignored and removed by `settle`.
         (self.work / PLAN).unlink(missing_ok=True)
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def partials(self, entries: list[Entry], step: int) -> Iterator[Partial]:
-        """Yield a step's partial of each shard, mapped from its file when it is asked for."""
+    def finished_table(self, name: str) -> Path:
+        """Return the path of a table of the finished run."""
+        return self.out / name
+
+    def partials(self, entries: Sequence[ShardEntry], step: int) -> Iterator[Partial]:
+        """Yield the partial of an explainer step for each shard, mapped from its file."""
         from safetensors import safe_open
 
         prefix = f"{step}/"
@@ -132,9 +135,9 @@ class Store:
                 names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
                 yield {name.removeprefix(prefix): file.get_tensor(name) for name in sorted(names)}
 
-    def tables(self, entries: list[Entry]) -> Path:
-        """Write the tables of the run, and return that of the items."""
-        new = self.work / "new"
+    def join_tables(self, entries: Sequence[ShardEntry]) -> Path:
+        """Write the tables of the run, and return the path of the table of items."""
+        new = self.work / NEW
         new.mkdir(parents=True, exist_ok=True)
         for name in (ITEMS, SKIPPED):
             join_tables([self.manifest.path(e["shard"], name) for e in entries], new / name)
@@ -142,44 +145,41 @@ class Store:
         join_tables(parts, self.leaf_items, list(item_types()))
         return new / ITEMS
 
-    @property
-    def leaf_items(self) -> Path:
-        """The table of items that every result holds: without what only the run needs."""
-        return self.work / LEAF_ITEMS
-
-    def complete(self, record: Mapping[str, Any], outcome: Outcome) -> None:
-        """Write the results; those of a former run stay until these are whole."""
-        new = self.work / "new"
-        for name, layers in outcome.explanations.items():
+    def complete(
+        self, record: Mapping[str, Any], explanations: Explanations, failed: Mapping[str, str]
+    ) -> None:
+        """Write the results and remove the shards. A previous run stays until then."""
+        new = self.work / NEW
+        for name, layers in explanations.items():
             for layer, explanation in layers.items():
                 explanation.save(new / RESULTS / folder_name(name) / folder_name(layer))
         (new / RESULTS).mkdir(exist_ok=True)
-        failed = {name: str(error) for name, error in outcome.failed.items()}
         checksums = {name: checksum(new / name) for name in (ITEMS, SKIPPED)}
-        text = as_text({**record, "failed": failed, CHECKSUMS: checksums})
+        text = as_text({**record, "failed": dict(failed), CHECKSUMS: checksums})
         (new / RUN).write_text(text, encoding="utf-8")
         for path in (new / ITEMS, new / SKIPPED, new / RUN):
             durable_file.sync(path)
         for folder, _, _ in os.walk(new, topdown=False):
             durable_file.sync(Path(folder))
-        new.rename(self.work / "done")
+        # Everything is on the disk now. The rename is the step that makes the new run valid.
+        new.rename(self.work / DONE)
         durable_file.sync(self.work)
         self.settle()
 
     def settle(self) -> None:
-        """Move complete results to their places, also those of a sweep killed while it did so.
+        """Move complete results to their places, also those of a process that was killed.
 
-        Shards without a plan, left by one killed while it removed them, belong to nobody and go.
+        Shards without a plan, left by a process killed in `discard`, are removed.
         """
         check_inside(self.out, self.work)
-        done = self.work / "done"
+        done = self.work / DONE
         check_inside(self.out, done)
         if not done.is_dir():
             if not (self.work / PLAN).exists():
                 shutil.rmtree(self.work, ignore_errors=True)
             return
-        where = f"{SWEEP}/done/{RUN}" if os.path.lexists(done / RUN) else RUN
-        record = read_run(self.out, where)  # nothing is moved where it is damaged
+        plan = f"{SWEEP}/{DONE}/{RUN}" if os.path.lexists(done / RUN) else RUN
+        record = read_run(self.out, plan)  # raises before anything is moved if it is damaged
         for name in MOVED:
             if (done / name).exists():
                 _remove(self.out / name)

@@ -1,118 +1,132 @@
-"""The run folder, written into an object store.
+"""A run in an object store, written by a sweep.
 
-The objects are those of a run folder on a disk, see `store`. Shards go there as they are made;
-what comes after them is made in a temporary folder, into which the shards are fetched, and then
-put beside them, `run.json` last. Until then the plan of the sweep is there, and says that the
-run is not finished.
+The objects are the files of a local run folder, see `file_names`. Shards are uploaded when they
+are complete. For the results, the shards are fetched into a temporary folder; the results are
+computed there and then uploaded, `run.json` last. Until then the plan of the sweep exists in
+the store, which marks the run as unfinished.
 """
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...errors import ConvvizError, ParameterError
-from ...explanation.result_folder import JSON_NAME, read_json
+from ...errors import ParameterError
 from ...plugin.explainer import Partial
-from ...storage.checksums import CHECKSUMS
-from ...storage.untrusted_files import JSON_LIMIT
-from ..finalize import Outcome
-from .lease import LEASE, Lease, leased
-from .local import RESULTS, RUN, SHARDS, SWEEP, Store
-from .local import check_out as check_folder
-from .local import is_finished as is_finished_folder
+from .file_names import LOCK, PLAN, RESULTS, RUN, SHARDS, SWEEP
+from .lease import Lease, lease_place
+from .local import LocalRunStore
 from .object_store import Remote
-from .remote_manifest import RemoteManifest
-from .run_record import as_text, parse_plan, read_run
-from .shard_manifest import PLAN, Entry
-from .tables import ITEMS, SKIPPED
+from .protocol import Explanations
+from .run_record import as_text, parse_plan
+from .shard_files import RemoteShardFiles
+from .shard_manifest import ShardEntry
 
-UNDER_WAY = f"{SWEEP}/{PLAN}"
-PICTURE_LIMIT = 1 << 30
-"""Bytes that a picture may have."""
+UNFINISHED_PLAN = f"{SWEEP}/{PLAN}"
 
 
-class RemoteStore:
-    """A run in an object store while a sweep works on it, as `Store` is one on a disk.
+def check_out(out: Remote) -> None:
+    """Raise ParameterError if a place holds anything but a run or an unfinished sweep."""
+    names = out.names()
+    if not names or any(n in (RUN, LOCK) or n.startswith(f"{SWEEP}/") for n in names):
+        return
+    raise ParameterError(
+        f"out={str(out)!r} holds other objects ({names[0]!r}); use a new or empty place, or a run"
+    )
+
+
+def is_finished(out: Remote) -> bool:
+    """Return whether a place holds a finished run, and no sweep that will replace it."""
+    return out.read(UNFINISHED_PLAN) is None and out.read(RUN) is not None
+
+
+class RemoteRunStore:
+    """A run in an object store while a sweep writes it, see `RunStore`.
 
     Args:
         out: the run.
-        cache: an empty folder on a disk, for as long as the sweep takes.
+        cache: an empty local folder that exists for the duration of the sweep.
     """
 
     def __init__(self, out: Remote, cache: Path) -> None:
         self.out = out
-        self.shards = out / SWEEP / SHARDS
-        work = cache / SWEEP
-        self.manifest = RemoteManifest(self.shards, work / SHARDS)
-        self._local = Store(cache, self.manifest)
+        shard_files = RemoteShardFiles(out / SWEEP / SHARDS, cache / SWEEP / SHARDS)
+        self._local = LocalRunStore(cache, shard_files)
+        self.manifest = self._local.manifest
         self.spool = self._local.spool
         self.leaf_items = self._local.leaf_items
         self._lease: Lease | None = None
 
+    @property
+    def location(self) -> str:
+        """The address of the run."""
+        return str(self.out)
+
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes from working on the run; raises where one does."""
-        with leased(self.out) as self._lease:
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from writing to the run."""
+        with lease_place(self.out) as self._lease:
             yield
 
-    def table(self, name: str) -> Path:
-        """Return a copy of a table of the finished run."""
-        path = self._local.out / name
-        self.out.fetch(name, path)
-        return path
+    def unfinished_plan(self) -> dict[str, Any] | None:
+        """Return the plan of the unfinished sweep; None if there is none."""
+        content = self.out.read(UNFINISHED_PLAN)
+        return None if content is None else parse_plan(content, f"{self.out}/{UNFINISHED_PLAN}")
 
-    def plan(self) -> dict[str, Any] | None:
-        """Return the plan of the sweep under way; None where there is none."""
-        content = self.out.read(UNDER_WAY)
-        return None if content is None else parse_plan(content, f"{self.out}/{UNDER_WAY}")
-
-    def finished(self) -> dict[str, Any] | None:
-        """Return the plan of the finished run; None where there is none."""
+    def finished_plan(self) -> dict[str, Any] | None:
+        """Return the plan of the finished run; None if there is none."""
         content = self.out.read(RUN)
         return None if content is None else parse_plan(content, f"{self.out}/{RUN}")
 
     def settle(self) -> None:
-        """Remove what is left of a sweep that was killed while it removed its shards."""
-        if self.out.read(UNDER_WAY) is None:
+        """Remove shards without a plan, left by a process killed in `discard`."""
+        if self.out.read(UNFINISHED_PLAN) is None:
             (self.out / SWEEP).clear()
 
     def begin(self, record: Mapping[str, Any]) -> None:
-        """Start or go on with a sweep by this plan."""
+        """Start or resume a sweep with this plan."""
         self._local.begin(record)
         self.amend(record)
 
     def amend(self, record: Mapping[str, Any]) -> None:
         """Write the plan."""
-        self._check()
-        self.out.write(UNDER_WAY, as_text(record).encode())
+        self._check_lease()
+        self.out.write(UNFINISHED_PLAN, as_text(record).encode())
 
     def discard(self) -> None:
-        """Give up the sweep under way; raises where it is another process's by now."""
-        self._check()
-        # The plan goes first: shards without a plan belong to nobody.
-        self.out.remove(UNDER_WAY)
+        """Remove the unfinished sweep; raises ConvvizError if another process has taken it."""
+        self._check_lease()
+        # The plan goes first: shards without a plan are ignored and removed by `settle`.
+        self.out.remove(UNFINISHED_PLAN)
         (self.out / SWEEP).clear()
         self._local.discard()
 
-    def partials(self, entries: list[Entry], step: int) -> Iterator[Partial]:
-        """Yield a step's partial of each shard, fetched when it is first asked for."""
-        self._check()
+    def finished_table(self, name: str) -> Path:
+        """Return the path of a local copy of a table of the finished run."""
+        path = self._local.finished_table(name)
+        self.out.fetch(name, path)
+        return path
+
+    def partials(self, entries: Sequence[ShardEntry], step: int) -> Iterator[Partial]:
+        """Yield the partial of an explainer step for each shard, fetched on first use."""
+        self._check_lease()
         return self._local.partials(entries, step)
 
-    def tables(self, entries: list[Entry]) -> Path:
-        """Write the tables of the run, and return that of the items."""
-        return self._local.tables(entries)
+    def join_tables(self, entries: Sequence[ShardEntry]) -> Path:
+        """Write the tables of the run, and return the path of the table of items."""
+        return self._local.join_tables(entries)
 
-    def complete(self, record: Mapping[str, Any], outcome: Outcome) -> None:
-        """Put the results; those of a former run go as these come."""
-        self._local.complete(record, outcome)
-        self._check()
+    def complete(
+        self, record: Mapping[str, Any], explanations: Explanations, failed: Mapping[str, str]
+    ) -> None:
+        """Upload the results and remove the shards.
+
+        Object stores cannot rename, so a previous run is replaced object by object.
+        """
+        self._local.complete(record, explanations, failed)
+        self._check_lease()
         root = self._local.out
         new = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
         self.out.remove(RUN)
@@ -122,86 +136,10 @@ class RemoteStore:
         for name in new:
             if name != RUN:
                 self.out.upload(root / name, name)
-        self._check()
+        self._check_lease()
         self.out.upload(root / RUN, RUN)
         self.discard()
 
-    def _check(self) -> None:
+    def _check_lease(self) -> None:
         if self._lease is not None:
             self._lease.check()
-
-
-@contextmanager
-def opened(out: Path | Remote) -> Iterator[Store | RemoteStore]:
-    """Open a run folder for a sweep."""
-    if isinstance(out, Path):
-        yield Store(out)
-        return
-    with tempfile.TemporaryDirectory(prefix="convviz-", ignore_cleanup_errors=True) as cache:
-        yield RemoteStore(out, Path(cache))
-
-
-def check_out(out: Path | Remote) -> None:
-    """Refuse a place that holds anything else than a run or a sweep under way."""
-    if isinstance(out, Path):
-        check_folder(out)
-        return
-    names = out.names()
-    ours = {RUN, LEASE}
-    if not names or any(n in ours or n.startswith(f"{SWEEP}/") for n in names):
-        return
-    raise ParameterError(
-        f"out={str(out)!r} holds other objects ({names[0]!r}); give a new or empty place, or a run"
-    )
-
-
-def is_finished(out: Path | Remote) -> bool:
-    """Return whether a place holds a finished run, and no sweep that would replace it."""
-    if isinstance(out, Path):
-        return is_finished_folder(out)
-    return out.read(UNDER_WAY) is None and out.read(RUN) is not None
-
-
-class Copy:
-    """A finished run of an object store, fetched as it is looked at; gone with the process.
-
-    Attributes:
-        folder: a run folder; that of a leaf is empty until `fetch` has filled it.
-    """
-
-    def __init__(self, place: Remote) -> None:
-        self.place = place
-        self._names = [name for name in place.names() if _is_below(name)]
-        if UNDER_WAY in self._names:
-            raise ConvvizError(
-                f"the run in {str(place)!r} is not finished: the same analyze goes on"
-            )
-        if not {RUN, ITEMS} <= set(self._names):
-            raise ConvvizError(f"{str(place)!r} is not a run folder: it has no {RUN} and {ITEMS}")
-        self.folder = Path(tempfile.mkdtemp(prefix="convviz-"))
-        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
-        place.fetch(RUN, self.folder / RUN, JSON_LIMIT)
-        sizes = read_run(self.folder, RUN)[CHECKSUMS]
-        for name in (ITEMS, SKIPPED):
-            place.fetch(name, self.folder / name, sizes[name]["bytes"])
-        for name in self._names:
-            if name.startswith(f"{RESULTS}/"):
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-
-    def fetch(self, folder: Path) -> None:
-        """Fetch what is below a folder of the copy and not there yet."""
-        below = folder.relative_to(self.folder).as_posix() + "/"
-        if f"{below}{JSON_NAME}" not in self._names or (folder / JSON_NAME).exists():
-            return
-        self.place.fetch(f"{below}{JSON_NAME}", folder / JSON_NAME, JSON_LIMIT)
-        document = read_json(folder)
-        limits = {name: entry["bytes"] for name, entry in document[CHECKSUMS].items()}
-        limits |= dict.fromkeys(document["pictures"], PICTURE_LIMIT)
-        for name, limit in limits.items():
-            if f"{below}{name}" in self._names:
-                self.place.fetch(f"{below}{name}", folder / name, limit)
-
-
-def _is_below(name: str) -> bool:
-    """Return whether the name of an object, as a path, stays below its folder."""
-    return all(part not in ("", ".", "..") and "\\" not in part for part in name.split("/"))

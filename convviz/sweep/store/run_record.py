@@ -1,4 +1,4 @@
-"""The entries of `run.json` and their types, and how the file is read and written."""
+"""`run.json` and `plan.json`: their entries with types, reading and writing."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from ...explanation.document import Count, FileChecksum, validate
 from ...storage.checksums import add_seal, parse_document
 from ...storage.untrusted_files import JSON_LIMIT, MissingFileError, read_bounded
 from ..plan import SCHEMA
-from .tables import ITEMS, SKIPPED
+from .file_names import ITEMS, SKIPPED
 
 
-class _Open(BaseModel):
+class _OpenRecord(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
 
-class _Model(_Open):
+class _ModelRecord(_OpenRecord):
     name: str
     weights_hash: str
     labels: list[str]
     source: str = ""
 
 
-class _Dataset(_Open):
+class _DatasetRecord(_OpenRecord):
     name: str
     count: Count
     ids_hash: str
     classes: list[str]
 
 
-class _Explainer(_Open):
+class _ExplainerRecord(_OpenRecord):
     layers: list[str]
 
 
-class _Forward(_Open):
+class _ForwardRecord(_OpenRecord):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     graph: bool = False
@@ -50,22 +50,22 @@ class _Forward(_Open):
     notes: list[str] = []
 
 
-class _Plan(_Open):
+class _PlanRecord(_OpenRecord):
     """The plan of a sweep."""
 
-    model: _Model
-    dataset: _Dataset
-    explainers: dict[str, _Explainer]
+    model: _ModelRecord
+    dataset: _DatasetRecord
+    explainers: dict[str, _ExplainerRecord]
     batch_size: Count
     shard_size: Count
     threads: Count
     dtype: str
     versions: dict[str, str]
-    forward: _Forward = _Forward()
+    forward: _ForwardRecord = _ForwardRecord()
 
 
-class _Finished(_Plan):
-    """The plan of a finished run, with its outcome."""
+class _RunRecord(_PlanRecord):
+    """The plan of a finished run, with its counts and checksums."""
 
     items: Count
     skipped: Count
@@ -75,7 +75,7 @@ class _Finished(_Plan):
 
 
 def as_text(record: Mapping[str, Any]) -> str:
-    """Return the text of a plan's file, with a checksum of its content."""
+    """Return the text of the file of a plan, with a checksum of its content."""
     return json.dumps(add_seal(record), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -83,27 +83,27 @@ def parse_plan(content: bytes, name: str) -> dict[str, Any]:
     """Read the plan of a sweep from the bytes of its file.
 
     Raises:
-        ParameterError: it is damaged, has changed, or another version wrote it.
+        ParameterError: it is damaged, was changed, or was written by another version.
     """
     try:
         record = parse_document(content, name, SCHEMA)
-        validate(_Plan, record, name)
+        validate(_PlanRecord, record, name)
     except ConvvizError as error:
-        raise ParameterError(f"{error}; overwrite=True starts anew") from error
+        raise ParameterError(f"{error}; overwrite=True replaces it") from error
     return record
 
 
 def parse_run(content: bytes, name: str) -> dict[str, Any]:
     """Read the plan of a finished run from the bytes of its file; raises ConvvizError."""
     record = parse_document(content, name, SCHEMA)
-    checked = validate(_Finished, record, name)
+    checked = validate(_RunRecord, record, name)
     if missing := {ITEMS, SKIPPED} - set(checked.checksums):
         raise ConvvizError(f"{name} is damaged: it has no checksum of {', '.join(sorted(missing))}")
     return record
 
 
 def read_plan(folder: Path, name: str) -> dict[str, Any] | None:
-    """Read the plan of a sweep in a folder; None where there is none."""
+    """Read the plan of a sweep in a folder; None if there is none."""
     try:
         content = read_bounded(folder, name, JSON_LIMIT)
     except MissingFileError:

@@ -1,12 +1,11 @@
-"""The finished shards of a sweep: their files, and one entry each that says they are whole.
+"""The finished shards of a sweep: their files, and one entry for each shard.
 
 SHARDS/000003.safetensors        files of a shard
 SHARDS/000003.items.parquet
-SHARDS/000003.json               its entry, written last: length and sha256 of each file
+SHARDS/000003.json               its entry, written last: length and SHA-256 of each file
 
-A shard without an entry does not exist. Each entry is a file of its own, so that storing a
-shard costs the same whether it is the first or the millionth. Needs nothing but the standard
-library.
+A shard without an entry does not exist. Each entry is a file of its own, so that storing the
+millionth shard costs no more than storing the first. Requires only the standard library.
 """
 
 from __future__ import annotations
@@ -15,84 +14,120 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ...storage import durable_file
 
-PLAN = "plan.json"
-"""The plan of a sweep, beside the folder of its shards."""
-
 ENTRY = "json"
-Entry = dict[str, Any]
-"""What the manifest knows of a shard: "shard", "files", and whatever the sweep adds."""
+
+ShardEntry = dict[str, Any]
+"""The record of a finished shard: "shard", "files", and the counts that the worker adds."""
 
 
-class Manifest:
-    """The shards in a folder."""
+class ShardFiles(Protocol):
+    """The place where the files of shards are stored, by name."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    @property
+    def location(self) -> str:
+        """The folder or the address, for messages."""
 
     def begin(self) -> None:
-        """Make the folder, and remove what killed processes left; for the driver alone."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        durable_file.clean(self.folder)
+        """Prepare the place at the beginning of a sweep. Only the driver calls it."""
+
+    def path(self, name: str) -> Path:
+        """Return a local path of a file; nothing is there if the file does not exist."""
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file; raises OSError if it does not exist."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file. Readers see the previous version or the whole new one."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it exists."""
+
+    def drop_copy(self, name: str) -> None:
+        """Remove the local copy of a file, where `path` returns a copy."""
+
+    def is_reachable(self) -> bool:
+        """Return whether this process can access the place."""
+
+    def for_other_process(self) -> ShardFiles:
+        """Return an equivalent that can be pickled and used in another process."""
+
+
+class ShardManifest:
+    """The finished shards of a sweep.
+
+    Args:
+        files: where their files are stored.
+    """
+
+    def __init__(self, files: ShardFiles) -> None:
+        self.files = files
+
+    def begin(self) -> None:
+        """Prepare the place of the shards at the beginning of a sweep."""
+        self.files.begin()
 
     def path(self, shard: int, kind: str) -> Path:
-        """Return where a file of a shard is."""
-        return self.folder / _name(shard, kind)
+        """Return a local path of a file of a shard."""
+        return self.files.path(_name(shard, kind))
 
-    def store(self, shard: int, files: Mapping[str, bytes], facts: Mapping[str, Any]) -> Entry:
-        """Write the files of a shard, and return the entry that `enter` makes valid.
+    def store(
+        self, shard: int, contents: Mapping[str, bytes], facts: Mapping[str, Any]
+    ) -> ShardEntry:
+        """Write the files of a shard and return its entry, which `enter` makes valid.
 
         Args:
             shard: its number.
-            files: kind ("items.parquet") -> content.
-            facts: what else the entry shall hold.
+            contents: kind ("items.parquet") -> content.
+            facts: further values of the entry.
         """
-        # A shard that is made again is not whole until its new entry says so.
-        self._withdraw(_name(shard, ENTRY))
-        known = {}
-        for kind, content in sorted(files.items()):
-            self._write(_name(shard, kind), content)
-            known[kind] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        return {"shard": shard, "files": known, **facts}
+        # The files of a shard that is computed again are invalid until its new entry is written.
+        self.files.remove(_name(shard, ENTRY))
+        checksums = {}
+        for kind, content in sorted(contents.items()):
+            self.files.write(_name(shard, kind), content)
+            digest = hashlib.sha256(content).hexdigest()
+            checksums[kind] = {"bytes": len(content), "sha256": digest}
+        return {"shard": shard, "files": checksums, **facts}
 
-    def enter(self, entry: Entry) -> None:
-        """Make a stored shard valid."""
+    def enter(self, entry: ShardEntry) -> None:
+        """Write the entry of a stored shard, which makes the shard valid."""
         text = json.dumps(entry, indent=1, sort_keys=True) + "\n"
-        self._write(_name(entry["shard"], ENTRY), text.encode())
+        self.files.write(_name(entry["shard"], ENTRY), text.encode())
 
-    def entry(self, shard: int) -> Entry | None:
-        """Return the entry of a shard; None where it has none, or one that cannot be read."""
+    def entry(self, shard: int) -> ShardEntry | None:
+        """Return the entry of a shard; None if it has none, or an unreadable one."""
         try:
-            found = json.loads(self._read(_name(shard, ENTRY)))
+            entry = json.loads(self.files.read(_name(shard, ENTRY)))
         except (OSError, ValueError):
             return None
-        return found if isinstance(found, dict) and "files" in found else None
+        return entry if isinstance(entry, dict) and "files" in entry else None
 
-    def damage(self, entry: Entry) -> str:
-        """Say which file of a shard is not what its entry says; empty where all are."""
-        for kind, known in entry["files"].items():
-            path = self.path(entry["shard"], kind)
-            if not path.is_file():
-                return f"{path.name} is missing"
-            if (
-                path.stat().st_size != known["bytes"]
-                or durable_file.digest(path) != known["sha256"]
-            ):
-                return f"{path.name} has a wrong checksum"
+    def damage(self, entry: ShardEntry) -> str:
+        """Return which file of a shard differs from its entry; empty if none does."""
+        checksums = {_name(entry["shard"], kind): c for kind, c in entry["files"].items()}
+        problems = (self._damage_of_file(name, c) for name, c in checksums.items())
+        problem = next(filter(None, problems), "")
+        if problem:  # the shard is computed again, so local copies of its files are outdated
+            for name in checksums:
+                self.files.drop_copy(name)
+        return problem
+
+    def for_other_process(self) -> ShardManifest:
+        """Return an equivalent that can be pickled and used in another process."""
+        return ShardManifest(self.files.for_other_process())
+
+    def _damage_of_file(self, name: str, checksum: Mapping[str, Any]) -> str:
+        path = self.files.path(name)
+        if not path.is_file():
+            return f"{name} is missing"
+        size = path.stat().st_size
+        if size != checksum["bytes"] or durable_file.digest(path) != checksum["sha256"]:
+            return f"{name} has a wrong checksum"
         return ""
-
-    def _write(self, name: str, content: bytes) -> None:
-        durable_file.write(self.folder / name, content)
-
-    def _read(self, name: str) -> bytes:
-        return (self.folder / name).read_bytes()
-
-    def _withdraw(self, name: str) -> None:
-        (self.folder / name).unlink(missing_ok=True)
-        durable_file.sync(self.folder)
 
 
 def _name(shard: int, kind: str) -> str:

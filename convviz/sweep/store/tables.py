@@ -1,29 +1,23 @@
-"""The tables of a run as Parquet: items that were used, and items that could not be."""
+"""The Parquet tables of a run: the items that were used and the items that were skipped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...storage.checksums import Checksum
 from ...storage.parquet_file import read_batches
+from ..input.loader import SkippedItem
+from ..shard import ShardResult
 
-if TYPE_CHECKING:
-    from ..input.loader import Skipped
-    from ..shard import Shard
-
-ITEMS, SKIPPED = "items.parquet", "skipped.parquet"
-"""The tables of a run, and what the names of those of a shard end in."""
-
-LEAF_ITEMS = "leaf-items.parquet"
 OPTIONAL = frozenset({"bytes", "sha256"})
-"""The columns that may be empty."""
+"""Columns that may contain nulls."""
 
 
 def content_types() -> dict[str, Any]:
-    """Return the columns that tell what an item's file held, with their Arrow types."""
+    """Return the columns that identify the content of an item, with their Arrow types."""
     import pyarrow as pa
 
     return {"id": pa.string(), "index": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()}
@@ -36,12 +30,12 @@ def skipped_types() -> dict[str, Any]:
     return {**content_types(), "reason": pa.string()}
 
 
-def items_table(shard: Shard) -> bytes:
-    """Return the items that a shard used as a Parquet file."""
+def items_table(shard: ShardResult) -> bytes:
+    """Return the used items of a shard as a Parquet file."""
     import pyarrow as pa
 
     items = shard.items
-    return _packed(
+    return _parquet_bytes(
         {
             "id": pa.array([item.id for item in items], pa.string()),
             "source": pa.array([item.source for item in items], pa.string()),
@@ -56,16 +50,16 @@ def items_table(shard: Shard) -> bytes:
     )
 
 
-def skipped_table(skipped: Sequence[Skipped]) -> bytes:
-    """Return the items that could not be used as a Parquet file."""
+def skipped_table(skipped: Sequence[SkippedItem]) -> bytes:
+    """Return the skipped items of a shard as a Parquet file."""
     import pyarrow as pa
 
-    contents = [one.content for one in skipped]
-    return _packed(
+    contents = [item.content for item in skipped]
+    return _parquet_bytes(
         {
-            "index": pa.array([one.index for one in skipped], pa.int64()),
-            "id": pa.array([one.id for one in skipped], pa.string()),
-            "reason": pa.array([one.reason for one in skipped], pa.string()),
+            "index": pa.array([item.index for item in skipped], pa.int64()),
+            "id": pa.array([item.id for item in skipped], pa.string()),
+            "reason": pa.array([item.reason for item in skipped], pa.string()),
             "bytes": pa.array([c and c.bytes for c in contents], pa.int64()),
             "sha256": pa.array([c and c.sha256 for c in contents], pa.string()),
         }
@@ -73,31 +67,38 @@ def skipped_table(skipped: Sequence[Skipped]) -> bytes:
 
 
 def join_tables(parts: Sequence[Path], path: Path, columns: list[str] | None = None) -> None:
-    """Concatenate the tables of all shards into one file, one at a time; all columns, or some."""
+    """Concatenate the tables of all shards into one file, loading one at a time.
+
+    Args:
+        parts: the tables.
+        path: the file to write.
+        columns: the columns to keep; all if None.
+    """
     from pyarrow import parquet
 
-    rows = 0
+    row_count = 0
     schema = parquet.read_table(parts[0], columns=columns).schema
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         for part in parts:
             table = parquet.read_table(part, columns=columns)
-            rows += len(table)
-            if len(table) or (part == parts[-1] and not rows):
+            row_count += len(table)
+            # Empty tables add no row group, but the joined table has at least one.
+            if len(table) or (part == parts[-1] and not row_count):
                 writer.write_table(table)
 
 
-def rows(
+def read_rows(
     path: Path, types: Mapping[str, Any], checksum: Checksum | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table; raises ConvvizError where it is damaged."""
+    """Yield the rows of a table; raises ConvvizError if it is damaged."""
     for batch in read_batches(path.parent, path.name, types, checksum, OPTIONAL):
         yield from batch.to_pylist()
 
 
-def _packed(columns: dict[str, Any]) -> bytes:
+def _parquet_bytes(columns: dict[str, Any]) -> bytes:
     import pyarrow as pa
     from pyarrow import parquet
 
-    out = BytesIO()
-    parquet.write_table(pa.table(columns), out, compression="zstd")
-    return out.getvalue()
+    buffer = BytesIO()
+    parquet.write_table(pa.table(columns), buffer, compression="zstd")
+    return buffer.getvalue()

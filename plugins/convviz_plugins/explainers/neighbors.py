@@ -20,7 +20,7 @@ from convviz.authoring import (
     Features,
     Forward,
     Items,
-    Layers,
+    LayerResults,
     Partial,
     Pixels,
     Target,
@@ -359,7 +359,7 @@ def _narrow(distances: np.ndarray) -> Tensor:
     return torch.from_numpy(distances.astype(np.float32))
 
 
-def _of_run(folder: str) -> Layers:
+def _of_run(folder: str) -> LayerResults:
     """Return the neighbors of a run, layer by layer."""
     return convviz.open_run(folder)["neighbors"]
 
