@@ -325,7 +325,7 @@ def test_a_run_with_an_approximate_index_is_looked_up(model, photos, tmp_path, k
 def test_query_needs_the_same_model(model, photos, run):
     assert convviz.query(run, photos[3], k=1)["indices"].tolist() == [[3]]
     opened = convviz.open_run(run.folder)
-    with pytest.raises(ParameterError, match="needs the model"):
+    with pytest.raises(ParameterError, match="the model of the run"):
         convviz.query(opened, photos[3])
     assert convviz.query(opened, photos[3], k=1, model=model)["indices"].tolist() == [[3]]
     other = convviz.Model(

@@ -23,7 +23,7 @@ from PIL import Image
 
 from convviz import ImageError, Preprocess
 from convviz.authoring import decode_image
-from convviz.sweep.input.decoder_process import Bad, Decoder
+from convviz.sweep.input.decoder_process import ItemDecoder, UnusableItem
 
 PASSES = [
     (0, 0, 8, 8),
@@ -224,10 +224,10 @@ def test_workers_refuse_it_too_at_every_scale(kind, how) -> None:
 
     data = jpeg(smooth(300, 400), **JPEGS[kind])
     decoded = [
-        Decoder(One(d), Preprocess(16, 16), how)(0) for d in (data, data[:-60] + b"\xff\xd9")
+        ItemDecoder(One(d), Preprocess(16, 16), how)(0) for d in (data, data[:-60] + b"\xff\xd9")
     ]
-    assert not isinstance(decoded[0], Bad)
-    assert isinstance(decoded[1], Bad)
+    assert not isinstance(decoded[0], UnusableItem)
+    assert isinstance(decoded[1], UnusableItem)
     assert "'a.jpg'" in decoded[1].reason
 
 

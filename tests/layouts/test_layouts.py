@@ -17,7 +17,7 @@ from convviz import Model, ParameterError, Unit, layouts
 from convviz.authoring import Target
 from convviz.occlusion import occluded_scores
 from convviz.plugin.features import pooled
-from convviz.sweep.forward_pass import Forwards, How
+from convviz.sweep.forward_pass import ForwardMode, ForwardRunner
 
 SIZE = 32
 
@@ -203,7 +203,7 @@ def test_a_sweep_reads_the_graph_as_it_reads_the_network(make):
     layers = (*model.calls((3, SIZE, SIZE)).layouts,)
     decided = tuple(n for n in layers if model.calls((3, SIZE, SIZE)).layouts[n].kind == "maps")
     chosen = tuple(dict.fromkeys((*decided[::5], *model.default_layers("patches"))))
-    graph = Forwards(model, chosen, How(True, (3, SIZE, SIZE), "float64"))(images)
+    graph = ForwardRunner(model, chosen, ForwardMode(True, (3, SIZE, SIZE), "float64"))(images)
     own = model.forward(images, chosen)
     for layer in chosen:
         torch.testing.assert_close(graph.activations[layer], own.activations[layer])

@@ -84,10 +84,10 @@ def test_the_damaged_file_is_named(corruption, run):
 def test_files_are_checked_when_they_are_asked_for(run):
     leaf = run / "results" / "neighbors" / "3"
     (leaf / "vectors.npy").write_bytes(b"")
-    found = convviz.load(leaf)
-    assert found.result.files["index.faiss"]
+    actual = convviz.load(leaf)
+    assert actual.result.files["index.faiss"]
     with pytest.raises(ConvvizError, match=r"vectors\.npy is damaged"):
-        _ = found.result.files["vectors.npy"]
+        _ = actual.result.files["vectors.npy"]
 
 
 def test_a_hand_edited_run_says_that_it_was_changed(run):
@@ -286,13 +286,13 @@ def test_the_data_set_of_a_run_is_a_path_or_safe(tmp_path):
 def test_a_lookup_is_exact_and_reads_no_index_file(made, tmp_path, rewrite, metric):
     _, model = made
     photos = np.random.default_rng(3).integers(0, 256, (30, 12, 12, 3), dtype=np.uint8)
-    found = convviz.analyze(
+    actual = convviz.analyze(
         model, photos, "neighbors", tmp_path / "run", index="hnsw", metric=metric, workers=0
     )
     leaf = tmp_path / "run" / "results" / "neighbors" / "3"
     vectors = np.load(leaf / "vectors.npy").astype(np.float64)
     (leaf / "index.faiss").write_bytes(b"junk")
-    answer = convviz.query(found, photos[4:6], k=5)
+    answer = convviz.query(actual, photos[4:6], k=5)
     a, b = vectors[4:6], vectors
     if metric == "cosine":
         a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
@@ -300,8 +300,8 @@ def test_a_lookup_is_exact_and_reads_no_index_file(made, tmp_path, rewrite, metr
     distances = distances**2 / 2 if metric == "cosine" else distances
     expected = np.argsort(distances, axis=1, kind="stable")[:, :5]
     assert answer["indices"].tolist() == expected.tolist()
-    wanted = np.take_along_axis(distances, expected, axis=1)
-    np.testing.assert_allclose(answer.values.numpy(), wanted, atol=1e-5)
+    required = np.take_along_axis(distances, expected, axis=1)
+    np.testing.assert_allclose(answer.values.numpy(), required, atol=1e-5)
 
 
 # Files
@@ -309,13 +309,13 @@ def test_a_lookup_is_exact_and_reads_no_index_file(made, tmp_path, rewrite, metr
 
 def test_arrays_are_those_that_safetensors_reads():
     kinds = (torch.float64, torch.float16, torch.bfloat16, torch.uint8, torch.int64, torch.bool)
-    given = {str(k): torch.arange(7).to(k).reshape(7, 1) for k in kinds}
-    given |= {"empty": torch.zeros(0, 3), "scalar": torch.tensor(2.5), "c": torch.ones(2) * 1j}
-    found = read_tensors(bytearray(save(given)), "file")
-    assert found.keys() == given.keys()
-    for name, array in given.items():
-        assert found[name].dtype == array.dtype
-        assert torch.equal(found[name], array)
+    options = {str(k): torch.arange(7).to(k).reshape(7, 1) for k in kinds}
+    options |= {"empty": torch.zeros(0, 3), "scalar": torch.tensor(2.5), "c": torch.ones(2) * 1j}
+    actual = read_tensors(bytearray(save(options)), "file")
+    assert actual.keys() == options.keys()
+    for name, array in options.items():
+        assert actual[name].dtype == array.dtype
+        assert torch.equal(actual[name], array)
 
 
 @pytest.mark.parametrize(
@@ -347,9 +347,9 @@ def test_npy_files_hold_plain_numbers_alone(tmp_path):
     with pytest.raises(ConvvizError, match="not allowed"):
         read_npy(bytearray((tmp_path / "objects.npy").read_bytes()), "f")
     content = bytearray((tmp_path / "plain.npy").read_bytes())
-    found = read_npy(content, "f")
-    np.testing.assert_array_equal(found, [[0, 1, 2], [3, 4, 5]])
-    assert not found.flags.writeable
+    actual = read_npy(content, "f")
+    np.testing.assert_array_equal(actual, [[0, 1, 2], [3, 4, 5]])
+    assert not actual.flags.writeable
     with pytest.raises(ConvvizError, match="length"):
         read_npy(content[:-1], "f")
 
@@ -385,10 +385,10 @@ def test_what_is_printed_holds_no_control_characters(run, rewrite, capsys):
         document["explainer"]["parameters"]["layers"] = [ESCAPE]
 
     rewrite(leaf / "explanation.json", edit)
-    found = convviz.load(leaf)
-    for text in (found.describe(), repr(found), table(("a",), [(ESCAPE,)])):
+    actual = convviz.load(leaf)
+    for text in (actual.describe(), repr(actual), table(("a",), [(ESCAPE,)])):
         assert all(line.isprintable() for line in text.split("\n"))
-    assert "\\x1b]0;owned\\x07" in found.describe()
+    assert "\\x1b]0;owned\\x07" in actual.describe()
     error = ConvvizError(f"{ESCAPE} is wrong\nsecond line")
     assert str(error) == "\\x1b]0;owned\\x07\\x1b[2J\\u202e is wrong\nsecond line"
 

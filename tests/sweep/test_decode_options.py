@@ -14,7 +14,8 @@ from PIL import Image
 import convviz
 from convviz import ParameterError
 from convviz.errors import UnknownNameError
-from convviz.sweep.input.decoder_process import EXACT, SCALED, Decoder, Photo
+from convviz.sweep.decode_modes import EXACT, SCALED
+from convviz.sweep.input.decoder_process import DecodedPhoto, ItemDecoder
 from convviz.sweep.input.loader import Loader
 
 PREPROCESS = convviz.Preprocess(resize=16, crop=16)
@@ -41,15 +42,15 @@ def ramp(height: int, width: int) -> np.ndarray:
 def jpeg(pixels: np.ndarray, orientation: int = 1, kind: str = "JPEG", mode: str = "RGB") -> bytes:
     out, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = orientation
-    given = {"quality": 95, "exif": exif} if kind == "JPEG" else {}
-    Image.fromarray(pixels).convert(mode).save(out, kind, **given)
+    options = {"quality": 95, "exif": exif} if kind == "JPEG" else {}
+    Image.fromarray(pixels).convert(mode).save(out, kind, **options)
     return out.getvalue()
 
 
-def decoded(data: bytes, preprocess: convviz.Preprocess, how: str) -> Photo:
-    found = Decoder(Encoded(data), preprocess, how)(0)
-    assert isinstance(found, Photo)
-    return found
+def decoded(data: bytes, preprocess: convviz.Preprocess, how: str) -> DecodedPhoto:
+    actual = ItemDecoder(Encoded(data), preprocess, how)(0)
+    assert isinstance(actual, DecodedPhoto)
+    return actual
 
 
 def size_decoded(data: bytes, preprocess: convviz.Preprocess, monkeypatch) -> tuple[int, int]:
@@ -135,9 +136,9 @@ def test_the_plan_keeps_how_photos_were_decoded(model, photos) -> None:
         swept(model, photos)
     with pytest.raises(UnknownNameError, match=r"decode 'half'; known: 'exact', 'scaled', 'gpu'"):
         swept(model, photos, decode="half")
-    own = convviz.Model(model.module, preprocess=lambda image: image)
-    with pytest.raises(ParameterError, match=r"decode='scaled' needs .* convviz\.Preprocess"):
-        convviz.analyze(own, photos, "statistics", photos.parent / "own", decode="scaled")
+    custom = convviz.Model(model.module, preprocess=lambda image: image)
+    with pytest.raises(ParameterError, match=r"decode='scaled' .*convviz\.Preprocess"):
+        convviz.analyze(custom, photos, "statistics", photos.parent / "own", decode="scaled")
 
 
 def test_verify_sees_that_a_photo_left_out_has_changed(model, photos) -> None:
@@ -155,7 +156,7 @@ def test_verify_sees_that_a_photo_left_out_has_changed(model, photos) -> None:
 
 
 def test_a_time_limit_without_workers_is_refused_or_told(model, photos, caplog) -> None:
-    with pytest.raises(ParameterError, match=r"timeout=5\.0 goes with workers"):
+    with pytest.raises(ParameterError, match=r"timeout=5\.0 .*workers"):
         swept(model, photos, workers=0, timeout=5.0)
     with caplog.at_level(logging.WARNING, "convviz"):
         Loader(convviz.open_dataset(photos), PREPROCESS, timeout=5.0)

@@ -1,4 +1,4 @@
-"""Sweeps run a network's graph made faster, and only where it gives the network's own numbers."""
+"""Sweeps run an optimized graph of the network, if it gives the numbers of the network."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from torch import nn
 import convviz
 from convviz import ConvvizWarning, ParameterError, UnknownNameError
 from convviz.cli.main import run as command
-from convviz.graph import export as graph
+from convviz.network import graph_cache as graph
 from convviz.sweep import forward_pass
-from convviz.sweep.forward_pass import Forwards, How, choose
+from convviz.sweep.forward_pass import ForwardMode, ForwardRunner, choose_forward
 
 LAYERS = ("0", "1", "2", "5")
 
@@ -63,9 +63,9 @@ IMAGES = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 def test_the_graph_gives_the_layers_of_the_model(layers) -> None:
     model = wrapped(network())
     with model.session():
-        chosen = choose(model, layers, IMAGES[:1], 1000, 4)
-        assert chosen.how == How(True, (3, 8, 8), "float32")
-        found = chosen(IMAGES)
+        chosen = choose_forward(model, layers, IMAGES[:1], 1000, 4)
+        assert chosen.mode == ForwardMode(True, (3, 8, 8), "float32")
+        actual = chosen(IMAGES)
         moved = pickle.loads(pickle.dumps(chosen))(IMAGES)
         want = model.module(IMAGES.clone())
         seen = {}
@@ -73,34 +73,35 @@ def test_the_graph_gives_the_layers_of_the_model(layers) -> None:
         for name, module in model.module.named_children():
             x = module(x.clone())
             seen[name] = x
-    torch.testing.assert_close(found.output, want)
-    assert tuple(found.activations) == layers
-    assert torch.equal(moved.output, found.output)
+    torch.testing.assert_close(actual.output, want)
+    assert tuple(actual.activations) == layers
+    assert torch.equal(moved.output, actual.output)
     for name in layers:
-        torch.testing.assert_close(found.activations[name], seen[name], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(actual.activations[name], seen[name], rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_that_wants_contiguous_maps_runs() -> None:
     model = wrapped(Odd())
     with model.session():
-        chosen = choose(model, ("conv",), IMAGES[:1], 1000, 4)
-        assert chosen.how.graph
+        chosen = choose_forward(model, ("conv",), IMAGES[:1], 1000, 4)
+        assert chosen.mode.graph
         torch.testing.assert_close(chosen(IMAGES).output, model.module(IMAGES))
 
 
 def test_the_model_itself_runs_where_the_graph_does_not_serve() -> None:
-    few = choose(wrapped(network()), (), IMAGES[:1], 10, 4).how
-    none = choose(wrapped(network()), (), None, 1000, 4).how
+    few = choose_forward(wrapped(network()), (), IMAGES[:1], 10, 4).mode
+    none = choose_forward(wrapped(network()), (), None, 1000, 4).mode
     unexportable = wrapped(Unexportable())
     with unexportable.session():
-        odd = choose(unexportable, (), IMAGES[:1], 1000, 4)
-        assert not odd.how.graph
-        assert Forwards(unexportable, ("conv",), odd.how)(IMAGES).activations.keys() == {"conv"}
+        odd = choose_forward(unexportable, (), IMAGES[:1], 1000, 4)
+        assert not odd.mode.graph
+        forward = ForwardRunner(unexportable, ("conv",), odd.mode)(IMAGES)
+        assert forward.activations.keys() == {"conv"}
     assert not few.graph
     assert "fewer than 256" in few.why[0]
     assert "could be read" in none.why[0]
-    assert "torch.export" in odd.how.why[0]
-    assert How.of(odd.how.record()) == odd.how
+    assert "torch.export" in odd.mode.why[0]
+    assert ForwardMode.from_record(odd.mode.record()) == odd.mode
 
 
 def test_a_graph_with_other_numbers_is_not_taken(monkeypatch) -> None:
@@ -113,24 +114,24 @@ def test_a_graph_with_other_numbers_is_not_taken(monkeypatch) -> None:
 
     monkeypatch.setattr(forward_pass, "whole", wrong)
     with model.session():
-        how = choose(model, ("0",), IMAGES[:1], 1000, 4).how
+        how = choose_forward(model, ("0",), IMAGES[:1], 1000, 4).mode
     assert not how.graph
-    assert how.why == ("the graph does not give the model's own numbers",)
+    assert "numbers" in how.why[0]
 
 
 def test_bf16_is_taken_or_said_not_to_be(monkeypatch) -> None:
     model = wrapped(network())
     monkeypatch.setattr(forward_pass, "no_bf16", lambda device, dtype: "no fast bf16 here")
     with model.session(), pytest.warns(ConvvizWarning, match="not in bf16: no fast bf16 here"):
-        assert choose(model, (), IMAGES[:1], 10, 4, "bf16").how.dtype == "float32"
+        assert choose_forward(model, (), IMAGES[:1], 10, 4, "bf16").mode.dtype == "float32"
     monkeypatch.setattr(forward_pass, "no_bf16", lambda device, dtype: "")
     with model.session():
-        chosen = choose(model, ("2",), IMAGES[:1], 10, 4, "bf16")
-        found, want = chosen(IMAGES), model.forward(IMAGES, ("2",))
-    assert chosen.how.dtype == "bfloat16"
-    assert found.activations["2"].dtype == torch.float32
-    torch.testing.assert_close(found.activations["2"], want.activations["2"], rtol=0.05, atol=0.05)
-    assert not torch.equal(found.activations["2"], want.activations["2"])
+        chosen = choose_forward(model, ("2",), IMAGES[:1], 10, 4, "bf16")
+        actual, want = chosen(IMAGES), model.forward(IMAGES, ("2",))
+    assert chosen.mode.dtype == "bfloat16"
+    assert actual.activations["2"].dtype == torch.float32
+    torch.testing.assert_close(actual.activations["2"], want.activations["2"], rtol=0.05, atol=0.05)
+    assert not torch.equal(actual.activations["2"], want.activations["2"])
 
 
 def test_without_a_compiler_the_graph_runs_uncompiled(monkeypatch) -> None:
@@ -140,7 +141,7 @@ def test_without_a_compiler_the_graph_runs_uncompiled(monkeypatch) -> None:
     monkeypatch.setattr(torch, "compile", refused)
     model = wrapped(network())
     with model.session(), pytest.warns(ConvvizWarning, match="not compiled: RuntimeError: no C"):
-        how = choose(model, (), IMAGES[:1], 10, 4, compiled=True).how
+        how = choose_forward(model, (), IMAGES[:1], 10, 4, compiled=True).mode
     assert (how.graph, how.compiled) == (True, 0)
 
 
@@ -164,18 +165,18 @@ def test_compiled_code_gives_the_same() -> None:
     model, layers = wrapped(Convs()), ("norm", "third")
     images = torch.randn(6, 3, 24, 24)
     with model.session():
-        chosen = choose(model, layers, images[:1], 10, 5, compiled=True)
-        assert (chosen.how.graph, chosen.how.compiled, chosen.how.why) == (True, 5, ())
+        chosen = choose_forward(model, layers, images[:1], 10, 5, compiled=True)
+        assert (chosen.mode.graph, chosen.mode.compiled, chosen.mode.why) == (True, 5, ())
         for count in (5, 6):  # the second is not compiled
-            found, want = chosen(images[:count]), model.forward(images[:count], layers)
-            torch.testing.assert_close(found.output, want.output, rtol=1e-4, atol=1e-5)
+            actual, want = chosen(images[:count]), model.forward(images[:count], layers)
+            torch.testing.assert_close(actual.output, want.output, rtol=1e-4, atol=1e-5)
             for name in layers:
-                mine, own = found.activations[name], want.activations[name]
-                torch.testing.assert_close(mine, own, rtol=1e-4, atol=1e-5)
+                actual_map, expected_map = actual.activations[name], want.activations[name]
+                torch.testing.assert_close(actual_map, expected_map, rtol=1e-4, atol=1e-5)
 
 
 def small_data_sets_count(monkeypatch) -> None:
-    monkeypatch.setattr(forward_pass, "FEW", 4)
+    monkeypatch.setattr(forward_pass, "MIN_ITEMS_FOR_GRAPH", 4)
 
 
 def test_a_sweep_keeps_how_it_ran_and_goes_on_with_it(tmp_path: Path, monkeypatch) -> None:
@@ -196,7 +197,7 @@ def test_a_sweep_keeps_how_it_ran_and_goes_on_with_it(tmp_path: Path, monkeypatc
     assert whole.plan["forward"]["graph"]
     assert whole.plan["precision"] == "model"
     assert len(exports) == 1
-    call = Forwards.__call__
+    call = ForwardRunner.__call__
 
     def stopped(self, images):
         if stops.pop():
@@ -204,11 +205,12 @@ def test_a_sweep_keeps_how_it_ran_and_goes_on_with_it(tmp_path: Path, monkeypatc
         return call(self, images)
 
     stops = [True, *[False] * 4]
-    monkeypatch.setattr(Forwards, "__call__", stopped)
+    monkeypatch.setattr(ForwardRunner, "__call__", stopped)
     with pytest.raises(KeyboardInterrupt):
         run("cut")
-    monkeypatch.setattr(Forwards, "__call__", call)
-    monkeypatch.setattr("convviz.sweep.driver.choose", None)  # nothing is chosen a second time
+    monkeypatch.setattr(ForwardRunner, "__call__", call)
+    # A resumed sweep does not choose again.
+    monkeypatch.setattr("convviz.sweep.driver.choose_forward", None)
     run("cut")
     files = [p.relative_to(whole.folder) for p in whole.folder.rglob("*") if p.is_file()]
     assert len(files) > 4
@@ -225,31 +227,33 @@ def test_the_command_says_how_it_ran(tmp_path: Path, monkeypatch, capsys) -> Non
     monkeypatch.setattr(forward_pass, "no_bf16", lambda device, dtype: "no fast bf16 here")
     for i in range(5):
         Image.new("RGB", (8, 8), (40 * i, 0, 0)).save(tmp_path / f"{i}.png")
-    given = ["analyze", str(tmp_path), "--model", "demo-digits", "--out", str(tmp_path / "run")]
-    given += ["-e", "statistics", "--precision", "bf16"]
+    options = ["analyze", str(tmp_path), "--model", "demo-digits", "--out", str(tmp_path / "run")]
+    options += ["-e", "statistics", "--precision", "bf16"]
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        assert command(given) == 0
+        assert command(options) == 0
     out, err = capsys.readouterr()
     assert err.startswith("warning: not in bf16: no fast bf16 here")
-    said = "forward pass: its graph, batch norm folded, channels_last, float32"
-    assert f"{said}; not in bf16: no fast bf16 here" in out
+    message = "forward pass: its graph, batch norm folded, channels_last, float32"
+    assert f"{message}; not in bf16: no fast bf16 here" in out
 
 
 @pytest.mark.slow
 def test_the_command_has_the_network_compiled(tmp_path: Path, capsys) -> None:
-    found = {}
-    for name, more in (("plain", []), ("compiled", ["--compile"])):
+    actual = {}
+    for name, others in (("plain", []), ("compiled", ["--compile"])):
         out = tmp_path / name
-        given = ["analyze", "demo-digits?limit=12", "-m", "demo-digits", "-e", "statistics"]
-        given += ["--batch-size", "5", "--workers", "0", "-o", str(out), *more]
-        assert command(given) == 0
-        found[name] = convviz.open_run(out)
-    said = capsys.readouterr().out
-    assert found["plain"].plan["forward"].get("compiled", 0) == 0
-    assert found["compiled"].plan["forward"]["compiled"] == 5
-    assert str(How.of(found["compiled"].plan["forward"])) in said
-    assert found["compiled"].plan["compile"] is True
-    for layer, plain in found["plain"]["statistics"].items():
-        mine = found["compiled"]["statistics"][layer]
-        torch.testing.assert_close(mine.values, plain.values, rtol=1e-3, atol=1e-4, equal_nan=True)
+        options = ["analyze", "demo-digits?limit=12", "-m", "demo-digits", "-e", "statistics"]
+        options += ["--batch-size", "5", "--workers", "0", "-o", str(out), *others]
+        assert command(options) == 0
+        actual[name] = convviz.open_run(out)
+    message = capsys.readouterr().out
+    assert actual["plain"].plan["forward"].get("compiled", 0) == 0
+    assert actual["compiled"].plan["forward"]["compiled"] == 5
+    assert str(ForwardMode.from_record(actual["compiled"].plan["forward"])) in message
+    assert actual["compiled"].plan["compile"] is True
+    for layer, plain in actual["plain"]["statistics"].items():
+        layer_result = actual["compiled"]["statistics"][layer]
+        torch.testing.assert_close(
+            layer_result.values, plain.values, rtol=1e-3, atol=1e-4, equal_nan=True
+        )

@@ -15,9 +15,10 @@ from PIL import Image
 import convviz
 from convviz import ConvvizError, ModelError, ParameterError
 from convviz.images.decode import plain_jpeg
+from convviz.sweep.decode_modes import GPU
 from convviz.sweep.input import gpu_jpeg
-from convviz.sweep.input.decoder_process import GPU, Decoder, Jpeg
-from convviz.sweep.input.loader import Loader, Ready, Skipped
+from convviz.sweep.input.decoder_process import EncodedJpeg, ItemDecoder
+from convviz.sweep.input.loader import Loader, ReadyItem, SkippedItem
 
 PREPROCESS = convviz.Preprocess(resize=40, crop=32)
 
@@ -55,21 +56,21 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def load(data, device: str = "cpu", preprocess=PREPROCESS, how: str = GPU, workers: int = 0):
-    there = torch.device(device)
-    with Loader(data, preprocess, workers, decode=how, device=there) as loader:
+    elsewhere = torch.device(device)
+    with Loader(data, preprocess, workers, decode=how, device=elsewhere) as loader:
         return list(loader.load(range(len(data.ids))))
 
 
 def check_alike(found, exact, most: int) -> None:
     """Compare items decoded both ways: pixels to some grey levels, all else exactly."""
     assert len(found) == len(exact)
-    for one, other in zip(found, exact, strict=True):
-        if isinstance(other, Skipped):
-            assert one == other
+    for item, other in zip(found, exact, strict=True):
+        if isinstance(other, SkippedItem):
+            assert item == other
             continue
-        assert isinstance(one, Ready)
-        assert (one.index, one.content) == (other.index, other.content)
-        a, b = one.prepared, other.prepared
+        assert isinstance(item, ReadyItem)
+        assert (item.index, item.content) == (other.index, other.content)
+        a, b = item.prepared, other.prepared
         assert (a.affine, a.size) == (b.affine, b.size)
         assert a.pixels.shape == b.pixels.shape
         assert a.pixels.dtype == np.uint8
@@ -102,10 +103,10 @@ def test_photos_come_out_as_the_cpu_decodes_them(device, channels, interpolation
     preprocess = convviz.Preprocess(
         resize=40, crop=48, interpolation=interpolation, channels=channels, mean=0.4, std=0.3
     )
-    found, exact = (load(data, device, preprocess, how) for how in (GPU, "exact"))
-    check_alike(found, exact, 2 if device == "cpu" else 12)
+    actual, exact = (load(data, device, preprocess, how) for how in (GPU, "exact"))
+    check_alike(actual, exact, 2 if device == "cpu" else 12)
     assert watched == [10]  # not progressive ones, nor those turned in a way that no shape tells
-    assert all(one.prepared.image.device.type == device for one in found)
+    assert all(item.prepared.image.device.type == device for item in actual)
 
 
 def test_what_only_a_cpu_decodes_right_comes_from_the_cpu(watched):
@@ -118,12 +119,14 @@ def test_what_only_a_cpu_decodes_right_comes_from_the_cpu(watched):
         whole, png(photo(50, 60)), file(photo(50, 50), "CMYK"), out.getvalue(), cut, broken,
         b"text", b"", file(photo(44, 40)),
     )  # fmt: skip
-    found, exact = (load(data, how=how) for how in (GPU, "exact"))
-    check_alike(found, exact, 2)
-    assert [type(one).__name__ for one in exact] == 4 * ["Ready"] + 4 * ["Skipped"] + ["Ready"]
+    actual, exact = (load(data, how=how) for how in (GPU, "exact"))
+    check_alike(actual, exact, 2)
+    assert [type(item).__name__ for item in exact] == 4 * ["ReadyItem"] + 4 * ["SkippedItem"] + [
+        "ReadyItem"
+    ]
     assert watched == [2]
     for place in (1, 2, 3):
-        assert np.array_equal(found[place].prepared.pixels, exact[place].prepared.pixels)
+        assert np.array_equal(actual[place].prepared.pixels, exact[place].prepared.pixels)
 
 
 def test_a_header_tells_what_any_decoder_does_right():
@@ -140,9 +143,9 @@ def test_a_header_tells_what_any_decoder_does_right():
     assert plain_jpeg(file(photo(30, 20)) + bytes(5000), "a") is None
     assert plain_jpeg(png(photo(30, 20)), "a") is None
     assert plain_jpeg(file(photo(30, 20), progressive=True), "a") is None
-    found = Decoder(Files(file(photo(30, 20), orientation=6)), PREPROCESS, GPU)(0)
-    assert isinstance(found, Jpeg)
-    assert found.size == (20, 30)
+    actual = ItemDecoder(Files(file(photo(30, 20), orientation=6)), PREPROCESS, GPU)(0)
+    assert isinstance(actual, EncodedJpeg)
+    assert actual.size == (20, 30)
 
 
 def test_batches_are_bounded_by_files_and_by_pixels(watched, monkeypatch):
@@ -151,11 +154,11 @@ def test_batches_are_bounded_by_files_and_by_pixels(watched, monkeypatch):
     check_alike(load(data), exact, 2)
     assert watched == [64, 6]
     watched.clear()
-    monkeypatch.setattr(gpu_jpeg, "PIXELS", 38 * 40 * 30)
+    monkeypatch.setattr(gpu_jpeg, "MAX_BATCH_PIXELS", 38 * 40 * 30)
     check_alike(load(data), exact, 2)
     assert watched == [30, 30, 10]
     watched.clear()
-    monkeypatch.setattr(gpu_jpeg, "PIXELS", 100)  # one by one where each is larger
+    monkeypatch.setattr(gpu_jpeg, "MAX_BATCH_PIXELS", 100)  # one by one where each is larger
     check_alike(load(data)[:5], exact[:5], 2)
     assert watched == [1] * 70
 
@@ -166,14 +169,19 @@ def test_workers_give_the_same(tmp_path):
     for i, data in enumerate(files):
         (tmp_path / f"{i:02}.{'png' if i == 1 else 'jpg'}").write_bytes(data)
     folder = convviz.open_dataset(tmp_path)
-    here, there = (load(folder, workers=workers) for workers in (0, 2))
-    assert [type(one).__name__ for one in here[:4]] == ["Ready", "Ready", "Skipped", "Ready"]
-    for one, other in zip(here, there, strict=True):
-        if isinstance(one, Skipped):
-            assert one == other
+    local, elsewhere = (load(folder, workers=workers) for workers in (0, 2))
+    assert [type(item).__name__ for item in local[:4]] == [
+        "ReadyItem",
+        "ReadyItem",
+        "SkippedItem",
+        "ReadyItem",
+    ]
+    for item, other in zip(local, elsewhere, strict=True):
+        if isinstance(item, SkippedItem):
+            assert item == other
             continue
-        assert np.array_equal(one.prepared.pixels, other.prepared.pixels)
-        assert torch.equal(one.prepared.image, other.prepared.image)
+        assert np.array_equal(item.prepared.pixels, other.prepared.pixels)
+        assert torch.equal(item.prepared.image, other.prepared.image)
 
 
 def test_a_file_that_the_device_refuses_is_decoded_by_the_cpu(monkeypatch):
@@ -190,10 +198,10 @@ def test_a_file_that_the_device_refuses_is_decoded_by_the_cpu(monkeypatch):
         return [x[:, :9] if f == files[1] else x // 2 for x, f in zip(decoded, given, strict=True)]
 
     monkeypatch.setattr(gpu_jpeg, "decode_on", refuse)
-    found = load(Files(*files))
+    actual = load(Files(*files))
     assert asked == [5, 1, 1, 1, 1, 1]
-    for i, (one, other) in enumerate(zip(found, exact, strict=True)):
-        same = np.array_equal(one.prepared.pixels, other.prepared.pixels)
+    for i, (item, other) in enumerate(zip(actual, exact, strict=True)):
+        same = np.array_equal(item.prepared.pixels, other.prepared.pixels)
         assert same == (i in (1, 3)), i
 
 
@@ -212,20 +220,20 @@ def test_what_the_device_cannot_do_is_done_by_the_cpu(monkeypatch, caplog):
             caplog.clear()
             with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, "convviz"):
                 patch.setattr(*place, error)
-                found = load(files)
-            check_alike(found, exact, 0)
-            assert "cpu decodes nothing, the CPU does it all" in caplog.text
+                actual = load(files)
+            check_alike(actual, exact, 0)
+            assert "cpu decodes no file" in caplog.text
 
 
 def test_a_loader_that_has_decoded_can_be_sent_elsewhere():
     data = Files(*(file(photo(60, 50, i)) for i in range(3)))
     loader = Loader(data, PREPROCESS, 0, decode=GPU, device=torch.device("cpu"))
     first = list(loader.load(range(3)))
-    there = pickle.loads(pickle.dumps(loader))
-    check_alike(list(there.load(range(3))), first, 0)
+    elsewhere = pickle.loads(pickle.dumps(loader))
+    check_alike(list(elsewhere.load(range(3))), first, 0)
     far = Loader(data, PREPROCESS, 0, decode=GPU, device=torch.device("cuda:1"))
     # The second device here is the only one where a process is given no other.
-    assert pickle.loads(pickle.dumps(far))._jpegs.device == torch.device("cuda")
+    assert pickle.loads(pickle.dumps(far))._gpu_decoder.device == torch.device("cuda")
 
 
 @pytest.fixture(scope="module")
@@ -242,18 +250,18 @@ def test_a_sweep_finds_the_same(device, photos, tmp_path, monkeypatch):
     if device == "cpu":
         monkeypatch.setattr("convviz.sweep.plan.check_decode", lambda *_: None)
     model = convviz.load_model("demo-digits", device=device)
-    exact, found = (
+    exact, actual = (
         convviz.analyze(
             model, photos, ["statistics", "patches"], tmp_path / how, decode=how, batch_size=4
         )
         for how in ("exact", "gpu")
     )
-    assert found.plan["decode"] == "gpu"
-    assert [item.id for item in found.items] == [item.id for item in exact.items]
-    assert [(s.id, s.reason) for s in found.skipped] == [(s.id, s.reason) for s in exact.skipped]
-    assert [item.affine for item in found.items] == [item.affine for item in exact.items]
+    assert actual.plan["decode"] == "gpu"
+    assert [item.id for item in actual.items] == [item.id for item in exact.items]
+    assert [(s.id, s.reason) for s in actual.skipped] == [(s.id, s.reason) for s in exact.skipped]
+    assert [item.affine for item in actual.items] == [item.affine for item in exact.items]
     for layer in exact["statistics"]:
-        a, b = (run["statistics"][layer]["mean"].numpy() for run in (found, exact))
+        a, b = (run["statistics"][layer]["mean"].numpy() for run in (actual, exact))
         assert np.allclose(a, b, atol=0.03 * np.abs(b).max())
 
 
@@ -264,15 +272,15 @@ def test_what_does_not_fit_is_refused(photos, tmp_path, monkeypatch):
         assert not (tmp_path / "run").exists()
 
     model = convviz.load_model("demo-digits", device="cpu")
-    refused(model, ParameterError, r"decode='gpu' needs the model on a CUDA device, not on 'cpu'")
-    own = convviz.Model(model.module, preprocess=lambda image: image)
-    refused(own, ParameterError, r"decode='gpu' needs .* convviz\.Preprocess")
+    refused(model, ParameterError, r"decode='gpu' .* CUDA device, not on 'cpu'")
+    custom = convviz.Model(model.module, preprocess=lambda image: image)
+    refused(custom, ParameterError, r"decode='gpu' .*convviz\.Preprocess")
     # What would be refused on a CUDA device only.
     monkeypatch.setattr(convviz.Model, "device", torch.device("cuda"))
     lanczos = convviz.Preprocess(interpolation="lanczos")
-    there = convviz.Model(model.module, preprocess=lanczos)
-    with pytest.raises(ParameterError, match="bilinear or bicubic, not by lanczos"):
-        gpu_jpeg.check_decode(GPU, there)
+    elsewhere = convviz.Model(model.module, preprocess=lanczos)
+    with pytest.raises(ParameterError, match=r"bilinear.*bicubic.*lanczos"):
+        gpu_jpeg.check_decode(GPU, elsewhere)
     if not torch.cuda.is_available():
         with pytest.raises(ModelError, match="decode='gpu' does not work on cuda: "):
             gpu_jpeg.check_decode(GPU, model)
@@ -287,10 +295,10 @@ def test_a_photo_is_cut_where_it_lies_as_pillow_cuts_it():
         for crop in (None, 24, (40, 16)):
             for resize in (None, 32, (30, 50)):
                 cut = convviz.Preprocess(resize=resize, crop=crop)
-                found = cut.cut_tensor(torch.from_numpy(pixels)).numpy()
+                actual = cut.cut_tensor(torch.from_numpy(pixels)).numpy()
                 expected = cut.cut(pixels)
-                assert found.shape == expected.shape
-                assert np.abs(found.astype(int) - expected).max() <= 1
+                assert actual.shape == expected.shape
+                assert np.abs(actual.astype(int) - expected).max() <= 1
     with pytest.raises(ParameterError, match="bilinear or bicubic, not by hamming"):
         convviz.Preprocess(interpolation="hamming").cut_tensor(torch.zeros(300, 300, 3))
 
@@ -300,6 +308,6 @@ def test_a_file_that_ends_early_is_left_out_here_too(orientation) -> None:
     whole = file(photo(90, 120), orientation=orientation)
     cut = whole[: len(whole) * 2 // 3] + b"\xff\xd9"
     first, second = load(Files(whole, cut))
-    assert isinstance(first, Ready)
-    assert isinstance(second, Skipped)
+    assert isinstance(first, ReadyItem)
+    assert isinstance(second, SkippedItem)
     assert second == load(Files(whole, cut), how="exact")[1]

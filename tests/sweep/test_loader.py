@@ -22,7 +22,7 @@ import convviz
 from convviz import ParameterError
 from convviz.progress import Lines, measure_sweep, report_progress_to
 from convviz.sweep.input import loader as loading
-from convviz.sweep.input.loader import Loader, Ready, Skipped
+from convviz.sweep.input.loader import Loader, ReadyItem, SkippedItem
 
 PREPROCESS = convviz.Preprocess(resize=12, crop=12)
 
@@ -133,8 +133,8 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
-def same(one: Ready | Skipped, other: Ready | Skipped) -> bool:
-    if isinstance(one, Skipped) or isinstance(other, Skipped):
+def same(one: ReadyItem | SkippedItem, other: ReadyItem | SkippedItem) -> bool:
+    if isinstance(one, SkippedItem) or isinstance(other, SkippedItem):
         return one == other
     a, b = one.prepared, other.prepared
     facts = (one.index, one.content, a.affine, a.size) == (
@@ -150,9 +150,9 @@ def test_a_sweep_has_the_same_bytes_with_and_without_workers(model, tmp_path):
             model, photos, ["neighbors", "statistics"], tmp_path / f"run{workers}",
             batch_size=4, shard_size=7, workers=workers,
         )  # fmt: skip
-    here, there = content(tmp_path / "run0"), content(tmp_path / "run2")
-    assert here.keys() == there.keys()
-    assert [name for name in here if here[name] != there[name]] == []
+    local, elsewhere = content(tmp_path / "run0"), content(tmp_path / "run2")
+    assert local.keys() == elsewhere.keys()
+    assert [name for name in local if local[name] != elsewhere[name]] == []
     run = convviz.open_run(tmp_path / "run2")
     assert len(run.items) == 23
     assert [s.id for s in run.skipped] == ["005-bad.png", "011-cut.jpg"]
@@ -162,17 +162,17 @@ def test_a_sweep_has_the_same_bytes_with_and_without_workers(model, tmp_path):
 def test_order_is_kept_over_borders_jumps_and_abandoned_pieces(tmp_path):
     data = convviz.open_dataset(folder_of(tmp_path / "photos", 20))
     plain = list(Loader(data, PREPROCESS, 0).load(range(22)))
-    with Loader(data, PREPROCESS, 2, ahead=6) as loader:
+    with Loader(data, PREPROCESS, 2, lookahead=6) as loader:
         first = [*loader.load(range(8), range(8, 16)), *loader.load(range(8, 16), range(16, 22))]
         assert len(first) == 16
-        assert all(same(one, plain[i]) for i, one in enumerate(first))
+        assert all(same(item, plain[i]) for i, item in enumerate(first))
         abandoned = loader.load(range(16, 22), range(0))
         assert same(next(abandoned), plain[16])
         abandoned.close()
         again = list(loader.load(range(16, 22)))
-        assert all(same(one, plain[i]) for i, one in enumerate(again, 16))
+        assert all(same(item, plain[i]) for i, item in enumerate(again, 16))
         jumped = list(loader.load([3, 21, 0]))
-        assert all(same(one, plain[i]) for one, i in zip(jumped, [3, 21, 0], strict=True))
+        assert all(same(item, plain[i]) for item, i in zip(jumped, [3, 21, 0], strict=True))
         running = children()
         assert len(running) == 2
     assert not children()
@@ -192,7 +192,7 @@ def test_a_preprocess_of_the_users_own_runs_here(tmp_path):
     with Loader(data, own, 1) as loader:
         assert all(map(same, plain, loader.load(range(5))))
     assert len(seen) == 6
-    assert {type(one) for one in plain} == {Ready, Skipped}
+    assert {type(item) for item in plain} == {ReadyItem, SkippedItem}
 
 
 def test_items_that_kill_or_hang_their_process_are_left_out(hostile, tmp_path, caplog):
@@ -200,16 +200,16 @@ def test_items_that_kill_or_hang_their_process_are_left_out(hostile, tmp_path, c
     data, harmless = hostile(14, deeds), hostile(14, {})
     plain = list(Loader(harmless, PREPROCESS, 0).load(range(14)))
     with Loader(data, PREPROCESS, 2, timeout=1.5) as loader:
-        found = list(loader.load(range(14)))
-    reasons = {one.index: one.reason for one in found if isinstance(one, Skipped)}
+        actual = list(loader.load(range(14)))
+    reasons = {item.index: item.reason for item in actual if isinstance(item, SkippedItem)}
     assert reasons == {
         1: "decoder process died (signal 11, SIGSEGV)",
         5: "decoder process died (exit code 3)",
         6: "took longer than 1.5 s",
         9: "MemoryError: too large",
     }
-    assert [one.index for one in found] == list(range(14))
-    assert all(same(found[i], plain[i]) for i in range(14) if i not in reasons)
+    assert [item.index for item in actual] == list(range(14))
+    assert all(same(actual[i], plain[i]) for i in range(14) if i not in reasons)
     assert (tmp_path / "died").exists()
     assert not children()
 
@@ -228,12 +228,12 @@ def test_a_data_set_that_cannot_travel_is_loaded_here_or_refused(tmp_path, caplo
 
     with pytest.raises(ParameterError, match=r"workers=1: the data set 'local' cannot be"):
         list(Loader(Local(), PREPROCESS, 1).load(range(2)))
-    monkeypatch.setattr(loading, "FEW", 1)
+    monkeypatch.setattr(loading, "MIN_FILES_FOR_WORKERS", 1)
     monkeypatch.setattr(loading, "cores", lambda: 2)
     with caplog.at_level(logging.INFO, "convviz"), Loader(Local(), PREPROCESS) as loader:
         assert loader.workers == 1
-        found = list(loader.load(range(2)))
-    assert [one.prepared.image.shape for one in found] == [(3, 12, 12)] * 2
+        actual = list(loader.load(range(2)))
+    assert [item.prepared.image.shape for item in actual] == [(3, 12, 12)] * 2
     assert "decoding in this process" in caplog.text
 
 
@@ -254,23 +254,23 @@ def test_what_a_loader_chooses(tmp_path, monkeypatch):
     arrays = convviz.array_dataset(np.zeros((5, 8, 8, 3), np.uint8))
     monkeypatch.setattr(loading, "cores", lambda: 16)
     assert loading.workers_for(data) == 0
-    monkeypatch.setattr(loading, "FEW", 4)
+    monkeypatch.setattr(loading, "MIN_FILES_FOR_WORKERS", 4)
     assert (loading.workers_for(data), loading.workers_for(arrays)) == (8, 0)
     monkeypatch.setattr(loading, "cores", lambda: 1)
     assert loading.workers_for(data) == 0
-    with pytest.raises(ParameterError, match="workers is a number"):
+    with pytest.raises(ParameterError, match=r"analyze\.workers: -1"):
         convviz.analyze("demo-digits", data, "neighbors", tmp_path / "run", workers=-1)
-    with pytest.raises(ParameterError, match="timeout is a number of seconds above 0"):
+    with pytest.raises(ParameterError, match=r"analyze\.timeout: 0\.0"):
         convviz.analyze("demo-digits", data, "neighbors", tmp_path / "run", timeout=0.0)
 
 
 def test_a_pickled_loader_starts_anew(tmp_path):
     data = convviz.open_dataset(folder_of(tmp_path / "photos", 4))
     with Loader(data, PREPROCESS, 1) as loader:
-        found = list(loader.load(range(4)))
+        actual = list(loader.load(range(4)))
         copy = pickle.loads(pickle.dumps(loader))
         with copy:
-            assert all(map(same, found, copy.load(range(4))))
+            assert all(map(same, actual, copy.load(range(4))))
             assert len(children()) == 2
     assert not children()
 
@@ -310,12 +310,12 @@ def test_no_process_stays_behind(end, tmp_path):
         if end != "error":
             assert len(workers) == 2
             process.send_signal(getattr(signal, end))
-        _, said = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode != 0
     assert gone(workers)
-    assert ("ValueError" in said) == (end == "error")
+    assert ("ValueError" in message) == (end == "error")
 
 
 def test_a_hanging_process_ends_with_its_parent(hostile, tmp_path):
@@ -347,37 +347,37 @@ def test_a_hanging_process_ends_with_its_parent(hostile, tmp_path):
 
 def test_verify_refuses_photos_that_have_changed(model, tmp_path, monkeypatch):
     photos = folder_of(tmp_path / "photos", 9)
-    given = {"shard_size": 4, "workers": 0, "layers": ["0"]}
+    options = {"shard_size": 4, "workers": 0, "layers": ["0"]}
     out = tmp_path / "run"
 
     def broken(self, *args):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("convviz.sweep.driver._Job._finish", broken)
+        patch.setattr("convviz.sweep.driver._SweepExecution._finish", broken)
         with pytest.raises(KeyboardInterrupt):
-            convviz.analyze(model, photos, "statistics", out, **given)
+            convviz.analyze(model, photos, "statistics", out, **options)
     swept = content(out)
     assert len(swept) > 9
     Image.fromarray(photo(77)).save(photos / "003-ü.png")
     message = r"1 items of 'photos' have changed since they were swept: '003-ü\.png'"
     with pytest.raises(ParameterError, match=message):
-        convviz.analyze(model, photos, "statistics", out, verify=True, **given)
+        convviz.analyze(model, photos, "statistics", out, verify=True, **options)
     assert content(out) == swept
     damaged = out / ".convviz-sweep" / "shards" / "000002.safetensors"
     damaged.write_bytes(b"")
     with pytest.raises(ParameterError, match=message):  # and no word of computing shards again
-        convviz.analyze(model, photos, "statistics", out, verify=True, **given)
+        convviz.analyze(model, photos, "statistics", out, verify=True, **options)
     damaged.write_bytes(swept[str(damaged.relative_to(out))])
     Image.fromarray(photo(3)).save(photos / "003-ü.png")
-    run = convviz.analyze(model, photos, "statistics", out, verify=True, **given)
+    run = convviz.analyze(model, photos, "statistics", out, verify=True, **options)
     assert len(run.items) == 9
-    convviz.analyze(model, photos, "statistics", out, verify=True, **given)
+    convviz.analyze(model, photos, "statistics", out, verify=True, **options)
     (photos / "000-ü.png").unlink()
     (photos / "000-ü.png").symlink_to(photos / "003-ü.png")
     with pytest.raises(ParameterError, match="1 items of 'photos' have changed"):
-        convviz.analyze(model, photos, "statistics", out, verify=True, **given)
-    convviz.analyze(model, photos, "statistics", out, **given)
+        convviz.analyze(model, photos, "statistics", out, verify=True, **options)
+    convviz.analyze(model, photos, "statistics", out, **options)
 
 
 # Progress
@@ -409,9 +409,9 @@ def test_a_sweep_is_one_task_that_goes_on_where_it_stopped(model, tmp_path):
     with report_progress_to(notes):
         convviz.analyze(model, data, "neighbors", tmp_path / "run", shard_size=8, batch_size=4)
     assert notes.told[0] == ("add", "images of list", 20)
-    counted = [told[2] for told in notes.told if told[0] == "advance" and told[1] == 7]
+    counted = [event[2] for event in notes.told if event[0] == "advance" and event[1] == 7]
     assert sum(counted[:21]) == 20
-    described, *finishing = [told[2] for told in notes.told if told[0] == "update"]
+    described, *finishing = [event[2] for event in notes.told if event[0] == "update"]
     assert [what.split() for what in finishing][-1] == ["finishing", "neighbors"]
     assert described.startswith("images of list, ")
     assert described.endswith("waiting for data")

@@ -19,7 +19,7 @@ import convviz
 from convviz import ConvvizError, ConvvizWarning, ParameterError
 from convviz.sweep.store import lease
 from convviz.sweep.store.object_store import Remote, place_of
-from convviz.sweep.store.remote_manifest import RemoteManifest
+from convviz.sweep.store.shard_manifest import ShardManifest
 from convviz.sweep.worker import Worker
 
 memory = fsspec.filesystem("memory")
@@ -62,7 +62,7 @@ def stored(prefix: str = "/bucket/run/") -> dict[str, bytes]:
 
 
 def stopped_after(monkeypatch: pytest.MonkeyPatch, shards: int) -> list[int]:
-    """Let sweeps fail after some shards; returns the list of shards computed."""
+    """Raise an error in sweeps after some shards; returns the list of shards computed."""
     seen: list[int] = []
     work = Worker.__call__
 
@@ -125,7 +125,7 @@ def test_a_resume_that_fails_at_its_beginning_costs_no_shard(
         raise ConvvizError("the network is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(RemoteManifest, "entry", away)
+        patch.setattr(ShardManifest, "entry", away)
         with pytest.raises(ConvvizError, match="the network is away"):
             swept(model, out)
     seen = stopped_after(monkeypatch, 9)
@@ -158,17 +158,17 @@ def test_what_is_not_a_runs_is_left_alone(model, out) -> None:
 
 def owner(out: str, **facts) -> dict[str, object]:
     """Leave the mark of another process."""
-    mine = lease.Lease(Remote(out))
-    mark = {**json.loads(mine._text()), "token": "another", **facts}
+    lease_of_this_process = lease.Lease(Remote(out))
+    mark = {**json.loads(lease_of_this_process._text()), "token": "another", **facts}
     memory.pipe_file("/bucket/run/" + LOCK, json.dumps(mark).encode())
     return mark
 
 
 def test_the_owner_of_a_run_is_named(out, monkeypatch) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.02)
-    with lease.leased(Remote(out)) as held:
+    with lease.lease_place(Remote(out)) as held:
         with pytest.raises(ConvvizError, match=rf"process {os.getpid()} on {socket.gethostname()}"):
-            lease.Lease(Remote(out)).take()
+            lease.Lease(Remote(out)).acquire()
         held.check()
     assert LOCK not in stored()
 
@@ -177,22 +177,22 @@ def test_a_dead_owner_is_no_obstacle(out, monkeypatch) -> None:
     ended = subprocess.Popen([sys.executable, "-P", "-c", ""])
     ended.wait()
     owner(out, process=ended.pid)
-    with lease.leased(Remote(out)):  # at once, as its number tells on one machine
+    with lease.lease_place(Remote(out)):  # at once, as its number tells on one machine
         pass
     monkeypatch.setattr(lease, "PATIENCE", 0.05)
     monkeypatch.setattr(lease, "BEAT", 0.02)
     owner(out, machine="elsewhere")
-    with lease.leased(Remote(out)):
+    with lease.lease_place(Remote(out)):
         pass
     memory.pipe_file("/bucket/run/" + LOCK, b"{")
-    with lease.leased(Remote(out)):
+    with lease.lease_place(Remote(out)):
         pass
     assert stored() == {}
 
 
 def test_who_was_taken_for_dead_stops(out, monkeypatch) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.02)
-    with lease.leased(Remote(out)) as held:
+    with lease.lease_place(Remote(out)) as held:
         mark = owner(out, process=77, host="elsewhere")
         end = time.monotonic() + 20
         while not held._lost and time.monotonic() < end:
@@ -205,7 +205,7 @@ def test_who_was_taken_for_dead_stops(out, monkeypatch) -> None:
 def test_addresses_are_told_from_paths(tmp_path, monkeypatch) -> None:
     assert place_of("a/b") == Path("a/b")
     assert place_of(f"file://{tmp_path}/run") == tmp_path / "run"
-    with pytest.raises(ParameterError, match=r"'s3:/bucket/run' .* give it as a str"):
+    with pytest.raises(ParameterError, match=r"'s3:/bucket/run' .* as a str"):
         place_of(Path("s3://bucket/run"))
     with pytest.raises(ParameterError, match=r"'zz://bucket/run': Protocol not known: zz"):
         place_of("zz://bucket/run")
@@ -262,18 +262,18 @@ def test_s3_after_a_kill(tmp_path) -> None:
         assert killed.wait() == -signal.SIGKILL
         assert not bucket.exists("bucket/run/run.json")
         subprocess.run([*command, "s3://bucket/run"], env=env, check=True)
-        found = {p.removeprefix("bucket/run/"): bucket.cat_file(p) for p in bucket.find("bucket")}
+        actual = {p.removeprefix("bucket/run/"): bucket.cat_file(p) for p in bucket.find("bucket")}
     finally:
         server.kill()
         server.wait()
     files = (p for p in (tmp_path / "run").rglob("*") if p.is_file())
-    assert found == {p.relative_to(tmp_path / "run").as_posix(): p.read_bytes() for p in files}
+    assert actual == {p.relative_to(tmp_path / "run").as_posix(): p.read_bytes() for p in files}
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as item:
+        item.bind(("127.0.0.1", 0))
+        return int(item.getsockname()[1])
 
 
 def answers(system) -> bool:

@@ -22,6 +22,8 @@ from convviz.sweep import forward_pass
 from convviz.sweep.engines import engine_of
 from convviz.sweep.engines import ray as cluster
 from convviz.sweep.plan import make_plan
+from convviz.sweep.store.shard_files import LocalShardFiles
+from convviz.sweep.store.shard_manifest import ShardManifest
 from convviz.sweep.worker import Task, Worker
 
 ray = pytest.importorskip("ray")
@@ -71,7 +73,7 @@ def swept(model: convviz.Model, out: Path, engine: str, **given) -> dict[str, by
         convviz.explainer("neighbors", layers=("body.2",), k=2),
     ]
     convviz.analyze(
-        model, images, what, out, engine, shard_size=4, batch_size=2, threads=1, **given
+        model, images, what, out, engine=engine, shard_size=4, batch_size=2, threads=1, **given
     )
     return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
 
@@ -99,25 +101,25 @@ def test_a_cluster_is_started_and_ended_and_gives_the_same_bytes(tmp_path, capfd
     model = model_of(tmp_path / "net")
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     assert not ray.is_initialized()
-    found = swept(model, tmp_path / "ray", "ray", address="local")
+    actual = swept(model, tmp_path / "ray", "ray", address="local")
     assert not ray.is_initialized()
-    said = "".join(capfd.readouterr())
-    assert "died" not in said  # what ends as it should is no accident
+    message = "".join(capfd.readouterr())
+    assert "died" not in message  # what ends as it should is no accident
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
     for pid in os.listdir(tmp_path / "net"):
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)
-    assert found == swept(model, tmp_path / "local", "local")
-    assert len(found) > 8
+    assert actual == swept(model, tmp_path / "local", "local")
+    assert len(actual) > 8
 
 
 @pytest.mark.usefixtures("two_workers")
 def test_processes_run_the_network_as_the_plan_says(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(forward_pass, "FEW", 4)
+    monkeypatch.setattr(forward_pass, "MIN_ITEMS_FOR_GRAPH", 4)
     model = model_of(tmp_path / "net")
-    found = swept(model, tmp_path / "ray", "ray")
-    assert json.loads(found["run.json"])["forward"]["graph"]
-    assert found == swept(model, tmp_path / "local", "local")
+    actual = swept(model, tmp_path / "ray", "ray")
+    assert json.loads(actual["run.json"])["forward"]["graph"]
+    assert actual == swept(model, tmp_path / "local", "local")
     ran = sum(file.stat().st_size for file in (tmp_path / "net").iterdir())
     assert 0 < ran < 10  # only for the export, not for the 10 batches
 
@@ -126,8 +128,8 @@ def test_processes_run_the_network_as_the_plan_says(tmp_path, monkeypatch) -> No
 def test_the_shard_of_a_killed_process_is_swept_again(tmp_path, caplog) -> None:
     model = model_of(tmp_path / "net", deaths=1)
     with caplog.at_level(logging.WARNING):
-        found = swept(model, tmp_path / "ray", "ray")
-    assert found == swept(model, tmp_path / "local", "local")
+        actual = swept(model, tmp_path / "ray", "ray")
+    assert actual == swept(model, tmp_path / "local", "local")
     assert len(list((tmp_path / "net").glob("died-*"))) == 1
     assert "a process died, shard" in caplog.text
     at_work = [name for name in os.listdir(tmp_path / "net") if name.isdigit()]
@@ -137,9 +139,9 @@ def test_the_shard_of_a_killed_process_is_swept_again(tmp_path, caplog) -> None:
 
 @pytest.mark.usefixtures("two_workers")
 def test_a_shard_that_kills_every_process_ends_the_sweep(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(cluster, "TRIES", 1)
+    monkeypatch.setattr(cluster, "MAX_DEATHS", 1)
     model = model_of(tmp_path / "net", deaths=9)
-    with pytest.raises(ConvvizError, match=r"1 processes died over shard [01]: "):
+    with pytest.raises(ConvvizError, match=r"1 processes died on shard [01]: "):
         swept(model, tmp_path / "ray", "ray")
 
 
@@ -155,9 +157,15 @@ def test_an_error_comes_back_as_it_was(tmp_path) -> None:
 def test_a_cluster_without_room_is_refused(tmp_path) -> None:
     model = model_of(tmp_path / "net")
     images = np.zeros((2, 8, 8, 3), np.uint8)
-    with pytest.raises(ConvvizError, match="no node of the Ray cluster has the 3 CPUs"):
+    with pytest.raises(ConvvizError, match="no node of the Ray cluster has 3 CPUs"):
         convviz.analyze(
-            model, images, "statistics", tmp_path / "run", "ray", threads=3, layers=("body.0",)
+            model,
+            images,
+            "statistics",
+            tmp_path / "run",
+            engine="ray",
+            threads=3,
+            layers=("body.0",),
         )
 
 
@@ -165,19 +173,21 @@ def test_a_folder_that_is_not_shared_is_named(tmp_path) -> None:
     model = model_of(tmp_path / "net")
     dataset = convviz.plugin.sources.as_dataset(np.zeros((2, 8, 8, 3), np.uint8))
     plan = make_plan(model, dataset, ())
-    actor = cluster._Actor(Worker(model, dataset, plan, tmp_path / "elsewhere"))
+    manifest = ShardManifest(LocalShardFiles(tmp_path / "elsewhere"))
+    actor = cluster._SweepActor(Worker(model, dataset, plan, manifest))
     with pytest.raises(ConvvizError, match=r"elsewhere does not exist on .* nodes .* share"):
         actor.sweep(Task(0, range(2), 2))
 
 
 def test_what_travels_holds_no_model_of_another_device(tmp_path, monkeypatch) -> None:
     model = model_of(tmp_path / "net")
-    made = forward_pass.Forwards(model, ("body.0",), forward_pass.How())
+    runner = forward_pass.ForwardRunner(model, ("body.0",), forward_pass.ForwardMode())
+    manifest = ShardManifest(LocalShardFiles(tmp_path))
     monkeypatch.setattr(convviz.Model, "device", torch.device("meta"))
-    sent = cluster._portable(Worker(model, None, None, tmp_path, forwards=made))
+    sent = cluster._for_other_process(Worker(model, None, None, manifest, forward=runner))
     assert sent.model is not model
-    assert sent.forwards.model is sent.model
-    assert (sent.forwards.layers, sent.forwards.how) == (made.layers, made.how)
+    assert sent.forward.model is sent.model
+    assert (sent.forward.layers, sent.forward.mode) == (runner.layers, runner.mode)
 
 
 def test_ray_is_asked_for_where_it_is_missing(tmp_path, monkeypatch) -> None:
@@ -189,5 +199,5 @@ def test_ray_is_asked_for_where_it_is_missing(tmp_path, monkeypatch) -> None:
 def test_engines_are_named() -> None:
     with pytest.raises(UnknownNameError, match="ray"):
         engine_of("rai")
-    with pytest.raises(ParameterError, match="address='here' goes with engine='ray'"):
+    with pytest.raises(ParameterError, match=r"address='here' .*engine='ray'"):
         engine_of("local", "here")

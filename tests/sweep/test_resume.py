@@ -1,127 +1,30 @@
-"""Sweeps killed, interrupted, changed, locked, damaged: what they say and how they go on."""
+"""Sweeps that are resumed, changed, locked or damaged: their results and their errors."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers.folders import content, same
 
 import convviz
 from convviz import ConvvizError, ConvvizWarning, ParameterError
 from convviz.storage import durable_file
 from convviz.sweep.signals import Interrupts
-from convviz.sweep.store.file_lock import LOCK, locked
-from convviz.sweep.store.local import SWEEP, Store
-from convviz.sweep.store.shard_manifest import PLAN, Manifest
+from convviz.sweep.store.file_lock import lock_folder
+from convviz.sweep.store.file_names import LOCK, PLAN, SWEEP
+from convviz.sweep.store.local import LocalRunStore
+from convviz.sweep.store.shard_manifest import ShardManifest
 from convviz.sweep.worker import Worker
-
-SHARD, SHARDS = 150, 10
-# One explainer with one layer: most of the time goes into shards, where kills shall fall.
-SWEEP_ARGUMENTS = [
-    *("analyze", "demo-digits?limit=1500", "-m", "demo-digits", "-e", "statistics"),
-    *("-p", "statistics.layers=stage1.conv", "--batch-size", "16"),
-    *("--shard-size", str(SHARD), "--threads", "1"),
-]
-
-
-def command(out: Path) -> list[str]:
-    return [sys.executable, "-P", "-m", "convviz", *SWEEP_ARGUMENTS, "--out", str(out)]
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    files = (p for p in sorted(folder.rglob("*")) if p.is_file())
-    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
-
-
-def same(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
-    assert found.keys() == expected.keys()
-    assert [name for name in expected if found[name] != expected[name]] == []
-
-
-def at_work(out: Path) -> subprocess.Popen[bytes]:
-    """Start the command, and return it once it has the folder for itself (or has ended)."""
-    process = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    lock = out / LOCK
-    while process.poll() is None:
-        if lock.exists() and lock.read_text() == f"{process.pid}\n":
-            break
-        time.sleep(0.002)
-    return process
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The folder of an uninterrupted run."""
-    out = tmp_path_factory.mktemp("whole") / "run"
-    done = subprocess.run(command(out), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return content(out)
-
-
-def shards_in(out: Path) -> int:
-    return len(list((out / SWEEP / "shards").glob("*.json")))
-
-
-def kill(out: Path, shards: int, delay: float) -> str | None:
-    """Kill the command some seconds after it has so many shards; says what it left, if it was."""
-    process = at_work(out)
-    while process.poll() is None and shards_in(out) < shards:
-        time.sleep(0.002)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.communicate(timeout=delay)
-    process.kill()
-    process.communicate()
-    return f"{shards_in(out)} shards" if process.returncode else None
-
-
-def finished(out: Path, expected: dict[str, bytes]) -> None:
-    """Let the command go on to the end, and compare what it made."""
-    done = subprocess.run(command(out), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    same(content(out), expected)
-
-
-def test_a_sweep_killed_five_times_ends_the_same(whole, tmp_path) -> None:
-    chance = random.Random(0)
-    out = tmp_path / "run"
-    left = [kill(out, shards, chance.uniform(0, 0.05)) for shards in (0, 2, 4, 6, 8)]
-    assert None not in left
-    finished(out, whole)
-    print("\nkilled five times, left:", left)
-
-
-@pytest.mark.slow
-def test_fifty_kills_at_any_moment_end_the_same(whole, tmp_path) -> None:
-    chance = random.Random(1)
-    left: list[str] = []
-    folders = 0
-    while len(left) < 50:
-        out = tmp_path / str(folders)
-        for shards in sorted(chance.choices(range(SHARDS + 1), k=6)):
-            state = kill(out, shards, chance.uniform(0, 0.6))
-            if state is None:
-                break
-            left.append(state)
-        finished(out, whole)
-        folders += 1
-        assert folders <= 40, f"only {len(left)} kills came before the end"
-    print(f"\n{len(left)} kills before the end; all {folders} folders identical")
-    print("left by the kills:", {state: left.count(state) for state in sorted(set(left))})
-
-
-# In this process
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +43,7 @@ def run_into(out: Path, model: convviz.Model, count: int = 12, **given) -> convv
 
 
 def stop_after(monkeypatch: pytest.MonkeyPatch, shards: int, error: BaseException) -> list[int]:
-    """Let sweeps fail after some shards; returns the list of shards computed."""
+    """Raise `error` in every sweep after some shards; returns the list of shards computed."""
     seen: list[int] = []
     work = Worker.__call__
 
@@ -181,8 +84,8 @@ def test_only_what_is_missing_is_computed(model, tmp_path, monkeypatch, capsys) 
     with convviz.show_progress():
         run_into(tmp_path / "run", model, batch_size=None, shard_size=None)
     assert seen == [2]
-    said = f"going on in {str(tmp_path / 'run')!r}: 2 of 3 shards are done\n"
-    assert capsys.readouterr().err == said
+    message = f"resuming the sweep in {str(tmp_path / 'run')!r}: 2 of 3 shards are done\n"
+    assert capsys.readouterr().err == message
     same(content(tmp_path / "run"), expected)
 
 
@@ -285,7 +188,7 @@ def test_a_full_disk_is_named_and_costs_no_shard(model, tmp_path, monkeypatch) -
         write(path, data)
 
     monkeypatch.setattr(durable_file, "write", full)
-    with pytest.raises(ConvvizError, match=r"no room left for .*run.*2 of 3 shards are safe.*same"):
+    with pytest.raises(ConvvizError, match=r"run.* is full .*2 of 3 shards are safe.*same"):
         run_into(out, model)
     monkeypatch.undo()
     seen = stop_after(monkeypatch, 9, AssertionError())
@@ -304,7 +207,7 @@ def test_a_disk_that_fills_up_at_the_end_is_no_fault_of_an_explainer(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(ConvvizError, match=r"no room left for .*3 of 3 shards are safe"):
+    with pytest.raises(ConvvizError, match=r"run.* is full .*3 of 3 shards are safe"):
         run_into(out, model)
     monkeypatch.undo()
     seen = stop_after(monkeypatch, 9, AssertionError())
@@ -325,7 +228,7 @@ def test_a_resume_that_fails_at_its_beginning_costs_no_shard(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Manifest, where, full)
+        patch.setattr(ShardManifest, where, full)
         with pytest.raises(ConvvizError, match="all finished shards are safe"):
             run_into(out, model)
     seen = stop_after(monkeypatch, 9, AssertionError())
@@ -364,9 +267,9 @@ def test_a_shard_that_cannot_be_read_at_the_end_is_no_fault_of_an_explainer(
 ) -> None:
     what = [convviz.explainer("neighbors", k=2), convviz.explainer("statistics")]
     expected = content(run_into(tmp_path / "whole", model, what=what).folder)
-    partials = Store.partials
+    partials = LocalRunStore.partials
 
-    def broken(store: Store, entries: list, step: int):
+    def broken(store: LocalRunStore, entries: list, step: int):
         yield next(partials(store, entries, step))
         if step == 0:
             raise OSError(errno.EIO, "Input/output error")
@@ -374,8 +277,8 @@ def test_a_shard_that_cannot_be_read_at_the_end_is_no_fault_of_an_explainer(
 
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "partials", broken)
-        with pytest.raises(ConvvizError, match=r"cannot be read \(OSError.*same command goes on"):
+        patch.setattr(LocalRunStore, "partials", broken)
+        with pytest.raises(ConvvizError, match=r"cannot be read \(OSError.*same command resumes"):
             run_into(out, model, what=what)
     seen = stop_after(monkeypatch, 9, AssertionError())
     run_into(out, model, what=what)
@@ -388,12 +291,12 @@ def test_a_changed_preprocess_of_ones_own_is_refused(model, tmp_path) -> None:
         return lambda photo: torch.from_numpy(np.array(photo)[None, :8, :8, 0] * np.float32(by))
 
     for by, fits in ((1.0, True), (1.0, True), (0.5, False)):
-        own = convviz.Model(model.module, preprocess=scaled(by))
+        custom = convviz.Model(model.module, preprocess=scaled(by))
         if fits:
-            run_into(tmp_path / "run", own)
+            run_into(tmp_path / "run", custom)
         else:
             with pytest.raises(ParameterError, match=r"model\.preprocess: .* → "):
-                run_into(tmp_path / "run", own)
+                run_into(tmp_path / "run", custom)
 
 
 def test_a_preprocess_of_any_kind_is_described(tmp_path, model) -> None:
@@ -475,8 +378,8 @@ def test_one_run_at_a_time(model, tmp_path) -> None:
     out = tmp_path / "run"
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from convviz.sweep.store.file_lock import locked\n"
-        "with locked(Path(sys.argv[1])):\n    print('locked', flush=True); time.sleep(60)"
+        "from convviz.sweep.store.file_lock import lock_folder\n"
+        "with lock_folder(Path(sys.argv[1])):\n    print('locked', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(
         [sys.executable, "-P", "-c", program, str(out)], stdout=subprocess.PIPE
@@ -496,24 +399,9 @@ def test_one_run_at_a_time(model, tmp_path) -> None:
 
 
 def test_a_lock_leaves_no_folder_behind(tmp_path) -> None:
-    with locked(tmp_path / "new"):
+    with lock_folder(tmp_path / "new"):
         assert (tmp_path / "new" / LOCK).read_text() == f"{os.getpid()}\n"
     assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_says_how_to_go_on(tmp_path, number) -> None:
-    out = tmp_path / "run"
-    process = at_work(out)
-    while process.poll() is None and not list(out.glob(f"{SWEEP}/shards/*.json")):
-        time.sleep(0.002)
-    process.send_signal(number)
-    _, said = process.communicate()
-    assert process.returncode == 130, said
-    assert b"of 10 shards are safe" in said
-    assert b"the same command goes on" in said
-    assert not (out / LOCK).exists()
-    assert (out / SWEEP / "plan.json").exists()
 
 
 @pytest.mark.parametrize(("signals", "finished"), [(1, True), (2, False)])
@@ -522,7 +410,7 @@ def test_a_signal_waits_for_the_write_in_hand_and_a_second_one_does_not(signals,
 
     def write() -> None:
         interrupts = Interrupts()
-        with interrupts.watched(), interrupts.writing():
+        with interrupts.handle_signals(), interrupts.complete_write():
             for _ in range(signals):
                 os.kill(os.getpid(), signal.SIGINT)
             written.append(True)

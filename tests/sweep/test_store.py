@@ -14,15 +14,17 @@ from pathlib import Path
 import pytest
 
 from convviz.storage import durable_file
-from convviz.sweep.store.shard_manifest import Manifest
+from convviz.sweep.store.shard_files import LocalShardFiles
+from convviz.sweep.store.shard_manifest import ShardManifest
 
 SHARDS = 3
 
 PROGRAM = '''
 import os, signal, sys
 from pathlib import Path
-import convviz.storage.durable_file as durable
-from convviz.sweep.store.shard_manifest import Manifest
+from convviz.storage import durable_file
+from convviz.sweep.store.shard_files import LocalShardFiles
+from convviz.sweep.store.shard_manifest import ShardManifest
 
 folder, kill_at, shards = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 assert "torch" not in sys.modules and "numpy" not in sys.modules
@@ -45,7 +47,7 @@ class Counted:
         return step
 
 durable_file.os = Counted()
-manifest = Manifest(folder)
+manifest = ShardManifest(LocalShardFiles(folder))
 manifest.begin()
 for shard in range(shards):
     entry = manifest.entry(shard)
@@ -103,7 +105,7 @@ def test_a_kill_at_every_step_costs_at_most_the_shard_in_hand(tmp_path: Path) ->
 
 
 def test_a_shard_made_again_is_not_whole_before_its_new_entry(tmp_path: Path) -> None:
-    manifest = Manifest(tmp_path)
+    manifest = ShardManifest(LocalShardFiles(tmp_path))
     manifest.begin()
     manifest.enter(manifest.store(0, {"a": b"old"}, {}))
     entry = manifest.store(0, {"a": b"new!"}, {})
@@ -124,9 +126,9 @@ def test_a_full_disk_leaves_the_former_version(tmp_path: Path) -> None:
     program = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from convviz import durable\n"
+        "from convviz.storage import durable_file\n"
         "path = Path(sys.argv[1])\n"
-        "durable.write(path, b'first')\n"
+        "durable_file.write(path, b'first')\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "try:\n"
         "    durable_file.write(path, b'x' * 1000)\n"
