@@ -30,10 +30,9 @@ from torch import Tensor, nn
 
 from convviz.device import fast_bf16
 from convviz.network.model import Model
-from convviz.occlusion import prepare
 from convviz.occlusion.executor import Run
 from convviz.occlusion.plan import Plan, make_plan
-from convviz.occlusion.prepare import Prepared
+from convviz.occlusion.prepare import Prepared, prepare
 
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")  # read at its first use
 

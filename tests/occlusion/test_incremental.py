@@ -11,10 +11,14 @@ import torchvision
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from convviz import explain, incremental
+from convviz import explain
 from convviz.errors import ParameterError
 from convviz.network.model import Model
 from convviz.occlusion import occluded_scores
+from convviz.occlusion.executor import Run, in_order
+from convviz.occlusion.plan import make_plan
+from convviz.occlusion.prepare import Prepared, prepare
+from convviz.program.program import compile_graph
 
 
 def randomised(module: nn.Module) -> nn.Module:
@@ -38,10 +42,10 @@ def run(module: nn.Module, image: Tensor, boxes: Tensor, fill: Tensor, chunk: in
     model = Model(module)
     graph = model.graph(tuple(image.shape[1:]))
     with torch.no_grad():
-        program = incremental.compile_graph(graph)
-        plan = incremental.make_plan(program, boxes)
-        outputs = incremental.Run(program, plan, image, fill)
-        order = incremental.in_order(plan)
+        program = compile_graph(graph)
+        plan = make_plan(program, boxes)
+        outputs = Run(program, plan, image, fill)
+        order = in_order(plan)
         got = None
         for start in range(0, len(order), chunk):
             for positions, values in outputs.outputs(order[start : start + chunk]):
@@ -136,7 +140,7 @@ def test_torchvision_nets_run_incrementally_and_exactly(name):
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2"])
 def test_batch_norms_are_folded_into_the_convolutions_before_them(name):
     module = randomised(getattr(torchvision.models, name)(weights=None))
-    program = incremental.compile_graph(Model(module).graph((3, 64, 64)))
+    program = compile_graph(Model(module).graph((3, 64, 64)))
     calls = [step.call for step in program.steps]
     assert torch.ops.aten.batch_norm.default not in calls
     convolutions = [m for m in module.modules() if isinstance(m, nn.Conv2d)]
@@ -163,9 +167,7 @@ def test_little_more_is_computed_than_changes():
     module = torchvision.models.resnet18(weights=None).eval()
     graph = Model(module).graph((3, 224, 224))
     with torch.no_grad():
-        plan = incremental.make_plan(
-            incremental.compile_graph(graph), slid(224, 224, (16, 16), (8, 8))
-        )
+        plan = make_plan(compile_graph(graph), slid(224, 224, (16, 16), (8, 8)))
     _, exact, done = plan.macs
     assert done <= 1.1 * exact
     assert plan.bound > 2.5
@@ -177,8 +179,8 @@ def test_a_branch_is_added_to_windows_that_stay_where_they_are():
     image = torch.randn(1, 8, 40, 44, dtype=torch.float64)
     graph = Model(module).graph(tuple(image.shape[1:]))
     with torch.no_grad():
-        program = incremental.compile_graph(graph)
-        plan = incremental.make_plan(program, slid(40, 44, (6, 7), (5, 3)))
+        program = compile_graph(graph)
+        plan = make_plan(program, slid(40, 44, (6, 7), (5, 3)))
     (added,) = [s for s in program.steps if s.call == torch.ops.aten.add.Tensor]
     (standing,) = plan.standing(added)
     assert standing.target == torch.ops.aten.batch_norm.default  # of the last convolution
@@ -274,7 +276,7 @@ def test_a_growing_concatenation_takes_the_one_before_it():
     image = torch.randn(1, 2, 30, 34, dtype=torch.float64)
     module, boxes = Dense().double().eval(), slid(30, 34, (4, 5), (9, 7))
     with torch.no_grad():
-        program = incremental.compile_graph(Model(module).graph((2, 30, 34)))
+        program = compile_graph(Model(module).graph((2, 30, 34)))
     cats = [s for s in program.steps if s.call == torch.ops.aten.cat.default]
     joined = [[n.name.split("_")[0] for n in s.args[0]] for s in cats]
     assert joined[:2] == [["images"], ["images", "tanh"]]
@@ -443,9 +445,9 @@ class TestOccluded:
         model = Model(Mixed())
         images = torch.randn(1, 2, 40, 40)
         with model.session(), torch.no_grad():
-            prepared = incremental.prepare(model, images, self.boxes, (), dtype=torch.bfloat16)
-            assert isinstance(prepared, incremental.Prepared)
-            run = incremental.Run(prepared.program, prepared.plan, *[images.to(prepared.dtype)] * 2)
+            prepared = prepare(model, images, self.boxes, (), dtype=torch.bfloat16)
+            assert isinstance(prepared, Prepared)
+            run = Run(prepared.program, prepared.plan, *[images.to(prepared.dtype)] * 2)
             list(run.outputs(np.arange(2)))
 
     def test_a_network_without_a_graph_runs_in_full_and_says_why(self):
@@ -489,7 +491,7 @@ class TestOccluded:
         model = Model(randomised(Branches()))
         images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
         want = self.call(model, images).scores
-        outputs, tried = incremental.Run.outputs, []
+        outputs, tried = Run.outputs, []
 
         def scarce(run, positions):
             tried.append(len(positions))
@@ -497,7 +499,7 @@ class TestOccluded:
                 raise torch.OutOfMemoryError("not enough")
             return outputs(run, positions)
 
-        monkeypatch.setattr(incremental.Run, "outputs", scarce)
+        monkeypatch.setattr(Run, "outputs", scarce)
         images = torch.cat([images, images + 1])
         found = self.call(model, images, batch_size=10)
         assert found.plan is not None
@@ -525,13 +527,13 @@ class TestOccluded:
         """Where every clean score is right: windows are tried, not only the graph."""
         model = Model(randomised(Branches()))
         images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
-        gather = incremental.Run._gather
+        gather = Run._gather
 
         def shifted(run, node, held, group, corner, size, padding=0.0):
             windows = gather(run, node, held, group, corner, size, padding)
             return windows if size[0] < 3 else windows.roll(1, 2)
 
-        monkeypatch.setattr(incremental.Run, "_gather", shifted)
+        monkeypatch.setattr(Run, "_gather", shifted)
         found = self.call(model, images)
         assert "does not give the model's scores" in found.how
         monkeypatch.undo()
@@ -545,7 +547,7 @@ class TestOccluded:
         def failing(*_):
             raise IndexError("no such window\nand more")
 
-        monkeypatch.setattr(incremental.Run, "_slide", failing)
+        monkeypatch.setattr(Run, "_slide", failing)
         found = self.call(model, images)
         assert found.how.endswith("does not run in windows (IndexError: no such window)")
         want = self.call(model, images, engine="dense")

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from convviz import incremental
 from convviz.network.model import Model
 from convviz.occlusion import occluded_scores
 from convviz.occlusion.occluded_scores import Occluded
+from convviz.occlusion.plan import _Tally
 from convviz.program import operator
 from convviz.program.cast import lowered
 from convviz.program.module import whole
+from convviz.program.program import Program, compile_graph
 
 SIZE = 32
 BOXES = torch.tensor(
@@ -115,7 +116,7 @@ def however_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
 
 
-def as_late_as_can_be(tally: incremental.plan._Tally, program: incremental.Program):
+def as_late_as_can_be(tally: _Tally, program: Program):
     costs = [windowed for windowed, _ in tally.costs]
     return next((i for i, cost in enumerate(costs) if np.isinf(cost)), len(costs)), "the last"
 
@@ -127,7 +128,7 @@ def test_scores_are_those_of_full_passes_with_windows_before(
 ) -> None:
     torch.manual_seed(0)
     if late:
-        monkeypatch.setattr(incremental.plan._Tally, "cut", as_late_as_can_be)
+        monkeypatch.setattr(_Tally, "cut", as_late_as_can_be)
     net = Net(BODIES[name]).double().eval()
     images = torch.randn(2, 3, SIZE, SIZE, dtype=torch.float64)
     fill = torch.randn_like(images)
@@ -189,7 +190,7 @@ def test_convolutions_of_single_pixels_in_bfloat16_are_right(
     ).eval()
     model, images = Model(net), torch.randn(2, 3, 7, 5)
     with model.session(), torch.no_grad():
-        program = incremental.compile_graph(model.graph((3, 7, 5)))
+        program = compile_graph(model.graph((3, 7, 5)))
         low = whole(lowered(program, torch.bfloat16))
         given = images.to(torch.bfloat16, memory_format=torch.channels_last)
         (found,) = low(given)
@@ -203,7 +204,7 @@ def test_convolutions_of_single_pixels_in_bfloat16_are_right(
 @pytest.mark.parametrize("name", ["channels in two groups", "channels in chunks"])
 def test_channels_are_shuffled_in_windows(name: str) -> None:
     net = Net(BODIES[name]).double().eval()
-    program = incremental.compile_graph(Model(net).graph((3, SIZE, SIZE)))
+    program = compile_graph(Model(net).graph((3, SIZE, SIZE)))
     whole = [str(operator.call) for step in program.steps if operator.rule is None]
     assert len(program.steps) > 5
     assert not any(part in call for call in whole for part in ("relu", "cat", "transpose"))

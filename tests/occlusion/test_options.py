@@ -20,10 +20,10 @@ from convviz import device as precision
 from convviz.cli.main import run
 from convviz.errors import ParameterError
 from convviz.network.model import Forward, Model
-from convviz.occlusion import occluded_scores, prepare
+from convviz.occlusion import occluded_scores
 from convviz.occlusion.executor import Run
 from convviz.occlusion.occluded_scores import Occluded
-from convviz.occlusion.prepare import Prepared
+from convviz.occlusion.prepare import Prepared, prepare
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,7 @@ import sys
 if sys.argv[2] == "reference":
     sys.modules["convviz._C"] = None  # as where nothing could be compiled
 import torch
-from convviz import ops
+from convviz.ops import operators
 torch.manual_seed(0)
 x = torch.randn(2, 3, 5, 7).contiguous(memory_format=torch.channels_last)
 y, bits = operators.guided_relu(x)

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.library import opcheck
 
-from convviz import incremental
 from convviz.network.model import Model
+from convviz.occlusion.executor import Run, in_order
+from convviz.occlusion.plan import make_plan
 from convviz.ops import winograd
+from convviz.program.program import compile_graph
 
 # Largest error allowed, as a share of the largest value: direct convolutions come to 7e-7 and
 # 1e-15 in the same sizes.
@@ -224,12 +226,12 @@ def test_a_network_of_such_convolutions_is_exact(size, monkeypatch):
     corners = [(x, y) for y in range(0, size[0], 7) for x in range(0, size[1], 9)]
     boxes = torch.tensor([(x, y, min(x + 6, size[1]), min(y + 5, size[0])) for x, y in corners])
     with torch.no_grad():
-        program = incremental.compile_graph(Model(module).graph((3, *size)))
+        program = compile_graph(Model(module).graph((3, *size)))
         ready = [step for step in program.steps if step.conv3x3 is not None]
         assert [step.rectifies for step in ready] == [True, False, True]
-        plan = incremental.make_plan(program, boxes)
-        run = incremental.Run(program, plan, image, torch.zeros_like(image))
-        for positions, values in run.outputs(incremental.in_order(plan)):
+        plan = make_plan(program, boxes)
+        run = Run(program, plan, image, torch.zeros_like(image))
+        for positions, values in run.outputs(in_order(plan)):
             for position, scores in zip(positions, values[program.output], strict=True):
                 x0, y0, x1, y1 = boxes[position].tolist()
                 copy = image.clone()
@@ -250,7 +252,8 @@ def test_it_is_taken_where_it_pays():
 
 ONE_SET = """
 import torch
-from convviz import _C, ops, winograd
+from convviz import _C
+from convviz.ops import operators, winograd
 assert _C.conv3x3_instructions() == {expected!r}, _C.conv3x3_instructions()
 torch.manual_seed(0)
 for channels, filters in ((8, 16), (24, 48), (32, 32)):
@@ -258,7 +261,7 @@ for channels, filters in ((8, 16), (24, 48), (32, 32)):
     bias = torch.randn(filters)
     want = torch.conv2d(x.double(), weight.double(), bias.double(), padding=1).relu()
     found = winograd.convolve(x, winograd.prepare_weights(weight), bias, True, (1, 1))
-    assert ops.paths()["conv3x3_windows"]["cpu"] == "kernel"
+    assert operators.paths()["conv3x3_windows"]["cpu"] == "kernel"
     torch.testing.assert_close(found.double(), want, rtol=0, atol=1e-5 * float(want.max()))
 """
 
