@@ -38,7 +38,8 @@ from captum.attr import GuidedBackprop
 from torch import Tensor, nn
 
 from convviz.network.model import Model
-from convviz.ops import operators
+from convviz.ops import kernels
+from convviz.ops.guided_relu import guided_relu, guided_relu_backward
 
 TARGET = 0
 WAYS = ("plain", "captum", "convviz")
@@ -65,16 +66,16 @@ def operator(args: argparse.Namespace, device: str) -> Record:
     """Time the operator's two directions on one activation."""
     x = _noise(args, device)
     grad = _noise(args, device, seed=1)
-    y, bits = operators.guided_relu(x)
+    y, bits = guided_relu(x)
     target = torch.empty_like(x)
     # The body of a custom operator, which runs where there is no kernel.
-    forward, backward = operators.guided_relu._init_fn, operators.guided_relu_backward._init_fn
+    forward, backward = guided_relu._init_fn, guided_relu_backward._init_fn
     ways: dict[str, Callable[[], Any]] = {
         "copy": lambda: target.copy_(x),
         "copy, new memory": lambda: x.clone(),
         "relu": lambda: torch.relu(x),
-        "guided_relu": lambda: operators.guided_relu(x),
-        "guided_relu_backward": lambda: operators.guided_relu_backward(grad, bits, "guided", False),
+        "guided_relu": lambda: guided_relu(x),
+        "guided_relu_backward": lambda: guided_relu_backward(grad, bits, "guided", False),
         "reference forward": lambda: forward(x),
         "reference backward": lambda: backward(grad, bits, "guided", False),
     }
@@ -86,7 +87,7 @@ def operator(args: argparse.Namespace, device: str) -> Record:
     return {
         "shape": args.shape,
         "dtype": args.dtype,
-        "path": operators.paths()["guided_relu"][device],
+        "path": kernels.paths()["guided_relu"][device],
         "kept_bytes_an_element": {
             "guided_relu": bits.numel() / x.numel(),
             "relu": float(y.element_size()),

@@ -30,9 +30,9 @@ from torch import Tensor, nn
 
 from convviz.device import fast_bf16
 from convviz.network.model import Model
-from convviz.occlusion.executor import Run
-from convviz.occlusion.plan import Plan, make_plan
-from convviz.occlusion.prepare import Prepared, prepare
+from convviz.occlusion.executor import WindowExecutor
+from convviz.occlusion.plan import WindowPlan, make_plan
+from convviz.occlusion.prepare import PreparedOcclusion, prepare
 
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")  # read at its first use
 
@@ -63,12 +63,12 @@ class Work:
     clean: Tensor
 
 
-class Dense(Run):
+class Dense(WindowExecutor):
     """A run with as many whole maps at a time as it is told."""
 
     batch = BATCHES[0]
 
-    def _whole_at_once(self) -> int:
+    def _whole_map_batch(self) -> int:
         return self.batch
 
 
@@ -142,15 +142,15 @@ def captum_way(work: Work, batch: int, layout: str, window: int, stride: int) ->
 
 
 @torch.inference_mode()
-def incremental_way(work: Work, prepared: Prepared) -> Tensor:
+def incremental_way(work: Work, prepared: PreparedOcclusion) -> Tensor:
     """Return the scores `[P]` of the target, the clean pass included."""
     image = work.image.to(prepared.dtype)
-    run = Run(prepared.program, prepared.plan, image, torch.zeros_like(image))
+    run = WindowExecutor(prepared.program, prepared.plan, image, torch.zeros_like(image))
     return _scores(work, run, prepared.order, prepared.chunk)
 
 
 @torch.inference_mode()
-def dense_way(work: Work, prepared: Prepared, whole: Plan, batch: int) -> Tensor:
+def dense_way(work: Work, prepared: PreparedOcclusion, whole: WindowPlan, batch: int) -> Tensor:
     """Return the scores `[P]` from full forward passes, batch norm folded, channels_last.
 
     All of oneDNN's convolutions, or some by Winograd's algorithm: as the program says.
@@ -160,7 +160,7 @@ def dense_way(work: Work, prepared: Prepared, whole: Plan, batch: int) -> Tensor
     return _scores(work, run, np.arange(len(whole.row)), batch)
 
 
-def _scores(work: Work, run: Run, order: np.ndarray, chunk: int) -> Tensor:
+def _scores(work: Work, run: WindowExecutor, order: np.ndarray, chunk: int) -> Tensor:
     scores = torch.zeros(len(order))
     for some in torch.split(torch.from_numpy(order), chunk):
         for positions, values in run.outputs(some.numpy()):
@@ -233,7 +233,7 @@ class Net:
         record.pop("scores", None)
         self.save()
 
-    def _dense(self, prepared: Prepared) -> None:
+    def _dense(self, prepared: PreparedOcclusion) -> None:
         """Choose how many whole maps the own dense path takes at a time."""
         work = self.work
         side = -(-self.args.size // TRIAL_SIDE)

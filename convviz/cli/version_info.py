@@ -74,9 +74,9 @@ def _devices() -> dict[str, str]:
 
 
 def _operators() -> dict[str, str]:
-    from ..ops import operators
+    from ..ops import kernels
 
-    paths: Any = operators.paths()
+    paths: Any = kernels.paths()
     return {
         name: "; ".join(f"{device}: {path}" for device, path in by_device.items())
         for name, by_device in paths.items()

@@ -115,7 +115,7 @@ def _by_winograd(
     groups: int,
 ) -> bool:
     """Return whether Winograd's algorithm saves more time than transforming the weights takes."""
-    if {*stride, *dilation, groups} != {1} or not winograd.takes(weight):
+    if {*stride, *dilation, groups} != {1} or not winograd.supports(weight):
         return False
     filters, channels = weight.shape[:2]
     height, width = winograd.out_size(maps, (padding[0], padding[1]))

@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ..errors import ModelError
-from ..ops import operators
+from ..ops.checks import is_channels_last
+from ..ops.guided_relu import guided_relu, guided_relu_, guided_relu_backward
 from .autograd_graph import nodes_behind
 from .composed_relus import COMPONENT_NAMES, ComposedRelus, Suspect
 from .relu_calls import Activation, is_custom, named_activation, spelling_of
@@ -53,18 +54,18 @@ class _Rectified(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, rule: Rule, inplace: bool) -> Tensor:
         if inplace:
             ctx.mark_dirty(x)
-            y, bits = x, operators.guided_relu_(x, rule)
+            y, bits = x, guided_relu_(x, rule)
         else:
-            y, bits = operators.guided_relu(x, rule)
+            y, bits = guided_relu(x, rule)
         ctx.save_for_backward(bits)
-        ctx.rule, ctx.channels_last = rule, operators.is_channels_last(y)
+        ctx.rule, ctx.channels_last = rule, is_channels_last(y)
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (bits,) = ctx.saved_tensors
         return (
-            operators.guided_relu_backward(gradient, bits, ctx.rule, ctx.channels_last),
+            guided_relu_backward(gradient, bits, ctx.rule, ctx.channels_last),
             None,
             None,
         )

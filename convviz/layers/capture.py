@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from ..errors import UnknownNameError
-from ..layouts import UNKNOWN, Layout, Tracker, Value, decide
+from ..layouts import UNKNOWN, AxisLayout, Tracker, TracedValue, decide
 from ..scores.outputs import Pick, pick_scores
 from ..state.eager_mode import call_eagerly
 from . import naming
@@ -53,7 +53,7 @@ class LayerCall:
     kind: str
     shape: tuple[int, ...]
     source: int | None
-    layout: Layout = UNKNOWN
+    layout: AxisLayout = UNKNOWN
     value: int | None = None
     input: int | None = None
 
@@ -67,12 +67,12 @@ class LayerCalls(tuple[LayerCall, ...]):
         stages: layers that end a stage; None until `defaults` has computed them.
     """
 
-    values: tuple[Value, ...] = ()
+    values: tuple[TracedValue, ...] = ()
     stages: tuple[str, ...] | None = None
     outputs: tuple[int, ...] = ()
 
     @cached_property
-    def layouts(self) -> dict[str, Layout]:
+    def layouts(self) -> dict[str, AxisLayout]:
         """Layer -> how its output becomes maps."""
         return {call.name: call.layout for call in self}
 

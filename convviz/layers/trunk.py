@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..layouts import Value, decide
+from ..layouts import TracedValue, decide
 from .capture import LayerCall, LayerCalls
 
 _WEIGHTED_OPS = frozenset(
@@ -119,7 +119,7 @@ def trunk_of(calls: LayerCalls) -> list[Part]:
     return parts
 
 
-def _ancestors(values: Sequence[Value], outputs: Sequence[int]) -> set[int]:
+def _ancestors(values: Sequence[TracedValue], outputs: Sequence[int]) -> set[int]:
     """Return the indices of the values that the outputs depend on, including the outputs."""
     needed = set(outputs)
     for i in range(len(values) - 1, -1, -1):
@@ -128,7 +128,7 @@ def _ancestors(values: Sequence[Value], outputs: Sequence[int]) -> set[int]:
     return needed
 
 
-def _bottlenecks(values: Sequence[Value], needed: set[int], outputs: set[int]) -> list[int]:
+def _bottlenecks(values: Sequence[TracedValue], needed: set[int], outputs: set[int]) -> list[int]:
     """Return the values that are on every path.
 
     In the order of computation, a value is on every path if no earlier value is used after it.
@@ -147,7 +147,7 @@ def _bottlenecks(values: Sequence[Value], needed: set[int], outputs: set[int]) -
     return bottlenecks
 
 
-def _size(value: Value) -> tuple[int, int] | None:
+def _size(value: TracedValue) -> tuple[int, int] | None:
     layout = decide(value.axes, value.shape)
     if layout.kind not in ("maps", "tokens"):
         return None
@@ -162,7 +162,7 @@ def _differ(before: tuple[int, int] | None, after: tuple[int, int] | None) -> bo
     return max(ratios, default=1.0) >= _STAGE_RATIO
 
 
-def _only_border(values: Sequence[Value], start: int, end: int) -> bool:
+def _only_border(values: Sequence[TracedValue], start: int, end: int) -> bool:
     """Return whether the sizes of two maps differ only by a border of padding or of a kernel."""
     if "pad" in values[end].op:
         return True

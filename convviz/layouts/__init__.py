@@ -4,7 +4,7 @@ They are followed through one forward pass, operator by operator, so that it doe
 many positions an axis has. All readers of activations get maps `[N, C, h, w]` from it.
 """
 
-from .layout import UNKNOWN, Layout, arrange, decide
-from .tracker import Tracker, Value
+from .layout import UNKNOWN, AxisLayout, arrange, decide
+from .tracker import TracedValue, Tracker
 
-__all__ = ["UNKNOWN", "Layout", "Tracker", "Value", "arrange", "decide"]
+__all__ = ["UNKNOWN", "AxisLayout", "TracedValue", "Tracker", "arrange", "decide"]

@@ -15,7 +15,7 @@ from .axes import Axes
 
 
 @dataclass(frozen=True)
-class Layout:
+class AxisLayout:
     """What the axes of a layer's output are.
 
     Attributes:
@@ -85,10 +85,10 @@ class Layout:
         return tuple(output[1:])
 
 
-UNKNOWN = Layout("unknown")
+UNKNOWN = AxisLayout("unknown")
 
 
-def decide(axes: Axes | None, shape: Sequence[int]) -> Layout:
+def decide(axes: Axes | None, shape: Sequence[int]) -> AxisLayout:
     """Return the layout of an output, given what its axes are.
 
     Args:
@@ -97,7 +97,9 @@ def decide(axes: Axes | None, shape: Sequence[int]) -> Layout:
     """
     rank = len(shape)
     if rank == 2:  # also what does not depend on the images in a way that can be seen
-        return Layout("vector", rank=2, channels=shape[1]) if _rows_are_images(axes) else UNKNOWN
+        return (
+            AxisLayout("vector", rank=2, channels=shape[1]) if _rows_are_images(axes) else UNKNOWN
+        )
     if axes is None or rank < 2:
         return UNKNOWN
     return _maps(axes, shape) or _tokens(axes, shape) or _sequence(axes, shape) or UNKNOWN
@@ -115,7 +117,7 @@ def _place(axes: Axes, kind: str) -> int | None:
     return whole[0] if len(whole) == len(places) == 1 and not elsewhere else None
 
 
-def _maps(axes: Axes, shape: Sequence[int]) -> Layout | None:
+def _maps(axes: Axes, shape: Sequence[int]) -> AxisLayout | None:
     n, y, x = (_place(axes, kind) for kind in "nyx")
     empty = [i for i, axis in enumerate(axes) if axis == ()]
     if len(shape) == 4 and y is None and x is None and len(empty) >= 2:  # after global pooling
@@ -126,10 +128,10 @@ def _maps(axes: Axes, shape: Sequence[int]) -> Layout | None:
     if len(rest) > 1 or any(ax.kinds([axes[i]]) & set("nt") for i in rest):
         return None
     c = rest[0] if rest else None
-    return Layout("maps", (n, c, y, x), len(shape), 1 if c is None else shape[c])
+    return AxisLayout("maps", (n, c, y, x), len(shape), 1 if c is None else shape[c])
 
 
-def _tokens(axes: Axes, shape: Sequence[int]) -> Layout | None:
+def _tokens(axes: Axes, shape: Sequence[int]) -> AxisLayout | None:
     n = _place(axes, "n")
     places = [i for i, a in enumerate(axes) if ax.is_grid(a) or ax.kinds([a]) == {"t"}]
     if n is None or len(shape) != 3 or len(places) != 1:
@@ -142,18 +144,18 @@ def _tokens(axes: Axes, shape: Sequence[int]) -> Layout | None:
     grid, first = (tokens.grid, tokens.before) if tokens.kind == "t" else (axes[t], 0)
     sizes = {factor.kind: factor.size for factor in grid}
     by_columns = grid[0].kind == "x"
-    return Layout("tokens", (n, c, t), 3, shape[c], (sizes["y"], sizes["x"]), first, by_columns)
+    return AxisLayout("tokens", (n, c, t), 3, shape[c], (sizes["y"], sizes["x"]), first, by_columns)
 
 
-def _sequence(axes: Axes, shape: Sequence[int]) -> Layout | None:
+def _sequence(axes: Axes, shape: Sequence[int]) -> AxisLayout | None:
     fits = len(shape) == 3 and ax.kinds(axes[:1]) == {"n"} and ax.kinds(axes[2:]) == {"c"}
     if not fits or not ax.kinds(axes[1:2]) <= {"u"}:
         return None
-    return Layout("sequence", (0, 2, 1), 3, shape[2])
+    return AxisLayout("sequence", (0, 2, 1), 3, shape[2])
 
 
 def arrange(
-    outputs: Mapping[str, Tensor], layouts: Mapping[str, Layout], count: int
+    outputs: Mapping[str, Tensor], layouts: Mapping[str, AxisLayout], count: int
 ) -> dict[str, Tensor]:
     """Return layers' outputs as maps `[N, C, h, w]`, `[N, C]` or `[N, T, C]`.
 

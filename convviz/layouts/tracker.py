@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from . import axes as ax
 from .axes import Axes
-from .operators import Operation, rule_of
+from .operator_rules import TracedOperation, rule_of
 
 _FIXED = frozenset(
     """
@@ -25,7 +25,7 @@ _FIXED = frozenset(
 
 
 @dataclass(frozen=True, eq=False)
-class Value:
+class TracedValue:
     """One value that depends on the images.
 
     Attributes:
@@ -56,12 +56,12 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, images: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.values: list[Value] = []
+        self.values: list[TracedValue] = []
         self._places: dict[int, dict[Any, int]] = {}
         # A weak reference keeps an address from being used again.
         self._storages: dict[int, StorageWeakRef] = {}
         self._writes: dict[int, tuple[int, tuple[int, ...]]] = {}
-        self._add(images, Value("", (), ax.image_axes(images.shape), tuple(images.shape)))
+        self._add(images, TracedValue("", (), ax.image_axes(images.shape), tuple(images.shape)))
 
     def place(self, tensor: Tensor) -> int | None:
         """Return a tensor's place among the values; None where it does not depend on the images."""
@@ -102,18 +102,18 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **kwargs)
         outputs = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
         if places and outputs and not _ignores_values(func):
-            call = _Call(func, args, kwargs, outputs, known, self.values[0].shape[0])
+            call = _DispatchedCall(func, args, kwargs, outputs, known, self.values[0].shape[0])
             self._note(call, tuple(dict.fromkeys(places)))
         return out
 
-    def _note(self, call: _Call, sources: tuple[int, ...]) -> None:
+    def _note(self, call: _DispatchedCall, sources: tuple[int, ...]) -> None:
         window, stride = call.window()
         for tensor, axes in zip(call.outputs, call.axes(), strict=True):
             shape = tuple(tensor.shape)
-            value = Value(call.name, sources, ax.settle(axes), shape, window, stride)
+            value = TracedValue(call.name, sources, ax.settle(axes), shape, window, stride)
             self._add(tensor, value, call.func._schema.is_mutable)
 
-    def _add(self, tensor: Tensor, value: Value, written: bool = False) -> None:
+    def _add(self, tensor: Tensor, value: TracedValue, written: bool = False) -> None:
         key = _key(tensor)
         if key is None:
             return
@@ -136,7 +136,7 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, eq=False)
-class _Call:
+class _DispatchedCall:
     """A call of an operator with its outputs."""
 
     func: Any
@@ -158,7 +158,7 @@ class _Call:
         if rule is not None:
             try:
                 given = self.func, self.args, self.kwargs, shapes
-                operation = Operation(*given, lambda t: self.known.get(id(t)), self.count)
+                operation = TracedOperation(*given, lambda t: self.known.get(id(t)), self.count)
                 axes = rule(operation)
                 candidates = axes if isinstance(axes, list) else [axes]
             except (IndexError, KeyError, TypeError, ValueError):

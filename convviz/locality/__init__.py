@@ -1,22 +1,23 @@
-"""How each ATen operator maps intervals: back to what a unit sees, on to what a change reaches.
+"""Locality rules of ATen operators: which inputs an output reads, and what a change reaches.
 
-One rule per operator gives, for each of the two image axes, an integer map of intervals in both
-directions. Read backwards through a graph they give exact receptive fields. An operator without
-a rule is global: what depends on it may see the whole image.
+One rule per operator gives, for each of the two image axes, a map of integer intervals in both
+directions. Backwards through a graph the maps give exact receptive fields; forwards they give the
+windows of incremental occlusion. An operator without a rule is global: what depends on it may see
+the whole image.
 """
 
 from .analysis import locality, receptive_field
 from .axis_maps import AxisMap
 from .field import ReceptiveField
 from .pixel_sets import Box
-from .rules import Axes, Edge, Global, Local
+from .rules import Edge, Global, ImageAxes, Local
 
 __all__ = [
-    "Axes",
     "AxisMap",
     "Box",
     "Edge",
     "Global",
+    "ImageAxes",
     "Local",
     "ReceptiveField",
     "locality",

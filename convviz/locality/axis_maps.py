@@ -1,9 +1,23 @@
-"""How one axis of an operator maps intervals of outputs to intervals of inputs, and back.
+"""Interval maps of one axis of an operator: outputs to the inputs they read, and back.
 
-An interval is `[start, stop)` of integer positions; one with `start >= stop` is empty. Positions
-below 0 and past the end are *virtual*: they are what padding stands for. `backward` does not
-clip, so that the composition of windows is the closed form of Araujo et al. 2019; `forward`
-clips to the positions an output really has.
+An interval is `[start, stop)` of integer positions; it is empty if `start >= stop`. Positions
+below 0 and past the end are *virtual*: they stand for padding. `backward` does not clip, so that
+the composition of windows is the closed form of Araujo et al. 2019. `forward` clips to the
+positions that the output has.
+
+An example: a convolution with kernel 3, stride 2 and padding 1 on 8 positions has 4 outputs.
+Output o reads the inputs 2o - 1, 2o and 2o + 1:
+
+    output      0           1          2          3
+    inputs   -1 0 1      1 2 3      3 4 5      5 6 7
+
+    backward([0, 1)) = [-1, 2)     output 0 reads one virtual position, padding
+    backward([1, 3)) = [1, 6)      outputs 1 and 2 read the inputs 1 to 5
+    forward([3, 4))  = [1, 3)      a change of input 3 reaches the outputs 1 and 2
+    forward([0, 1))  = [0, 1)      a change of input 0 reaches output 0 alone
+
+`forward` and `backward` are no inverses: backward(forward(x)) contains x, and is larger by the
+halo that is needed to compute the changed outputs.
 """
 
 from __future__ import annotations
@@ -18,7 +32,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 FAR = 1 << 40
-"""Bounds of an empty interval, which every minimum and maximum leaves out."""
+"""Bound of an empty interval `[FAR, -FAR)`: minima and maxima with others ignore it."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +63,14 @@ class AxisMap(ABC):
         """Return which real inputs each real output reads, `[size_out, size_in]`."""
 
     def _inside(self, outputs: Ints, inputs: Ints) -> NDArray[np.bool_]:
-        """Set the taps of pairs of an output and an input, those that are virtual left out."""
-        found = np.zeros((self.size_out, self.size_in), dtype=np.bool_)
+        """Return taps set at pairs of an output and an input; virtual positions are ignored."""
+        taps = np.zeros((self.size_out, self.size_in), dtype=np.bool_)
         real = (outputs >= 0) & (outputs < self.size_out) & (inputs >= 0) & (inputs < self.size_in)
-        found[outputs[real], inputs[real]] = True
-        return found
+        taps[outputs[real], inputs[real]] = True
+        return taps
 
     def clip(self, start: int, stop: int) -> tuple[int, int]:
-        """Clip an interval of outputs to those there are."""
+        """Return the part of an interval of outputs that is inside the axis."""
         return max(start, 0), min(stop, self.size_out)
 
     @property
@@ -66,10 +80,11 @@ class AxisMap(ABC):
 
 
 @dataclass(frozen=True)
-class Window(AxisMap):
-    """Output o reads inputs `o*stride - padding + dilation*k`, k below `kernel`.
+class WindowMap(AxisMap):
+    """Sliding window: output o reads inputs `o*stride - padding + dilation*k` for k < `kernel`.
 
-    Convolution and pooling; with a kernel of 1 also slicing, cropping, padding and identity.
+    This is convolution and pooling; with a kernel of 1 also slicing, cropping, padding and
+    identity.
     """
 
     kernel: int = 1
@@ -97,11 +112,13 @@ class Window(AxisMap):
     def forward(self, start: int, stop: int) -> tuple[int, int]:
         """Return the hull of the outputs that read any of the inputs `[start, stop)`, clipped.
 
-        With a dilation, outputs whose taps all miss the interval may lie inside the hull or at
-        its ends; the hull then is an upper bound.
+        With a dilation, outputs whose taps all miss the interval may be inside the hull or at its
+        ends. The hull is then an upper bound.
         """
         if start >= stop:
             return 0, 0
+        # The first output whose last tap is at or behind `start` (division rounded up), and the
+        # last output whose first tap is before `stop` (rounded down).
         first = -((self.reach - start - self.padding) // self.stride)
         last = (stop - 1 + self.padding) // self.stride
         return self.clip(first, last + 1)
@@ -113,10 +130,10 @@ class Window(AxisMap):
 
 
 @dataclass(frozen=True)
-class Spread(AxisMap):
-    """Input i is written to outputs `i*stride - padding + dilation*k`: transposed convolution.
+class TransposedMap(AxisMap):
+    """Transposed convolution: input i is added to outputs `i*stride - padding + dilation*k`.
 
-    Where the stride exceeds the kernel some outputs read nothing.
+    If the stride exceeds the kernel, some outputs read nothing.
     """
 
     kernel: int = 1
@@ -132,7 +149,8 @@ class Spread(AxisMap):
             shift = self.padding - self.dilation * k
             lo = -((-(start + shift)) // self.stride)
             hi = (stop - 1 + shift) // self.stride
-            # The tap is used where a multiple of the stride falls into the interval.
+            # Tap k connects output o to input (o + shift) / stride, where that is an integer. It
+            # is used if the interval contains such an output.
             used = lo <= hi
             first = np.where(used, np.minimum(first, lo), first)
             last = np.where(used, np.maximum(last, hi + 1), last)
@@ -153,8 +171,8 @@ class Spread(AxisMap):
 
 
 @dataclass(frozen=True)
-class Broadcast(AxisMap):
-    """Every output position reads the one input position there is."""
+class BroadcastMap(AxisMap):
+    """Broadcasting: every output position reads the only input position."""
 
     def backward(self, start: Ints, stop: Ints) -> tuple[Ints, Ints]:
         """Return the hull of the inputs that outputs `[start, stop)` read, unclipped."""
@@ -170,16 +188,16 @@ class Broadcast(AxisMap):
 
 
 @dataclass(frozen=True)
-class Piece(AxisMap):
-    """One input of a concatenation along this axis: it fills the outputs from `offset` on."""
+class ConcatMap(AxisMap):
+    """One input of a concatenation along this axis; it becomes the outputs from `offset` on."""
 
     offset: int = 0
 
     def backward(self, start: Ints, stop: Ints) -> tuple[Ints, Ints]:
         """Return the hull of the inputs that outputs `[start, stop)` read, unclipped.
 
-        Positions before the first output belong to the first input, those past the end to the
-        last, as the padding of whatever reads them does.
+        Virtual positions before the first output belong to the first input of the concatenation,
+        those past the end to the last.
         """
         end = self.offset + self.size_in
         lo = start if self.offset == 0 else np.maximum(start, self.offset)
@@ -199,15 +217,15 @@ class Piece(AxisMap):
 
 
 @dataclass(frozen=True)
-class Lookup(AxisMap):
-    """What each output position reads, listed: adaptive pooling, resampling, mirrored padding.
+class TableMap(AxisMap):
+    """Explicit intervals for each output: adaptive pooling, resampling, mirrored padding.
 
-    Virtual positions read what the position one or more whole periods further in reads, moved
-    by as many periods; they lie outside the input.
+    The table is continued periodically for virtual positions: output o + n * size_out reads the
+    inputs of output o, moved by n * size_in, all outside of the input.
 
     Attributes:
-        first: first input that each output reads, `size_out` of them.
-        last: end of what it reads.
+        first: first input that each output reads, `size_out` numbers.
+        last: end of the inputs that each output reads.
     """
 
     first: tuple[int, ...] = ()
@@ -215,14 +233,15 @@ class Lookup(AxisMap):
 
     def _at(self, position: Ints, values: tuple[int, ...]) -> Ints:
         period, inside = np.divmod(position, self.size_out)
-        found: Ints = np.asarray(values, np.int64)[inside] + period * self.size_in
-        return found
+        bounds: Ints = np.asarray(values, np.int64)[inside] + period * self.size_in
+        return bounds
 
     def _monotone(self) -> bool:
         return all(a <= b for v in (self.first, self.last) for a, b in pairwise(v))
 
     def backward(self, start: Ints, stop: Ints) -> tuple[Ints, Ints]:
         """Return the hull of the inputs that outputs `[start, stop)` read, unclipped."""
+        # Mirrored padding is not monotone: its hull depends on every output of the interval.
         if self._monotone():
             return self._at(start, self.first), self._at(stop - 1, self.last)
         spans = [np.arange(a, b) for a, b in zip(start, stop, strict=True)]
@@ -239,24 +258,25 @@ class Lookup(AxisMap):
     def taps(self) -> NDArray[np.bool_]:
         """Return which real inputs each real output reads, `[size_out, size_in]`."""
         inputs = np.arange(self.size_in)[None]
-        found: NDArray[np.bool_] = inputs >= np.array(self.first)[:, None]
-        return found & (inputs < np.array(self.last)[:, None])
+        taps: NDArray[np.bool_] = inputs >= np.array(self.first)[:, None]
+        return taps & (inputs < np.array(self.last)[:, None])
 
 
 def pull(axis: AxisMap, start: Ints, stop: Ints) -> tuple[Ints, Ints]:
-    """Map intervals backwards, unclipped; empty ones stay empty.
+    """Return the hulls of the inputs that output intervals read, unclipped; empty ones stay empty.
 
     Args:
         axis: the operator's map.
         start: first outputs `[n]`.
         stop: ends `[n]`.
     """
-    some = start < stop
-    first, last = axis.backward(np.where(some, start, 0), np.where(some, stop, 1))
-    some &= first < last
-    return np.where(some, first, FAR), np.where(some, last, -FAR)
+    # `backward` takes no empty intervals: a stand-in is computed for them and then discarded.
+    nonempty = start < stop
+    first, last = axis.backward(np.where(nonempty, start, 0), np.where(nonempty, stop, 1))
+    nonempty &= first < last
+    return np.where(nonempty, first, FAR), np.where(nonempty, last, -FAR)
 
 
-def identity(size: int) -> Window:
-    """Return the map of an axis that an operator leaves as it is."""
-    return Window(size, size)
+def identity(size: int) -> WindowMap:
+    """Return the map of an axis that an operator leaves unchanged."""
+    return WindowMap(size, size)

@@ -1,4 +1,4 @@
-"""What the units of a layer see of an image."""
+"""Receptive fields of a layer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..errors import ParameterError
-from .pixel_sets import Box, Spans
-from .rules import Axes
+from .pixel_sets import Box, PixelIntervals
+from .rules import ImageAxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,17 +20,17 @@ class ReceptiveField:
         image: height and width of the model's input.
         axes: the axes of the layer's output that run along the image's height and width;
             None where the field is the whole image.
-        virtual: the boxes of all positions, and of one more row and column.
-        trace: gives those clipped at every map on the way.
+        virtual: the unclipped boxes of all positions, and of one more row and column.
+        trace: computes the boxes of pixels that are really read, clipped at every map on the way.
         reason: why the field is the whole image; "" where it is not.
-        since: the layer or operator from which on it is.
+        since: the first layer or operator that sees the whole image.
     """
 
     layer: str
     image: tuple[int, int]
-    axes: Axes | None = None
-    virtual: Spans | None = None
-    trace: Callable[[], Spans] | None = field(default=None, repr=False)
+    axes: ImageAxes | None = None
+    virtual: PixelIntervals | None = None
+    trace: Callable[[], PixelIntervals] | None = field(default=None, repr=False)
     reason: str = ""
     since: str = ""
 
@@ -40,11 +40,11 @@ class ReceptiveField:
         return self.virtual is None
 
     def box(self, y: int, x: int) -> Box:
-        """Return what a position sees: x0, y0, x1, y1, half-open.
+        """Return the receptive field of a position: x0, y0, x1, y1, half-open.
 
-        It is unclipped: where padding makes a unit see past the image's border, the box
-        reaches past it too, as if the maps in between went on there. So boxes of a layer have
-        one size, for chains of windows that of Araujo et al. 2019.
+        It is unclipped: where a unit reads padding, the box extends beyond the image, as if all
+        maps were continued there. All boxes of a layer have the same size therefore; for chains of
+        windows it is that of Araujo et al. 2019.
         """
         if self.virtual is None:
             return 0, 0, self.image[1], self.image[0]
@@ -54,8 +54,8 @@ class ReceptiveField:
     def support(self, y: int, x: int) -> Box:
         """Return the hull of the pixels that can change a position: the box inside the image.
 
-        It may be smaller than the clipped box: a window that reaches past the end of a map
-        reads padding there, although pixels are left that no other window reads.
+        It may be smaller than the clipped box. A window that overhangs the end of a feature map
+        reads padding there, whereas the box counts this part as pixels of the image.
         """
         if self._real is None:
             return 0, 0, self.image[1], self.image[0]
@@ -71,10 +71,10 @@ class ReceptiveField:
 
     @property
     def stride(self) -> tuple[int, int] | None:
-        """Rows and columns between the boxes of neighbours in the middle; None if whole."""
+        """Rows and columns between the boxes of neighbors in the middle; None if whole."""
         if self.virtual is None:
             return None
-        # the neighbour before, or in a map of one position the virtual one after
+        # Compare with the neighbor before, or with the virtual one behind a single position.
         y, x = (max(middle, 1) for middle in self._middle())
         x0, y0, _, _ = self.virtual.box(y - 1, x - 1)
         x1, y1, _, _ = self.virtual.box(y, x)
@@ -88,7 +88,7 @@ class ReceptiveField:
         return self.virtual.rows - 1, len(self.virtual.start) - self.virtual.rows - 1
 
     def __str__(self) -> str:
-        """Write it for a table: `43×43, every 8`; `whole image, from avgpool on`."""
+        """Return size and stride: `43×43, every 8`, or `whole image, from avgpool on`."""
         if self.stride is None:
             return f"whole image, from {self.since} on" if self.since else "whole image"
         (h, w), (sy, sx) = self.size, self.stride
@@ -96,7 +96,7 @@ class ReceptiveField:
         return f"{h}×{w}, every {every}" if sy or sx else f"{h}×{w}"
 
     @cached_property
-    def _real(self) -> Spans | None:
+    def _real(self) -> PixelIntervals | None:
         return self.trace() if self.trace else None
 
     def _middle(self) -> tuple[int, int]:

@@ -1,4 +1,9 @@
-"""What a rule is: how one operator's output depends on its inputs along the image's axes."""
+"""Rules: how an operator's output depends on its inputs along the image's axes.
+
+The modules `rules_*` register one function per operator with `@rule`. It gets an `OperatorCall`
+whose inputs are all local, and returns a `Local` with one `Edge` for each input that depends on
+the images, or None if the operator is global.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +18,8 @@ from torch.utils._pytree import tree_leaves
 from .axis_maps import AxisMap, identity
 
 
-class Axes(NamedTuple):
-    """The axes of a tensor that run along the image's height and width."""
+class ImageAxes(NamedTuple):
+    """The axes of a tensor that correspond to the image's height and width."""
 
     y: int
     x: int
@@ -22,7 +27,7 @@ class Axes(NamedTuple):
 
 @dataclass(frozen=True)
 class Edge:
-    """One input of an operator, and how its two image axes map."""
+    """One input of an operator, and the interval maps of its two image axes."""
 
     source: fx.Node
     y: AxisMap
@@ -31,23 +36,23 @@ class Edge:
 
 @dataclass(frozen=True)
 class Local:
-    """An operator whose output at a place depends on a part of its inputs.
+    """An operator whose output at a place depends only on a region of its inputs.
 
     Attributes:
         axes: the image's axes in the output.
         edges: the inputs that depend on the images.
-        padding: the value that virtual input positions have; None where the operator treats
-            its border by position (an average that leaves padding out, mirrored padding), so
-            that a window of its output is not that of a padded window of its input.
+        padding: the value of virtual input positions, so that the operator on a padded window of
+            its input gives a window of its output. None if it treats the border in another way,
+            such as an average that excludes padding, or mirrored padding.
     """
 
-    axes: Axes
+    axes: ImageAxes
     edges: tuple[Edge, ...]
     padding: float | None = 0.0
 
     @property
     def pointwise(self) -> bool:
-        """Every output place depends on the same place of each input alone."""
+        """Whether every output place depends only on the same place of each input."""
         return all(edge.y.identity and edge.x.identity for edge in self.edges)
 
 
@@ -56,19 +61,19 @@ class Global:
     """An operator whose output may depend on its whole input anywhere.
 
     Attributes:
-        node: where locality ends first.
-        op: what it is called.
+        node: the first such node among those that a value depends on.
+        op: name of its operator.
     """
 
     node: fx.Node
     op: str
 
 
-Rule = Callable[["Call"], "Local | None"]
-"""Gets a call whose inputs are all local; None means that it is global."""
+Rule = Callable[["OperatorCall"], "Local | None"]
+"""Returns the rule of a call whose inputs are all local; None if the operator is global."""
 
 RULES: dict[str, Rule] = {}
-"""ATen operator, without its overload -> rule."""
+"""Name of an ATen operator, without its overload -> rule."""
 
 
 def rule(*operators: str) -> Callable[[Rule], Rule]:
@@ -82,15 +87,15 @@ def rule(*operators: str) -> Callable[[Rule], Rule]:
     return register
 
 
-class Call:
-    """One node of the graph as a rule sees it: arguments by name, shapes, the image's axes.
+class OperatorCall:
+    """One node of the graph, as passed to a rule: arguments by name, shapes and image axes.
 
     Args:
         node: a call of an ATen operator.
         axes: the image's axes of every input that depends on the images.
     """
 
-    def __init__(self, node: fx.Node, axes: Mapping[fx.Node, Axes]) -> None:
+    def __init__(self, node: fx.Node, axes: Mapping[fx.Node, ImageAxes]) -> None:
         self.node, self.axes = node, axes
         self.shape = shape(node)
         self.sources = tuple(n for n in node.all_input_nodes if n in axes)
@@ -113,34 +118,35 @@ class Call:
     def local(
         self,
         per_axis: Callable[[int, int, int], AxisMap | None],
-        moved: Callable[[int], int | None] = lambda axis: axis,
+        renumber: Callable[[int], int | None] = lambda axis: axis,
         padding: float | None = 0.0,
     ) -> Local | None:
-        """Make the rule of an operator with one source.
+        """Return the rule of an operator with one source; None if it is global.
 
         Args:
             per_axis: (axis of the source, its size, size in the output) -> map, None if global.
-            moved: axis of the source -> axis of the output, None where it is lost.
-            padding: as of Local.
+            renumber: axis of the source -> axis of the output, None if it is removed.
+            padding: as of `Local`.
         """
         source = self.source
         if source is None:
             return None
         old, sizes = self.axes[source], shape(source)
-        y, x = moved(old.y), moved(old.x)
-        if y is None or x is None or y == x:  # axes of size 1 cannot be told apart
+        y, x = renumber(old.y), renumber(old.x)
+        # A reshape may map two axes of size 1 to the same axis: then they cannot be distinguished.
+        if y is None or x is None or y == x:
             return None
         maps = [per_axis(a, sizes[a], self.shape[b]) for a, b in zip(old, (y, x), strict=True)]
         if maps[0] is None or maps[1] is None:
             return None
-        return Local(Axes(y, x), (Edge(source, maps[0], maps[1]),), padding)
+        return Local(ImageAxes(y, x), (Edge(source, maps[0], maps[1]),), padding)
 
-    def moved(self, to: Callable[[int], int | None]) -> Local | None:
-        """Make the rule of an operator that only renumbers axes."""
+    def renumber(self, to: Callable[[int], int | None]) -> Local | None:
+        """Return the rule of an operator that only renumbers axes."""
         return self.local(lambda axis, before, after: same(before, after), to)
 
     def touches(self, dims: Any) -> bool:
-        """Say whether any of the dims (an int or several, maybe negative) is an image axis."""
+        """Return whether any of the dims (an int or several, may be negative) is an image axis."""
         source = self.source
         if source is None:
             return True
@@ -150,7 +156,7 @@ class Call:
 
 
 def same(before: int, after: int) -> AxisMap | None:
-    """Return the map of an axis that is left as it is; None where its size shows it is not."""
+    """Return the map of an unchanged axis; None if its size shows that it has changed."""
     return identity(before) if before == after else None
 
 
@@ -169,12 +175,12 @@ def operator(node: fx.Node) -> str:
 
 
 def _bind(node: fx.Node) -> dict[str, Any]:
-    """Give a call's arguments their names, with the schema's defaults filled in."""
+    """Return a call's arguments by name, including the defaults of the schema."""
     if not isinstance(node.target, torch._ops.OpOverload):
         return {str(i): a for i, a in enumerate(node.args)}
     bound = {}
     for i, argument in enumerate(node.target._schema.arguments):
         default = argument.default_value if argument.has_default_value() else None
-        given = node.args[i] if i < len(node.args) else node.kwargs.get(argument.name, default)
-        bound[argument.name] = given
+        value = node.args[i] if i < len(node.args) else node.kwargs.get(argument.name, default)
+        bound[argument.name] = value
     return bound

@@ -14,7 +14,7 @@ from ..errors import ModelError
 from ..gradients.memory_efficient import MemoryEfficientMode, Untrusted
 from ..gradients.relu_rules import RuleMode, RuleSettings
 from ..layers.gradient_edges import LayerEdges
-from ..layouts import Layout, arrange
+from ..layouts import AxisLayout, arrange
 from ..scores.outputs import add_notes, differentiate, layers_of, values_of
 from ..scores.targets import Target
 from ..state.checkpointing import CheckpointsOff, is_checkpoint_error
@@ -114,7 +114,7 @@ def _of_images(total: Tensor, x: Tensor) -> Tensor:
     return result.contiguous()
 
 
-def _of_layer(total: Tensor, edges: LayerEdges, layouts: dict[str, Layout], count: int) -> Tensor:
+def _of_layer(total: Tensor, edges: LayerEdges, layouts: dict[str, AxisLayout], count: int) -> Tensor:
     """Return the gradient of the layer's output, in the layout of captured activations."""
     layer = edges.layer
     at_edges: list[Tensor | None] = [None] * len(edges.edges)

@@ -18,7 +18,7 @@ from ..graph.export import Graph, NoGraph, Shape
 from ..layers.capture import LayerCalls
 from ..layers.defaults import Kind
 from ..layers.gradient_edges import LayerEdges
-from ..layouts import Layout
+from ..layouts import AxisLayout
 from ..scores.outputs import Forward, Pick
 from ..scores.targets import Target
 from .structure import Structure, StructureCache
@@ -115,7 +115,7 @@ class TracedNetwork(Protocol):
         self,
         x: Tensor,
         layers: Sequence[str],
-        layouts: dict[str, Layout] | None = None,
+        layouts: dict[str, AxisLayout] | None = None,
         edges: LayerEdges | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Model.run`."""

@@ -18,7 +18,7 @@ from ..layers import capture, naming
 from ..layers.capture import Keeper, LayerCalls
 from ..layers.defaults import Kind, default_layers
 from ..layers.gradient_edges import LayerEdges
-from ..layouts import Layout, arrange
+from ..layouts import AxisLayout, arrange
 from ..locality import ReceptiveField
 from ..scores import targets
 from ..scores.outputs import (
@@ -224,7 +224,7 @@ class Model(ScoreReader):
         self,
         x: Tensor,
         layers: Sequence[str],
-        layouts: dict[str, Layout] | None = None,
+        layouts: dict[str, AxisLayout] | None = None,
         edges: LayerEdges | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Run the network, one image at a time if it couples the images of a batch.

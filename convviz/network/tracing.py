@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import ModelError
 from ..layers import capture
 from ..layers.capture import LayerCalls
-from ..layouts import Layout
+from ..layouts import AxisLayout
 from .failures import explain_errors
 from .interface import TracedNetwork
 from .structure import learn_volatile_attributes
@@ -54,7 +54,7 @@ def _trace(model: TracedNetwork, shape: Shape) -> LayerCalls:
     return calls
 
 
-def layouts_of(model: TracedNetwork, images: Tensor, layers: Sequence[str]) -> dict[str, Layout]:
+def layouts_of(model: TracedNetwork, images: Tensor, layers: Sequence[str]) -> dict[str, AxisLayout]:
     """Return the layouts of the outputs of layers, without unknown layers.
 
     The layout of maps does not depend on the size of the images; that of tokens in a grid does.
@@ -81,7 +81,7 @@ def layouts_of(model: TracedNetwork, images: Tensor, layers: Sequence[str]) -> d
 
 def _known_layouts(
     traces: Mapping[tuple[int, ...], LayerCalls], shape: tuple[int, ...], layers: Sequence[str]
-) -> dict[str, Layout]:
+) -> dict[str, AxisLayout]:
     """Return the layouts known from earlier traces with images of this or of other shapes."""
     if shape in traces:
         return traces[shape].layouts

@@ -1,9 +1,20 @@
-"""Runs a plan: windows gathered, computed in batches of one size, then whole maps to the end."""
+"""Execution of a window plan: windows up to the cut, then whole maps to the end.
+
+Notation. For one image, `clean` holds the maps of the unchanged image. For a chunk of positions,
+`held` holds the changed windows of every live value. The *true* map of a value for a position is
+its clean map with the position's window written over it. Every step relies on this invariant:
+
+    outside of a position's window, the true map equals the clean map.
+
+The plan guarantees it, since a window contains all that a change can reach. A step may therefore
+read any part of the true map by taking it from the window where that covers it, and from the
+clean map elsewhere. That is what `gather_windows` does.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,110 +22,118 @@ import torch
 from torch import Tensor, fx
 
 from ..locality.axis_maps import AxisMap
-from ..ops import operators
-from ..program.operator import Step, Values
+from ..ops.gather_windows import gather_windows
+from ..program.operator import OperatorStep, Values
 from ..program.program import Program
-from .intervals import Ints, with_halo
-from .memory_budget import MEMORY, whole_at_once
-from .plan import Frame, Plan, channels
-from .window_batch import Windows, groups, place, table
+from .intervals import Ints, input_length
+from .memory_budget import DEFAULT_MEMORY_BYTES, whole_map_batch
+from .plan import WindowExtents, WindowPlan, count_channels
+from .window_batch import WindowBatch, group_by_size
 
 
-class Run:
-    """One image under the boxes of a plan.
+class WindowExecutor:
+    """Computes the scores of one image under the boxes of a plan.
 
     Args:
         program: the model's steps.
         plan: what to compute.
-        image: `[1, C, H, W]`, in the network's dtype.
-        fill: `[1, C, H, W]`, what a covered pixel shows.
-        memory: bytes that whole maps are computed within.
+        image: `[1, C, H, W]`, in the program's dtype.
+        fill: `[1, C, H, W]`, the values of covered pixels.
+        memory: budget in bytes for the whole maps behind the cut.
     """
 
     def __init__(
-        self, program: Program, plan: Plan, image: Tensor, fill: Tensor, memory: int = MEMORY
+        self,
+        program: Program,
+        plan: WindowPlan,
+        image: Tensor,
+        fill: Tensor,
+        memory: int = DEFAULT_MEMORY_BYTES,
     ) -> None:
         self.program, self.plan, self.memory = program, plan, memory
         self.image = image.contiguous(memory_format=torch.channels_last)
         self.fill = fill.contiguous(memory_format=torch.channels_last)
-        self.clean = self._clean()
+        # All clean values before the cut are kept: windows are gathered from them.
+        self.clean: Values = {program.image: self.image}
+        self._run_clean(self.clean, program.steps[: plan.cut])
 
-    def _clean(self) -> Values:
-        """Run the image itself up to the cut; keep what windows will be taken from."""
-        return self._on({self.program.image: self.image}, self.program.steps[: self.plan.cut])
-
-    def unoccluded(self) -> Values:
-        """Return the values that the program keeps, of the image itself."""
-        values = self._on(dict(self.clean), self.program.steps[self.plan.cut :])
+    def clean_outputs(self) -> Values:
+        """Return the values that the program keeps, for the unchanged image."""
+        values = dict(self.clean)
+        self._run_clean(values, self.program.steps[self.plan.cut :])
         read = self._reader(values)
-        return {node: read(node) for node in self._wanted()}
-
-    def _on(self, values: Values, steps: Sequence[Step]) -> Values:
-        """Run steps on whole maps of the image itself, adding to the values."""
-        read = self._reader(values)
-        for step in steps:
-            values[step.node] = step.run(read, in_place=False)
-        return values
-
-    def _wanted(self) -> list[fx.Node]:
-        return [self.program.output, *self.program.layers.values()]
+        return {node: read(node) for node in self.program.kept_nodes}
 
     def outputs(self, positions: Ints) -> Iterator[tuple[Ints, Values]]:
-        """Yield, for pieces of the positions, the values that the program keeps."""
-        windows = self._windows(positions)
-        whole = self._whole_at_once()
-        for start in range(0, len(positions), whole):
-            piece = np.arange(start, min(start + whole, len(positions)))
-            yield positions[piece], self._tail(windows, positions, piece)
+        """Yield the values that the program keeps, for consecutive pieces of the positions.
 
-    def _windows(self, positions: Ints) -> dict[fx.Node, Windows]:
-        """Compute every step before the cut in windows; return those needed after it."""
-        image = self.program.image
-        held = {image: self._occluders(positions)}
-        kept = self._wanted()
+        All positions run in windows together. Whole maps are larger, so they run in pieces.
+        """
+        windows = self._run_windows(positions)
+        batch = self._whole_map_batch()
+        for start in range(0, len(positions), batch):
+            piece = np.arange(start, min(start + batch, len(positions)))
+            yield positions[piece], self._run_whole_maps(windows, piece)
+
+    def _run_clean(self, values: Values, steps: list[OperatorStep]) -> None:
+        """Run steps on the unchanged image, and add their results to the values."""
+        read = self._reader(values)
+        for step in steps:
+            # Never in place: all clean values are read again, for every chunk of positions.
+            values[step.node] = step.run(read, in_place=False)
+
+    def _run_windows(self, positions: Ints) -> dict[fx.Node, WindowBatch]:
+        """Compute every step before the cut in windows; return those that are read behind it."""
+        image, kept = self.program.image, self.program.kept_nodes
+        held = {image: self._boxes(positions)}
         for index, step in enumerate(self.program.steps[: self.plan.cut]):
             if step.rule is None:
-                continue
-            held[step.node] = self._step(step, held, positions)
+                continue  # it counts images, see `_run_whole_maps`
+            held[step.node] = self._run_step(step, held, positions)
             for node in step.inputs():
-                done = self.program.last_use.get(node, -1) <= index
-                if node in held and done and node not in kept:
+                dead = self.program.last_use.get(node, -1) <= index
+                if node in held and dead and node not in kept:
                     del held[node]
         return held
 
-    def _occluders(self, positions: Ints) -> Windows:
-        """Return the boxes, filled."""
-        image = self.program.image
-        layout = self._layout(self.plan.frames[image], positions)
-        for group in groups(layout.sizes):
-            corner = np.stack([layout.y[group], layout.x[group]], 1)
-            rows = np.concatenate([np.full((len(group), 1), -1), np.zeros((len(group), 3))], 1)
-            rows = np.concatenate([rows, corner], 1).astype(np.int64)
-            height, width = layout.sizes[group[0]].tolist()
-            part = operators.gather_windows(
-                self.fill, [], torch.from_numpy(rows), height, width, 0.0
-            )
-            place(layout, group, part)
-        return layout
+    def _boxes(self, positions: Ints) -> WindowBatch:
+        """Return the windows of the image: the boxes, cut out of the fill."""
+        batch = self._empty_batch(self.plan.extents[self.program.image], positions)
+        for group in group_by_size(batch.sizes):
+            # Without a changed window (-1): all is read from the "clean" map, here the fill.
+            no_window = np.tile([-1, 0, 0, 0], (len(group), 1))
+            corner = np.stack([batch.y[group], batch.x[group]], 1)
+            table = np.concatenate([no_window, corner], 1).astype(np.int64)
+            height, width = batch.sizes[group[0]].tolist()
+            part = gather_windows(self.fill, [], torch.from_numpy(table), height, width, 0.0)
+            batch.add_part(group, part)
+        return batch
 
-    def _layout(self, frame: Frame, positions: Ints) -> Windows:
-        """Return where the windows of a value lie, with nothing computed yet."""
+    def _empty_batch(self, extents: WindowExtents, positions: Ints) -> WindowBatch:
+        """Return the places of the windows of a value, without parts."""
+        y, x = extents.computed_y, extents.computed_x
         row, column = self.plan.row[positions], self.plan.column[positions]
-        sizes = np.stack([frame.tall.size[row], frame.wide.size[column]], 1)
-        empty = np.zeros(len(positions), np.int64)
-        return Windows(
-            [], empty.copy(), empty.copy(), frame.tall.start[row], frame.wide.start[column], sizes
+        return WindowBatch(
+            parts=[],
+            part=np.zeros(len(positions), np.int64),
+            index=np.zeros(len(positions), np.int64),
+            y=y.start[row],
+            x=x.start[column],
+            sizes=np.stack([y.size[row], x.size[column]], 1),
         )
 
-    def _step(self, step: Step, held: dict[fx.Node, Windows], positions: Ints) -> Windows:
+    def _run_step(
+        self, step: OperatorStep, held: dict[fx.Node, WindowBatch], positions: Ints
+    ) -> WindowBatch:
+        """Compute the windows of a step's output, those of one size in one call."""
         assert step.rule is not None
-        standing = self.plan.standing(step)
-        if standing:
-            return self._where_they_stand(step, held, standing)
-        layout = self._layout(self.plan.frames[step.node], positions)
-        for group in groups(layout.sizes):
-            height, width = layout.sizes[group[0]].tolist()
-            corner = layout.y[group], layout.x[group]
+        aligned = self.plan.aligned_inputs(step)
+        if aligned:
+            return self._run_aligned(step, held, aligned)
+        batch = self._empty_batch(self.plan.extents[step.node], positions)
+        for group in group_by_size(batch.sizes):
+            height, width = batch.sizes[group[0]].tolist()
+            corner = batch.y[group], batch.x[group]
             if step.slides:
                 part = self._slide(step, held, group, corner, (height, width))
             else:
@@ -123,21 +142,27 @@ class Run:
                     for edge in step.rule.edges
                 }
                 part = step.run(self._reader(inputs))
-            place(layout, group, part)
-        return layout
+            batch.add_part(group, part)
+        return batch
 
-    def _where_they_stand(
-        self, step: Step, held: dict[fx.Node, Windows], standing: list[fx.Node]
-    ) -> Windows:
-        """Run a pointwise step on windows as they stand, its other inputs gathered for them."""
-        first = held[standing[0]]
-        others = [node for node in step.inputs() if node in held and node not in standing]
-        if not others and all(self._in_a_row(step, held[node], node) for node in standing):
-            rows = {node: held[node].row for node in standing}
-            return first.with_row(step.run(self._reader(rows)), self._order(step.node))
+    def _run_aligned(
+        self, step: OperatorStep, held: dict[fx.Node, WindowBatch], aligned: list[fx.Node]
+    ) -> WindowBatch:
+        """Run a pointwise step directly on the windows of its inputs.
+
+        Args:
+            step: the step.
+            held: windows of all live values.
+            aligned: inputs whose windows are those of the output; any others are gathered.
+        """
+        first = held[aligned[0]]
+        others = [node for node in step.inputs() if node in held and node not in aligned]
+        if not others and all(self._join_pixels(step, held[node], node) for node in aligned):
+            rows = {node: held[node].pixel_row for node in aligned}
+            return first.with_pixel_row(step.run(self._reader(rows)), self._order(step.node))
         parts = []
         for i in range(len(first.parts)):
-            inputs = {node: held[node].parts[i] for node in standing}
+            inputs = {node: held[node].parts[i] for node in aligned}
             if others:
                 group = np.flatnonzero(first.part == i)
                 corner = first.y[group], first.x[group]
@@ -145,68 +170,86 @@ class Run:
                 for node in others:
                     inputs[node] = self._gather(node, held, group, corner, (height, width))
             parts.append(step.run(self._reader(inputs)))
-        return first.with_parts(parts, [held[node] for node in standing])
+        return first.with_parts(parts, [held[node] for node in aligned])
 
-    def _in_a_row(self, step: Step, windows: Windows, node: fx.Node) -> bool:
-        """Say whether a pointwise step runs on all windows at once, having laid them in a row."""
-        if windows.row is None and step.pays_in_a_row(channels(self.program, node)):
-            windows.lay_in_a_row(self._order(node))
-        return windows.row is not None
+    def _join_pixels(self, step: OperatorStep, windows: WindowBatch, node: fx.Node) -> bool:
+        """Join the pixels of all windows where that pays; return whether they are joined."""
+        if windows.pixel_row is None and step.pays_in_a_row(count_channels(self.program, node)):
+            windows.join_pixels(self._order(node))
+        return windows.pixel_row is not None
 
     def _slide(
         self,
-        step: Step,
-        held: dict[fx.Node, Windows],
+        step: OperatorStep,
+        held: dict[fx.Node, WindowBatch],
         group: Ints,
         corner: tuple[Ints, Ints],
         size: tuple[int, int],
     ) -> Tensor:
-        """Run a convolution or pooling on gathered windows with their halo."""
+        """Run a convolution or pooling on gathered windows with their halo.
+
+        The gathered input of an output window begins where the first output's receptive field
+        begins, and may overhang the map; there it contains the operator's padding value. The
+        operator itself then runs without padding.
+        """
         assert step.rule is not None
         assert step.rule.padding is not None
         edge = step.rule.edges[0]
-        (y, high), (x, wide) = (
-            _halo(axis, start, length)
+        (y, height), (x, width) = (
+            _input_window(axis, start, length)
             for axis, start, length in zip((edge.y, edge.x), corner, size, strict=True)
         )
-        if step.reads_windows(*size):
+        if step.reads_windows(*size):  # Winograd's convolution gathers its input by itself
             assert step.conv3x3 is not None
             clean, parts = self._sources(edge.source, held)
-            where = table(held[edge.source], group, (y, x))
-            return step.conv3x3.windows(clean, parts, where, *size)
-        window = self._gather(edge.source, held, group, (y, x), (high, wide), step.rule.padding)
+            table = held[edge.source].lookup_table(group, (y, x))
+            return step.conv3x3.windows(clean, parts, table, *size)
+        window = self._gather(edge.source, held, group, (y, x), (height, width), step.rule.padding)
         return step.run_sliding(window, self._reader({}))
 
     def _gather(
         self,
         node: fx.Node,
-        held: dict[fx.Node, Windows],
+        held: dict[fx.Node, WindowBatch],
         group: Ints,
         corner: tuple[Ints, Ints],
         size: tuple[int, int],
         padding: float = 0.0,
     ) -> Tensor:
-        """Return the windows of a value at these corners, changed parts laid over clean ones."""
+        """Return windows of the true maps of a value, in the axes of the value.
+
+        Args:
+            node: the value.
+            held: windows of all live values.
+            group: indices of the positions, `[n]`.
+            corner: y and x of the top left corner of each window, `[n]`.
+            size: height and width of the windows.
+            padding: the value outside of the map.
+        """
         clean, parts = self._sources(node, held)
-        where = table(held[node], group, corner)
-        gathered: Tensor = operators.gather_windows(clean, parts, where, *size, padding)
+        table = held[node].lookup_table(group, corner)
+        gathered: Tensor = gather_windows(clean, parts, table, *size, padding)
+        # Undo the change of axes of `_sources`.
         order = self._order(node)
         depth = [self.clean[node].shape[i] for i in order[1:-2]]
         back = [order.index(i) for i in range(len(order))]
         return gathered.reshape(len(group), *depth, *size).permute(back)
 
-    def _sources(self, node: fx.Node, held: dict[fx.Node, Windows]) -> tuple[Tensor, list[Tensor]]:
-        """Return the clean map of a value and its changed windows, as N, C, H, W.
+    def _sources(
+        self, node: fx.Node, held: dict[fx.Node, WindowBatch]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return the clean map of a value and the parts of its windows, as `[N, C, H, W]`.
 
-        However many axes the channels take, none among them.
+        A value may have its image axes anywhere, and none, one or several axes of channels. They
+        are flattened into one here.
         """
         order = self._order(node)
 
-        def upright(x: Tensor) -> Tensor:
+        def as_maps(x: Tensor) -> Tensor:
             x = x.permute(order)
             return x.reshape(len(x), math.prod(x.shape[1:-2]), *x.shape[-2:])
 
-        return upright(self.clean[node]), [upright(part) for part in held[node].parts]
+        return as_maps(self.clean[node]), [as_maps(part) for part in held[node].parts]
 
     def _order(self, node: fx.Node) -> list[int]:
         """Return the axes of a value in the order N, channels, H, W."""
@@ -218,55 +261,65 @@ class Run:
         constants = self.program.constants
         return lambda node: inputs[node] if node in inputs else constants[node]
 
-    def _tail(self, windows: dict[fx.Node, Windows], positions: Ints, piece: Ints) -> Values:
-        """Run the steps from the cut on, on whole maps of a piece of the positions."""
+    def _run_whole_maps(self, windows: dict[fx.Node, WindowBatch], piece: Ints) -> Values:
+        """Run the steps from the cut on, on whole maps.
+
+        Args:
+            windows: the windows that are left at the cut.
+            piece: indices of positions in the chunk.
+        """
         values: Values = {}
-        constants, cut = self.program.constants, self.plan.cut
-        kept = self._wanted()
+        constants, cut, kept = self.program.constants, self.plan.cut, self.program.kept_nodes
 
         def value(node: fx.Node) -> Any:
             if node in constants:
                 return constants[node]
             if node not in values:
-                values[node] = self._materialise(node, windows, piece)
+                values[node] = self._whole_maps(node, windows, piece)
             return values[node]
 
         for index, step in enumerate(self.program.steps):
+            # Steps that compute with the number of images are cheap, and are not run in windows.
             if index < cut and not step.counts:
                 continue
-            if _is_batch(step) and step.args[0] not in values:  # of the image or of windows
+            # The batch size of the image or of windows is read: neither exists as a whole map.
+            if _reads_batch_size(step) and step.args[0] not in values:
                 values[step.node] = len(piece)
             else:
                 values[step.node] = step.run(value)
             for node in step.inputs():
                 if self.program.last_use.get(node, -1) <= index and node not in kept:
                     values.pop(node, None)
-        return {node: value(node) for node in self._wanted()}
+        return {node: value(node) for node in kept}
 
-    def _materialise(self, node: fx.Node, windows: dict[fx.Node, Windows], piece: Ints) -> Tensor:
-        """Return a windowed value as whole maps."""
+    def _whole_maps(
+        self, node: fx.Node, windows: dict[fx.Node, WindowBatch], piece: Ints
+    ) -> Tensor:
+        """Return the true maps of a value, gathered as windows of the size of the map."""
         axes = self.program.axes[node]
         shape = self.clean[node].shape
         zeros = np.zeros(len(piece), np.int64)
         return self._gather(node, windows, piece, (zeros, zeros), (shape[axes.y], shape[axes.x]))
 
-    def _whole_at_once(self) -> int:
-        """Return how many whole maps are made at a time."""
-        return whole_at_once(self.program, self.plan, self.image, self.memory)
+    def _whole_map_batch(self) -> int:
+        """Return how many positions' whole maps are computed at a time."""
+        return whole_map_batch(self.program, self.plan, self.image, self.memory)
 
 
-def _halo(axis: AxisMap, start: Ints, length: int) -> tuple[Ints, int]:
-    """Return where the inputs of output windows begin, and how many there are."""
-    return axis.backward(start, start)[0], with_halo(axis, length)
+def _input_window(axis: AxisMap, start: Ints, length: int) -> tuple[Ints, int]:
+    """Return the first input and the number of inputs that output windows read along an axis."""
+    return axis.backward(start, start)[0], input_length(axis, length)
 
 
-def _is_batch(step: Step) -> bool:
-    """Say whether a step reads the size of the batch."""
+def _reads_batch_size(step: OperatorStep) -> bool:
     return step.call is torch.ops.aten.sym_size.int and step.args[1] == 0
 
 
-def in_order(plan: Plan) -> Ints:
-    """Return the positions so that those with windows of like sizes are neighbours."""
-    frames: Sequence[Frame] = list(plan.frames.values())
-    keys = [f.tall.size[plan.row] for f in frames] + [f.wide.size[plan.column] for f in frames]
+def order_by_window_size(plan: WindowPlan) -> Ints:
+    """Return the positions sorted so that those with windows of equal sizes are neighbors.
+
+    A chunk then contains few sizes, and each size is one call.
+    """
+    keys = [e.computed_y.size[plan.row] for e in plan.extents.values()]
+    keys += [e.computed_x.size[plan.column] for e in plan.extents.values()]
     return np.lexsort(keys) if keys else np.arange(len(plan.row))

@@ -1,8 +1,12 @@
-"""How many positions are computed at a time, so that a budget of memory holds.
+"""Numbers of positions computed at a time within a memory budget.
 
-The budget is for what grows with the number of positions: their windows, the inputs gathered for
-the next operator, and the whole maps from the cut on. A share is left to an operator's own
-workspace, such as weights in another layout; the maps of the image itself come on top.
+The budget covers what grows with the number of positions: their windows, the inputs gathered for
+the next operator, and the whole maps behind the cut. A share is reserved for the operators' own
+workspace, such as weights in another layout. The maps of the image itself come on top.
+
+Memory is estimated by walking through the steps with the set of live values, as the executor
+does: a value is dropped behind its last reader. Every window counts with the size of the largest
+one, so the estimate is an upper bound.
 """
 
 from __future__ import annotations
@@ -12,127 +16,136 @@ import itertools
 import numpy as np
 from torch import Tensor, fx
 
-from ..program.operator import Step
+from ..program.operator import OperatorStep
 from ..program.program import Program
-from .intervals import with_halo
-from .plan import Frame, Plan, channels
+from .intervals import input_length
+from .plan import WindowExtents, WindowPlan, count_channels
 
-MEMORY = 512 << 20
-"""Bytes, where nothing else is asked for."""
+DEFAULT_MEMORY_BYTES = 512 << 20
 
-WORKSPACE = 1 / 16
-"""Share of the budget that windows leave to the operators that compute them."""
+WORKSPACE_SHARE = 1 / 16
+"""Share of the budget that is left to the operators."""
 
-WHOLE_AT_ONCE = {"cpu": 16 << 20, "cuda": 1 << 30}
-"""Bytes of the largest whole map of one piece: on a CPU what stays near its caches."""
+WHOLE_MAP_BYTES = {"cpu": 16 << 20, "cuda": 1 << 30}
+"""Bytes of the largest whole map of one batch: on a CPU what stays near its caches."""
 
 
-def chunk_size(program: Program, plan: Plan, element: int, memory: int = MEMORY) -> int:
-    """Return for how many positions windows are computed at a time, 1 at least.
+def chunk_size(
+    program: Program, plan: WindowPlan, element: int, memory: int = DEFAULT_MEMORY_BYTES
+) -> int:
+    """Return the number of positions whose windows are computed at a time, at least 1.
 
     Args:
         program: the model's steps.
         plan: the windows.
         element: bytes of a number.
-        memory: the budget in bytes; half of it is for the windows that whole maps start from.
+        memory: the budget in bytes. The windows that are left at the cut may use half of it; the
+            other half is for the whole maps that are computed from them.
     """
-    peak, held = _windows(program, plan)
-    room = memory * (1 - WORKSPACE)
-    return max(1, min(int(room / (peak * element)), int(memory / 2 / (held * element))))
+    peak, at_cut = _window_elements(program, plan)
+    available = memory * (1 - WORKSPACE_SHARE)
+    return max(1, min(int(available / (peak * element)), int(memory / 2 / (at_cut * element))))
 
 
-def whole_at_once(program: Program, plan: Plan, image: Tensor, memory: int = MEMORY) -> int:
-    """Return how many positions' whole maps are computed at a time, 1 at least.
+def whole_map_batch(
+    program: Program, plan: WindowPlan, image: Tensor, memory: int = DEFAULT_MEMORY_BYTES
+) -> int:
+    """Return the number of positions whose whole maps are computed at a time, at least 1.
 
-    Few on a CPU, for its caches; and never more than fit into half the budget.
+    It is small on a CPU, for its caches, and never more than fits into half the budget.
     """
-    limit = WHOLE_AT_ONCE.get(image.device.type, WHOLE_AT_ONCE["cpu"])
+    limit = WHOLE_MAP_BYTES.get(image.device.type, WHOLE_MAP_BYTES["cpu"])
     element = image.element_size()
-    largest = max([1, *(_whole(step.node) for step in program.steps[plan.cut :])])
-    near = max(8, min(256, limit // (largest * element)))
-    return max(1, min(near, int(memory / 2 / (_whole_maps(program, plan) * element))))
+    largest = max([1, *(_map_elements(step.node) for step in program.steps[plan.cut :])])
+    preferred = max(8, min(256, limit // (largest * element)))
+    return max(1, min(preferred, int(memory / 2 / (_whole_map_elements(program, plan) * element))))
 
 
-def _windows(program: Program, plan: Plan) -> tuple[float, float]:
-    """Return the numbers one position needs, all windows at their largest.
+def _window_elements(program: Program, plan: WindowPlan) -> tuple[float, float]:
+    """Return the elements that one position needs in windows.
 
     Returns:
-        Those at the most demanding step, and those left at the cut.
+        The elements live at the most demanding step, and those left at the cut.
     """
-    kept = {program.output, *program.layers.values()}
-    live = {program.image: _size(program, plan.frames[program.image], program.image)}
+    kept = program.kept_nodes
+    image = program.image
+    live = {image: _largest_area(plan.extents[image]) * count_channels(program, image)}
     peak = sum(live.values())
     for index, step in enumerate(program.steps[: plan.cut]):
         if step.rule is None:
             continue
-        frame = plan.frames[step.node]
-        made = _size(program, frame, step.node)
-        gathered = 0.0 if _is_fused(frame, step) else _gathered(program, plan, step)
-        peak = max(peak, sum(live.values()) + gathered + made)
-        live[step.node] = made
-        _drop(program, step, index, live, kept)
+        output = plan.extents[step.node]
+        size = _largest_area(output) * count_channels(program, step.node)
+        gathered = 0.0 if _reads_in_place(output, step) else _gathered(program, plan, step)
+        peak = max(peak, sum(live.values()) + gathered + size)
+        live[step.node] = size
+        _drop_dead(program, step, index, live, kept)
     return max(peak, 1.0), max(sum(live.values()), 1.0)
 
 
-def _whole_maps(program: Program, plan: Plan) -> float:
-    """Return the numbers one position needs on whole maps, at the most demanding step."""
-    kept = {program.output, *program.layers.values()}
+def _whole_map_elements(program: Program, plan: WindowPlan) -> float:
+    """Return the elements that one position needs on whole maps, at the most demanding step."""
+    kept = program.kept_nodes
     live: dict[fx.Node, float] = {}
     peak = 1.0
     for index, step in enumerate(program.steps[plan.cut :], plan.cut):
         for node in step.inputs():
             if node not in program.constants:
-                live.setdefault(node, _whole(node))
-        made = _whole(step.node)
-        peak = max(peak, sum(live.values()) + made)
-        live[step.node] = made
-        _drop(program, step, index, live, kept)
-    return max(peak, sum({**live, **{node: _whole(node) for node in kept}}.values()))
+                live.setdefault(node, _map_elements(node))
+        size = _map_elements(step.node)
+        peak = max(peak, sum(live.values()) + size)
+        live[step.node] = size
+        _drop_dead(program, step, index, live, kept)
+    return max(peak, sum({**live, **{node: _map_elements(node) for node in kept}}.values()))
 
 
-def _drop(
-    program: Program, step: Step, index: int, live: dict[fx.Node, float], kept: set[fx.Node]
+def _drop_dead(
+    program: Program,
+    step: OperatorStep,
+    index: int,
+    live: dict[fx.Node, float],
+    kept: set[fx.Node],
 ) -> None:
-    """Forget the values that nobody reads after a step."""
+    """Remove the inputs of a step that no later step reads."""
     for node in step.inputs():
         if program.last_use.get(node, -1) <= index and node not in kept:
             live.pop(node, None)
 
 
-def _is_fused(frame: Frame, step: Step) -> bool:
-    """Say whether a step reads its inputs where they lie, at every size of its windows."""
-    sizes = itertools.product(np.unique(frame.tall.size), np.unique(frame.wide.size))
+def _reads_in_place(output: WindowExtents, step: OperatorStep) -> bool:
+    """Return whether a step gathers no input, at any size of its windows."""
+    heights, widths = np.unique(output.computed_y.size), np.unique(output.computed_x.size)
+    sizes = itertools.product(heights, widths)
     return all(step.reads_windows(int(h), int(w)) for h, w in sizes)
 
 
-def _gathered(program: Program, plan: Plan, step: Step) -> float:
-    """Return the numbers of the inputs that a step gathers, halo and all, or lays in a row."""
+def _gathered(program: Program, plan: WindowPlan, step: OperatorStep) -> float:
+    """Return the elements of the inputs that a step copies: gathered, or joined in a pixel row."""
     assert step.rule is not None
-    height, width = _largest(plan.frames[step.node])
-    standing = plan.standing(step)
+    height, width = _largest_size(plan.extents[step.node])
+    aligned = plan.aligned_inputs(step)
     if step.slides:
         edge = step.rule.edges[0]
-        height, width = with_halo(edge.y, height), with_halo(edge.x, width)
-    pixels = height * width
-    gathered = [
+        height, width = input_length(edge.y, height), input_length(edge.x, width)
+    copied = [
         edge.source
         for edge in step.rule.edges
-        if edge.source not in standing or step.pays_in_a_row(channels(program, edge.source))
+        if edge.source not in aligned or step.pays_in_a_row(count_channels(program, edge.source))
     ]
-    return float(sum(pixels * channels(program, node) for node in gathered))
+    return float(sum(height * width * count_channels(program, node) for node in copied))
 
 
-def _size(program: Program, frame: Frame, node: fx.Node) -> float:
-    height, width = _largest(frame)
-    return float(height * width * channels(program, node))
+def _largest_size(output: WindowExtents) -> tuple[int, int]:
+    return int(output.computed_y.size.max()), int(output.computed_x.size.max())
 
 
-def _largest(frame: Frame) -> tuple[int, int]:
-    return int(frame.tall.size.max()), int(frame.wide.size.max())
+def _largest_area(output: WindowExtents) -> float:
+    height, width = _largest_size(output)
+    return float(height * width)
 
 
-def _whole(node: fx.Node) -> int:
-    """Return the numbers of one position's whole value; 1 where it is no tensor."""
+def _map_elements(node: fx.Node) -> int:
+    """Return the elements of one position's whole value; 1 where it is no tensor."""
     value = node.meta.get("val")
     sizes = [n for n in value.shape[1:] if isinstance(n, int)] if isinstance(value, Tensor) else []
     return int(np.prod(sizes or [1]))

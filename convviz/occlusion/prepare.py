@@ -1,44 +1,41 @@
-"""From a model and boxes to a plan that is known to give the model's own scores."""
+"""Preparation of incremental occlusion: a program and a plan that give the model's own scores."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..device import is_out_of_memory
+from ..network.model import Model
 from ..network.tracing import layouts_of
-from ..program.cast import lowered
-from ..program.module import agree, tolerance_of, usable_graph
+from ..program.cast import cast_program
+from ..program.module import all_close, tolerance_of, usable_graph
 from ..program.program import Program, compile_graph
 from ..scores.outputs import Forward
-from .executor import Run, in_order
+from .executor import WindowExecutor, order_by_window_size
 from .intervals import Ints
-from .memory_budget import MEMORY, chunk_size
-from .plan import Plan, make_plan
-
-if TYPE_CHECKING:
-    from ..network.model import Model
+from .memory_budget import DEFAULT_MEMORY_BYTES, chunk_size
+from .plan import WindowPlan, make_plan
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A model ready to be re-run where boxes change an image.
+class PreparedOcclusion:
+    """A program and a plan for one model, one image size and one set of boxes.
 
     Attributes:
         program: the model's steps.
-        plan: what is computed for each box.
-        order: positions so that those with windows of like sizes are neighbours, `[P]`.
-        chunk: how many of them to compute at a time.
-        dtype: what the program computes in.
+        plan: the windows that are computed.
+        order: the positions, those with windows of equal sizes next to each other, `[P]`.
+        chunk: the number of positions that are computed at a time.
+        dtype: the dtype that the program computes in.
     """
 
     program: Program
-    plan: Plan
+    plan: WindowPlan
     order: Ints
     chunk: int
     dtype: torch.dtype
@@ -49,24 +46,24 @@ def prepare(
     images: Tensor,
     boxes: Tensor,
     layers: Sequence[str],
-    memory: int = MEMORY,
+    memory: int = DEFAULT_MEMORY_BYTES,
     dtype: torch.dtype | None = None,
     approximate: float | None = None,
-) -> Prepared | str:
-    """Plan the re-run of a model, or say why it must be run in full.
+) -> PreparedOcclusion | str:
+    """Plan incremental occlusion of a model; return the reason where it is not possible.
 
-    The compiled program is first run on the first image under two of the boxes, and what it
-    gives is held against the model's own: whatever the graph or the windows may have missed (a
-    hook that changes an output, say) shows. Not under boxes where an `approximate` run is meant
-    to differ.
+    The program is tested on the first image under two of the boxes before it is used, against the
+    model itself. This reveals whatever the graph or the windows may have missed, such as a hook
+    that changes an output. An `approximate` plan gives other scores under boxes by design, so it
+    is tested on the unchanged image only.
 
     Args:
         model: inside its session.
         images: `[N, C, H, W]`, on the model's device and in its dtype.
         boxes: `[P, 4]`, x0, y0, x1, y1 inside the image.
-        layers: layers that will be asked for beside the scores.
-        memory: bytes that the windows of one chunk are computed within.
-        dtype: what to compute in; the model's own is kept where the network does not run in it.
+        layers: layers that will be read besides the scores.
+        memory: bytes that the windows of one chunk may use.
+        dtype: the dtype to compute in, unless an operator of the network refuses it.
         approximate: as of `make_plan`.
     """
     if reason := model.behavior(images).reason:
@@ -80,58 +77,61 @@ def prepare(
         program = compile_graph(graph, layers)
         program.layouts = layouts_of(model, first, layers)
         plan = make_plan(program, boxes, approximate=approximate)
-        trial = _unoccluded if approximate is not None else _under_two_boxes
-        found, want = trial(model, program, plan, first, boxes)
-    except Exception as error:
+        passes = _unchanged_passes if approximate is not None else _passes_under_two_boxes
+        actual, expected = passes(model, program, plan, first, boxes)
+    except Exception as error:  # any operator may fail on windows
         if is_out_of_memory(error):
             raise
-        said = str(error).strip().split("\n")[0]
-        return f"the exported graph does not run in windows ({type(error).__name__}: {said})"
-    if not agree(found, want, tolerance_of(images.dtype)):  # scores are float32 at least
+        message = str(error).strip().split("\n")[0]
+        return f"the exported graph does not run in windows ({type(error).__name__}: {message})"
+    if not all_close(actual, expected, tolerance_of(images.dtype)):  # scores are float32 at least
         return "the exported graph does not give the model's scores"
-    if dtype is not None and (low := _low(program, plan, first.to(dtype))) is not None:
-        program, first = low, first.to(dtype)
+    if dtype is not None and (cast := _try_cast(program, plan, first.to(dtype))) is not None:
+        program, first = cast, first.to(dtype)
     chunk = chunk_size(program, plan, first.element_size(), memory)
-    return Prepared(program, plan, in_order(plan), chunk, first.dtype)
+    return PreparedOcclusion(program, plan, order_by_window_size(plan), chunk, first.dtype)
 
 
-def _unoccluded(
-    model: Model, program: Program, plan: Plan, image: Tensor, boxes: Tensor
+def _unchanged_passes(
+    model: Model, program: Program, plan: WindowPlan, image: Tensor, boxes: Tensor
 ) -> tuple[Forward, Forward]:
-    """Return what the program and what the model make of an image."""
-    run = Run(program, plan, image, image)
-    list(run.outputs(np.arange(min(1, len(boxes)))))  # must run, whatever it gives
-    return program.forward(run.unoccluded()), model.forward(image, [*program.layers])
+    """Return the forward passes of the program and of the model on an image."""
+    executor = WindowExecutor(program, plan, image, image)
+    list(executor.outputs(np.arange(min(1, len(boxes)))))  # it must run; its values may differ
+    return program.forward(executor.clean_outputs()), model.forward(image, [*program.layers])
 
 
-def _under_two_boxes(
-    model: Model, program: Program, plan: Plan, image: Tensor, boxes: Tensor
+def _passes_under_two_boxes(
+    model: Model, program: Program, plan: WindowPlan, image: Tensor, boxes: Tensor
 ) -> tuple[Forward, Forward]:
-    """Return what the program and what the model make of an image under two of the boxes.
+    """Return the forward passes of the program and of the model on an image under two boxes.
 
-    Those with the smallest and the largest windows, over which lies the image mirrored: pixels of
-    its own kind; brightened where that changes nothing, as on its axis or a flat image.
+    The boxes are those with the smallest and the largest windows. The fill must change every
+    covered pixel, or an error would not show, and should resemble an image. It is the mirrored
+    image; pixels that mirroring does not change (on the axis, or in a flat image) are brightened.
     """
     mirrored, bright = image.flip(3), image + (float(image.std(correction=0)) or 1.0)
     fill = torch.where(mirrored == image, bright, mirrored)
-    some = np.unique(in_order(plan)[[0, -1]])
-    copies = image.repeat(len(some), 1, 1, 1)
-    for copy, (x0, y0, x1, y1) in zip(copies, boxes[some].tolist(), strict=True):
+    positions = np.unique(order_by_window_size(plan)[[0, -1]])
+    copies = image.repeat(len(positions), 1, 1, 1)
+    for copy, (x0, y0, x1, y1) in zip(copies, boxes[positions].tolist(), strict=True):
         copy[:, y0:y1, x0:x1] = fill[0, :, y0:y1, x0:x1]
-    pieces = [values for _, values in Run(program, plan, image, fill).outputs(some)]
+    executor = WindowExecutor(program, plan, image, fill)
+    pieces = [values for _, values in executor.outputs(positions)]
     values = {node: torch.cat([piece[node] for piece in pieces]) for node in pieces[0]}
     return program.forward(values), model.forward(copies, [*program.layers])
 
 
-def _low(program: Program, plan: Plan, image: Tensor) -> Program | None:
-    """Return the program in the image's dtype; None where an operator refuses it."""
+def _try_cast(program: Program, plan: WindowPlan, image: Tensor) -> Program | None:
+    """Return the program in the image's dtype; None where an operator refuses the dtype."""
     try:
-        low = lowered(program, image.dtype)
-        run = Run(low, plan, image, image)
-        run.unoccluded()
-        list(run.outputs(np.arange(min(1, len(plan.row)))))  # windows run in place, the image not
+        cast = cast_program(program, image.dtype)
+        executor = WindowExecutor(cast, plan, image, image)
+        # Both ways are tried, since windows call the in-place variants of some operators.
+        executor.clean_outputs()
+        list(executor.outputs(np.arange(min(1, len(plan.row)))))
     except (RuntimeError, TypeError) as error:
         if is_out_of_memory(error):
             raise
         return None
-    return low
+    return cast

@@ -1,4 +1,4 @@
-"""The changed windows of a value, one for every position of a chunk."""
+"""The changed windows of one value, for all positions of a chunk."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from .intervals import Ints
 
 
 @dataclass(eq=False)
-class Windows:
-    """The computed windows of one value, for the positions of a chunk.
+class WindowBatch:
+    """The computed windows of one value, one for each position of a chunk.
+
+    Windows of one size form a part, a tensor `[n, C, h, w]`. Position p has its window at
+    `parts[part[p]][index[p]]`; the top left corner of the window is at (y[p], x[p]) of the map.
 
     Attributes:
         parts: tensors of windows of one size each.
-        part, index: where each position's window is, `[P]`.
-        y, x: where it lies in the map, `[P]`.
-        sizes: height and width of each, `[P, 2]`.
-        row: the pixels of all parts as one window of height 1, in the axes of the value; the
-            parts are views of it. None where they lie apart.
+        part, index: the part that contains each position's window, and its index there, `[P]`.
+        y, x: top left corner of each window in the map, `[P]`.
+        sizes: height and width of each window, `[P, 2]`.
+        pixel_row: the pixels of all parts as a single map of height 1, in the axes of the value.
+            The parts are then views of it. None where the parts are separate tensors.
     """
 
     parts: list[Tensor]
@@ -32,69 +35,84 @@ class Windows:
     y: Ints
     x: Ints
     sizes: Ints
-    row: Tensor | None = None
+    pixel_row: Tensor | None = None
 
-    def lay_in_a_row(self, order: Sequence[int]) -> None:
-        """Lay all parts in a row; `order` are the axes of the value as N, channels, H, W."""
+    def join_pixels(self, order: Sequence[int]) -> None:
+        """Copy all parts into one pixel row, so that one call computes all windows.
+
+        Args:
+            order: the axes of the value that are N, channels, H, W.
+        """
         pixels = [_pixels(part, order) for part in self.parts]
-        self._cut(pixels[0] if len(pixels) == 1 else torch.cat(pixels), order)
+        self._set_pixel_row(pixels[0] if len(pixels) == 1 else torch.cat(pixels), order)
 
-    def with_row(self, row: Tensor, order: Sequence[int]) -> Windows:
-        """Return windows in these places that a pointwise operator made of this row."""
-        made = replace(self, parts=[])
-        made._cut(_pixels(row, order), order)
-        return made
+    def with_pixel_row(self, pixel_row: Tensor, order: Sequence[int]) -> WindowBatch:
+        """Return windows at the same places, from the result of an operator on a pixel row."""
+        batch = replace(self, parts=[])
+        batch._set_pixel_row(_pixels(pixel_row, order), order)
+        return batch
 
-    def with_parts(self, parts: list[Tensor], inputs: Sequence[Windows]) -> Windows:
-        """Return windows in these places, which may have been written over one of the inputs."""
+    def with_parts(self, parts: list[Tensor], inputs: Sequence[WindowBatch]) -> WindowBatch:
+        """Return windows at the same places with other values.
+
+        The operator may have written its result over one of the inputs. That input's pixel row
+        then contains the result and stays valid.
+        """
         rows = [
-            windows.row
+            windows.pixel_row
             for windows in inputs
-            if windows.row is not None and all(map(_is_same, parts, windows.parts))
+            if windows.pixel_row is not None and all(map(_shares_memory, parts, windows.parts))
         ]
-        return replace(self, parts=parts, row=rows[0] if rows else None)
+        return replace(self, parts=parts, pixel_row=rows[0] if rows else None)
 
-    def _cut(self, pixels: Tensor, order: Sequence[int]) -> None:
-        """Make a row of pixels `[n, ...]` and parts of the same memory."""
+    def add_part(self, group: Ints, part: Tensor) -> None:
+        """Add the windows of some positions, in the order of `group`."""
+        self.part[group] = len(self.parts)
+        self.index[group] = np.arange(len(group))
+        self.parts.append(part)
+
+    def lookup_table(self, group: Ints, corner: tuple[Ints, Ints]) -> Tensor:
+        """Return the table that `gather_windows` reads, int64 `[len(group), 6]`.
+
+        Each row names a position's changed window (part, index, y, x) and the top left corner
+        (y, x) of the window that the next operator wants.
+        """
+        columns = [self.part[group], self.index[group], self.y[group], self.x[group]]
+        return torch.from_numpy(np.stack([*columns, *corner], 1))
+
+    def _set_pixel_row(self, pixels: Tensor, order: Sequence[int]) -> None:
+        """Set the pixel row to `pixels` `[n, ...]`, and the parts to views of it.
+
+        The pixels must be in the order of the parts, and within a part in the order of its
+        windows, row by row.
+        """
         back = np.argsort([order[0], *order[-2:], *order[1:-2]]).tolist()
         depth = pixels.shape[1:]
-        firsts = [np.flatnonzero(self.part == i) for i in range(self.part.max() + 1)]
-        shapes = [(len(group), *self.sizes[group[0]].tolist()) for group in firsts]
-        cut = torch.split(pixels, [math.prod(shape) for shape in shapes])
-        self.row = pixels[None, None].permute(back)
+        groups = [np.flatnonzero(self.part == i) for i in range(self.part.max() + 1)]
+        shapes = [(len(group), *self.sizes[group[0]].tolist()) for group in groups]
+        pieces = torch.split(pixels, [math.prod(shape) for shape in shapes])
+        self.pixel_row = pixels[None, None].permute(back)
         self.parts = [
             piece.view(*shape, *depth).permute(back)
-            for piece, shape in zip(cut, shapes, strict=True)
+            for piece, shape in zip(pieces, shapes, strict=True)
         ]
 
 
-def groups(sizes: Ints) -> list[Ints]:
-    """Return the positions of each size of window."""
+def group_by_size(sizes: Ints) -> list[Ints]:
+    """Return the indices of the windows of each size; `sizes` is `[P, 2]`."""
     keys = sizes[:, 0] * (1 << 32) + sizes[:, 1]
     order = np.argsort(keys, kind="stable")
     cuts = np.flatnonzero(np.diff(keys[order])) + 1
     return list(np.split(order, cuts))
 
 
-def table(source: Windows, group: Ints, corner: tuple[Ints, Ints]) -> Tensor:
-    """Return where the changed windows of these positions lie, and where the wanted ones do."""
-    columns = [source.part[group], source.index[group], source.y[group], source.x[group]]
-    return torch.from_numpy(np.stack([*columns, *corner], 1))
-
-
-def place(layout: Windows, group: Ints, part: Tensor) -> None:
-    """Note the windows of some positions."""
-    layout.part[group] = len(layout.parts)
-    layout.index[group] = np.arange(len(group))
-    layout.parts.append(part)
-
-
 def _pixels(part: Tensor, order: Sequence[int]) -> Tensor:
-    """Return the pixels of windows, `[n * h * w, ...]`: a view where they lie like that."""
+    """Return the pixels of windows as `[n * h * w, ...]`; a view where the strides allow it."""
     part = part.permute(order[0], *order[-2:], *order[1:-2])
     return part.reshape(-1, *part.shape[3:])
 
 
-def _is_same(one: Tensor, other: Tensor) -> bool:
-    same = one.shape == other.shape and one.stride() == other.stride()
-    return same and one.data_ptr() == other.data_ptr()
+def _shares_memory(first: Tensor, second: Tensor) -> bool:
+    """Return whether two tensors are the same view of the same memory."""
+    same = first.shape == second.shape and first.stride() == second.stride()
+    return same and first.data_ptr() == second.data_ptr()

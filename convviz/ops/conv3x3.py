@@ -1,4 +1,4 @@
-"""A 3 x 3 convolution of a program, its weights transformed for Winograd's algorithm."""
+"""A 3 x 3 convolution layer with weights transformed for Winograd's algorithm."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ class Conv3x3:
     """A 3 x 3 convolution of stride 1.
 
     Attributes:
-        weights: of `winograd.prepare_weights`.
+        weights: from `winograd.prepare_weights`.
         bias: `[K]`.
-        relu: rectify the output.
+        relu: whether a ReLU follows.
         channels: C, of the input.
-        top, left: pixels of padding above and below, left and right of the map.
+        pad_y, pad_x: rows of zeros above and below, and columns at both sides.
     """
 
     weights: Tensor
     bias: Tensor
     relu: bool
     channels: int
-    top: int
-    left: int
+    pad_y: int
+    pad_x: int
 
     def pays(self, height: int, width: int) -> bool:
-        """Say whether windows of the output of this size are computed faster than directly."""
+        """Return whether output windows of this size are faster than by a direct convolution."""
         return winograd.pays(len(self.bias), self.channels, height, width)
 
     def pays_on(self, maps: Tensor) -> bool:
-        """Say whether whole maps `[N, C, H, W]` are convolved faster than directly."""
-        size = winograd.out_size(maps, (self.top, self.left))
+        """Return whether whole maps `[N, C, H, W]` are faster than by a direct convolution."""
+        size = winograd.out_size(maps, (self.pad_y, self.pad_x))
         return maps.dtype == self.weights.dtype and self.pays(*size)
 
     def windows(
         self, clean: Tensor, changed: Sequence[Tensor], table: Tensor, height: int, width: int
     ) -> Tensor:
-        """Return windows of the output, the input read as `ops.gather_windows` reads it."""
-        found: Tensor = winograd.conv3x3_windows(
+        """Return windows of the output; arguments as of `gather_windows`."""
+        result: Tensor = winograd.conv3x3_windows(
             clean, list(changed), table, height, width, self.weights, self.bias, self.relu
         )
-        return found
+        return result
 
     def whole(self, maps: Tensor) -> Tensor:
         """Return whole maps of the output."""
-        return winograd.convolve(maps, self.weights, self.bias, self.relu, (self.top, self.left))
+        return winograd.convolve(maps, self.weights, self.bias, self.relu, (self.pad_y, self.pad_x))

@@ -1,4 +1,4 @@
-"""Whole forward passes of a program: the scores and layers of a batch of images, no windows."""
+"""Whole forward passes of a program: scores and layers of a batch of images, without windows."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from torch import Tensor, fx, nn
 from ..graph.export import Graph, NoGraph
 from ..network.model import Model
 from ..scores.outputs import Forward
-from .operator import Step
+from .operator import OperatorStep
 from .program import Program
 
 
 def usable_graph(model: Model, shape: tuple[int, int, int], layers: Sequence[str]) -> Graph | str:
-    """Return the model's graph for images of a shape (C, H, W), or why it is of no use.
+    """Return the model's graph for images of a shape (C, H, W), or why it cannot be used.
 
     Args:
         model: the model.
         shape: channels, height and width.
-        layers: layers that will be asked for beside the scores.
+        layers: layers that will be read besides the scores.
     """
     graph = model.graph(shape)
     if isinstance(graph, NoGraph):
@@ -34,28 +34,28 @@ def usable_graph(model: Model, shape: tuple[int, int, int], layers: Sequence[str
     return graph
 
 
-def whole(program: Program) -> fx.GraphModule:
+def to_module(program: Program) -> fx.GraphModule:
     """Return a program as a module: images -> scores and the kept layers, in their order.
 
-    What it runs is straight Python code, in which a value is dropped behind its last reader.
-    It takes images in the dtype of the program's weights, best in channels_last.
+    The module runs generated Python code that drops each value behind its last reader. It
+    expects images in the dtype of the program's weights, preferably in channels_last.
     """
     root, graph = nn.Module(), fx.Graph()
-    made: dict[fx.Node, Any] = {program.image: graph.placeholder("images")}
+    nodes: dict[fx.Node, Any] = {program.image: graph.placeholder("images")}
 
-    def value(node: fx.Node) -> Any:
-        if node not in made:
-            made[node] = _constant(root, graph, program.constants[node])
-        return made[node]
+    def new_node(node: fx.Node) -> Any:
+        if node not in nodes:
+            nodes[node] = _add_constant(root, graph, program.constants[node])
+        return nodes[node]
 
     for step in program.steps:
-        args, kwargs = fx.map_arg((step.args, step.kwargs), value)
-        made[step.node] = _called(root, graph, step, args, kwargs)
-    graph.output(tuple(value(node) for node in (program.output, *program.layers.values())))
+        args, kwargs = fx.map_arg((step.args, step.kwargs), new_node)
+        nodes[step.node] = _add_call(root, graph, step, args, kwargs)
+    graph.output(tuple(new_node(node) for node in (program.output, *program.layers.values())))
     return fx.GraphModule(root, graph)
 
 
-def _constant(root: nn.Module, graph: fx.Graph, constant: Any) -> Any:
+def _add_constant(root: nn.Module, graph: fx.Graph, constant: Any) -> Any:
     if not isinstance(constant, Tensor):
         return constant
     name = f"constant_{len(graph.nodes)}"
@@ -63,18 +63,18 @@ def _constant(root: nn.Module, graph: fx.Graph, constant: Any) -> Any:
     return graph.get_attr(name)
 
 
-def _called(root: nn.Module, graph: fx.Graph, step: Step, args: Any, kwargs: Any) -> fx.Node:
-    call = step.taken()
+def _add_call(root: nn.Module, graph: fx.Graph, step: OperatorStep, args: Any, kwargs: Any) -> Any:
+    call = step.whole_map_call()
     if hasattr(call, "__name__") and not inspect.ismethod(call):
         return graph.call_function(call, args, kwargs)
-    # Code can only be written for what has a name.
+    # Generated code refers to functions by name: others are called through a module.
     name = f"call_{len(graph.nodes)}"
-    root.add_module(name, _Calling(call))
+    root.add_module(name, _CallableModule(call))
     return graph.call_module(name, args, kwargs)
 
 
-class _Calling(nn.Module):
-    """Calls something."""
+class _CallableModule(nn.Module):
+    """A callable as a module."""
 
     def __init__(self, call: Any) -> None:
         super().__init__()
@@ -84,29 +84,33 @@ class _Calling(nn.Module):
         return self.call(*args, **kwargs)
 
 
-def agree(found: Forward, want: Forward, tolerance: float | None = None) -> bool:
-    """Return whether two forward passes of the same layers are equal up to rounding."""
-    pairs = [(found.output, want.output)]
-    pairs += [(found.activations[name], value) for name, value in want.activations.items()]
+def all_close(actual: Forward, expected: Forward, tolerance: float | None = None) -> bool:
+    """Return whether two forward passes of the same layers are equal up to rounding.
+
+    Args:
+        actual, expected: the forward passes.
+        tolerance: as of `close`.
+    """
+    pairs = [(actual.output, expected.output)]
+    pairs += [(actual.activations[name], value) for name, value in expected.activations.items()]
     return all(close(a, b, tolerance) for a, b in pairs)
 
 
 def tolerance_of(dtype: torch.dtype) -> float:
-    """Return the share of the largest value that rounding may change in a dtype."""
+    """Return the rounding error that is accepted in a dtype, as a share of the largest value."""
     return {torch.float64: 1e-10, torch.float32: 1e-4}.get(dtype, 2e-2)
 
 
-def close(a: Tensor, b: Tensor, tolerance: float | None = None) -> bool:
-    """Return whether two results are equal up to rounding, by the scale of the second.
+def close(actual: Tensor, expected: Tensor, tolerance: float | None = None) -> bool:
+    """Return whether two tensors are equal up to rounding.
 
     Args:
-        a: one.
-        b: the other.
-        tolerance: share of the largest value; what fits the first's dtype where None.
+        actual, expected: the tensors.
+        tolerance: share of the largest expected value; None for that of the dtype of `actual`.
     """
-    if a.shape != b.shape:
+    if actual.shape != expected.shape:
         return False
-    within = tolerance_of(a.dtype) if tolerance is None else tolerance
-    a, b = a.double(), b.double()
-    within *= float(b.nan_to_num(0, 0, 0).abs().max()) if b.numel() else 0.0
-    return torch.allclose(a, b, rtol=0, atol=within, equal_nan=True)
+    share = tolerance_of(actual.dtype) if tolerance is None else tolerance
+    actual, expected = actual.double(), expected.double()
+    largest = float(expected.nan_to_num(0, 0, 0).abs().max()) if expected.numel() else 0.0
+    return torch.allclose(actual, expected, rtol=0, atol=share * largest, equal_nan=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 
 from ..locality import Local
-from ..locality.axis_maps import Window
+from ..locality.axis_maps import WindowMap
 from ..ops.conv3x3 import Conv3x3
 
 aten = torch.ops.aten
@@ -29,31 +29,31 @@ _IN_PLACE: dict[Any, Any] = {
     aten.add.Tensor: aten.add_.Tensor,
 }
 
-WORTH_A_COPY = 256
-"""Multiplications of a number read that make up for copying it."""
+MIN_MACS_FOR_PIXEL_ROW = 256
+"""Multiply-accumulates per element read from which copying windows into a pixel row pays."""
 
-CUTTING = ("constant_pad_nd", "pad", "slice")
-"""Operators that put pixels around a map or leave some out, and change none."""
+CROPPING = ("constant_pad_nd", "pad", "slice")
+"""Operators that add or remove pixels at the border of a map, or skip some; none is changed."""
 
 CONVOLUTIONS = (aten.conv2d.default, aten.conv2d.padding)
 
 
 @dataclass(eq=False)
-class Step:
-    """One operator of the graph.
+class OperatorStep:
+    """One operator of a program.
 
     Attributes:
-        node: its node; the key of its value.
-        call: what it runs, with the node's own arguments.
+        node: its node in the graph; identifies its value.
+        call: the function that is called with `args` and `kwargs`.
         args, kwargs: arguments, nodes among them.
-        rule: how windows pass through it; None where it runs on whole maps only.
-        slides: it looks through windows with a halo or a stride, and is run without padding.
-        free: its first input is needed by nobody else and may be overwritten.
+        rule: how windows pass through the operator; None if it runs on whole maps only.
+        slides: whether it reads a neighborhood, or has a stride. It is then run on windows with a
+            halo, without padding. Otherwise it is pointwise.
+        free: whether nothing else reads its first input, which may therefore be overwritten.
         macs: multiply-accumulates per pixel of its output.
-        layer: the layer it makes, for a reader.
-        rectifies: a rectifier that alone read it is done with it.
-        conv3x3: its transformed weights, where it is a convolution that Winograd's algorithm
-            takes.
+        layer: name of the layer whose output it is, or "".
+        rectifies: whether the ReLU that follows it has been merged into it.
+        conv3x3: transformed weights of a convolution that Winograd's algorithm computes.
     """
 
     node: fx.Node
@@ -70,57 +70,64 @@ class Step:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the output, its batch size not filled in; () where it is no single tensor."""
+        """Shape of the output, with a symbolic batch size; () if it is not a single tensor."""
         value = self.node.meta.get("val")
         return tuple(value.shape) if isinstance(value, Tensor) else ()
 
     @property
     def counts(self) -> bool:
-        """It gives a number that follows from the size of the batch, no tensor."""
+        """Whether its value is a number computed from the batch size, not a tensor."""
         return isinstance(self.node.meta.get("val"), int | torch.SymInt)
 
     def reads_windows(self, height: int, width: int) -> bool:
-        """Say whether windows of the output of this size are made with nothing gathered.
+        """Return whether output windows of this size are computed without gathering the input.
 
-        Not where the map lies turned: its windows would meet weights that do not.
+        Winograd's kernel reads the clean map and the changed windows directly. Its weights are
+        for maps whose axes are N, C, H, W, so a transposed map is gathered as usual.
         """
-        upright = self.rule is not None and tuple(self.rule.axes) == (2, 3)
-        return upright and self.conv3x3 is not None and self.conv3x3.pays(height, width)
+        is_standard = self.rule is not None and tuple(self.rule.axes) == (2, 3)
+        return is_standard and self.conv3x3 is not None and self.conv3x3.pays(height, width)
 
     def pays_in_a_row(self, channels: int) -> bool:
-        """Say whether windows are worth copying side by side to be computed in one call.
+        """Return whether all windows are worth copying into one pixel row for a single call.
 
-        One call for every size of window leaves the processor idle more often.
+        With one call for each window size, threads are idle at the end of each call.
 
         Args:
-            channels: numbers of a pixel that is read.
+            channels: elements of a pixel of the input.
         """
-        return not self.slides and self.macs >= WORTH_A_COPY * channels
+        return not self.slides and self.macs >= MIN_MACS_FOR_PIXEL_ROW * channels
 
     @property
     def mixes(self) -> bool:
-        """It is a convolution that mixes the channels of each pixel alone."""
+        """Whether it is a 1 x 1 convolution of stride 1."""
         return self.call in CONVOLUTIONS and self.rule is not None and not self.slides
 
     def inputs(self) -> list[fx.Node]:
         """Return the nodes among the arguments."""
-        found: list[fx.Node] = []
-        fx.map_arg((self.args, self.kwargs), found.append)
-        return found
+        nodes: list[fx.Node] = []
+        fx.map_arg((self.args, self.kwargs), nodes.append)
+        return nodes
 
     def run(self, values: Callable[[fx.Node], Any], in_place: bool = True) -> Any:
-        """Run as it stands: on whole maps, or element by element on windows."""
-        kept = self.call in _IN_PLACE and not in_place
-        call = self.call if kept else self.taken()
+        """Run on whole maps, or element by element on windows.
+
+        Args:
+            values: node -> its value.
+            in_place: allow the first input to be overwritten where it is free.
+        """
+        overwrites = self.call in _IN_PLACE
+        call = self.call if overwrites and not in_place else self.whole_map_call()
         return call(*fx.map_arg(self.args, values), **fx.map_arg(self.kwargs, values))
 
-    def taken(self) -> Any:
-        """Return what is called on whole maps: in place where its first input is free."""
+    def whole_map_call(self) -> Any:
+        """Return the function to call on whole maps, the in-place variant where one is allowed."""
         if self.rectifies or self.mixes or self.conv3x3 is not None:
             return self._convolve
         return _IN_PLACE.get(self.call, self.call) if self.free else self.call
 
     def _convolve(self, maps: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Run a convolution by the fastest of several algorithms, with the merged ReLU."""
         if self.conv3x3 is not None and self.conv3x3.pays_on(maps):
             return self.conv3x3.whole(maps)
 
@@ -130,60 +137,71 @@ class Step:
 
         if not self.mixes:
             result = convolve(maps)
-        elif not kwargs and _is_product(maps, args[0]):
+        elif not kwargs and _is_faster_as_product(maps, args[0]):
             result = _product(maps, *args[:2])
         else:
-            result = _stacked(maps, convolve)
+            result = _convolve_as_one_map(maps, convolve)
         return result.relu_() if self.rectifies else result
 
     def run_sliding(self, window: Tensor, values: Callable[[fx.Node], Any]) -> Tensor:
-        """Run on windows that already hold the halo and the padding."""
+        """Run on windows that already contain the halo and the padding.
+
+        Args:
+            window: `[n, C, h, w]`, the input windows.
+            values: node -> its value, of the other arguments.
+        """
         assert self.rule is not None
         edge, op = self.rule.edges[0], operator_name(self.call)
-        arguments = {**self.kwargs}
-        names = [a.name for a in self.call._schema.arguments]
-        arguments.update(zip(names, self.args, strict=False))
-        if op in CUTTING:
-            assert isinstance(edge.y, Window)
-            assert isinstance(edge.x, Window)
+        if op in CROPPING:
+            # The window is where the output is already; only the stride of a slice is left to do.
+            assert isinstance(edge.y, WindowMap)
+            assert isinstance(edge.x, WindowMap)
             y, x = self.rule.axes
-            steps = [slice(None)] * window.dim()
-            steps[y], steps[x] = slice(None, None, edge.y.stride), slice(None, None, edge.x.stride)
-            # A view would keep all of the window in memory.
-            return window[tuple(steps)].contiguous(memory_format=torch.channels_last)
-        first = names[0]
-        given = {k: fx.map_arg(v, values) for k, v in arguments.items() if k != first}
-        given["padding"] = [0, 0]
-        if "ceil_mode" in given:
-            given["ceil_mode"] = False
-        # The other overload takes padding as a word.
+            slices = [slice(None)] * window.dim()
+            slices[y] = slice(None, None, edge.y.stride)
+            slices[x] = slice(None, None, edge.x.stride)
+            # A view would keep the whole window in memory.
+            return window[tuple(slices)].contiguous(memory_format=torch.channels_last)
+        names = [argument.name for argument in self.call._schema.arguments]
+        arguments = {**self.kwargs, **dict(zip(names, self.args, strict=False))}
+        del arguments[names[0]]  # the map, instead of which the window is passed
+        arguments = {name: fx.map_arg(value, values) for name, value in arguments.items()}
+        arguments["padding"] = [0, 0]
+        if "ceil_mode" in arguments:
+            arguments["ceil_mode"] = False  # the window is cut to a whole number of outputs
+        # `conv2d.padding` takes the padding as a word, the default overload as numbers.
         call = aten.conv2d.default if self.call is aten.conv2d.padding else self.call
-        result: Tensor = call(window, **given)
+        result: Tensor = call(window, **arguments)
         return result.relu_() if self.rectifies else result
 
 
-def _is_product(maps: Tensor, weight: Tensor) -> bool:
-    """Say whether a 1 x 1 convolution is faster as a matrix product, and is one: of one group."""
+def _is_faster_as_product(maps: Tensor, weight: Tensor) -> bool:
+    """Return whether a 1 x 1 convolution is a matrix product (one group), and faster as one."""
     return maps.dtype == torch.bfloat16 and maps.dim() == 4 and weight.shape[1] == maps.shape[1]
 
 
 def _product(maps: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Mix the channels of each pixel by a matrix product.
+    """Return a 1 x 1 convolution computed as a matrix product.
 
-    In bfloat16 oneDNN's is a tenth to twice as fast as its 1 x 1 convolution, in float32 not.
+    In bfloat16 oneDNN's product is 1.1 to 2 times as fast as its 1 x 1 convolution; in float32 it
+    is not faster.
     """
     mixed = torch.nn.functional.linear(maps.permute(0, 2, 3, 1), weight.flatten(1), bias)
     return mixed.permute(0, 3, 1, 2)
 
 
-def _stacked(maps: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
-    """Convolve maps, each pixel alone, as one tall map: oneDNN is up to a fifth faster."""
+def _convolve_as_one_map(maps: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
+    """Run a 1 x 1 convolution on all maps stacked into a tall one.
+
+    No pixel reads another, so the result is the same. oneDNN is up to a fifth faster on one map
+    `[1, C, N * H, W]` than on `[N, C, H, W]`.
+    """
     if maps.dim() != 4 or not maps.is_contiguous(memory_format=torch.channels_last):
         return convolve(maps)
     count, _, height, width = maps.shape
     tall = maps.permute(0, 2, 3, 1).flatten(0, 1)[None].permute(0, 3, 1, 2)
-    made = convolve(tall).permute(0, 2, 3, 1)
-    return made.reshape(count, height, width, made.shape[3]).permute(0, 3, 1, 2)
+    result = convolve(tall).permute(0, 2, 3, 1)
+    return result.reshape(count, height, width, result.shape[3]).permute(0, 3, 1, 2)
 
 
 def operator_name(call: Any) -> str:

@@ -1,7 +1,8 @@
-"""A model's graph made ready to run: batch norm folded, activations in place, channels last.
+"""Programs: a model's graph optimized for inference.
 
-A Program is the functional ATen graph as a list of steps. Every step can run on whole maps;
-a step that is local can also run on windows of its inputs.
+A program is the functional ATen graph as a list of steps. Batch norms are folded, activations run
+in place and maps are in channels_last. Every step can run on whole maps; a step that has a rule
+can also run on windows of its inputs. Occlusion and sweeps run programs.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import torch
 from torch import Tensor, fx
 
 from ..graph.export import Graph
-from ..layouts import Layout, arrange
-from ..locality import Axes, Local, locality
-from ..locality.axis_maps import Window
+from ..layouts import AxisLayout, arrange
+from ..locality import ImageAxes, Local, locality
+from ..locality.axis_maps import WindowMap
 from ..scores.outputs import Forward, at_least_float32
-from .fusion import chain_concatenations, fold_batch_norms, fold_rectifiers, transform_weights
-from .operator import CONVOLUTIONS, CUTTING, Step, Values, operator_name
-from .size_free import respell
+from .fusion import chain_concatenations, fold_batch_norms, merge_rectifiers, transform_weights
+from .operator import CONVOLUTIONS, CROPPING, OperatorStep, Values, operator_name
+from .size_free import make_size_free
 
 aten = torch.ops.aten
 
@@ -38,18 +39,24 @@ _FRESH = (
     aten.max_pool2d.default,
     aten.avg_pool2d.default,
 )
-"""Operators known never to return their input or a view of it, as dropout and others may."""
+"""Operators that never return their input or a view of it, as dropout and others may.
+
+Only results of these may be overwritten in place by the step that reads them.
+"""
 
 _OF_ANY_LAYOUT: dict[Any, Any] = {aten.view.default: aten.reshape.default}
-"""A network that runs in contiguous maps may ask for views that channels_last does not have."""
+"""Replacements for operators that fail on channels_last maps: some views exist in contiguous maps
+only."""
 
 _SIZED = ("expand", "repeat", "view_as")
 _RESIZING = ("adaptive_", "_adaptive_", "upsample_", "_upsample_")
-"""Operators that spell sizes out, and so do not run on a window as they stand: by their names, and
-by how these begin. Adaptive pooling of a map to the size it has leaves every place as it is, but
-stretches a window."""
+"""Names, and beginnings of names, of operators that have output sizes as arguments.
 
-_SLIDING = ("conv2d", "max_pool2d", "avg_pool2d", *CUTTING)
+They cannot run on a window: adaptive pooling of a map to the size that it has already changes
+nothing, but it would stretch a window to the size of the map.
+"""
+
+_SLIDING = ("conv2d", "max_pool2d", "avg_pool2d", *CROPPING)
 
 
 @dataclass(eq=False)
@@ -58,83 +65,76 @@ class Program:
 
     Attributes:
         image: the node of the images.
-        steps: in the order of the graph; those that depend on no image are already done.
-        constants: the values of everything that depends on no image.
+        steps: the steps that depend on the images, in the order of the graph.
+        constants: node -> value, for everything that depends on no image.
         axes: the image axes of every local value.
         output: the node of the scores.
-        layers: layer name -> node, for those that were asked to be kept.
+        layers: layer name -> node, for the layers that are read besides the scores.
         last_use: node -> index of the last step that reads it.
-        layouts: layer name -> how its value becomes maps.
+        layouts: layer name -> how its value is arranged as maps.
     """
 
     image: fx.Node
-    steps: list[Step]
+    steps: list[OperatorStep]
     constants: Values
-    axes: dict[fx.Node, Axes]
+    axes: dict[fx.Node, ImageAxes]
     output: fx.Node
     layers: dict[str, fx.Node]
     last_use: dict[fx.Node, int] = field(default_factory=dict)
-    layouts: dict[str, Layout] = field(default_factory=dict)
+    layouts: dict[str, AxisLayout] = field(default_factory=dict)
+
+    @property
+    def kept_nodes(self) -> set[fx.Node]:
+        """The nodes whose values are results: the scores and the layers."""
+        return {self.output, *self.layers.values()}
 
     def forward(self, values: Values) -> Forward:
-        """Return the scores and the kept layers as a forward pass of the model gives them."""
+        """Return scores and layers in the form of a forward pass of the model."""
         scores = values[self.output]
         outputs = {name: values[node] for name, node in self.layers.items()}
         return Forward(at_least_float32(scores), arrange(outputs, self.layouts, len(scores)))
 
 
 def compile_graph(graph: Graph, layers: Iterable[str] = ()) -> Program:
-    """Prepare a graph to run; the network's weights are read as they are now.
+    """Compile a graph into a program; the network's weights are read as they are now.
 
     Args:
         graph: with a free batch size and a single output.
-        layers: layers whose values will be asked for.
+        layers: layers that will be read besides the scores.
     """
     assert graph.output is not None
     assert graph.batch is None
-    kept = {name: graph.layers[name] for name in layers}
-    keep = {graph.output, *kept.values()}
-    steps, constants = _constant_part(graph)
-    names: dict[fx.Node, str] = {}
-    for name, node in graph.layers.items():
-        names.setdefault(node, name)
-    rules = locality(graph)
-    for step in steps:
-        rule = rules.get(step.node)
-        step.layer = names.get(step.node, "")
-        step.rule = rule if isinstance(rule, Local) else None
-
-    def axes(node: fx.Node) -> Axes | None:
-        if node is graph.image:
-            return Axes(2, 3)
-        rule = rules.get(node)
-        return rule.axes if isinstance(rule, Local) else None
-
-    respell(steps, axes)
+    kept_layers = {name: graph.layers[name] for name in layers}
+    keep = {graph.output, *kept_layers.values()}
+    steps, constants = _evaluate_constants(graph)
+    image_axes = _add_rules(graph, steps)
+    # The order matters: a batch norm is folded before its ReLU is merged into the same
+    # convolution, and rules are dropped after the rewrites that make more steps size-free.
+    make_size_free(steps, image_axes.get)
     fold_batch_norms(steps, constants, keep)
-    fold_rectifiers(steps, constants, keep)
+    merge_rectifiers(steps, constants, keep)
     chain_concatenations(steps)
     for step in steps:
-        if step.rule is not None and not _windows(step, step.rule, constants):
+        if step.rule is not None and not _runs_on_windows(step, step.rule, constants):
             step.rule = None
         step.slides = step.rule is not None and not step.rule.pointwise
         step.macs = _macs(step, constants)
+    axes = {step.node: step.rule.axes for step in steps if step.rule is not None}
     program = Program(
         image=graph.image,
-        steps=_needed(steps, keep),
+        steps=_remove_unused(steps, keep),
         constants=constants,
-        axes={s.node: s.rule.axes for s in steps if s.rule is not None},
+        axes={**axes, graph.image: image_axes[graph.image]},
         output=graph.output,
-        layers=kept,
+        layers=kept_layers,
     )
-    program.axes[graph.image] = Axes(2, 3)
-    _lay_out(program)
+    _plan_memory(program)
     transform_weights(program.steps, constants)
     return program
 
 
-def _constant_part(graph: Graph) -> tuple[list[Step], Values]:
-    """Split the graph into what depends on the images and what can be computed at once."""
+def _evaluate_constants(graph: Graph) -> tuple[list[OperatorStep], Values]:
+    """Return the steps that depend on the images, and the values of everything else."""
     constants: Values = {}
     steps = []
     depends = {graph.image}
@@ -143,7 +143,7 @@ def _constant_part(graph: Graph) -> tuple[list[Step], Values]:
             constants[node] = graph.constants.get(node.name)
         elif node.op == "call_function":
             call = _OF_ANY_LAYOUT.get(node.target, node.target)
-            step = Step(node, call, tuple(node.args), dict(node.kwargs))
+            step = OperatorStep(node, call, tuple(node.args), dict(node.kwargs))
             if any(n in depends for n in node.all_input_nodes):
                 depends.add(node)
                 steps.append(step)
@@ -152,18 +152,32 @@ def _constant_part(graph: Graph) -> tuple[list[Step], Values]:
     return steps, constants
 
 
-def _needed(steps: list[Step], keep: set[fx.Node]) -> list[Step]:
-    """Drop the steps that nothing kept depends on."""
-    wanted, found = set(keep), []
+def _add_rules(graph: Graph, steps: list[OperatorStep]) -> dict[fx.Node, ImageAxes]:
+    """Set layer name and locality rule of each step; return the image axes of local values."""
+    names: dict[fx.Node, str] = {}
+    for name, node in graph.layers.items():
+        names.setdefault(node, name)
+    rules = locality(graph)
+    for step in steps:
+        rule = rules.get(step.node)
+        step.layer = names.get(step.node, "")
+        step.rule = rule if isinstance(rule, Local) else None
+    axes = {node: rule.axes for node, rule in rules.items() if isinstance(rule, Local)}
+    return {**axes, graph.image: ImageAxes(2, 3)}
+
+
+def _remove_unused(steps: list[OperatorStep], keep: set[fx.Node]) -> list[OperatorStep]:
+    """Return the steps that any of the nodes to keep depends on."""
+    needed, kept_steps = set(keep), []
     for step in reversed(steps):
-        if step.node in wanted:
-            wanted.update(step.inputs())
-            found.append(step)
-    return found[::-1]
+        if step.node in needed:
+            needed.update(step.inputs())
+            kept_steps.append(step)
+    return kept_steps[::-1]
 
 
-def _lay_out(program: Program) -> None:
-    """Bring the weights to channels_last, and find whose input may be overwritten."""
+def _plan_memory(program: Program) -> None:
+    """Convert the weights to channels_last, and set `last_use` and the steps' `free`."""
     for step in program.steps:
         for node in step.inputs():
             value = program.constants.get(node)
@@ -174,67 +188,85 @@ def _lay_out(program: Program) -> None:
         for node in step.inputs():
             uses[node] = uses.get(node, 0) + 1
             program.last_use[node] = index
-    keep = {program.output, *program.layers.values(), program.image}
-    fresh = {s.node for s in program.steps if s.call in _FRESH}
+    keep = program.kept_nodes | {program.image}
+    fresh = {step.node for step in program.steps if step.call in _FRESH}
     for step in program.steps:
         first = step.args[0] if step.args else None
+        # An input may be overwritten if it has its own memory, no other reader, and the size and
+        # dtype of the result.
         step.free = (
-            first in fresh and uses[first] == 1 and first not in keep and _fills(first, step.node)
+            first in fresh and uses[first] == 1 and first not in keep and _fits(step.node, first)
         )
 
 
-def _fills(first: fx.Node, result: fx.Node) -> bool:
-    """Return whether a result fits into its first input: no broadcasting, no other dtype."""
-    into, made = first.meta.get("val"), result.meta.get("val")
-    if not isinstance(into, Tensor) or not isinstance(made, Tensor):
+def _fits(result: fx.Node, target: fx.Node) -> bool:
+    """Return whether a result has the shape and dtype of the value it would be written over."""
+    new, old = result.meta.get("val"), target.meta.get("val")
+    if not isinstance(new, Tensor) or not isinstance(old, Tensor):
         return False
-    return into.dtype == made.dtype and into.shape == made.shape
+    return old.dtype == new.dtype and old.shape == new.shape
 
 
-def _windows(step: Step, rule: Local, constants: Values) -> bool:
-    """Return whether a step with a rule can be run on windows by this engine."""
+def _runs_on_windows(step: OperatorStep, rule: Local, constants: Values) -> bool:
+    """Return whether the executor can run a step on windows of its inputs."""
     values = [step.node, *(edge.source for edge in rule.edges)]
-    if not all(map(_gathers, values)):
+    if not all(map(_is_floating, values)):
         return False
     if any(n not in constants and n not in values for n in step.inputs()):
-        return False  # the size of the batch, say, which windows do not have
-    if rule.pointwise:
-        name = operator_name(step.call)
-        return not (name in _SIZED or name.startswith(_RESIZING)) and all(
-            step.call in _WEIGHTED or _spaceless(constants[n], rule.axes, step.shape)
-            for n in step.inputs()
-            if n in constants
-        )
-    plain = all(isinstance(m, Window) for e in rule.edges for m in (e.y, e.x))
-    sliding = operator_name(step.call) in _SLIDING and len(rule.edges) == 1
-    flat = all(node.meta["val"].dim() == 4 for node in values)
-    if not (plain and sliding and flat) or rule.padding is None:
-        return False
-    return operator_name(step.call) not in CUTTING or _same_channels(step, rule)
+        return False  # it reads the batch size, say, which windows do not have
+    return _runs_pointwise(step, rule, constants) if rule.pointwise else _slides(step, rule)
 
 
-def _gathers(node: fx.Node) -> bool:
-    """Return whether windows of a value can be gathered: of maps of real numbers."""
+def _is_floating(node: fx.Node) -> bool:
+    """Return whether a value is a floating-point tensor, as `gather_windows` requires."""
     value = node.meta.get("val")
     return isinstance(value, Tensor) and value.is_floating_point()
 
 
-def _same_channels(step: Step, rule: Local) -> bool:
-    """Return whether a step leaves the channels as they are (padding may go over them too)."""
-    (channel,) = {1, 2, 3} - set(rule.axes)
-    return bool(step.shape[channel] == rule.edges[0].source.meta["val"].shape[channel])
+def _runs_pointwise(step: OperatorStep, rule: Local, constants: Values) -> bool:
+    """Return whether a pointwise step computes a pixel without reference to sizes or places."""
+    name = operator_name(step.call)
+    if name in _SIZED or name.startswith(_RESIZING):
+        return False
+    return all(
+        step.call in _WEIGHTED or _is_uniform(constants[n], rule.axes, step.shape)
+        for n in step.inputs()
+        if n in constants
+    )
 
 
-def _spaceless(value: Any, axes: Axes, shape: tuple[int, ...]) -> bool:
-    """Return whether a constant, broadcast to a shape, is the same along the image's axes."""
+def _is_uniform(value: Any, axes: ImageAxes, shape: tuple[int, ...]) -> bool:
+    """Return whether a constant, broadcast to a shape, is the same at all places of the image.
+
+    A position embedding is not: each window would need its own part of it.
+    """
     if not isinstance(value, Tensor):
         return True
     sizes = (1,) * (len(shape) - value.dim()) + tuple(value.shape)
     return len(sizes) == len(shape) and sizes[axes.y] == 1 and sizes[axes.x] == 1
 
 
-def _macs(step: Step, constants: Values) -> int:
-    """Count the multiply-accumulates behind one pixel of a step's output."""
+def _slides(step: OperatorStep, rule: Local) -> bool:
+    """Return whether a step runs on windows with a halo: convolution, pooling, padding, slices."""
+    values = [step.node, *(edge.source for edge in rule.edges)]
+    name = operator_name(step.call)
+    if name not in _SLIDING or len(rule.edges) != 1 or rule.padding is None:
+        return False
+    if not all(isinstance(axis, WindowMap) for axis in (rule.edges[0].y, rule.edges[0].x)):
+        return False
+    if any(node.meta["val"].dim() != 4 for node in values):
+        return False
+    return name not in CROPPING or _keeps_channels(step, rule)
+
+
+def _keeps_channels(step: OperatorStep, rule: Local) -> bool:
+    """Return whether a step leaves the number of channels as it is; padding may change it too."""
+    (channel,) = {1, 2, 3} - set(rule.axes)
+    return bool(step.shape[channel] == rule.edges[0].source.meta["val"].shape[channel])
+
+
+def _macs(step: OperatorStep, constants: Values) -> int:
+    """Return the multiply-accumulates per pixel of a step's output."""
     if step.call in (*CONVOLUTIONS, aten.linear.default):
         weight = step.args[1]
         return int((constants[weight] if weight in constants else weight.meta["val"]).numel())

@@ -15,8 +15,8 @@ from ..errors import ConvvizError, ConvvizWarning, first_line
 from ..layouts import arrange
 from ..network.model import Model
 from ..network.tracing import layouts_of
-from ..program.cast import lowered
-from ..program.module import agree, tolerance_of, usable_graph, whole
+from ..program.cast import cast_program
+from ..program.module import all_close, to_module, tolerance_of, usable_graph
 from ..program.program import compile_graph
 from ..scores.outputs import Forward, at_least_float32
 from .input.loader import Loader, ReadyItem
@@ -125,7 +125,9 @@ class ForwardRunner:
                 )
             program = compile_graph(graph, self.layers)
             dtype = getattr(torch, self.mode.dtype)
-            self._eager = whole(program if dtype == self.model.dtype else lowered(program, dtype))
+            self._eager = to_module(
+                program if dtype == self.model.dtype else cast_program(program, dtype)
+            )
         if batch_size != self.mode.compiled:
             return self._eager
         if self._compiled is None:
@@ -209,7 +211,7 @@ def _in_model_precision(
         if is_out_of_memory(error):
             raise
         return plain, f"the graph does not run: {first_line(error)}"
-    if not agree(forward, plain(images), tolerance_of(model.dtype)):
+    if not all_close(forward, plain(images), tolerance_of(model.dtype)):
         return plain, "the graph does not give the numbers of the model"
     return runner, ""
 
@@ -223,7 +225,7 @@ def _problem_of(faster: ForwardRunner, chosen: ForwardRunner, images: Tensor | N
     except Exception as error:  # a compiler may raise anything
         return first_line(error)
     tolerance = BF16_TOLERANCE if faster.mode.dtype == "bfloat16" else None
-    return "" if agree(forward, chosen(images), tolerance) else "it gives other numbers"
+    return "" if all_close(forward, chosen(images), tolerance) else "it gives other numbers"
 
 
 def first_image(loader: Loader, model: Model, items: int) -> Tensor | None:

@@ -11,7 +11,7 @@ import sys
 import torch
 
 sys.modules["convviz._C"] = None  # type: ignore[assignment]  # its kernels have the same names
-from convviz.ops import operators  # noqa: E402
+from convviz.ops import kernels  # noqa: E402
 
 OPERATORS = ("guided_relu", "guided_relu_", "guided_relu_backward", "occlude", "gather_windows")
 
@@ -19,4 +19,4 @@ torch.ops.load_library(os.environ["CONVVIZ_CUDA_ON_CPU"])
 for name in OPERATORS:
     if not torch._C._dispatch_has_kernel_for_dispatch_key(f"convviz::{name}", "CPU"):
         raise RuntimeError(f"the library has no kernel of {name}")
-    assert operators.paths()[name]["cpu"] != "kernel", "the CPU's own kernels are loaded too"
+    assert kernels.paths()[name]["cpu"] != "kernel", "the CPU's own kernels are loaded too"

@@ -331,7 +331,7 @@ def test_a_contradiction_is_no_layout():
 
 def test_tokens_that_go_down_the_columns():
     tokens = torch.arange(2 * 7 * 3).view(2, 7, 3)
-    layout = layouts.Layout("tokens", (0, 2, 1), 3, 3, (2, 3), 1, by_columns=True)
+    layout = layouts.AxisLayout("tokens", (0, 2, 1), 3, 3, (2, 3), 1, by_columns=True)
     maps = layout(tokens)
     assert maps.shape == (2, 3, 2, 3)
     assert torch.equal(maps[1, 2, 1, 0], tokens[1, 1 + 1, 2])

@@ -15,8 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from convviz.network.model import Model
 from convviz.occlusion import occluded_scores
-from convviz.occlusion.executor import Run
-from convviz.occlusion.prepare import Prepared, prepare
+from convviz.occlusion.executor import WindowExecutor
+from convviz.occlusion.prepare import PreparedOcclusion, prepare
 
 SMALLEST = (
     *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "googlenet", "inception_v3"),
@@ -108,7 +108,7 @@ def brute_force(module: nn.Module, images: Tensor, boxes: Tensor, fill: Tensor) 
     return torch.stack(found)
 
 
-def executed(prepared: Prepared, image: Tensor, fill: Tensor) -> float:
+def executed(prepared: PreparedOcclusion, image: Tensor, fill: Tensor) -> float:
     """Return the multiply-accumulates a position that torch's own counter sees.
 
     Of a 3 x 3 convolution in windows it is told what a direct one makes.
@@ -118,7 +118,7 @@ def executed(prepared: Prepared, image: Tensor, fill: Tensor) -> float:
         return 2 * table[0] * height * width * bias[0] * clean[1] * 9
 
     with torch.no_grad():
-        run = Run(prepared.program, prepared.plan, image, fill)
+        run = WindowExecutor(prepared.program, prepared.plan, image, fill)
         with FlopCounterMode(display=False, custom_mapping={CONV3X3: direct}) as counter:
             for _ in run.outputs(prepared.order):
                 pass
@@ -175,7 +175,7 @@ def test_which_networks_run_incrementally(name):
     model = Model(network(name).float())
     with model.session(), torch.no_grad():
         prepared = prepare(model, torch.randn(1, 3, 224, 224), usual(), ())
-    assert isinstance(prepared, Prepared), prepared
+    assert isinstance(prepared, PreparedOcclusion), prepared
     plan = prepared.plan
     print(
         f"\n{name}: {plan.saving:.2f}x fewer MACs (bound {plan.bound:.2f}x); whole maps from "
@@ -196,7 +196,7 @@ def test_the_work_is_that_of_the_changed_windows(name):
     model = Model(network(name).float())
     with model.session(), torch.no_grad():
         prepared = prepare(model, image, boxes, ())
-    assert isinstance(prepared, Prepared), prepared
+    assert isinstance(prepared, PreparedOcclusion), prepared
     counted = list(Count(model.module, image, boxes).convolutions())
     lines = prepared.plan.lines
     assert [line.full for line in lines] == [full for full, _ in counted]
@@ -219,7 +219,7 @@ def test_the_plan_says_what_is_executed(name):
     model = Model(network(name).float())
     with model.session(), torch.no_grad():
         prepared = prepare(model, image, usual(23, 16, 128), ())
-    assert isinstance(prepared, Prepared), prepared
+    assert isinstance(prepared, PreparedOcclusion), prepared
     _, _, done = prepared.plan.macs
     assert executed(prepared, image, torch.zeros_like(image)) == pytest.approx(done, rel=1e-6)
 

@@ -15,9 +15,9 @@ from convviz import explain
 from convviz.errors import ParameterError
 from convviz.network.model import Model
 from convviz.occlusion import occluded_scores
-from convviz.occlusion.executor import Run, in_order
+from convviz.occlusion.executor import WindowExecutor, order_by_window_size
 from convviz.occlusion.plan import make_plan
-from convviz.occlusion.prepare import Prepared, prepare
+from convviz.occlusion.prepare import PreparedOcclusion, prepare
 from convviz.program.program import compile_graph
 
 
@@ -44,8 +44,8 @@ def run(module: nn.Module, image: Tensor, boxes: Tensor, fill: Tensor, chunk: in
     with torch.no_grad():
         program = compile_graph(graph)
         plan = make_plan(program, boxes)
-        outputs = Run(program, plan, image, fill)
-        order = in_order(plan)
+        outputs = WindowExecutor(program, plan, image, fill)
+        order = order_by_window_size(plan)
         got = None
         for start in range(0, len(order), chunk):
             for positions, values in outputs.outputs(order[start : start + chunk]):
@@ -446,8 +446,8 @@ class TestOccluded:
         images = torch.randn(1, 2, 40, 40)
         with model.session(), torch.no_grad():
             prepared = prepare(model, images, self.boxes, (), dtype=torch.bfloat16)
-            assert isinstance(prepared, Prepared)
-            run = Run(prepared.program, prepared.plan, *[images.to(prepared.dtype)] * 2)
+            assert isinstance(prepared, PreparedOcclusion)
+            run = WindowExecutor(prepared.program, prepared.plan, *[images.to(prepared.dtype)] * 2)
             list(run.outputs(np.arange(2)))
 
     def test_a_network_without_a_graph_runs_in_full_and_says_why(self):
@@ -491,7 +491,7 @@ class TestOccluded:
         model = Model(randomised(Branches()))
         images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
         want = self.call(model, images).scores
-        outputs, tried = Run.outputs, []
+        outputs, tried = WindowExecutor.outputs, []
 
         def scarce(run, positions):
             tried.append(len(positions))
@@ -499,7 +499,7 @@ class TestOccluded:
                 raise torch.OutOfMemoryError("not enough")
             return outputs(run, positions)
 
-        monkeypatch.setattr(Run, "outputs", scarce)
+        monkeypatch.setattr(WindowExecutor, "outputs", scarce)
         images = torch.cat([images, images + 1])
         found = self.call(model, images, batch_size=10)
         assert found.plan is not None
@@ -527,13 +527,13 @@ class TestOccluded:
         """Where every clean score is right: windows are tried, not only the graph."""
         model = Model(randomised(Branches()))
         images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
-        gather = Run._gather
+        gather = WindowExecutor._gather
 
         def shifted(run, node, held, group, corner, size, padding=0.0):
             windows = gather(run, node, held, group, corner, size, padding)
             return windows if size[0] < 3 else windows.roll(1, 2)
 
-        monkeypatch.setattr(Run, "_gather", shifted)
+        monkeypatch.setattr(WindowExecutor, "_gather", shifted)
         found = self.call(model, images)
         assert "does not give the model's scores" in found.how
         monkeypatch.undo()
@@ -547,7 +547,7 @@ class TestOccluded:
         def failing(*_):
             raise IndexError("no such window\nand more")
 
-        monkeypatch.setattr(Run, "_slide", failing)
+        monkeypatch.setattr(WindowExecutor, "_slide", failing)
         found = self.call(model, images)
         assert found.how.endswith("does not run in windows (IndexError: no such window)")
         want = self.call(model, images, engine="dense")

@@ -13,10 +13,10 @@ from torch.nn import functional as F
 from convviz.network.model import Model
 from convviz.occlusion import occluded_scores
 from convviz.occlusion.occluded_scores import Occluded
-from convviz.occlusion.plan import _Tally
+from convviz.occlusion.plan import _StepCosts
 from convviz.program import operator
-from convviz.program.cast import lowered
-from convviz.program.module import whole
+from convviz.program.cast import cast_program
+from convviz.program.module import to_module
 from convviz.program.program import Program, compile_graph
 
 SIZE = 32
@@ -116,7 +116,7 @@ def however_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
 
 
-def as_late_as_can_be(tally: _Tally, program: Program):
+def as_late_as_can_be(tally: _StepCosts, program: Program):
     costs = [windowed for windowed, _ in tally.costs]
     return next((i for i, cost in enumerate(costs) if np.isinf(cost)), len(costs)), "the last"
 
@@ -128,7 +128,7 @@ def test_scores_are_those_of_full_passes_with_windows_before(
 ) -> None:
     torch.manual_seed(0)
     if late:
-        monkeypatch.setattr(_Tally, "cut", as_late_as_can_be)
+        monkeypatch.setattr(_StepCosts, "cut", as_late_as_can_be)
     net = Net(BODIES[name]).double().eval()
     images = torch.randn(2, 3, SIZE, SIZE, dtype=torch.float64)
     fill = torch.randn_like(images)
@@ -191,7 +191,7 @@ def test_convolutions_of_single_pixels_in_bfloat16_are_right(
     model, images = Model(net), torch.randn(2, 3, 7, 5)
     with model.session(), torch.no_grad():
         program = compile_graph(model.graph((3, 7, 5)))
-        low = whole(lowered(program, torch.bfloat16))
+        low = to_module(cast_program(program, torch.bfloat16))
         given = images.to(torch.bfloat16, memory_format=torch.channels_last)
         (found,) = low(given)
         want = net(images)

@@ -21,9 +21,9 @@ from convviz.cli.main import run
 from convviz.errors import ParameterError
 from convviz.network.model import Forward, Model
 from convviz.occlusion import occluded_scores
-from convviz.occlusion.executor import Run
+from convviz.occlusion.executor import WindowExecutor
 from convviz.occlusion.occluded_scores import Occluded
-from convviz.occlusion.prepare import Prepared, prepare
+from convviz.occlusion.prepare import PreparedOcclusion, prepare
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_a_budget_of_memory_is_kept_and_changes_no_score(net: nn.Module, images:
     for memory in (1, 400_000, 1_600_000, 6_400_000):
         with torch.no_grad():
             ready = prepare(model, image, BOXES, (), memory)
-            assert isinstance(ready, Prepared)
-            work = Run(ready.program, ready.plan, image, torch.zeros_like(image), memory)
+            assert isinstance(ready, PreparedOcclusion)
+            work = WindowExecutor(ready.program, ready.plan, image, torch.zeros_like(image), memory)
             order = np.split(ready.order, range(ready.chunk, len(BOXES), ready.chunk))
             some = order[len(order) // 2]
             taken.append(most_allocated(lambda: list(work.outputs(some))))  # noqa: B023
@@ -168,14 +168,14 @@ def test_bf16_is_near_and_its_deviation_is_told(
 @pytest.mark.usefixtures("bf16")
 def test_bf16_runs_the_covered_passes_in_bf16(net: nn.Module, images: Tensor) -> None:
     seen = []
-    original = Run.outputs
+    original = WindowExecutor.outputs
 
-    def outputs(run: Run, positions: Any) -> Any:
+    def outputs(run: WindowExecutor, positions: Any) -> Any:
         seen.append((run.image.dtype, {v.dtype for v in run.clean.values()}, len(positions)))
         return original(run, positions)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "outputs", outputs)
+        patch.setattr(WindowExecutor, "outputs", outputs)
         scores(net, images, precision="bf16", batch_size=len(BOXES))
     low, full = torch.bfloat16, torch.float32
     tried = (full, {full}, 2)

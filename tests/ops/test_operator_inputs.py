@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.library import opcheck
 
-from convviz.ops import operators
+from convviz.ops.gather_windows import gather_windows
+from convviz.ops.guided_relu import RULES, guided_relu, guided_relu_, guided_relu_backward
+from convviz.ops.occlude import occlude
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 
@@ -20,6 +22,15 @@ LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "stride 0": lambda x: x[..., :1].expand(x.shape),
     "stride 0 everywhere": lambda x: x.flatten()[0].expand(x.shape),
     "offset": lambda x: torch.cat([x.new_zeros(1), x.flatten()])[1:].view(x.shape),
+}
+
+
+OPERATORS = {
+    "gather_windows": gather_windows,
+    "guided_relu": guided_relu,
+    "guided_relu_": guided_relu_,
+    "guided_relu_backward": guided_relu_backward,
+    "occlude": occlude,
 }
 
 
@@ -57,25 +68,23 @@ class TestStrides:
     @pytest.mark.parametrize("channels_last", [False, True])
     def test_of_gradients(self, laid, channels_last):
         grad, plain = laid(2, 3, 5, 7)
-        _, bits = operators.guided_relu(
-            noise(2, 3, 5, 7, dtype=grad.dtype, device=str(grad.device))
-        )
-        for rule in operators.RULES:
-            got = operators.guided_relu_backward(grad, bits, rule, channels_last)
-            assert same(got, operators.guided_relu_backward(plain, bits, rule, channels_last))
+        _, bits = guided_relu(noise(2, 3, 5, 7, dtype=grad.dtype, device=str(grad.device)))
+        for rule in RULES:
+            got = guided_relu_backward(grad, bits, rule, channels_last)
+            assert same(got, guided_relu_backward(plain, bits, rule, channels_last))
 
     def test_of_bits(self, laid):
         grad, _ = laid(1, 4, 4, 4)
         bits = torch.arange(16, dtype=torch.uint8, device=grad.device)[::2]
-        got = operators.guided_relu_backward(grad, bits, "plain", False)
-        assert same(got, operators.guided_relu_backward(grad, bits.clone(), "plain", False))
+        got = guided_relu_backward(grad, bits, "plain", False)
+        assert same(got, guided_relu_backward(grad, bits.clone(), "plain", False))
 
     @pytest.mark.parametrize("channels_last", [False, True])
     def test_of_an_image_and_its_fill(self, laid, channels_last):
         (image, plain), (fill, plain_fill) = laid(3, 6, 7), laid(2, 3, 2, 4)
         y, x = corners(0, 9, 4, 9, device=str(image.device))[::2], corners(3, -1)
         x = x.to(image.device)
-        got = operators.occlude(image, y, x, 2, 4, fill, channels_last)
+        got = occlude(image, y, x, 2, 4, fill, channels_last)
         want = plain.repeat(2, 1, 1, 1)
         want[0, :, 0:2, 3:7] = plain_fill[0]
         want[1, :, 4:6, 0:3] = plain_fill[1, :, :, 1:]
@@ -85,7 +94,7 @@ class TestStrides:
         (clean, plain), (part, plain_part) = laid(1, 3, 6, 7), laid(2, 3, 2, 2)
         rows = [[0, 1, 2, 2, 1, 1], [-1, 0, 0, 0, -1, 4]]
         table = torch.tensor(rows, dtype=torch.int64).T.contiguous().T
-        got = operators.gather_windows(clean, [part], table, 3, 4, 5.0)
+        got = gather_windows(clean, [part], table, 3, 4, 5.0)
         want = torch.full((2, 3, 3, 4), 5.0, dtype=plain.dtype, device=plain.device)
         want[0] = plain[0, :, 1:4, 1:5]
         want[0, :, 1:3, 1:3] = plain_part[1]
@@ -103,9 +112,9 @@ def test_in_place_is_the_same_written_over(device, dtype, layout, shape):
     else:
         x = LAYOUTS[layout](given.clone()) if layout in LAYOUTS else given.clone()
     whole = x if x._base is None else x._base
-    before, (y, bits) = whole.clone(), operators.guided_relu(x)
+    before, (y, bits) = whole.clone(), guided_relu(x)
     place = x.data_ptr()
-    assert torch.equal(operators.guided_relu_(x), bits)
+    assert torch.equal(guided_relu_(x), bits)
     assert x.data_ptr() == place
     assert same(x, y)
     x.copy_(given)
@@ -117,35 +126,35 @@ class TestEmpty:
 
     @pytest.mark.parametrize("shape", [(0,), (0, 3, 4, 4), (2, 0, 4, 4), (2, 3, 4, 0)], ids=str)
     def test_activations(self, device, shape):
-        y, bits = operators.guided_relu(torch.empty(shape, device=device))
+        y, bits = guided_relu(torch.empty(shape, device=device))
         assert y.shape == shape
-        assert bits.shape == operators.guided_relu_(y).shape == (0,)
-        assert operators.guided_relu_backward(y, bits, "guided", len(shape) == 4).shape == shape
+        assert bits.shape == guided_relu_(y).shape == (0,)
+        assert guided_relu_backward(y, bits, "guided", len(shape) == 4).shape == shape
 
     @pytest.mark.parametrize("shape", [(3, 4, 4), (0, 4, 4), (3, 0, 4), (3, 4, 0)], ids=str)
     def test_images(self, device, shape):
         at, none = corners(0, 1, device=device), corners(device=device)
         image, fill = torch.ones(shape, device=device), torch.ones(shape[0], 1, 1, device=device)
-        assert operators.occlude(image, none, none, 2, 2, fill).shape == (0, *shape)
-        got = operators.occlude(image, at, at, 2, 2, fill, True)
+        assert occlude(image, none, none, 2, 2, fill).shape == (0, *shape)
+        got = occlude(image, at, at, 2, 2, fill, True)
         assert same(got, torch.ones(2, *shape, device=device))
 
     def test_maps_without_channels_or_positions(self, device):
         table = torch.tensor([[0, 0, 0, 0, 0, 0]])
         clean, part = torch.ones(1, 0, 4, 4, device=device), torch.ones(1, 0, 2, 2, device=device)
-        assert operators.gather_windows(clean, [part], table, 3, 3, 0.0).shape == (1, 0, 3, 3)
+        assert gather_windows(clean, [part], table, 3, 3, 0.0).shape == (1, 0, 3, 3)
         clean = torch.ones(1, 2, 4, 4, device=device)
-        assert operators.gather_windows(clean, [], table[:0], 3, 3, 0.0).shape == (0, 2, 3, 3)
+        assert gather_windows(clean, [], table[:0], 3, 3, 0.0).shape == (0, 2, 3, 3)
 
     def test_a_map_of_no_size_is_all_padding(self, device):
         clean, table = torch.ones(1, 2, 0, 4, device=device), torch.tensor([[-1, 0, 0, 0, 0, 0]])
-        got = operators.gather_windows(clean, [], table, 2, 3, -7.0)
+        got = gather_windows(clean, [], table, 2, 3, -7.0)
         assert same(got, torch.full((1, 2, 2, 3), -7.0, device=device))
 
     def test_windows_of_no_size_change_nothing(self, device):
         clean, part = noise(1, 2, 4, 4, device=device), torch.ones(1, 2, 0, 3, device=device)
         table = torch.tensor([[0, 0, 1, 1, 0, 0]])
-        assert same(operators.gather_windows(clean, [part], table, 4, 4, 0.0), clean)
+        assert same(gather_windows(clean, [part], table, 4, 4, 0.0), clean)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -156,7 +165,7 @@ class TestNaN:
         x = noise(3, 40, dtype=dtype, device=device)
         grad = noise(40, 3, dtype=dtype, device=device).T
         mine, own = x.clone().requires_grad_(), x.clone().requires_grad_()
-        y = operators.guided_relu(mine, "plain")[0]
+        y = guided_relu(mine, "plain")[0]
         assert same(y, torch.relu(own))
         y.backward(grad)
         torch.relu(own).backward(grad)
@@ -166,10 +175,10 @@ class TestNaN:
     def test_in_the_gradient_of_the_other_rules(self, device, dtype):
         one = torch.ones(8, dtype=dtype, device=device)
         nan = one * float("nan")
-        _, bits = operators.guided_relu(nan)
+        _, bits = guided_relu(nan)
         for rule in ("guided", "deconv"):
-            assert same(operators.guided_relu_backward(one, bits, rule, False), one)
-            assert same(operators.guided_relu_backward(nan, bits, rule, False), nan)
+            assert same(guided_relu_backward(one, bits, rule, False), one)
+            assert same(guided_relu_backward(nan, bits, rule, False), nan)
 
     def test_is_copied_as_any_number(self, device, dtype):
         image = noise(2, 5, 6, dtype=dtype, device=device)
@@ -177,9 +186,9 @@ class TestNaN:
         at = corners(1, device=device)
         want = image[None].clone()
         want[:, :, 1:3, 1:3] = float("nan")
-        assert same(operators.occlude(image, at, at, 2, 2, fill), want)
+        assert same(occlude(image, at, at, 2, 2, fill), want)
         table = torch.tensor([[-1, 0, 0, 0, -1, 0]])
-        got = operators.gather_windows(image[None], [], table, 3, 6, float("nan"))
+        got = gather_windows(image[None], [], table, 3, 6, float("nan"))
         assert same(got[:, :, 1:], image[None, :, :2])
         assert bool(got[:, :, 0].isnan().all())
 
@@ -303,7 +312,7 @@ def test_what_is_wrong_is_named_with_its_value(device, path, name, arguments, wo
     given = [there(value) for value in arguments]
     if name == "gather_windows":
         given[2] = arguments[2]  # the table stays on the CPU
-    operator = getattr(operators, name)
+    operator = OPERATORS[name]
     call = operator if path == "kernel" else operator._init_fn
     with pytest.raises(RuntimeError, match=rf"convviz::{name}: {words}"):
         call(*given)
@@ -313,26 +322,26 @@ def calls(device: str, dtype: torch.dtype) -> dict[str, tuple[object, tuple[obje
     """One call of every operator in every form."""
     x = noise(2, 3, 5, 7, dtype=dtype, device=device).nan_to_num(1.0, 2.0, -2.0)
     nhwc = x.contiguous(memory_format=torch.channels_last)
-    bits, at = operators.guided_relu(x)[1], corners(0, -2, 7, device=device)
+    bits, at = guided_relu(x)[1], corners(0, -2, 7, device=device)
     odd = x.transpose(2, 3)
     image, fills = x[0], {"colour": x[0, :, :1, :1], "image": x[1], "patches": x[:1, :, :3, :4]}
     table = torch.tensor([[0, 1, 1, 1, 0, 0], [-1, 0, 0, 0, -2, 3]])
     found = {
-        "relu": (operators.guided_relu, (x, "plain")),
-        "relu, channels_last": (operators.guided_relu, (nhwc, "guided")),
-        "relu, transposed": (operators.guided_relu, (odd, "deconv")),
-        "relu in place": (operators.guided_relu_, (x.clone(), "guided")),
-        "relu in place, channels_last": (operators.guided_relu_, (nhwc.clone(), "plain")),
-        "relu, empty": (operators.guided_relu, (x[:0], "guided")),
-        "backward": (operators.guided_relu_backward, (x, bits, "deconv", False)),
-        "backward, channels_last": (operators.guided_relu_backward, (x, bits, "guided", True)),
-        "gather": (operators.gather_windows, (x[:1], [x, nhwc[:, :, 1:]], table, 3, 3, 0.0)),
-        "gather, none": (operators.gather_windows, (nhwc[:1], [], table[1:], 2, 9, -1.0)),
+        "relu": (guided_relu, (x, "plain")),
+        "relu, channels_last": (guided_relu, (nhwc, "guided")),
+        "relu, transposed": (guided_relu, (odd, "deconv")),
+        "relu in place": (guided_relu_, (x.clone(), "guided")),
+        "relu in place, channels_last": (guided_relu_, (nhwc.clone(), "plain")),
+        "relu, empty": (guided_relu, (x[:0], "guided")),
+        "backward": (guided_relu_backward, (x, bits, "deconv", False)),
+        "backward, channels_last": (guided_relu_backward, (x, bits, "guided", True)),
+        "gather": (gather_windows, (x[:1], [x, nhwc[:, :, 1:]], table, 3, 3, 0.0)),
+        "gather, none": (gather_windows, (nhwc[:1], [], table[1:], 2, 9, -1.0)),
     }
     for kind, fill in fills.items():
         count = 1 if kind == "patches" else 3
         found[f"occlude, {kind}"] = (
-            operators.occlude,
+            occlude,
             (image, at[:count], at[:count], 3, 4, fill, kind == "image"),
         )
     return found
@@ -376,14 +385,14 @@ def test_compiled_calls_break_no_graph_and_change_no_number(device, form):
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.parametrize("rule", operators.RULES)
+@pytest.mark.parametrize("rule", RULES)
 def test_a_compiled_network_keeps_the_rule_in_its_gradient(device, rule):
     torch.manual_seed(0)
     weights = [torch.randn(4, n, 3, 3, device=device) for n in (3, 4)]
 
     def net(x: Tensor) -> Tensor:
         for weight in weights:
-            x = operators.guided_relu(torch.nn.functional.conv2d(x, weight), rule)[0]
+            x = guided_relu(torch.nn.functional.conv2d(x, weight), rule)[0]
         return x.sum()
 
     x = torch.randn(2, 3, 8, 8, device=device, requires_grad=True)
@@ -405,14 +414,14 @@ class TestLarge:
         x = torch.full((self.count,), -1.0, dtype=torch.float16, device=device)
         for i, spot in enumerate(self.spots):
             x[spot] = i + 1
-        y, bits = operators.guided_relu(x)
+        y, bits = guided_relu(x)
         del x
         assert [float(y[spot]) for spot in self.spots] == list(range(1, len(self.spots) + 1))
         assert int(torch.count_nonzero(y)) == len(self.spots)
         for spot in self.spots:
             assert int(bits[spot // 8]) >> (spot % 8) & 1
         y.fill_(3.0)
-        back = operators.guided_relu_backward(y, bits, "guided", False)
+        back = guided_relu_backward(y, bits, "guided", False)
         assert [float(back[spot]) for spot in self.spots] == [3.0] * len(self.spots)
         assert int(torch.count_nonzero(back)) == len(self.spots)
 
@@ -422,7 +431,7 @@ class TestLarge:
         image = image.expand(2, 1024, 1024)
         at = torch.arange(1025, device=device)
         fill = torch.zeros(2, 1, 1, dtype=torch.bfloat16, device=device)
-        batch = operators.occlude(image, at, at, 1, 1, fill, channels_last)
+        batch = occlude(image, at, at, 1, 1, fill, channels_last)
         assert batch.numel() > 2**31
         for i in (0, 1022, 1023):
             assert int((batch[i] == 0).sum()) == 2
@@ -433,12 +442,12 @@ class TestLarge:
         clean = torch.zeros(1, 2, 1024, 1024, dtype=torch.bfloat16, device=device)
         clean[0, :, 7, 9] = torch.tensor([1.0, 2.0], dtype=torch.bfloat16)
         table = torch.tensor([[-1, 0, 0, 0, -i % 5, 0] for i in range(1025)])
-        windows = operators.gather_windows(clean, [], table, 1024, 1024, 3.0)
+        windows = gather_windows(clean, [], table, 1024, 1024, 3.0)
         assert windows.numel() > 2**31
         for i in (0, 1, 1023, 1024):
             assert windows[i, :, 7 - -i % 5, 9].tolist() == [1, 2]
         again = torch.tensor([[0, i, 0, 0, 5, 9] for i in (0, 1023, 1024)])
-        far = operators.gather_windows(clean, [windows], again, 4, 1, 0.0)
+        far = gather_windows(clean, [windows], again, 4, 1, 0.0)
         for got, i in zip(far, (0, 1023, 1024), strict=True):
             want = [1.0 if 5 + row == 7 - -i % 5 else 0.0 for row in range(4)]
             assert got[0, :, 0].tolist() == want

@@ -13,7 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.library import opcheck
 
-from convviz.ops import operators
+from convviz.ops import kernels
+from convviz.ops.checks import is_channels_last
+from convviz.ops.gather_windows import gather_windows
+from convviz.ops.guided_relu import RULES, guided_relu, guided_relu_backward
+from convviz.ops.occlude import occlude
 
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 LAYOUTS = ["contiguous", "channels_last", "permuted", "expanded", "offset"]
@@ -57,10 +61,10 @@ def bits_in_memory_order(x: np.ndarray, channels_last: bool) -> list[int]:
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_guided_relu_rectifies_and_packs(device, dtype, layout, shape):
     x = laid_out(sample(shape, dtype, device), layout)
-    y, bits = operators.guided_relu(x)
+    y, bits = guided_relu(x)
     assert torch.equal(y.isnan(), x.isnan())
     assert torch.equal(y.nan_to_num(7.0), torch.relu(x).nan_to_num(7.0))
-    channels_last = operators.is_channels_last(x)
+    channels_last = is_channels_last(x)
     assert y.is_contiguous(
         memory_format=torch.channels_last if channels_last else torch.contiguous_format
     )
@@ -69,24 +73,24 @@ def test_guided_relu_rectifies_and_packs(device, dtype, layout, shape):
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("rule", operators.RULES)
+@pytest.mark.parametrize("rule", RULES)
 def test_guided_relu_backward_follows_the_rule(device, dtype, layout, rule):
     for shape in SHAPES:
         x = laid_out(sample(shape, dtype, device), layout)
-        channels_last = operators.is_channels_last(x)
-        _, bits = operators.guided_relu(x)
+        channels_last = is_channels_last(x)
+        _, bits = guided_relu(x)
         grad = sample(tuple(x.shape), dtype, device).flip(-1)
-        got = operators.guided_relu_backward(grad, bits, rule, channels_last).cpu().double().numpy()
+        got = guided_relu_backward(grad, bits, rule, channels_last).cpu().double().numpy()
         g, v = grad.cpu().double().numpy(), x.cpu().double().numpy()
         want = np.where((v <= 0) & (rule != "deconv"), 0.0, g)
         want = np.where((g <= 0) & (rule != "plain"), 0.0, want)
         np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize("rule", operators.RULES)
+@pytest.mark.parametrize("rule", RULES)
 def test_autograd_reaches_the_rule(device, rule):
     x = torch.tensor([-1.0, 0.0, 2.0, 3.0], device=device, requires_grad=True)
-    y, _ = operators.guided_relu(x, rule)
+    y, _ = guided_relu(x, rule)
     y.backward(torch.tensor([5.0, 5.0, -5.0, 5.0], device=device))
     want = {"plain": [0, 0, -5, 5], "guided": [0, 0, 0, 5], "deconv": [5, 5, 0, 5]}[rule]
     assert x.grad.tolist() == want
@@ -118,7 +122,7 @@ def test_occlude_equals_pixel_by_pixel(
     fill = -(torch.arange(count, dtype=torch.float32) + 1).view(shape).to(dtype).to(device)
     y = torch.tensor([a for a, _ in corners], dtype=torch.int64, device=device)
     x = torch.tensor([b for _, b in corners], dtype=torch.int64, device=device)
-    got = operators.occlude(image, y, x, *window, fill, channels_last)
+    got = occlude(image, y, x, *window, fill, channels_last)
     assert got.shape == (p, c, h, w)
     assert got.dtype == dtype
     layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -166,7 +170,7 @@ def test_gather_windows_equals_pixel_by_pixel(
     ]
     rows = [r for r in rows if r[0] < len(changed)]
     table = torch.tensor(rows, dtype=torch.int64).view(-1, 6)
-    got = operators.gather_windows(clean, changed, table, *window, padding)
+    got = gather_windows(clean, changed, table, *window, padding)
     assert got.shape == (len(rows), c, *window)
     assert got.is_contiguous(memory_format=torch.channels_last)
     for i, (source, index, part_y, part_x, top, left) in enumerate(rows):
@@ -190,20 +194,20 @@ def test_gather_windows_refuses_a_table_that_points_outside(device, row, words):
     table = torch.tensor([[*row, 0, 0, 0, 0]])
     clean = torch.zeros(1, 2, 4, 4, device=device)
     with pytest.raises(RuntimeError, match=words):
-        operators.gather_windows(clean, [torch.zeros(1, 2, 2, 2, device=device)], table, 2, 2, 0.0)
+        gather_windows(clean, [torch.zeros(1, 2, 2, 2, device=device)], table, 2, 2, 0.0)
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # opcheck's own
 def test_opcheck(device):
     x = torch.randn(2, 3, 5, 7, device=device)
-    bits = operators.guided_relu(x)[1]
+    bits = guided_relu(x)[1]
     corners = torch.tensor([0, -2, 7], device=device)
     image, fill = torch.randn(3, 9, 8, device=device), torch.zeros(3, 1, 1, device=device)
     calls = [
-        (operators.guided_relu, (x.clone().requires_grad_(), "guided")),
-        (operators.guided_relu_backward, (torch.randn_like(x), bits, "deconv", False)),
-        (operators.occlude, (image, corners, corners, 3, 4, fill, True)),
-        (operators.gather_windows, (x[:1], [x], torch.tensor([[0, 1, 1, 1, 0, 0]]), 3, 3, 0.0)),
+        (guided_relu, (x.clone().requires_grad_(), "guided")),
+        (guided_relu_backward, (torch.randn_like(x), bits, "deconv", False)),
+        (occlude, (image, corners, corners, 3, 4, fill, True)),
+        (gather_windows, (x[:1], [x], torch.tensor([[0, 1, 1, 1, 0, 0]]), 3, 3, 0.0)),
     ]
     for operator, arguments in calls:
         assert set(opcheck(operator, arguments).values()) == {"SUCCESS"}
@@ -213,27 +217,27 @@ def test_opcheck(device):
     ("call", "words"),
     [
         (
-            lambda d: operators.guided_relu(torch.ones(2, device=d), "other"),
+            lambda d: guided_relu(torch.ones(2, device=d), "other"),
             "guided_relu: rule.*other",
         ),
         (
-            lambda d: operators.guided_relu(torch.ones(2, device=d).int()),
+            lambda d: guided_relu(torch.ones(2, device=d).int()),
             "guided_relu: x must be float",
         ),
         (
-            lambda d: operators.guided_relu_backward(
+            lambda d: guided_relu_backward(
                 torch.ones(9, device=d), torch.zeros(1, dtype=torch.uint8, device=d), "plain", False
             ),
             r"guided_relu_backward: bits must be uint8 \[2\]",
         ),
         (
-            lambda d: operators.guided_relu_backward(
+            lambda d: guided_relu_backward(
                 torch.ones(8, device=d), torch.zeros(1, dtype=torch.uint8, device=d), "plain", True
             ),
             "channels_last needs a gradient",
         ),
         (
-            lambda d: operators.occlude(
+            lambda d: occlude(
                 torch.ones(1, 4, 4, device=d),
                 torch.zeros(2, dtype=torch.int64, device=d),
                 torch.zeros(2, dtype=torch.int64, device=d),
@@ -244,7 +248,7 @@ def test_opcheck(device):
             r"occlude: fill must be \[1, 1, 1\].*got \[2, 1, 1\]",
         ),
         (
-            lambda d: operators.occlude(
+            lambda d: occlude(
                 torch.ones(1, 4, 4, device=d),
                 torch.zeros(2, dtype=torch.int64, device=d),
                 torch.zeros(1, dtype=torch.int64, device=d),
@@ -255,7 +259,7 @@ def test_opcheck(device):
             r"occlude: x must be int64 \[2\]",
         ),
         (
-            lambda d: operators.occlude(
+            lambda d: occlude(
                 torch.ones(1, 4, 4, device=d),
                 torch.zeros(1, dtype=torch.int64, device=d),
                 torch.zeros(1, dtype=torch.int64, device=d),
@@ -273,7 +277,7 @@ def test_bad_arguments_are_named(device, call, words):
 
 
 def test_paths_name_the_kernel_that_runs():
-    paths = operators.paths()
+    paths = kernels.paths()
     rectifiers = {"guided_relu", "guided_relu_", "guided_relu_backward"}
     windows = {"occlude", "gather_windows", "conv3x3_windows"}
     channels = {"channel_peaks", "channel_means", "channel_moments"}
@@ -291,17 +295,20 @@ import sys
 if sys.argv[2] == "reference":
     sys.modules["convviz._C"] = None  # as where nothing could be compiled
 import torch
-from convviz.ops import operators
+from convviz.ops import kernels
+from convviz.ops.gather_windows import gather_windows
+from convviz.ops.guided_relu import guided_relu, guided_relu_, guided_relu_backward
+from convviz.ops.occlude import occlude
 torch.manual_seed(0)
 x = torch.randn(2, 3, 5, 7).contiguous(memory_format=torch.channels_last)
-y, bits = operators.guided_relu(x)
-back = operators.guided_relu_backward(torch.randn_like(x), bits, "guided", True)
+y, bits = guided_relu(x)
+back = guided_relu_backward(torch.randn_like(x), bits, "guided", True)
 at = torch.tensor([0, -2, 7])
-batch = operators.occlude(x[0], at, at, 3, 4, torch.full((3, 1, 1), 9.0), True)
+batch = occlude(x[0], at, at, 3, 4, torch.full((3, 1, 1), 9.0), True)
 table = torch.tensor([[0, 1, 1, -1, -2, 0], [-1, 0, 0, 0, 4, 4], [0, 0, 2, 2, 0, 1]])
-windows = operators.gather_windows(x[:1], [x[:, :, :3, :3]], table, 4, 5, -1.0)
-again = operators.guided_relu_(x)
-path = operators.paths()["guided_relu"]["cpu"]
+windows = gather_windows(x[:1], [x[:, :, :3, :3]], table, 4, 5, -1.0)
+again = guided_relu_(x)
+path = kernels.paths()["guided_relu"]["cpu"]
 torch.save([path, y, bits, back, batch, windows, x, again], sys.argv[1])
 """
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.library import opcheck
 
 from convviz.network.model import Model
-from convviz.occlusion.executor import Run, in_order
+from convviz.occlusion.executor import WindowExecutor, order_by_window_size
 from convviz.occlusion.plan import make_plan
 from convviz.ops import winograd
 from convviz.program.program import compile_graph
@@ -230,8 +230,8 @@ def test_a_network_of_such_convolutions_is_exact(size, monkeypatch):
         ready = [step for step in program.steps if step.conv3x3 is not None]
         assert [step.rectifies for step in ready] == [True, False, True]
         plan = make_plan(program, boxes)
-        run = Run(program, plan, image, torch.zeros_like(image))
-        for positions, values in run.outputs(in_order(plan)):
+        run = WindowExecutor(program, plan, image, torch.zeros_like(image))
+        for positions, values in run.outputs(order_by_window_size(plan)):
             for position, scores in zip(positions, values[program.output], strict=True):
                 x0, y0, x1, y1 = boxes[position].tolist()
                 copy = image.clone()
@@ -243,17 +243,17 @@ def test_it_is_taken_where_it_pays():
     assert winograd.pays(64, 64, 8, 8)
     assert not winograd.pays(64, 64, 1, 1)
     assert not winograd.pays(64, 64, 5, 5)
-    assert winograd.takes(torch.zeros(64, 8, 3, 3))
+    assert winograd.supports(torch.zeros(64, 8, 3, 3))
     for shape in ((64, 3, 3, 3), (60, 64, 3, 3), (64, 64, 1, 1), (64, 64, 3, 1)):
-        assert not winograd.takes(torch.zeros(shape))
-    assert not winograd.takes(torch.zeros(64, 64, 3, 3, dtype=torch.bfloat16))
+        assert not winograd.supports(torch.zeros(shape))
+    assert not winograd.supports(torch.zeros(64, 64, 3, 3, dtype=torch.bfloat16))
     assert not winograd.is_fast(torch.device("cuda"))
 
 
 ONE_SET = """
 import torch
 from convviz import _C
-from convviz.ops import operators, winograd
+from convviz.ops import kernels, winograd
 assert _C.conv3x3_instructions() == {expected!r}, _C.conv3x3_instructions()
 torch.manual_seed(0)
 for channels, filters in ((8, 16), (24, 48), (32, 32)):
@@ -261,7 +261,7 @@ for channels, filters in ((8, 16), (24, 48), (32, 32)):
     bias = torch.randn(filters)
     want = torch.conv2d(x.double(), weight.double(), bias.double(), padding=1).relu()
     found = winograd.convolve(x, winograd.prepare_weights(weight), bias, True, (1, 1))
-    assert operators.paths()["conv3x3_windows"]["cpu"] == "kernel"
+    assert kernels.paths()["conv3x3_windows"]["cpu"] == "kernel"
     torch.testing.assert_close(found.double(), want, rtol=0, atol=1e-5 * float(want.max()))
 """
 

@@ -106,13 +106,13 @@ def test_the_model_itself_runs_where_the_graph_does_not_serve() -> None:
 
 def test_a_graph_with_other_numbers_is_not_taken(monkeypatch) -> None:
     model = wrapped(network())
-    whole = forward_pass.whole
+    to_module = forward_pass.to_module
 
     def wrong(program):
-        run = whole(program)
+        run = to_module(program)
         return lambda x: tuple(value + 0.01 for value in run(x))
 
-    monkeypatch.setattr(forward_pass, "whole", wrong)
+    monkeypatch.setattr(forward_pass, "to_module", wrong)
     with model.session():
         how = choose_forward(model, ("0",), IMAGES[:1], 1000, 4).mode
     assert not how.graph

@@ -17,7 +17,7 @@ from . import axes as ax
 from .axes import Axes, Axis
 
 
-class Operation:
+class TracedOperation:
     """One call of an operator that depends on the images.
 
     Args:
@@ -79,7 +79,7 @@ class Operation:
         return [d % rank for d in ([value] if isinstance(value, int) else value or [])]
 
 
-Rule = Callable[[Operation], Any]
+Rule = Callable[[TracedOperation], Any]
 """Returns the axes of the result, or a list with those of each of several results."""
 
 RULES: dict[str, Rule] = {}
@@ -118,21 +118,21 @@ def rule_of(target: Any) -> Rule | None:
 @rule(
     "rrelu_with_noise", "_prelu_kernel", "prelu", "fill", "zero", "to", "masked_fill", "bernoulli"
 )
-def elementwise(op: Operation) -> Axes:
+def elementwise(op: TracedOperation) -> Axes:
     """Element by element, with broadcasting."""
     known = [axes for t in op.tensors if (axes := op.axes_of(t)) is not None]
     return ax.combine(known, op.shape)
 
 
 @rule("repeat")
-def repeat(op: Operation) -> Axes:
+def repeat(op: TracedOperation) -> Axes:
     """Copies beside each other: an image of more rows and columns, more channels."""
     return _resize(op, op.source)
 
 
 @rule("index_put", "scatter", "scatter_add", "scatter_reduce", "masked_scatter", "index_add")
 @rule("index_copy", "slice_scatter", "select_scatter", "diagonal_scatter", "index_fill")
-def overwrite(op: Operation) -> Axes:
+def overwrite(op: TracedOperation) -> Axes:
     """Writing into parts of a tensor, which stay what they are, or are those of what is written."""
     for tensor in op.tensors:
         axes = op.axes_of(tensor)
@@ -142,7 +142,7 @@ def overwrite(op: Operation) -> Axes:
 
 
 @rule("copy")
-def copy(op: Operation) -> Axes:
+def copy(op: TracedOperation) -> Axes:
     """Writing over a tensor: what it was before does not matter."""
     return ax.combine([op.of(op["src"])], op.shape)
 
@@ -154,14 +154,14 @@ def copy(op: Operation) -> Axes:
 @rule("sort", "cummax", "cummin")
 @rule("channel_shuffle", "native_channel_shuffle", "_native_multi_head_attention")
 @rule("_transformer_encoder_layer_fwd", "_fft_c2c", "_fft_r2c", "_fft_c2r", "renorm")
-def keep(op: Operation) -> Axes:
+def keep(op: TracedOperation) -> Axes:
     """Operators that leave every axis what it is."""
     return op.source if len(op.source) == len(op.shape) else tuple(map(ax.unknown, op.shape))
 
 
 @rule("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training")
 @rule("cudnn_batch_norm", "miopen_batch_norm", "batch_norm", "_batch_norm_with_update")
-def batch_norm(op: Operation) -> Axes:
+def batch_norm(op: TracedOperation) -> Axes:
     """Batch norm, whose channels are axis 1."""
     return _resize(op, ax.like_maps(op.source, op.first.shape, op.count))
 
@@ -173,20 +173,20 @@ def batch_norm(op: Operation) -> Axes:
 )
 @rule("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler_2d", "pixel_shuffle")
 @rule("pixel_unshuffle", "reflection_pad2d", "replication_pad2d", "cudnn_grid_sampler")
-def resample(op: Operation) -> Axes:
+def resample(op: TracedOperation) -> Axes:
     """Pooling, resizing, padding by mirroring: axes 2 and 3 of maps in another number."""
     return _resize(op, ax.like_maps(op.source, op.first.shape, op.count))
 
 
 @rule("convolution", "_convolution", "convolution_overrideable", "conv2d", "mkldnn_convolution")
-def convolution(op: Operation) -> Axes:
+def convolution(op: TracedOperation) -> Axes:
     """Convolutions: axis 1 of the result are new channels."""
     source = ax.like_maps(op.source, op.first.shape, op.count)
     axes = _resize(op, source)
     return (axes[0], ax.channels(op.shape[1]), *axes[2:])
 
 
-def _resize(op: Operation, source: Axes) -> Axes:
+def _resize(op: TracedOperation, source: Axes) -> Axes:
     """Return the axes of maps that are the same in another size."""
     if len(source) != len(op.shape):
         return tuple(map(ax.unknown, op.shape))
@@ -194,26 +194,26 @@ def _resize(op: Operation, source: Axes) -> Axes:
 
 
 @rule("as_strided")
-def as_strided(op: Operation) -> Axes:
+def as_strided(op: TracedOperation) -> Axes:
     """Other strides for a tensor, as pooling to one position sets them; nothing else is known."""
     same = tuple(op.first.shape) == op.shape and max(op.shape[2:], default=2) == 1
     return op.source if same else tuple(map(ax.unknown, op.shape))
 
 
 @rule("view", "_unsafe_view", "reshape", "_reshape_alias", "_reshape_copy", "view_copy")
-def view(op: Operation) -> Axes:
+def view(op: TracedOperation) -> Axes:
     """Another shape for the same numbers."""
     return ax.view(op.source, op.shape)
 
 
 @rule("permute")
-def permute(op: Operation) -> Axes:
+def permute(op: TracedOperation) -> Axes:
     """Axes in another order."""
     return tuple(op.source[d] for d in op.dims("dims"))
 
 
 @rule("transpose")
-def transpose(op: Operation) -> Axes:
+def transpose(op: TracedOperation) -> Axes:
     """Two axes exchanged."""
     axes = list(op.source)
     (a,), (b,) = op.dims("dim0"), op.dims("dim1")
@@ -222,20 +222,20 @@ def transpose(op: Operation) -> Axes:
 
 
 @rule("t", "numpy_T")
-def reverse(op: Operation) -> Axes:
+def reverse(op: TracedOperation) -> Axes:
     """Axes in the opposite order."""
     return op.source[::-1]
 
 
 @rule("unsqueeze")
-def unsqueeze(op: Operation) -> Axes:
+def unsqueeze(op: TracedOperation) -> Axes:
     """A new axis of one position."""
     at = op["dim"] % len(op.shape)
     return (*op.source[:at], (), *op.source[at:])
 
 
 @rule("squeeze")
-def squeeze(op: Operation) -> Axes:
+def squeeze(op: TracedOperation) -> Axes:
     """Axes of one position taken away."""
     sizes = op.first.shape
     asked = op.dims("dim") if op.arguments.get("dim") is not None else range(len(sizes))
@@ -243,21 +243,21 @@ def squeeze(op: Operation) -> Axes:
 
 
 @rule("select")
-def select(op: Operation) -> Axes:
+def select(op: TracedOperation) -> Axes:
     """One position of an axis."""
     (at,) = op.dims("dim")
     return (*op.source[:at], *op.source[at + 1 :])
 
 
 @rule("unbind")
-def unbind(op: Operation) -> list[Axes]:
+def unbind(op: TracedOperation) -> list[Axes]:
     """Every position of an axis by itself."""
     axes: Axes = select(op)
     return [axes] * len(op.shapes)
 
 
 @rule("slice", "narrow")
-def slices(op: Operation) -> Axes:
+def slices(op: TracedOperation) -> Axes:
     """A range of positions, maybe every n-th."""
     (at,) = op.dims("dim")
     before, step = op.first.shape[at], op.arguments.get("step") or 1
@@ -267,7 +267,7 @@ def slices(op: Operation) -> Axes:
 
 
 @rule("split", "split_with_sizes", "chunk", "unsafe_split", "unsafe_split_with_sizes")
-def split(op: Operation) -> list[Axes]:
+def split(op: TracedOperation) -> list[Axes]:
     """Consecutive ranges of an axis."""
     (at,) = op.dims("dim")
     pieces, start = [], 0
@@ -282,7 +282,7 @@ def _with(axes: Axes, at: int, axis: Axis) -> Axes:
 
 
 @rule("index", "index_select")
-def index(op: Operation) -> Axes:
+def index(op: TracedOperation) -> Axes:
     """Positions of one axis by a list of them."""
     if op.name == "index_select":
         (at,) = op.dims("dim")
@@ -299,7 +299,7 @@ def index(op: Operation) -> Axes:
 
 
 @rule("constant_pad_nd")
-def pad(op: Operation) -> Axes:
+def pad(op: TracedOperation) -> Axes:
     """Padding; beside a grid of tokens it makes further tokens."""
     amounts, rank = op["pad"], len(op.shape)
     result = []
@@ -315,7 +315,7 @@ def pad(op: Operation) -> Axes:
 
 
 @rule("cat", "concatenate")
-def cat(op: Operation) -> Axes:
+def cat(op: TracedOperation) -> Axes:
     """Joining along an axis: channels, parts of an image, or tokens beside a grid."""
     tensors: Sequence[Tensor] = [t for t in op["tensors"] if t.dim() == len(op.shape)]
     at = op["dim"] % len(op.shape)
@@ -340,7 +340,7 @@ def cat(op: Operation) -> Axes:
 
 
 @rule("stack")
-def stack(op: Operation) -> Axes:
+def stack(op: TracedOperation) -> Axes:
     """Joining along a new axis."""
     at = op["dim"] % len(op.shape)
     inner = [*op.shape[:at], *op.shape[at + 1 :]]
@@ -350,13 +350,13 @@ def stack(op: Operation) -> Axes:
 
 
 @rule("linear")
-def linear(op: Operation) -> Axes:
+def linear(op: TracedOperation) -> Axes:
     """A linear layer: the last axis are new channels."""
     return (*op.source[:-1], ax.channels(op.shape[-1]))
 
 
 @rule("mm", "addmm", "bmm", "baddbmm", "_addmm_activation", "matmul", "mkldnn_linear")
-def product(op: Operation) -> Axes:
+def product(op: TracedOperation) -> Axes:
     """A matrix product: rows of the first, columns of the second."""
     tensors = op.tensors[-2:]
     if not all(t.dim() == len(op.shape) for t in tensors):
@@ -371,14 +371,14 @@ def product(op: Operation) -> Axes:
 @rule("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention")
 @rule("_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention")
 @rule("scaled_dot_product_attention", "_scaled_dot_product_fused_attention_overrideable")
-def attention(op: Operation) -> Axes:
+def attention(op: TracedOperation) -> Axes:
     """Attention: a position for each query, with the values' channels."""
     return (*op.source[:-1], op.of(op["value"])[-1])
 
 
 @rule("mean", "sum", "amax", "amin", "max", "min", "argmax", "argmin", "prod", "var", "std")
 @rule("logsumexp", "linalg_vector_norm", "norm", "any", "all", "median", "var_mean", "std_mean")
-def reduction(op: Operation) -> Axes:
+def reduction(op: TracedOperation) -> Axes:
     """Reductions: the axes go, or are left with one position."""
     if "other" in op.arguments:  # torch.max(a, b)
         axes: Axes = elementwise(op)
