@@ -31,6 +31,7 @@ _MODULES = {
     "channel_moments": "ops.channel_stats",
     "channel_peaks": "ops.channel_stats",
     "decode_image": "images.decode",
+    "fold_batch_norm": "ops.batch_norm",
     "hookimpl": "plugin.hookspecs",
     "make_batch": "network.inputs",
     "occluded": "occlusion.occluded_scores",

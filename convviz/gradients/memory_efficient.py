@@ -36,6 +36,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from ..ops import winograd
+from ..ops.batch_norm import batch_norm_affine
 from .autograd_graph import nodes_behind
 
 aten = torch.ops.aten
@@ -342,12 +343,10 @@ class MemoryEfficientMode(TorchFunctionMode):
         if any(t is not None and t.requires_grad for t in (weight, bias)):
             return None
         pending = self._find(input)
-        factor = torch.rsqrt(running_var + eps)
-        factor = factor if weight is None else factor * weight
+        factor, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
         # In half precision the rounding of folded weights would show in the scores.
         exact = input.dtype in (torch.float32, torch.float64)
         if pending is not None and pending.result is None and exact:
-            shift = -running_mean * factor if bias is None else bias - running_mean * factor
             return pending.run_with_norm(factor, shift)
         x = self.resolve(input)
         if not _needs_gradient(x):

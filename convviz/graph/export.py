@@ -1,7 +1,7 @@
-"""A model's functional ATen graph, with the names of its layers, cached per input shape.
+"""A network's functional ATen graph, with the nodes of its layers.
 
-Module and functional spellings, in-place and not, become one: each node is an ATen operator
-that writes nothing but its own result.
+Modules and functions, in-place and not, look the same in it: each node is an ATen operator that
+writes only its own result.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ class Graph:
     """A functional ATen graph of a network in eval mode.
 
     Attributes:
-        shape: channels, height, width of the images it was made for.
+        shape: channels, height, width of the images that it was exported for.
         nodes: the graph; a node's `meta["val"]` is a fake tensor of its shape and dtype.
         image: the placeholder of the images `[N, C, H, W]`.
         layers: layer name -> node whose value is that layer's output, in call order.
-        output: the node of the scores, None where the network returns no single tensor.
+        output: the node of the scores; None if the network does not return a single tensor.
         constants: placeholder name -> parameter, buffer or constant, shared with the network.
-        batch: the number of images the graph is bound to, None for any.
+        batch: the only number of images that the graph accepts; None for any.
+        memo: results that are derived from the graph, such as its locality.
     """
 
     shape: Shape
@@ -51,11 +52,11 @@ class Graph:
 
 @dataclass(frozen=True)
 class NoGraph:
-    """Why a network has no graph.
+    """The reason why a network has no graph.
 
     Attributes:
         shape: channels, height, width of the images.
-        reason: what torch.export refused, for a reader.
+        reason: what torch.export refused.
     """
 
     shape: Shape
@@ -69,32 +70,33 @@ def export(
     device: torch.device | str = "cpu",
     pick: Callable[[Any], Any] = lambda out: out,
 ) -> Graph | NoGraph:
-    """Export a network, as it stands, for images of a shape (C, H, W).
+    """Export a network in its present state, for images of a shape (C, H, W).
 
     Args:
         module: the network, in eval mode.
         shape: channels, height, width.
-        dtype: of the images.
-        device: of the images.
-        pick: finds the scores in what the network returns.
+        dtype: dtype of the images.
+        device: device of the images.
+        pick: returns the scores, given the network's output.
     """
     keys: list[str] = []
-    named = _Named(module, pick, lambda: keys)
+    wrapped = _LayerOutputs(module, pick, lambda: keys)
     images = torch.zeros(2, *shape, dtype=dtype, device=device)
     try:
         with torch.no_grad(), disable_compile(), silence_torch():
-            program = torch.export.export(named, (images,), dynamic_shapes=({0: Dim.AUTO},))
+            program = torch.export.export(wrapped, (images,), dynamic_shapes=({0: Dim.AUTO},))
             if not functionalize(program.graph):
                 program = program.run_decompositions({})
             return _graph(program, keys, shape)
-    except Exception as error:  # torch.export raises what it likes, and the network too
+    except Exception as error:  # torch.export and the network may raise anything
         return NoGraph(shape, _reason(error))
 
 
-class _Named(nn.Module):
+class _LayerOutputs(nn.Module):
     """Returns the scores and, in call order, a copy of every layer's output.
 
-    The copies are what makes an output before an in-place ReLU a node of its own.
+    Without the copies, the output of a layer before an in-place ReLU would not be a node: it would
+    be replaced by the result of the ReLU. `_graph` removes the copies again.
     """
 
     def __init__(
@@ -102,13 +104,13 @@ class _Named(nn.Module):
     ) -> None:
         super().__init__()
         self.module, self.pick = module, pick
-        # behind a function: torch.export puts a module's lists back as they were
+        # A function, not a list: torch.export restores the lists of a module.
         self.keys = keys
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         copies: list[Tensor] = []
         keys = self.keys()
-        keys.clear()  # it may be traced more than once
+        keys.clear()  # the module may be traced more than once
 
         def visit(key: str, kind: str, out: Tensor, *_: Any) -> None:
             keys.append(key)
@@ -120,7 +122,7 @@ class _Named(nn.Module):
 
 
 def _graph(program: ExportedProgram, keys: list[str], shape: Shape) -> Graph:
-    """Read the names off an exported program's outputs, and take its copies out."""
+    """Return the graph of an exported program: layers by name, and without copies."""
     nodes, signature = program.graph, program.graph_signature
     outputs = next(n for n in nodes.nodes if n.op == "output").args[0]
     assert isinstance(outputs, tuple | list)
@@ -133,7 +135,7 @@ def _graph(program: ExportedProgram, keys: list[str], shape: Shape) -> Graph:
     copies = values[len(values) - len(keys) :]
     originals = [_original(node) for node in copies]
     output = values[0] if len(values) > len(keys) else None
-    _close(nodes, [output, *originals] if output is not None else originals)
+    _set_outputs(nodes, [output, *originals] if output is not None else originals)
     (name,) = signature.user_inputs
     image = next(n for n in nodes.nodes if n.name == name)
     batch = image.meta["val"].shape[0]
@@ -144,27 +146,27 @@ def _graph(program: ExportedProgram, keys: list[str], shape: Shape) -> Graph:
         layers=dict(zip(naming.number_names(keys), originals, strict=True)),
         output=output,
         constants=_constants(program),
-        # A network that asks for len(x) fixes the number, which the shape alone does not show.
+        # In a network that calls len(x), the symbol of the batch size has a single value.
         batch=int(batch) if is_concrete_int(batch) else None,
     )
 
 
 def _original(node: fx.Node) -> fx.Node:
-    """Return what a copy was made of."""
+    """Return the node that a copy was made of."""
     source = node.args[0] if node.target is torch.ops.aten.clone.default else node
     assert isinstance(source, fx.Node)
     return source
 
 
-def _close(nodes: fx.Graph, kept: list[fx.Node]) -> None:
-    """Set the graph's outputs, and remove nodes that none of them needs."""
+def _set_outputs(nodes: fx.Graph, outputs: list[fx.Node]) -> None:
+    """Set the graph's outputs, and remove the nodes that none of them needs."""
     end = next(n for n in nodes.nodes if n.op == "output")
-    end.args = (tuple(dict.fromkeys(kept)),)
+    end.args = (tuple(dict.fromkeys(outputs)),)
     nodes.eliminate_dead_code()
 
 
 def _constants(program: ExportedProgram) -> dict[str, Tensor]:
-    """Return the value of every placeholder that is not the images."""
+    """Return the values of all placeholders except the images."""
     held: dict[str, Any] = {**program.constants, **program.state_dict}
     return {
         spec.arg.name: held[spec.target]
@@ -178,14 +180,14 @@ _REASONS = (
         "data-dependent",
         "its forward pass branches on the values of the images",
     ),
-    (".numpy() is not supported", "its forward pass leaves PyTorch for NumPy"),
-    ("FakeTensor", "its forward pass does what cannot be traced without real numbers"),
+    (".numpy() is not supported", "its forward pass uses NumPy"),
+    ("FakeTensor", "its forward pass cannot be traced without real numbers"),
 )
-"""Part of what torch.export says -> what it means."""
+"""Part of an error message of torch.export -> the reason in plain words."""
 
 
 def _reason(error: Exception) -> str:
-    """Reduce an exporter's long message to one sentence."""
+    """Return the reason of an exporter's error in one sentence."""
     if isinstance(error, ConvvizError):
         return str(error)
     text = str(error)

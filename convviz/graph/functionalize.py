@@ -1,4 +1,4 @@
-"""In-place operators of an exported graph, replaced by their functional twins."""
+"""Replacement of in-place operators of an exported graph by their functional counterparts."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from torch.utils._pytree import tree_leaves
 
 
 def functionalize(graph: fx.Graph) -> bool:
-    """Rewrite `relu_`, `add_` and their like where no view of a written tensor is in play.
+    """Replace `relu_`, `add_` and so on in a graph; return whether that was possible.
 
-    Every later use of the written tensor reads the twin's result instead. `run_decompositions`
-    does the same for any graph, but takes some ten times longer; it is left to the caller when
-    this returns False, with the graph unchanged.
+    Later users of the written tensor read the result of the functional operator instead. This is
+    right unless a later user reads a view that only overlaps the written tensor; the graph is then
+    left unchanged, and False is returned. `run_decompositions` handles these graphs too, but takes
+    about ten times longer.
     """
     writers = _writers(graph)
     if writers is None:
         return False
     place = {node: i for i, node in enumerate(graph.nodes)}
-    for writer, (twin, same) in writers.items():
-        writer.target = twin
+    for writer, (counterpart, same) in writers.items():
+        writer.target = counterpart
         for node in same:
             _replace_after(node, writer, place)
     return True
 
 
 def _replace_after(node: fx.Node, writer: fx.Node, place: dict[fx.Node, int]) -> None:
-    """Let the users of a node that come after the writer read the writer's result."""
+    """Replace a node by the writer's result in all users that come after the writer."""
 
     def later(user: fx.Node) -> bool:
         return place[user] > place[writer]
@@ -39,10 +40,10 @@ def _replace_after(node: fx.Node, writer: fx.Node, place: dict[fx.Node, int]) ->
 
 
 def _writers(graph: fx.Graph) -> dict[fx.Node, tuple[Any, list[fx.Node]]] | None:
-    """Return each in-place node with its twin and the earlier nodes that are the same tensor.
+    """Return in-place node -> its functional operator and the earlier nodes that are the same tensor.
 
-    None where one has no twin, or where something that overlaps the written tensor without
-    being the same is used afterwards.
+    None if a node has no such operator, or if a tensor that overlaps the written one without being
+    the same is used afterwards.
     """
     place = {node: i for i, node in enumerate(graph.nodes)}
     sharing: defaultdict[int, list[fx.Node]] = defaultdict(list)
@@ -54,13 +55,13 @@ def _writers(graph: fx.Graph) -> dict[fx.Node, tuple[Any, list[fx.Node]]] | None
             sharing[storage].append(node)
         if not _writes(node):
             continue
-        twin = _twin(node)
+        counterpart = _functional(node)
         same = [a for a in others if _same(a, node)]
         stale = [a for a in others if a not in same]
         used_later = any(place[user] > place[node] for a in stale for user in a.users)
-        if twin is None or used_later or node.args[0] not in same:
+        if counterpart is None or used_later or node.args[0] not in same:
             return None
-        writers[node] = (twin, same)
+        writers[node] = (counterpart, same)
     return writers
 
 
@@ -68,20 +69,20 @@ def _writes(node: fx.Node) -> bool:
     return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 
 
-def _twin(node: fx.Node) -> Any:
-    """Return the operator that gives the result without writing it into its first argument."""
+def _functional(node: fx.Node) -> Any:
+    """Return the operator with the same result that does not write it into its first argument."""
     op: Any = node.target
     written = [a.alias_info is not None and a.alias_info.is_write for a in op._schema.arguments]
     base = op._schema.name.removeprefix("aten::")
     if not base.endswith("_") or written != [True] + [False] * (len(written) - 1):
         return None
-    twin = getattr(getattr(torch.ops.aten, base[:-1], None), op._overloadname, None)
-    fits = twin is not None and _arguments(twin) == _arguments(op)
-    return twin if fits else None
+    counterpart = getattr(getattr(torch.ops.aten, base[:-1], None), op._overloadname, None)
+    fits = counterpart is not None and _arguments(counterpart) == _arguments(op)
+    return counterpart if fits else None
 
 
 def _arguments(op: Any) -> list[tuple[str, str]]:
-    """Return names and types; the first argument is always given by position."""
+    """Return names and types of the arguments; the name of the first does not matter."""
     return [(a.name if i else "", str(a.type)) for i, a in enumerate(op._schema.arguments)]
 
 
@@ -92,7 +93,7 @@ def _storages(node: fx.Node) -> set[int]:
 
 
 def _same(a: fx.Node, b: fx.Node) -> bool:
-    """Say whether two nodes of one storage are one tensor."""
+    """Return whether two nodes of one storage are the same view of it."""
     x, y = a.meta["val"], b.meta["val"]
     return (
         isinstance(x, Tensor)

@@ -1,7 +1,8 @@
-"""The axes of every layer's output: which are channels, rows and columns of the image.
+"""Axes of every layer's output: which are channels, rows and columns of the image.
 
-They are followed through one forward pass, operator by operator, so that it does not matter how
-many positions an axis has. All readers of activations get maps `[N, C, h, w]` from it.
+The axes are followed through one forward pass, operator by operator, so the result does not depend
+on the sizes of axes. It is what turns the activations of a network into maps `[N, C, h, w]`,
+whatever memory order or token layout the network uses inside.
 """
 
 from .layout import UNKNOWN, AxisLayout, arrange, decide

@@ -1,8 +1,15 @@
 """The meaning of each axis of a tensor: batch, rows and columns of the image, channels.
 
-An axis is a tuple of factors, the slowest first: after `x.flatten(2)` the last axis of a map is
-`(rows, columns)`. Factors can be split and joined again, so that cutting a map into windows and
-putting it together leaves rows and columns as they were.
+An axis is a tuple of factors, the slowest first. An example with images of 28 x 28 pixels and
+windows of 7 x 7, as in a Swin transformer:
+
+    [N, 28, 28, C]             (n) (y 28) (x 28) (c)
+    .view(N, 4, 7, 4, 7, C)    (n) (y 4, stride 7) (y 7) (x 4, stride 7) (x 7) (c)
+    .transpose(2, 3)           (n) (y 4, stride 7) (x 4, stride 7) (y 7) (x 7) (c)
+    .flatten(0, 2)             (n, y 4, x 4) (y 7) (x 7) (c)
+
+The same operations backwards give factors that fit together again, (y 4, stride 7)(y 7) = (y 28),
+and so the rows and columns of the whole image.
 """
 
 from __future__ import annotations
@@ -16,13 +23,13 @@ class Factor(NamedTuple):
     """One factor of an axis.
 
     Attributes:
-        kind: "n" the batch, "y" rows of the image, "x" columns, "c" channels as a layer makes
-            them, "t" tokens some of which form a grid, "u" unknown, "!" contradictory.
-        size: how many positions it has.
-        total: of rows and columns, how many the whole axis has.
-        stride: of rows and columns, how many of the whole axis lie between two positions.
-        grid: of tokens, the factors of those that form a grid.
-        before: of tokens, how many come before the grid.
+        kind: "n" batch, "y" rows of the image, "x" columns, "c" channels computed by a layer,
+            "t" tokens of which some form a grid, "u" unknown, "!" contradictory.
+        size: number of positions.
+        total: for rows and columns, number of positions of the whole axis.
+        stride: for rows and columns, distance of two positions in the whole axis.
+        grid: for tokens, the factors of those that form a grid.
+        before: for tokens, number of tokens before the grid.
     """
 
     kind: str
@@ -34,17 +41,18 @@ class Factor(NamedTuple):
 
     @property
     def major(self) -> bool:
-        """Whether these are rows or columns that, in order, cover the whole image."""
+        """True for rows or columns that, in order, cover the whole image."""
         return self.kind in "yx" and self.size * self.stride == self.total
 
 
 Axis = tuple[Factor, ...]
-"""An axis of one position may have no factor."""
+"""The factors of an axis; an axis of size 1 may have none."""
 
 Axes = tuple[Axis, ...]
 """The axes of a tensor, in its own order."""
 
 _WEAK = "cu"
+"""Kinds that say nothing about the image: channels and unknown axes."""
 
 
 def spatial(kind: str, size: int) -> Axis:
@@ -58,7 +66,7 @@ def channels(size: int) -> Axis:
 
 
 def unknown(size: int) -> Axis:
-    """Return an axis of which nothing is known."""
+    """Return an axis with no known meaning."""
     return (Factor("u", size),) if size != 1 else ()
 
 
@@ -69,7 +77,7 @@ def image_axes(shape: Sequence[int]) -> Axes:
 
 
 def is_weak(axis: Axis) -> bool:
-    """Return whether an axis may be anything but the batch and the image's rows and columns."""
+    """Return whether an axis contains no factor of the batch, the image or tokens."""
     return all(factor.kind in _WEAK for factor in axis)
 
 
@@ -79,7 +87,7 @@ def kinds(axes: Iterable[Axis]) -> set[str]:
 
 
 def join_factors(factors: Iterable[Factor]) -> Axis:
-    """Return an axis of factors in order, neighbours joined where they belong together."""
+    """Return an axis of factors in order; neighbors that continue each other are joined."""
     joined: list[Factor] = []
     factors = list(factors)
     several = sum(f.size != 1 for f in factors) > 0 or len(factors) > 1
@@ -99,12 +107,13 @@ def join_factors(factors: Iterable[Factor]) -> Axis:
 
 
 def _continues(major: Factor, minor: Factor) -> bool:
+    """Return whether two factors are the slow and the fast part of one: (y 4, stride 7)(y 7)."""
     same = major.kind == minor.kind and major.kind in "yx" and major.total == minor.total
     return same and major.stride == minor.size * minor.stride
 
 
 def _split(factor: Factor, size: int) -> tuple[Factor, Factor] | None:
-    """Split a factor into a slow one of a size and the rest; None where that is not possible."""
+    """Split a factor into a slow one of a size and a fast one; None if that is not possible."""
     if factor.size % size or factor.kind in "nt!":
         return None
     rest = factor.size // size
@@ -115,7 +124,8 @@ def _split(factor: Factor, size: int) -> tuple[Factor, Factor] | None:
 
 
 def view(axes: Axes, sizes: Sequence[int]) -> Axes:
-    """Return the axes of the same numbers in another shape, as a contiguous view has them."""
+    """Return the axes of a contiguous tensor after a reshape; all unknown if factors do not fit."""
+    # A stack with the slowest factor on top. Each new axis takes factors until it has its size.
     remaining = [factor for axis in axes for factor in axis][::-1]
     result = []
     for size in sizes:
@@ -127,10 +137,10 @@ def view(axes: Axes, sizes: Sequence[int]) -> Axes:
 
 
 def _pop_factors(remaining: list[Factor], size: int) -> Axis | None:
-    """Remove factors from the end of a list (the slowest is last) until their product is a size."""
+    """Pop factors (the slowest is last) with a given product, the last one split if necessary."""
     if size == 1:
         return (remaining.pop(),) if remaining and remaining[-1].size == 1 else ()
-    taken: list[Factor] = []
+    popped: list[Factor] = []
     product = 1
     while product < size:
         if not remaining or size % product:
@@ -142,13 +152,13 @@ def _pop_factors(remaining: list[Factor], size: int) -> Axis | None:
                 return None
             factor, rest = parts
             remaining.append(rest)
-        taken.append(factor)
+        popped.append(factor)
         product *= factor.size
-    return join_factors(taken) if product == size else None
+    return join_factors(popped) if product == size else None
 
 
 def combine(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
-    """Return the axes of an element-wise result of operands, aligned at the last axis."""
+    """Return the axes of an elementwise result of operands, which are aligned at the last axis."""
     result = []
     for i, size in enumerate(shape):
         place = i - len(shape)
@@ -158,7 +168,11 @@ def combine(operands: Sequence[Axes], shape: Sequence[int]) -> Axes:
 
 
 def _common_axis(axes: list[Axis], size: int) -> Axis:
-    """Return the axis that several operands have in common; a contradiction where they differ."""
+    """Return the common meaning of the operands' axes.
+
+    Channels and unknown axes give way to all others. Two different meanings of the image, as rows
+    added to columns, are a contradiction: "!".
+    """
     strong = {axis for axis in axes if not is_weak(axis)}
     if len(strong) == 1:
         return strong.pop()
@@ -175,7 +189,10 @@ def length(axis: Axis) -> int:
 
 
 def settle(axes: Axes) -> Axes:
-    """Return axes in which coarse rows or columns whose fine part is gone are whole ones."""
+    """Return axes in which coarse rows or columns without a fine part count as whole ones.
+
+    After pooling over the fine part, (y 4, stride 7) are the 4 rows of a smaller map.
+    """
     factors = [factor for axis in axes for factor in axis]
     result = axes
     for kind in "yx":
@@ -187,13 +204,13 @@ def settle(axes: Axes) -> Axes:
 
 
 def cut(axis: Axis, start: int, size: int, step: int = 1) -> Axis:
-    """Return an axis of which `size` positions are kept, from `start` on, every `step`-th."""
+    """Return an axis after slicing: `size` positions from `start` on, every `step`-th."""
     if length(axis) == size and step == 1:
         return axis
     if is_weak(axis):
         return channels(size) if kinds([axis]) == {"c"} else unknown(size)
     if len(axis) == 1 and axis[0].major:
-        return spatial(axis[0].kind, size)
+        return spatial(axis[0].kind, size)  # a crop, or a map of another size, is a map
     if len(axis) == 1 and axis[0].kind == "t" and step == 1:
         return _cut_tokens(axis[0], start, size)
     return unknown(size)
@@ -208,7 +225,7 @@ def _cut_tokens(tokens: Factor, start: int, size: int) -> Axis:
 
 
 def with_others(axis: Axis, before: int, behind: int) -> Axis:
-    """Return an axis of a grid with further positions before and behind it, as class tokens."""
+    """Return an axis of a grid with further tokens before and behind it, such as a class token."""
     if before == behind == 0:
         return axis
     if len(axis) == 1 and axis[0].kind == "t":
@@ -222,17 +239,19 @@ def with_others(axis: Axis, before: int, behind: int) -> Axis:
 
 
 def is_grid(axis: Axis) -> bool:
-    """Return whether an axis runs over all places of the image, by rows or by columns."""
+    """Return whether an axis enumerates all places of the image, row by row or column by column."""
     return len(axis) == 2 and all(f.major for f in axis) and {f.kind for f in axis} == {"y", "x"}
 
 
 def like_maps(axes: Axes, shape: Sequence[int], count: int) -> Axes:
-    """Take unknown axes for those of maps, as operators define them that work on maps alone.
+    """Return the axes of the input of an operator that works on `[N, C, H, W]` only.
+
+    Unknown axes are assumed to be batch, channels, rows and columns, unless they contradict it.
 
     Args:
-        axes: of the operator's input.
-        shape: of the input.
-        count: how many images there are.
+        axes: axes of the operator's input.
+        shape: shape of the input.
+        count: number of images.
     """
     if len(shape) != 4:
         return axes
@@ -247,6 +266,6 @@ def like_maps(axes: Axes, shape: Sequence[int], count: int) -> Axes:
 
 
 def _coarse(axis: Axis, kind: str, size: int) -> Axis:
-    """Return whole rows or columns for an axis of coarse ones, each divided into unknown parts."""
+    """Return whole rows or columns for an axis of coarse ones with unknown fine parts."""
     is_divided = axis[:1] != () and axis[0].kind == kind and axis[0].major
     return spatial(kind, size) if is_divided and is_weak(axis[1:]) else axis

@@ -1,4 +1,4 @@
-"""How a layer's output becomes maps `[N, C, h, w]`, whatever layout the network uses inside."""
+"""Conversion of a layer's output to maps `[N, C, h, w]`, whatever its axes are."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .axes import Axes
 
 @dataclass(frozen=True)
 class AxisLayout:
-    """What the axes of a layer's output are.
+    """The axes of a layer's output.
 
     Attributes:
-        kind: "maps" where every axis is known, "tokens" where one axis runs over a grid of
-            places, "sequence" `[N, T, C]` whose positions form no grid, "vector" `[N, C]`, or
-            "unknown": no reader of activations takes it.
-        order: the axes in the order batch, channels, rows, columns, with "tokens" batch,
-            channels, tokens; None in the place of channels where there is none.
-        rank: the number of axes of the output.
-        channels: how many channels there are.
+        kind: "maps" if every axis is known, "tokens" if one axis enumerates a grid of places,
+            "sequence" `[N, T, C]` if the positions form no grid, "vector" `[N, C]`, or "unknown",
+            which no explainer accepts.
+        order: the axes that are batch, channels, rows, columns; for "tokens" batch, channels,
+            tokens. None in the place of channels if there are none.
+        rank: number of axes of the output.
+        channels: number of channels.
         grid: rows and columns of the grid of tokens.
-        first: the token at which the grid begins; those before and behind it (class and
-            register tokens) have no place in the image and are left out.
-        by_columns: the tokens go down the first column before they come to the second.
+        first: index of the first token of the grid. The tokens before and behind the grid (class
+            and register tokens) have no place in the image and are left out.
+        by_columns: whether the grid is enumerated column by column.
     """
 
     kind: Literal["maps", "tokens", "sequence", "vector", "unknown"]
@@ -59,7 +59,7 @@ class AxisLayout:
 
     @property
     def is_for_any_size(self) -> bool:
-        """Whether it holds for images of other sizes too, as that of tokens in a grid does not."""
+        """True if it also holds for images of other sizes; that of tokens in a grid does not."""
         return self.kind in ("maps", "vector", "sequence")
 
     def fits(self, output: Tensor, count: int) -> bool:
@@ -76,7 +76,7 @@ class AxisLayout:
         return self.kind == "maps" or output.shape[places[0] or 0] >= math.prod(self.grid)
 
     def shape(self, output: Sequence[int]) -> tuple[int, ...]:
-        """Return the shape for one image that an output of a shape is brought to."""
+        """Return the shape `[C, h, w]`, `[C]` or `[T, C]` for one image, given the output's shape."""
         if self.kind == "tokens":
             return self.channels, *self.grid
         if self.kind == "maps":
@@ -89,14 +89,14 @@ UNKNOWN = AxisLayout("unknown")
 
 
 def decide(axes: Axes | None, shape: Sequence[int]) -> AxisLayout:
-    """Return the layout of an output, given what its axes are.
+    """Return the layout of an output, given its axes.
 
     Args:
-        axes: None where nothing is known of them.
-        shape: of the output for one image.
+        axes: the axes; None if nothing is known about them.
+        shape: shape of the output for one image, with the batch axis.
     """
     rank = len(shape)
-    if rank == 2:  # also what does not depend on the images in a way that can be seen
+    if rank == 2:  # including outputs that do not visibly depend on the images
         return (
             AxisLayout("vector", rank=2, channels=shape[1]) if _rows_are_images(axes) else UNKNOWN
         )
@@ -110,7 +110,7 @@ def _rows_are_images(axes: Axes | None) -> bool:
 
 
 def _place(axes: Axes, kind: str) -> int | None:
-    """Return the only axis that runs along the batch, all rows or all columns."""
+    """Return the index of the only axis of a kind (batch, rows or columns); None without one."""
     places = [i for i, a in enumerate(axes) if len(a) == 1 and a[0].kind == kind]
     whole = [i for i in places if kind == "n" or axes[i][0].major]
     elsewhere = any(kind in ax.kinds([a]) and a[0].kind != "c" for a in axes if len(a) > 1)
@@ -160,21 +160,21 @@ def arrange(
     """Return layers' outputs as maps `[N, C, h, w]`, `[N, C]` or `[N, T, C]`.
 
     Args:
-        outputs: layer -> its output, as the network has it.
-        layouts: layer -> what its axes are.
+        outputs: layer -> its output, as returned by the network.
+        layouts: layer -> its axes.
         count: N, the number of images.
 
     Raises:
-        ParameterError: the axes of an output are not known.
+        ParameterError: the axes of an output are unknown.
     """
     arranged = {}
     for name, output in outputs.items():
         layout = layouts.get(name, UNKNOWN)
         if not layout.fits(output, count):
             raise ParameterError(
-                f"layer {name!r} gives {list(output.shape)} for {count} image(s), and it cannot be "
-                "told which of its axes are channels, rows and columns; name a layer that gives "
-                "maps, or tokens for the places of the image"
+                f"layer {name!r} returns {list(output.shape)} for {count} image(s): which axes are "
+                "channels, rows and columns is unknown; choose a layer that returns maps, or "
+                "tokens for the places of the image"
             )
         arranged[name] = layout(output)
     return arranged

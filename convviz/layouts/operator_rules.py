@@ -1,7 +1,8 @@
 """Rules of ATen operators: which axes of their results run along the image's rows and columns.
 
-Unlike the rules in `locality`, they describe what a position represents, not what it sees: the
-result of attention at a token represents that token, although it sees the whole image.
+Unlike the rules in `locality`, they describe which place of the image a position stands for, not
+what it sees: the output of attention at a token stands for that token, although it sees the whole
+image. Operators without a rule give unknown axes.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ class TracedOperation:
     Args:
         target: the operator.
         args, kwargs: its arguments.
-        shapes: of the tensors in its result.
-        axes_of: the axes of a tensor that depends on the images, None for any other.
-        count: how many images there are.
+        shapes: shapes of the tensors in its result.
+        axes_of: tensor -> its axes, None if it does not depend on the images.
+        count: number of images.
     """
 
     def __init__(
@@ -42,8 +43,8 @@ class TracedOperation:
         self.arguments: dict[str, Any] = {}
         for i, argument in enumerate(target._schema.arguments):
             default = argument.default_value if argument.has_default_value() else None
-            given = args[i] if i < len(args) else kwargs.get(argument.name, default)
-            self.arguments[argument.name] = given
+            value = args[i] if i < len(args) else kwargs.get(argument.name, default)
+            self.arguments[argument.name] = value
 
     def __getitem__(self, name: str) -> Any:
         return self.arguments[name]
@@ -65,7 +66,7 @@ class TracedOperation:
 
     @property
     def source(self) -> Axes:
-        """The axes of the first tensor; unknown where it does not depend on the images."""
+        """The axes of the first tensor; unknown if it does not depend on the images."""
         return self.of(self.first)
 
     def of(self, tensor: Tensor) -> Axes:
@@ -74,7 +75,7 @@ class TracedOperation:
         return tuple(map(ax.unknown, tensor.shape)) if known is None else known
 
     def dims(self, name: str) -> list[int]:
-        """Return an argument that names axes of the first tensor, counted from 0."""
+        """Return an argument that lists axes of the first tensor, with negative ones resolved."""
         value, rank = self[name], self.first.dim()
         return [d % rank for d in ([value] if isinstance(value, int) else value or [])]
 
@@ -103,13 +104,13 @@ def base_name(target: Any) -> str:
 
 
 def rule_of(target: Any) -> Rule | None:
-    """Return the rule of an operator, None where it has none."""
+    """Return the rule of an operator; None if it has none."""
     name = base_name(target)
     if name in RULES:
         return RULES[name]
     if torch.Tag.pointwise in target.tags:
         return elementwise
-    # operators of other libraries, such as deformable convolution
+    # Operators of other libraries, such as deformable convolution.
     return convolution if "conv2d" in name or name.endswith("convolution") else None
 
 
@@ -119,21 +120,21 @@ def rule_of(target: Any) -> Rule | None:
     "rrelu_with_noise", "_prelu_kernel", "prelu", "fill", "zero", "to", "masked_fill", "bernoulli"
 )
 def elementwise(op: TracedOperation) -> Axes:
-    """Element by element, with broadcasting."""
+    """Elementwise operators, with broadcasting."""
     known = [axes for t in op.tensors if (axes := op.axes_of(t)) is not None]
     return ax.combine(known, op.shape)
 
 
 @rule("repeat")
 def repeat(op: TracedOperation) -> Axes:
-    """Copies beside each other: an image of more rows and columns, more channels."""
+    """Repetition along axes: the result is a map with more rows and columns, or more channels."""
     return _resize(op, op.source)
 
 
 @rule("index_put", "scatter", "scatter_add", "scatter_reduce", "masked_scatter", "index_add")
 @rule("index_copy", "slice_scatter", "select_scatter", "diagonal_scatter", "index_fill")
 def overwrite(op: TracedOperation) -> Axes:
-    """Writing into parts of a tensor, which stay what they are, or are those of what is written."""
+    """Writing into a part of a tensor; the axes are those of the first operand that has any."""
     for tensor in op.tensors:
         axes = op.axes_of(tensor)
         if axes is not None and len(axes) == len(op.shape):
@@ -143,7 +144,7 @@ def overwrite(op: TracedOperation) -> Axes:
 
 @rule("copy")
 def copy(op: TracedOperation) -> Axes:
-    """Writing over a tensor: what it was before does not matter."""
+    """Overwriting a whole tensor; its former axes do not matter."""
     return ax.combine([op.of(op["src"])], op.shape)
 
 
@@ -155,14 +156,14 @@ def copy(op: TracedOperation) -> Axes:
 @rule("channel_shuffle", "native_channel_shuffle", "_native_multi_head_attention")
 @rule("_transformer_encoder_layer_fwd", "_fft_c2c", "_fft_r2c", "_fft_c2r", "renorm")
 def keep(op: TracedOperation) -> Axes:
-    """Operators that leave every axis what it is."""
+    """Operators that leave the meaning of every axis unchanged."""
     return op.source if len(op.source) == len(op.shape) else tuple(map(ax.unknown, op.shape))
 
 
 @rule("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training")
 @rule("cudnn_batch_norm", "miopen_batch_norm", "batch_norm", "_batch_norm_with_update")
 def batch_norm(op: TracedOperation) -> Axes:
-    """Batch norm, whose channels are axis 1."""
+    """Batch norm on maps `[N, C, H, W]`."""
     return _resize(op, ax.like_maps(op.source, op.first.shape, op.count))
 
 
@@ -174,20 +175,20 @@ def batch_norm(op: TracedOperation) -> Axes:
 @rule("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler_2d", "pixel_shuffle")
 @rule("pixel_unshuffle", "reflection_pad2d", "replication_pad2d", "cudnn_grid_sampler")
 def resample(op: TracedOperation) -> Axes:
-    """Pooling, resizing, padding by mirroring: axes 2 and 3 of maps in another number."""
+    """Pooling, resizing, mirrored padding: maps with another number of rows and columns."""
     return _resize(op, ax.like_maps(op.source, op.first.shape, op.count))
 
 
 @rule("convolution", "_convolution", "convolution_overrideable", "conv2d", "mkldnn_convolution")
 def convolution(op: TracedOperation) -> Axes:
-    """Convolutions: axis 1 of the result are new channels."""
+    """Convolutions; axis 1 of the result are new channels."""
     source = ax.like_maps(op.source, op.first.shape, op.count)
     axes = _resize(op, source)
     return (axes[0], ax.channels(op.shape[1]), *axes[2:])
 
 
 def _resize(op: TracedOperation, source: Axes) -> Axes:
-    """Return the axes of maps that are the same in another size."""
+    """Return the axes of a result with the same meaning in other sizes."""
     if len(source) != len(op.shape):
         return tuple(map(ax.unknown, op.shape))
     return tuple(ax.cut(axis, -1, size) for axis, size in zip(source, op.shape, strict=True))
@@ -195,26 +196,26 @@ def _resize(op: TracedOperation, source: Axes) -> Axes:
 
 @rule("as_strided")
 def as_strided(op: TracedOperation) -> Axes:
-    """Other strides for a tensor, as pooling to one position sets them; nothing else is known."""
+    """Other strides; known only for tensors of one position, as global pooling returns them."""
     same = tuple(op.first.shape) == op.shape and max(op.shape[2:], default=2) == 1
     return op.source if same else tuple(map(ax.unknown, op.shape))
 
 
 @rule("view", "_unsafe_view", "reshape", "_reshape_alias", "_reshape_copy", "view_copy")
 def view(op: TracedOperation) -> Axes:
-    """Another shape for the same numbers."""
+    """Reshapes."""
     return ax.view(op.source, op.shape)
 
 
 @rule("permute")
 def permute(op: TracedOperation) -> Axes:
-    """Axes in another order."""
+    """Permutation of the axes."""
     return tuple(op.source[d] for d in op.dims("dims"))
 
 
 @rule("transpose")
 def transpose(op: TracedOperation) -> Axes:
-    """Two axes exchanged."""
+    """Exchange of two axes."""
     axes = list(op.source)
     (a,), (b,) = op.dims("dim0"), op.dims("dim1")
     axes[a], axes[b] = axes[b], axes[a]
@@ -223,7 +224,7 @@ def transpose(op: TracedOperation) -> Axes:
 
 @rule("t", "numpy_T")
 def reverse(op: TracedOperation) -> Axes:
-    """Axes in the opposite order."""
+    """Reversal of the axes."""
     return op.source[::-1]
 
 
@@ -236,10 +237,10 @@ def unsqueeze(op: TracedOperation) -> Axes:
 
 @rule("squeeze")
 def squeeze(op: TracedOperation) -> Axes:
-    """Axes of one position taken away."""
+    """Removal of axes of size 1."""
     sizes = op.first.shape
-    asked = op.dims("dim") if op.arguments.get("dim") is not None else range(len(sizes))
-    return tuple(a for i, a in enumerate(op.source) if i not in asked or sizes[i] != 1)
+    dims = op.dims("dim") if op.arguments.get("dim") is not None else range(len(sizes))
+    return tuple(a for i, a in enumerate(op.source) if i not in dims or sizes[i] != 1)
 
 
 @rule("select")
@@ -251,14 +252,14 @@ def select(op: TracedOperation) -> Axes:
 
 @rule("unbind")
 def unbind(op: TracedOperation) -> list[Axes]:
-    """Every position of an axis by itself."""
+    """All positions of an axis as separate tensors."""
     axes: Axes = select(op)
     return [axes] * len(op.shapes)
 
 
 @rule("slice", "narrow")
 def slices(op: TracedOperation) -> Axes:
-    """A range of positions, maybe every n-th."""
+    """A range of positions, possibly with a step."""
     (at,) = op.dims("dim")
     before, step = op.first.shape[at], op.arguments.get("step") or 1
     start = op["start"] or 0
@@ -283,7 +284,7 @@ def _with(axes: Axes, at: int, axis: Axis) -> Axes:
 
 @rule("index", "index_select")
 def index(op: TracedOperation) -> Axes:
-    """Positions of one axis by a list of them."""
+    """Selection of positions of one axis by a list of indices."""
     if op.name == "index_select":
         (at,) = op.dims("dim")
     else:
@@ -300,7 +301,7 @@ def index(op: TracedOperation) -> Axes:
 
 @rule("constant_pad_nd")
 def pad(op: TracedOperation) -> Axes:
-    """Padding; beside a grid of tokens it makes further tokens."""
+    """Padding; next to a grid of tokens it adds further tokens."""
     amounts, rank = op["pad"], len(op.shape)
     result = []
     for at, axis in enumerate(op.source):
@@ -316,7 +317,7 @@ def pad(op: TracedOperation) -> Axes:
 
 @rule("cat", "concatenate")
 def cat(op: TracedOperation) -> Axes:
-    """Joining along an axis: channels, parts of an image, or tokens beside a grid."""
+    """Concatenation of channels, of parts of an image, or of tokens with a grid."""
     tensors: Sequence[Tensor] = [t for t in op["tensors"] if t.dim() == len(op.shape)]
     at = op["dim"] % len(op.shape)
     known = [(i, axes) for i, t in enumerate(tensors) if (axes := op.axes_of(t)) is not None]
@@ -324,6 +325,8 @@ def cat(op: TracedOperation) -> Axes:
     others = ax.combine(
         [_with(axes, at, ()) for _, axes in known], [*op.shape[:at], 1, *op.shape[at + 1 :]]
     )
+    # Strong axes stand for the image. One of them is extended by the others, as a grid of tokens is
+    # by a class token; several that are all rows, or all columns, make a larger image.
     strong = [(i, axes[at]) for i, axes in known if not ax.is_weak(axes[at])]
     joined = ax.unknown(op.shape[at])
     if not strong:
@@ -341,7 +344,7 @@ def cat(op: TracedOperation) -> Axes:
 
 @rule("stack")
 def stack(op: TracedOperation) -> Axes:
-    """Joining along a new axis."""
+    """Concatenation along a new axis."""
     at = op["dim"] % len(op.shape)
     inner = [*op.shape[:at], *op.shape[at + 1 :]]
     known = [axes for t in op["tensors"] if (axes := op.axes_of(t)) is not None]
@@ -351,13 +354,13 @@ def stack(op: TracedOperation) -> Axes:
 
 @rule("linear")
 def linear(op: TracedOperation) -> Axes:
-    """A linear layer: the last axis are new channels."""
+    """A linear layer; the last axis are new channels."""
     return (*op.source[:-1], ax.channels(op.shape[-1]))
 
 
 @rule("mm", "addmm", "bmm", "baddbmm", "_addmm_activation", "matmul", "mkldnn_linear")
 def product(op: TracedOperation) -> Axes:
-    """A matrix product: rows of the first, columns of the second."""
+    """A matrix product; it has the rows of the first and the columns of the second operand."""
     tensors = op.tensors[-2:]
     if not all(t.dim() == len(op.shape) for t in tensors):
         return tuple(map(ax.unknown, op.shape))
@@ -372,21 +375,21 @@ def product(op: TracedOperation) -> Axes:
 @rule("_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention")
 @rule("scaled_dot_product_attention", "_scaled_dot_product_fused_attention_overrideable")
 def attention(op: TracedOperation) -> Axes:
-    """Attention: a position for each query, with the values' channels."""
+    """Attention; it has a position for each query, and the channels of the values."""
     return (*op.source[:-1], op.of(op["value"])[-1])
 
 
 @rule("mean", "sum", "amax", "amin", "max", "min", "argmax", "argmin", "prod", "var", "std")
 @rule("logsumexp", "linalg_vector_norm", "norm", "any", "all", "median", "var_mean", "std_mean")
 def reduction(op: TracedOperation) -> Axes:
-    """Reductions: the axes go, or are left with one position."""
+    """Reductions; the axes are removed, or keep one position."""
     if "other" in op.arguments:  # torch.max(a, b)
         axes: Axes = elementwise(op)
         return axes
-    gone = op.dims("dim") if op.arguments.get("dim") not in (None, []) else range(op.first.dim())
+    reduced = op.dims("dim") if op.arguments.get("dim") not in (None, []) else range(op.first.dim())
     if op.arguments.get("keepdim", False):
-        return tuple(_single(a) if i in gone else a for i, a in enumerate(op.source))
-    return tuple(a for i, a in enumerate(op.source) if i not in gone)
+        return tuple(_single(a) if i in reduced else a for i, a in enumerate(op.source))
+    return tuple(a for i, a in enumerate(op.source) if i not in reduced)
 
 
 def _single(axis: Axis) -> Axis:

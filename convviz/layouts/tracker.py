@@ -1,4 +1,4 @@
-"""Tracks the images through a forward pass: the axes and the sources of every value."""
+"""Tracking of the images through a forward pass: axes and sources of every value."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class TracedValue:
     """One value that depends on the images.
 
     Attributes:
-        op: the ATen operator that made it; "" for the images.
-        sources: the values it was made from, by their places in the order of making.
-        axes: what its axes are.
+        op: the ATen operator that computed it; "" for the images.
+        sources: indices of the values that it was computed from, in the tracker's list.
+        axes: its axes.
         shape: its shape.
-        window: height and width of the kernel of a convolution.
-        stride: its strides.
+        window: for a convolution, height and width of the kernel.
+        stride: for a convolution, its strides.
     """
 
     op: str
@@ -48,7 +48,13 @@ class TracedValue:
 class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Records, while it is active, every value that depends on the images.
 
-    Values are identified by their memory, so that no tensor is kept alive.
+    A tensor is identified by its memory: the storage, and offset, shape and strides of the view.
+    So no tensor is kept alive, and a second view of the same memory is recognized. Only a weak
+    reference to each storage is held, which keeps its address from being used again.
+
+    In-place operators complicate this. A write changes every view of the storage. Known views get
+    a new value that also depends on the written one; views that are created later are looked up
+    in `_writes`, which holds the last write to each storage.
 
     Args:
         images: `[N, C, H, W]`, the input of the network.
@@ -58,13 +64,12 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.values: list[TracedValue] = []
         self._places: dict[int, dict[Any, int]] = {}
-        # A weak reference keeps an address from being used again.
         self._storages: dict[int, StorageWeakRef] = {}
         self._writes: dict[int, tuple[int, tuple[int, ...]]] = {}
         self._add(images, TracedValue("", (), ax.image_axes(images.shape), tuple(images.shape)))
 
     def place(self, tensor: Tensor) -> int | None:
-        """Return a tensor's place among the values; None where it does not depend on the images."""
+        """Return the index of a tensor's value; None if it does not depend on the images."""
         key = _key(tensor)
         if key is None:
             return None
@@ -73,14 +78,15 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return write[0] if known is None and write is not None else known
 
     def axes(self, tensor: Tensor) -> Axes | None:
-        """Return what the axes of a tensor are; None where nothing is known."""
+        """Return the axes of a tensor; None if nothing is known about them."""
         place = self.place(tensor)
         if place is None:
             return None
         axes, shape = self.values[place].axes, tuple(tensor.shape)
         if tuple(map(ax.length, axes)) == shape:
             return axes
-        # A part of its memory was written: maps with a margin, or joined of pieces.
+        # Only a part of its memory was written, such as a map inside a margin, or one of several
+        # pieces. If the strides are those of the written view, the axes are the same but longer.
         key = _key(tensor)
         write = None if key is None else self._writes.get(key[0])
         if write is None or write[1] != tensor.stride():
@@ -91,13 +97,13 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        with torch._C.DisableTorchFunction():  # looking at tensors is no call of the network
+        with torch._C.DisableTorchFunction():  # reading tensors here is no call of the network
             return self._dispatch(func, args, kwargs)
 
     def _dispatch(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         inputs = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         places = [p for t in inputs if (p := self.place(t)) is not None]
-        # Axes are asked for before the call, which may write over an input.
+        # The axes are read before the call, which may overwrite an input.
         known = {id(t): self.axes(t) for t in inputs} if places else {}
         out = func(*args, **kwargs)
         outputs = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
@@ -122,7 +128,7 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._storages[storage] = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
         known = self._places.setdefault(storage, {})
         for other in [form for form in known if form != key[1]] if written else ():
-            # Other views of that memory have changed too.
+            # The other known views of the memory have changed too.
             before = self.values[known[other]]
             sources = tuple(dict.fromkeys((*value.sources, known[other])))
             known[other] = len(self.values)
@@ -130,14 +136,14 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 replace(value, sources=sources, axes=before.axes, shape=before.shape)
             )
         known[form] = len(self.values)
-        if written:  # what holds this view has changed too, though it is no value yet
+        if written:  # views of the memory that are not known yet have changed too
             self._writes[storage] = len(self.values), tensor.stride()
         self.values.append(value)
 
 
 @dataclass(frozen=True, eq=False)
 class _DispatchedCall:
-    """A call of an operator with its outputs."""
+    """A call of an operator, with its outputs."""
 
     func: Any
     args: Any
@@ -151,18 +157,18 @@ class _DispatchedCall:
         return str(self.func._schema.name).split("::")[-1]
 
     def axes(self) -> list[Axes]:
-        """Return the axes of every output; unknown where there is no rule."""
+        """Return the axes of every output; unknown if there is no rule."""
         shapes = [tuple(t.shape) for t in self.outputs]
         rule = rule_of(self.func)
         candidates: list[Axes] = []
         if rule is not None:
             try:
-                given = self.func, self.args, self.kwargs, shapes
-                operation = TracedOperation(*given, lambda t: self.known.get(id(t)), self.count)
+                call = self.func, self.args, self.kwargs, shapes
+                operation = TracedOperation(*call, lambda t: self.known.get(id(t)), self.count)
                 axes = rule(operation)
                 candidates = axes if isinstance(axes, list) else [axes]
             except (IndexError, KeyError, TypeError, ValueError):
-                candidates = []  # called in a way that the rule does not know
+                candidates = []  # the rule does not cover this way to call the operator
         return [_fitting_axes(candidates[i : i + 1], shape) for i, shape in enumerate(shapes)]
 
     def window(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -170,14 +176,14 @@ class _DispatchedCall:
         if "conv" not in self.name:
             return (), ()
         names = [argument.name for argument in self.func._schema.arguments]
-        given = dict(zip(names, self.args, strict=False)) | self.kwargs
-        weight, stride = given.get("weight"), given.get("stride")
+        arguments = dict(zip(names, self.args, strict=False)) | self.kwargs
+        weight, stride = arguments.get("weight"), arguments.get("stride")
         window = tuple(weight.shape[2:]) if isinstance(weight, Tensor) else ()
         return window, tuple(stride) if isinstance(stride, list | tuple) else ()
 
 
 def _fitting_axes(candidates: list[Axes], shape: tuple[int, ...]) -> Axes:
-    """Return axes if they fit a shape, else unknown ones."""
+    """Return axes if they fit a shape, otherwise unknown ones."""
     if candidates and tuple(map(ax.length, candidates[0])) == shape:
         return candidates[0]
     return tuple(map(ax.unknown, shape))
@@ -188,7 +194,7 @@ def _ignores_values(func: Any) -> bool:
 
 
 def _key(tensor: Tensor) -> tuple[int, Any] | None:
-    """Return a key for a tensor's memory; None where it has no storage."""
+    """Return storage and view of a tensor as a key; None if it has no storage."""
     if tensor.layout != torch.strided or tensor.is_quantized:
         return None
     try:

@@ -75,7 +75,7 @@ class AxisMap(ABC):
 
     @property
     def identity(self) -> bool:
-        """Whether every output position reads its own input position and nothing else."""
+        """True if every output position reads its own input position and nothing else."""
         return False
 
 
@@ -99,7 +99,7 @@ class WindowMap(AxisMap):
 
     @property
     def identity(self) -> bool:
-        """Whether every output position reads its own input position and nothing else."""
+        """True if every output position reads its own input position and nothing else."""
         moves = self.reach or self.stride != 1 or self.padding or self.size_in != self.size_out
         return not moves
 

@@ -36,7 +36,7 @@ class ReceptiveField:
 
     @property
     def whole(self) -> bool:
-        """Whether every unit may see the whole image."""
+        """True if every unit may see the whole image."""
         return self.virtual is None
 
     def box(self, y: int, x: int) -> Box:

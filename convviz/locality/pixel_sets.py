@@ -55,9 +55,9 @@ class PixelIntervals:
         if y == x:  # the usual case, in one call
             return PixelIntervals(self.rows, *pull(y, self.start, self.stop))
         n = self.rows
-        top, bottom = pull(y, self.start[:n], self.stop[:n])
-        left, right = pull(x, self.start[n:], self.stop[n:])
-        return PixelIntervals(n, np.concatenate([top, left]), np.concatenate([bottom, right]))
+        y0, y1 = pull(y, self.start[:n], self.stop[:n])
+        x0, x1 = pull(x, self.start[n:], self.stop[n:])
+        return PixelIntervals(n, np.concatenate([y0, x0]), np.concatenate([y1, x1]))
 
     def join(self, other: PixelIntervals) -> PixelIntervals:
         """Return the smallest intervals that contain both."""
@@ -98,10 +98,8 @@ class PixelMasks:
 
     def hulls(self) -> PixelIntervals:
         """Return the smallest intervals that contain the masks."""
-        (top, bottom), (left, right) = _hull(self.y), _hull(self.x)
-        return PixelIntervals(
-            len(top), np.concatenate([top, left]), np.concatenate([bottom, right])
-        )
+        (y0, y1), (x0, x1) = _hull(self.y), _hull(self.x)
+        return PixelIntervals(len(y0), np.concatenate([y0, x0]), np.concatenate([y1, x1]))
 
 
 def _pull_mask(mask: NDArray[np.bool_], axis: AxisMap) -> NDArray[np.bool_]:

@@ -52,7 +52,7 @@ class Local:
 
     @property
     def pointwise(self) -> bool:
-        """Whether every output place depends only on the same place of each input."""
+        """True if every output place depends only on the same place of each input."""
         return all(edge.y.identity and edge.x.identity for edge in self.edges)
 
 

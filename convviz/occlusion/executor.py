@@ -84,7 +84,7 @@ class WindowExecutor:
 
     def _run_windows(self, positions: Ints) -> dict[fx.Node, WindowBatch]:
         """Compute every step before the cut in windows; return those that are read behind it."""
-        image, kept = self.program.image, self.program.kept_nodes
+        image, keep = self.program.image, self.program.kept_nodes
         held = {image: self._boxes(positions)}
         for index, step in enumerate(self.program.steps[: self.plan.cut]):
             if step.rule is None:
@@ -92,7 +92,7 @@ class WindowExecutor:
             held[step.node] = self._run_step(step, held, positions)
             for node in step.inputs():
                 dead = self.program.last_use.get(node, -1) <= index
-                if node in held and dead and node not in kept:
+                if node in held and dead and node not in keep:
                     del held[node]
         return held
 
@@ -269,7 +269,7 @@ class WindowExecutor:
             piece: indices of positions in the chunk.
         """
         values: Values = {}
-        constants, cut, kept = self.program.constants, self.plan.cut, self.program.kept_nodes
+        constants, cut, keep = self.program.constants, self.plan.cut, self.program.kept_nodes
 
         def value(node: fx.Node) -> Any:
             if node in constants:
@@ -288,9 +288,9 @@ class WindowExecutor:
             else:
                 values[step.node] = step.run(value)
             for node in step.inputs():
-                if self.program.last_use.get(node, -1) <= index and node not in kept:
+                if self.program.last_use.get(node, -1) <= index and node not in keep:
                     values.pop(node, None)
-        return {node: value(node) for node in kept}
+        return {node: value(node) for node in keep}
 
     def _whole_maps(
         self, node: fx.Node, windows: dict[fx.Node, WindowBatch], piece: Ints

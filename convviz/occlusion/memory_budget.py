@@ -67,7 +67,7 @@ def _window_elements(program: Program, plan: WindowPlan) -> tuple[float, float]:
     Returns:
         The elements live at the most demanding step, and those left at the cut.
     """
-    kept = program.kept_nodes
+    keep = program.kept_nodes
     image = program.image
     live = {image: _largest_area(plan.extents[image]) * count_channels(program, image)}
     peak = sum(live.values())
@@ -76,16 +76,16 @@ def _window_elements(program: Program, plan: WindowPlan) -> tuple[float, float]:
             continue
         output = plan.extents[step.node]
         size = _largest_area(output) * count_channels(program, step.node)
-        gathered = 0.0 if _reads_in_place(output, step) else _gathered(program, plan, step)
+        gathered = 0.0 if _reads_in_place(output, step) else _copied_elements(program, plan, step)
         peak = max(peak, sum(live.values()) + gathered + size)
         live[step.node] = size
-        _drop_dead(program, step, index, live, kept)
+        _drop_dead(program, step, index, live, keep)
     return max(peak, 1.0), max(sum(live.values()), 1.0)
 
 
 def _whole_map_elements(program: Program, plan: WindowPlan) -> float:
     """Return the elements that one position needs on whole maps, at the most demanding step."""
-    kept = program.kept_nodes
+    keep = program.kept_nodes
     live: dict[fx.Node, float] = {}
     peak = 1.0
     for index, step in enumerate(program.steps[plan.cut :], plan.cut):
@@ -95,8 +95,8 @@ def _whole_map_elements(program: Program, plan: WindowPlan) -> float:
         size = _map_elements(step.node)
         peak = max(peak, sum(live.values()) + size)
         live[step.node] = size
-        _drop_dead(program, step, index, live, kept)
-    return max(peak, sum({**live, **{node: _map_elements(node) for node in kept}}.values()))
+        _drop_dead(program, step, index, live, keep)
+    return max(peak, sum({**live, **{node: _map_elements(node) for node in keep}}.values()))
 
 
 def _drop_dead(
@@ -104,11 +104,11 @@ def _drop_dead(
     step: OperatorStep,
     index: int,
     live: dict[fx.Node, float],
-    kept: set[fx.Node],
+    keep: set[fx.Node],
 ) -> None:
     """Remove the inputs of a step that no later step reads."""
     for node in step.inputs():
-        if program.last_use.get(node, -1) <= index and node not in kept:
+        if program.last_use.get(node, -1) <= index and node not in keep:
             live.pop(node, None)
 
 
@@ -119,7 +119,7 @@ def _reads_in_place(output: WindowExtents, step: OperatorStep) -> bool:
     return all(step.reads_windows(int(h), int(w)) for h, w in sizes)
 
 
-def _gathered(program: Program, plan: WindowPlan, step: OperatorStep) -> float:
+def _copied_elements(program: Program, plan: WindowPlan, step: OperatorStep) -> float:
     """Return the elements of the inputs that a step copies: gathered, or joined in a pixel row."""
     assert step.rule is not None
     height, width = _largest_size(plan.extents[step.node])

@@ -9,17 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ..device import is_out_of_memory, no_bf16
-from ..errors import ParameterError
+from ..device import no_bf16
 from ..network.model import Model
-from ..ops.occlude import occlude
 from ..progress import track
 from ..scores.outputs import Forward
+from .arguments import Engine, Precision, check_boxes, check_fill, check_options
+from .batches import HalvingBatches, automatic_batch, covered_copies
 from .executor import WindowExecutor
 from .memory_budget import DEFAULT_MEMORY_BYTES
 from .plan import WindowPlan
@@ -31,19 +30,14 @@ Read = Callable[[Forward, Tensor], Tensor]
 `owner` is the index of the image that each copy was made from, since targets differ by image.
 """
 
-Engine = Literal["auto", "dense"]
-Precision = Literal["model", "bf16"]
 
 logger = logging.getLogger(__name__)
 
-_WORTH_EXPORTING = 2e6
+MIN_PIXELS_FOR_EXPORT = 2e6
 """Pixels in all copies from which the export of the model, which takes seconds, pays off."""
 
 _CHECKED_BOXES = 16
 """Boxes that are also computed exactly if a run is not exact."""
-
-_BATCH_PIXELS = {"cpu": 32 * 224 * 224, "cuda": 128 * 224 * 224}
-_MAX_BATCH = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +74,9 @@ class _OcclusionTask:
 
     @property
     def is_small(self) -> bool:
-        """Whether full forward passes take less time than an export."""
+        """True if full forward passes take less time than an export."""
         count = len(self.images) * len(self.boxes)
-        return count * self.images[0, 0].numel() < _WORTH_EXPORTING
+        return count * self.images[0, 0].numel() < MIN_PIXELS_FOR_EXPORT
 
     def dense(self, dtype: torch.dtype | None = None) -> Tensor:
         """Return the scores `[N, P, ...]` by one full forward pass per box.
@@ -105,7 +99,7 @@ class _OcclusionTask:
                 forward = _cast_forward(forward, self.model.dtype)
             return self.read(forward, owner.to(self.images.device)).cpu()
 
-        halving = _HalvingBatches(score, self.batch_size or automatic_batch(self.images))
+        halving = HalvingBatches(score, self.batch_size or automatic_batch(self.images))
         chunks = torch.split(torch.arange(count * positions), halving.limit)
         parts = [halving(chunk) for chunk in track(chunks, "occluding", len(chunks))]
         scores = torch.cat(parts)
@@ -134,7 +128,7 @@ class _OcclusionTask:
             if image != current:
                 score, current = self._scorer(prepared, images, fill, image), image
             assert score is not None
-            halving = _HalvingBatches(score, limit)
+            halving = HalvingBatches(score, limit)
             part = halving(chunk)
             limit = halving.limit
             if scores is None:
@@ -213,9 +207,9 @@ def occluded(
     Raises:
         ParameterError: an argument has no allowed value.
     """
-    _check(engine, memory, precision, approximate, batch_size)
-    fill = _check_fill(fill, images)
-    boxes = _check_boxes(boxes, images)
+    check_options(engine, memory, precision, approximate, batch_size)
+    fill = check_fill(fill, images)
+    boxes = check_boxes(boxes, images)
     task = _OcclusionTask(
         model, images, boxes, fill, read, layers, batch_size, memory or DEFAULT_MEMORY_BYTES
     )
@@ -236,73 +230,6 @@ def occluded(
         else:
             exact = exact_task.dense()
         return replace(result, sample=sample, exact=exact)
-
-
-def _check(
-    engine: Engine,
-    memory: int | None,
-    precision: Precision,
-    approximate: float | None,
-    batch_size: int | None,
-) -> None:
-    if engine not in ("auto", "dense"):
-        raise ParameterError(f"engine={engine!r}: allowed are 'auto' and 'dense'")
-    if batch_size is not None and batch_size < 1:
-        raise ParameterError(f"batch_size must be at least 1, got {batch_size}")
-    if memory is not None and memory < 1:
-        raise ParameterError(f"memory must be at least 1 byte, got {memory}")
-    if precision not in ("model", "bf16"):
-        raise ParameterError(f"precision={precision!r}: allowed are 'model' and 'bf16'")
-    if approximate is None:
-        return
-    if not 0 < approximate <= 1:
-        raise ParameterError(f"approximate must be above 0 and at most 1, got {approximate}")
-    if engine == "dense":
-        raise ParameterError(
-            f'approximate={approximate} requires engine="auto"; engine="dense" is always exact'
-        )
-
-
-def _check_boxes(boxes: Tensor, images: Tensor) -> Tensor:
-    """Return the boxes as int64 on the CPU; raise unless all are inside the images."""
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
-        raise ParameterError(
-            "boxes must be integers [P, 4], x0, y0, x1, y1; got "
-            f"{str(boxes.dtype).removeprefix('torch.')} {list(boxes.shape)}"
-        )
-    if len(images) * len(boxes) == 0:
-        raise ParameterError(
-            f"at least one image and one box are required; got {len(images)} images and "
-            f"{len(boxes)} boxes"
-        )
-    boxes = boxes.to("cpu", torch.int64)
-    height, width = images.shape[-2:]
-    low, high = boxes[:, :2], boxes[:, 2:]
-    fits = (low >= 0) & (low < high) & (high <= torch.tensor([width, height]))
-    if not fits.all():
-        first = boxes[int((~fits).any(1).nonzero()[0])].tolist()
-        raise ParameterError(
-            f"box {first} (x0, y0, x1, y1) is empty or not inside the image of {width} x {height} "
-            "pixels"
-        )
-    return boxes
-
-
-def _check_fill(fill: Tensor, images: Tensor) -> Tensor:
-    """Return the fill on the images' device and in their dtype; raise unless it fits them."""
-    kind = str(images.dtype).removeprefix("torch.")
-    if images.ndim != 4 or not images.is_floating_point():
-        raise ParameterError(
-            f"images must be floating point [N, C, H, W]; got {kind} {list(images.shape)}"
-        )
-    try:
-        fill.expand(images.shape)
-    except RuntimeError as error:
-        raise ParameterError(
-            f"fill {list(fill.shape)} does not fit images {list(images.shape)}; a color is "
-            "[C, 1, 1]"
-        ) from error
-    return fill.to(images)
 
 
 def _compute(
@@ -348,62 +275,3 @@ def _cast_forward(forward: Forward, dtype: torch.dtype) -> Forward:
     """Return a forward pass with its scores and activations in another dtype."""
     activations = {name: value.to(dtype) for name, value in forward.activations.items()}
     return replace(forward, output=forward.output.to(dtype), activations=activations)
-
-
-def covered_copies(
-    images: Tensor, fill: Tensor, owner: Tensor, boxes: Sequence[Sequence[int]]
-) -> Tensor:
-    """Return copies `[B, C, H, W]` of images, each with its box filled.
-
-    Args:
-        images: `[N, C, H, W]`.
-        fill: as `images`; a covered pixel takes the fill's value at its own place.
-        owner: index of the image that each copy is made from, `[B]`.
-        boxes: B boxes, x0, y0, x1, y1.
-    """
-    x0, y0, x1, y1 = torch.as_tensor(boxes, dtype=torch.int64, device=images.device).unbind(1)
-    # The operator takes one image and one window size: group the copies by both.
-    keys = torch.stack([owner.to(x0), y1 - y0, x1 - x0], 1)
-    groups, group = torch.unique(keys, dim=0, return_inverse=True)
-    copies = images.new_empty(len(owner), *images.shape[1:])
-    for index, (source, height, width) in enumerate(groups.tolist()):
-        at = group == index
-        copies[at] = occlude(images[source], y0[at], x0[at], height, width, fill[source])
-    return copies
-
-
-def automatic_batch(images: Tensor) -> int:
-    """Return the number of copies in a forward pass: about a fixed number of pixels."""
-    budget = _BATCH_PIXELS.get(images.device.type, _BATCH_PIXELS["cpu"])
-    height, width = images.shape[-2:]
-    return max(1, min(_MAX_BATCH, budget // max(1, height * width)))
-
-
-class _HalvingBatches:
-    """Calls a function batch by batch, and halves the batch size whenever memory runs out.
-
-    Args:
-        score: maps indices `[B]` to scores `[B, ...]`.
-        limit: the largest batch; afterwards the attribute is the size that fits.
-    """
-
-    def __init__(self, score: Callable[[Tensor], Tensor], limit: int) -> None:
-        self.score, self.limit = score, limit
-
-    def __call__(self, indices: Tensor) -> Tensor:
-        scores = []
-        while len(indices):
-            batch = indices[: self.limit]
-            try:
-                scores.append(self.score(batch))
-            except Exception as error:
-                if len(batch) == 1 or not is_out_of_memory(error):
-                    raise
-                self.limit = max(1, len(batch) // 2)
-            else:
-                indices = indices[len(batch) :]
-                continue
-            # Outside of the handler: inside, the traceback still holds the failed batch.
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-        return torch.cat(scores)

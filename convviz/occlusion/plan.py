@@ -92,7 +92,7 @@ class StepSummary:
 
 @dataclass(frozen=True, eq=False)
 class WindowPlan:
-    """How the scores of one image under many boxes are computed.
+    """Plan of the computation of one image's scores under many boxes.
 
     Attributes:
         row, column: the row interval and the column interval of each position, `[P]`.

@@ -37,16 +37,16 @@ def occlude(
     _check_occlude(image, y, x, height, width, fill)
     h, w = image.shape[1:]
     batch = image.expand(len(y), -1, -1, -1).clone(memory_format=torch.contiguous_format)
-    for i, (top, left) in enumerate(zip(y.tolist(), x.tolist(), strict=True)):
-        y0, y1 = max(top, 0), min(top + height, h)
-        x0, x1 = max(left, 0), min(left + width, w)
+    for i, (corner_y, corner_x) in enumerate(zip(y.tolist(), x.tolist(), strict=True)):
+        y0, y1 = max(corner_y, 0), min(corner_y + height, h)
+        x0, x1 = max(corner_x, 0), min(corner_x + width, w)
         if y0 >= y1 or x0 >= x1:
             continue
         patch = fill if fill.dim() == 3 else fill[i]
         if fill.dim() == 3 and patch.shape[1:] == (h, w):
             patch = patch[:, y0:y1, x0:x1]
         elif fill.dim() == 4 and patch.shape[1:] != (1, 1):
-            patch = patch[:, y0 - top : y1 - top, x0 - left : x1 - left]
+            patch = patch[:, y0 - corner_y : y1 - corner_y, x0 - corner_x : x1 - corner_x]
         batch[i, :, y0:y1, x0:x1] = patch
     return to_layout(batch, channels_last)
 

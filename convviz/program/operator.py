@@ -76,7 +76,7 @@ class OperatorStep:
 
     @property
     def counts(self) -> bool:
-        """Whether its value is a number computed from the batch size, not a tensor."""
+        """True if its value is a number computed from the batch size, not a tensor."""
         return isinstance(self.node.meta.get("val"), int | torch.SymInt)
 
     def reads_windows(self, height: int, width: int) -> bool:
@@ -100,7 +100,7 @@ class OperatorStep:
 
     @property
     def mixes(self) -> bool:
-        """Whether it is a 1 x 1 convolution of stride 1."""
+        """True for a 1 x 1 convolution of stride 1."""
         return self.call in CONVOLUTIONS and self.rule is not None and not self.slides
 
     def inputs(self) -> list[fx.Node]:

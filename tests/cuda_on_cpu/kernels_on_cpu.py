@@ -11,7 +11,7 @@ import sys
 import torch
 
 sys.modules["convviz._C"] = None  # type: ignore[assignment]  # its kernels have the same names
-from convviz.ops import kernels  # noqa: E402
+from convviz.ops import gather_windows, guided_relu, kernels, occlude  # noqa: E402, F401
 
 OPERATORS = ("guided_relu", "guided_relu_", "guided_relu_backward", "occlude", "gather_windows")
 

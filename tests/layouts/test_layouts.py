@@ -211,7 +211,7 @@ def test_a_sweep_reads_the_graph_as_it_reads_the_network(make):
 
 @pytest.mark.parametrize(("make", "layer"), [(Turned, "turn"), (Turned, "last"), (vit, "encoder")])
 def test_occlusion_reads_units_in_both_engines(make, layer, monkeypatch):
-    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
+    monkeypatch.setattr(occluded_scores, "MIN_PIXELS_FOR_EXPORT", 0)
     net, images = network(make), photos(2)
     model = Model(net)
     boxes = torch.tensor([[0, 0, 8, 8], [8, 4, 20, 16], [0, 20, 32, 32]])

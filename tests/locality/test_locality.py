@@ -289,19 +289,19 @@ def test_support_of_random_networks(makers, height, width):
 def axis_maps():
     """List maps of all kinds with odd numbers."""
     found = [
-        maps.Window(n, (n + 2 * p - d * (k - 1) - 1) // s + 1, k, s, p, d)
+        maps.WindowMap(n, (n + 2 * p - d * (k - 1) - 1) // s + 1, k, s, p, d)
         for n, k, s, p, d in itertools.product((7, 10), (1, 3), (1, 2, 3), (0, 1), (1, 2))
     ]
     found += [
-        maps.Spread(n, (n - 1) * s - 2 * p + d * (k - 1) + 1, k, s, p, d)
+        maps.TransposedMap(n, (n - 1) * s - 2 * p + d * (k - 1) + 1, k, s, p, d)
         for n, k, s, p, d in itertools.product((4, 5), (1, 2, 3), (1, 2, 4), (0, 1), (1, 2))
         if (n - 1) * s - 2 * p + d * (k - 1) >= 0
     ]
-    found += [maps.Broadcast(1, 4), maps.Piece(3, 8, 2), maps.Piece(3, 3, 0)]
+    found += [maps.BroadcastMap(1, 4), maps.ConcatMap(3, 8, 2), maps.ConcatMap(3, 3, 0)]
     return [
         *found,
-        maps.Lookup(5, 3, (0, 1, 3), (2, 4, 5)),
-        maps.Lookup(3, 3, (2, 0, 1), (3, 1, 2)),
+        maps.TableMap(5, 3, (0, 1, 3), (2, 4, 5)),
+        maps.TableMap(3, 3, (2, 0, 1), (3, 1, 2)),
     ]
 
 
@@ -324,7 +324,7 @@ def test_interval_maps_agree_with_their_taps(axis):
         if reached.size:
             assert lo <= reached[0]
             assert reached[-1] < hi
-            if getattr(axis, "dilation", 1) == 1 and not isinstance(axis, maps.Spread):
+            if getattr(axis, "dilation", 1) == 1 and not isinstance(axis, maps.TransposedMap):
                 assert (lo, hi) == (reached[0], reached[-1] + 1)
 
 

@@ -127,7 +127,7 @@ def test_gradients_do_not_depend_on_neighbors(coupled):
 
 @pytest.mark.parametrize("export", [True, False])
 def test_occlusion_is_that_of_a_loop_whatever_the_batch_size(coupled, export, monkeypatch):
-    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0 if export else 1e9)
+    monkeypatch.setattr(occluded_scores, "MIN_PIXELS_FOR_EXPORT", 0 if export else 1e9)
     images, model = drawn(2), convviz.Model(coupled)
     options = {"window": 4, "stride": 4, "fill": 0.0, "target": 2}
     maps = [
@@ -338,7 +338,7 @@ def test_the_warning_comes_once():
 @pytest.mark.filterwarnings("ignore:.*random in evaluation mode")
 @pytest.mark.parametrize("name", ["functional dropout", "depth of the batch"])
 def test_no_graph_stands_in_for_a_random_network(name, monkeypatch):
-    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
+    monkeypatch.setattr(occluded_scores, "MIN_PIXELS_FOR_EXPORT", 0)
     model = convviz.Model(seeded(RANDOM[name]))
     actual = convviz.explain(model, drawn(1), "occlusion", window=6, stride=6, fill=0.0)
     assert "full forward pass" in actual.result.measures["computed"]

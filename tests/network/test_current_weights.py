@@ -248,7 +248,7 @@ def windowed(model, images):
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_windows_graph_and_gradients_follow_a_change(edit, monkeypatch):
-    monkeypatch.setattr("convviz.occlusion.occluded_scores._WORTH_EXPORTING", 0)
+    monkeypatch.setattr("convviz.occlusion.occluded_scores.MIN_PIXELS_FOR_EXPORT", 0)
     net = network().eval()
     model = Model(net)
     images = torch.rand(1, *SHAPE, dtype=torch.float64)

@@ -53,7 +53,8 @@ def occlude(model, x, **options):
 
 @pytest.fixture(params=["graph", "dense"])
 def either_engine(request, monkeypatch):
-    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0 if request.param == "graph" else 1e9)
+    pixels = 0 if request.param == "graph" else 1e9
+    monkeypatch.setattr(occluded_scores, "MIN_PIXELS_FOR_EXPORT", pixels)
 
 
 def sigmoid(x):

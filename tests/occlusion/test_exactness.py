@@ -127,7 +127,7 @@ def executed(prepared: PreparedOcclusion, image: Tensor, fill: Tensor) -> float:
 
 @pytest.mark.parametrize("name", slow_but(SMALLEST))
 def test_scores_equal_those_of_the_network_itself(name, monkeypatch):
-    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
+    monkeypatch.setattr(occluded_scores, "MIN_PIXELS_FOR_EXPORT", 0)
     module, (height, width) = network(name), size_of(name)
     count = 1 if name == "convnext_tiny" else 2  # which takes longest by far
     images = torch.randn(count, 3, height, width, dtype=torch.float64)

@@ -330,7 +330,7 @@ class TestOccluded:
 
     @pytest.fixture(autouse=True)
     def however_small(self, monkeypatch):
-        monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
+        monkeypatch.setattr(occluded_scores, "MIN_PIXELS_FOR_EXPORT", 0)
 
     def call(self, model: Model, images: Tensor, layers=(), **options):
         def read(forward, owner):

@@ -113,7 +113,7 @@ BODIES: dict[str, Callable[[Net, Tensor], Tensor]] = {
 
 @pytest.fixture(autouse=True)
 def however_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
+    monkeypatch.setattr(occluded_scores, "MIN_PIXELS_FOR_EXPORT", 0)
 
 
 def as_late_as_can_be(tally: _StepCosts, program: Program):

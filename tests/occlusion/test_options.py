@@ -80,7 +80,7 @@ def images() -> Tensor:
 @pytest.fixture(autouse=True)
 def however_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plan small work too."""
-    monkeypatch.setattr(occluded_scores, "_WORTH_EXPORTING", 0)
+    monkeypatch.setattr(occluded_scores, "MIN_PIXELS_FOR_EXPORT", 0)
 
 
 def scores(net: nn.Module, images: Tensor, boxes: Tensor = BOXES, **options: Any) -> Occluded:

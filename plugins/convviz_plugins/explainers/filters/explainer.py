@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import convviz
 import convviz.authoring
 from convviz import Model, ModelError, ParameterError, Tiles
-from convviz.authoring import Batch, Explainer, Forward, Target
+from convviz.authoring import Batch, Explainer, Forward, Target, fold_batch_norm
 
 from . import layer_chain
 
@@ -165,16 +165,16 @@ def fold_weights(
             raise ParameterError(f"fold_bn=True: no batch norm takes the output of layer {layer!r}")
         return weight
     # F.batch_norm and torch.batch_norm order their arguments differently.
-    at_variance, at_gamma = (2, 3) if norm.python else (4, 1)
+    at_mean, at_variance, at_gamma = (1, 2, 3) if norm.python else (3, 4, 1)
+    mean = norm.argument(at_mean, "running_mean")
     variance = norm.argument(at_variance, "running_var")
-    if variance is None:
+    if mean is None or variance is None:
         raise ModelError(
             f"fold_bn=True: the batch norm behind layer {layer!r} keeps no running statistics"
         )
     gamma = norm.argument(at_gamma, "weight")
     eps = float(norm.argument(7, "eps", 1e-5))
-    scale = (variance + eps).rsqrt() * (1.0 if gamma is None else gamma)
-    return weight * scale.view(-1, 1, 1, 1)
+    return fold_batch_norm(weight, None, mean, variance, gamma, None, eps)[0]
 
 
 def dense(weight: Tensor, groups: int) -> Tensor:
