@@ -1,5 +1,5 @@
-// Checks and small helpers shared by the operators of every device. The stable ABI only: one
-// binary runs under every torch from 2.10 on.
+// Checks and small helpers shared by the operators of all devices. They use torch's stable ABI
+// only, so that one binary runs under every torch from 2.10 on.
 #pragma once
 
 #include <torch/csrc/stable/library.h>
@@ -22,7 +22,7 @@ using torch::stable::Tensor;
 
 enum class Rule { plain, guided, deconv };
 
-// Raise "convviz::<operator>: <what>", without the file and line that STD_TORCH_CHECK puts first.
+// Throws "convviz::<operator>: <what>" unless ok. STD_TORCH_CHECK would put file and line first.
 template <typename... Args>
 inline void check(bool ok, const char* op, const Args&... what) {
   if (ok) return;
@@ -40,7 +40,7 @@ inline std::string shape(const Tensor& x) {
   return text.str();
 }
 
-// The name of a tensor's dtype as Python has it; torch's own word for one that is rare here.
+// The name of a tensor's dtype in Python; for the dtypes not listed, torch's own name.
 inline std::string dtype(const Tensor& x) {
   switch (x.scalar_type()) {
     case ScalarType::Half: return "float16";
@@ -62,8 +62,8 @@ inline Rule parse_rule(const char* op, const std::string& rule) {
   return rule == "plain" ? Rule::plain : rule == "guided" ? Rule::guided : Rule::deconv;
 }
 
-// Whether x lies densely in memory as [N, H, W, C] and not as [N, C, H, W]. Axes of size 1 have
-// strides that say nothing, so they are passed over, as torch does.
+// Whether x is dense in memory as [N, H, W, C], not as [N, C, H, W]. The strides of axes of size 1
+// are meaningless and ignored, as in torch.
 inline bool is_channels_last(const Tensor& x) {
   if (x.dim() != 4 || x.is_contiguous()) return false;
   int64_t expected = 1;
@@ -79,7 +79,7 @@ inline MemoryFormat layout(bool channels_last) {
   return channels_last ? MemoryFormat::ChannelsLast : MemoryFormat::Contiguous;
 }
 
-// An uninitialised tensor like x, dense in the layout asked for.
+// An uninitialized tensor with the shape and dtype of x, dense in a layout.
 inline Tensor dense_like(const Tensor& x, bool channels_last) {
   return torch::stable::empty(x.sizes(), x.scalar_type(), std::nullopt, x.device(), std::nullopt,
                               layout(channels_last));
@@ -99,10 +99,11 @@ inline void check_bits(const Tensor& grad, const Tensor& bits, bool channels_las
         "channels_last needs a gradient [N, C, H, W], got ", shape(grad));
 }
 
-// Sizes of an `occlude` call, and how its fill is read: value(p, c, y, x) lies at
-// p * copy + c * channel + (y - from_y) * row + (x - from_x) * column of the fill's data, where
-// (from_y, from_x) is the window's corner for a fill that travels with it and 0 for one that
-// lies on the image.
+// Sizes of an `occlude` call, and the strides of its fill. The value for copy p, channel c and
+// pixel (y, x) is at
+//     p * fill_copy + c * fill_channel + (y - from_y) * fill_row + (x - from_x) * fill_column
+// of the fill's data. (from_y, from_x) is the window's corner if the fill belongs to the window
+// (`travels`), and (0, 0) if it belongs to the image. The strides of one color are 0.
 struct Occlusion {
   int64_t copies, channels, height, width, window_height, window_width;
   int64_t fill_copy, fill_channel, fill_row, fill_column;
@@ -143,11 +144,13 @@ inline Occlusion check_occlude(const Tensor& image, const Tensor& y, const Tenso
 }
 
 // One row of the table of `gather_windows` and `conv3x3_windows`. Places are in pixels of the map.
+// A position's true map is the clean map with its changed window written over it; the wanted window
+// is read from the true map.
 struct WindowEntry {
-  int64_t source;              // which tensor of `changed` holds the changed part, -1: none
-  int64_t index;               // which of its windows
-  int64_t source_y, source_x;  // where that window lies
-  int64_t y, x;                // where the wanted window lies; it may overhang the map
+  int64_t source;              // the tensor of `changed` with the changed window, -1: none
+  int64_t index;               // the window in that tensor
+  int64_t source_y, source_x;  // top left corner of the changed window
+  int64_t y, x;                // top left corner of the wanted window; it may overhang the map
 };
 
 inline void check_gather(const char* op, const Tensor& clean, const std::vector<Tensor>& changed,
@@ -166,7 +169,7 @@ inline void check_gather(const char* op, const Tensor& clean, const std::vector<
   }
 }
 
-// A wrong table would read foreign memory, so it is checked whole: it is small.
+// A wrong table would read memory out of bounds, so every row is checked. The table is small.
 inline void check_table(const char* op, const int64_t* table, int64_t count,
                         const std::vector<Tensor>& changed) {
   const auto* entries = reinterpret_cast<const WindowEntry*>(table);
@@ -179,7 +182,7 @@ inline void check_table(const char* op, const int64_t* table, int64_t count,
   }
 }
 
-// A Python float as an element; c10's 16-bit types convert from float only.
+// A double as an element; c10's 16-bit types convert from float only.
 template <typename T>
 inline T padding_value(double value) {
   if constexpr (sizeof(T) == 2) {
@@ -189,7 +192,7 @@ inline T padding_value(double value) {
   }
 }
 
-// Call f with a value of the C++ type of a floating tensor.
+// Calls f with a value of the C++ type that corresponds to the dtype of a floating-point tensor.
 template <typename F>
 inline void dispatch_floating(const char* op, const char* name, const Tensor& x, const F& f) {
   switch (x.scalar_type()) {

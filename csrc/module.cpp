@@ -1,5 +1,5 @@
-// The Python module convviz._C. Importing it registers the CPU kernels, which happens in the
-// static initialisers of cpu/*.cpp; the module itself only says what the processor at hand can do.
+// The Python module convviz._C (convviz._cuda for CUDA). Importing it registers the kernels, in the
+// static initializers of the other files. The module itself only reports the instruction set.
 #include <pybind11/pybind11.h>
 
 #ifndef USE_CUDA

@@ -40,7 +40,7 @@ def _replace_after(node: fx.Node, writer: fx.Node, place: dict[fx.Node, int]) ->
 
 
 def _writers(graph: fx.Graph) -> dict[fx.Node, tuple[Any, list[fx.Node]]] | None:
-    """Return in-place node -> its functional operator and the earlier nodes that are the same tensor.
+    """Return in-place node -> its functional operator and the earlier nodes of the same tensor.
 
     None if a node has no such operator, or if a tensor that overlaps the written one without being
     the same is used afterwards.

@@ -1,10 +1,11 @@
-// What maps hold channel by channel, on the CPU: the highest value and where it is, the mean, and
+// Statistics of the channels of maps on the CPU: the highest value and its place, the mean, and
 // moments with a histogram.
 //
-// The channels of a pixel lie side by side, so that the compiler computes several at a time. Memory
-// traffic: channel_peaks and channel_means read a map once; channel_moments twice, the second time
-// from cache where the map of one image fits there. Each image is one thread's, and its pixels are
-// read row by row whatever the layout, so results depend on no thread count, layout or batch.
+// The channels of a pixel are adjacent in memory, so that the compiler vectorizes over channels.
+// Memory traffic: channel_peaks and channel_means read a map once; channel_moments reads it twice,
+// the second time from cache if the map of one image fits there. An image is processed by a single
+// thread, and its pixels are read row by row in every layout. The results therefore do not depend
+// on the number of threads, the layout or the batch.
 #include "../checks.h"
 
 #include <algorithm>
@@ -13,7 +14,8 @@
 #include <tuple>
 #include <type_traits>
 
-// Compiled for wider registers too, among which the loader chooses; sanitizers cannot follow that.
+// Functions are also compiled for wider registers, and the loader chooses the widest at run time.
+// Sanitizers do not support this.
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__)
 #define CONVVIZ_ANY_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -24,12 +26,13 @@
 namespace convviz {
 namespace {
 
-// What is done with the channels of one pixel, in the only places where time goes by.
+// The functions below update the statistics of all channels by one pixel. They take nearly all of
+// the time. Each is a template for all dtypes, with overloads that are compiled for wide registers.
 template <typename N, typename T>
 inline void raise_peaks(const T* pixel, int64_t channels, int32_t place, N* high, int32_t* where) {
   for (int64_t c = 0; c < channels; ++c) {
     const N v = static_cast<N>(pixel[c]);
-    // The first NaN is the highest of all, as in torch.
+    // The first NaN is the highest of all values, as in torch. It stays: v > NaN is false.
     const bool higher = (v > high[c]) | ((v != v) & (high[c] == high[c]));
     high[c] = higher ? v : high[c];
     where[c] = higher ? place : where[c];
@@ -93,8 +96,10 @@ CONVVIZ_ANY_WIDTH void sums(const double* pixel, int64_t channels, double* sum, 
   add_sums(pixel, channels, sum, lowest, highest);
 }
 
-// The half octave of a number's size, 0 for zero alone; behind those of negative numbers come those
-// of the others.
+// Index of the half octave of a number. Half octaves of absolute values are bounded by 1, 1.5, 2,
+// 3, 4, 6, 8 ...: the exponent and the first bit of the mantissa. Without the sign, these leading
+// bits of a number, rounded up, are the index; zero alone has index 0. The half octaves of negative
+// numbers come first, then those of the others.
 template <typename T>
 struct HalfOctaves {
   using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
@@ -105,7 +110,7 @@ struct HalfOctaves {
     Bits bits;
     std::memcpy(&bits, &value, sizeof(T));
     const Bits size = ((bits & ~(Bits{1} << kSign)) + ((Bits{1} << kShift) - 1)) >> kShift;
-    // NaN of a large payload lies behind the last.
+    // NaN with a large payload would be behind the last.
     const int32_t known = std::min<int32_t>(static_cast<int32_t>(size), kSizes - 1);
     return known + ((bits >> kSign) ? 0 : kSizes);
   }
@@ -131,7 +136,7 @@ CONVVIZ_ANY_WIDTH void distances(const double* pixel, int64_t channels, const do
   add_distances(pixel, channels, mean, apart, octave);
 }
 
-// Maps whose channels lie side by side, pixel by pixel; holds the copy that this may need.
+// Maps whose channels are adjacent in memory. Owns a copy if the maps have another layout.
 class Pixels {
  public:
   explicit Pixels(const Tensor& maps)
@@ -145,7 +150,7 @@ class Pixels {
     return maps_.const_data_ptr<T>() + n * maps_.stride(0);
   }
 
-  // Call f with every pixel of an image in turn, row by row.
+  // Calls f with every pixel of an image, row by row.
   template <typename T, typename F>
   void each(int64_t n, const F& f) const {
     const T* row = image<T>(n);
@@ -298,7 +303,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> channel_moments(const Tensor&
                              made[0].mutable_data_ptr<double>(), made[1].mutable_data_ptr<double>(),
                              made[2].mutable_data_ptr<double>(), made[3].mutable_data_ptr<double>()};
     torch::stable::parallel_for(0, count, images_at_once(maps), [&](int64_t begin, int64_t end) {
-      std::vector<int32_t> own(channels * bins);  // half of what 64 bits would need of the cache
+      // 32-bit counts take half the cache of 64-bit ones. They are added to the total before they
+      // could overflow.
+      std::vector<int32_t> own(channels * bins);
       int64_t counted = 0;
       const auto add = [&] {
         const std::lock_guard<std::mutex> lock(adding);

@@ -1,9 +1,14 @@
-// conv3x3_windows on the CPU: the windows of a 3 x 3 convolution's output, its input read from
-// changed windows laid over the clean map, so that no gathered input is ever written.
+// conv3x3_windows on the CPU: windows of the output of a 3 x 3 convolution. The input is read
+// directly from the changed windows and the clean map, so no gathered input is written to memory.
 //
-// Per 4 x 4 outputs of K filters over C channels: 36 C K multiply-adds where a direct convolution
-// makes 144 C K; about 14 vector operations a point for the transforms. A block of tiles stays
-// in the second-level cache between the transforms and the products.
+// For 4 x 4 outputs of K filters over C channels this takes 36 C K multiply-adds, where a direct
+// convolution takes 144 C K, and about 14 vector operations per point for the transforms. The
+// output is divided into tiles of 4 x 4. A block of tiles goes through three stages, and stays in
+// the second-level cache between them:
+//   1. transform the inputs of each tile: 36 points, [block, C] for each point;
+//   2. multiply by the transformed weights, for each point: [block, C] x [C, K];
+//   3. transform the products of each tile back, and add bias and ReLU.
+// See winograd.h for the transforms and ops/winograd.py for the method.
 #include "../checks.h"
 #include "windows.h"
 
@@ -16,8 +21,8 @@
 namespace convviz {
 namespace {
 
-// A tile of output: where its 6 x 6 input pixels lie (a row of zeros outside the map), and where
-// its height x width pixels go.
+// A tile of output: pointers to its 6 x 6 input pixels (to a row of zeros outside of the map), and
+// to the place of its height x width output pixels.
 template <typename T>
 struct Tile {
   const T* pixels[36];
@@ -26,7 +31,7 @@ struct Tile {
   int height, width;
 };
 
-// Filters that lie side by side in the weights.
+// Number of adjacent filters in the weights: one cache line.
 template <typename T>
 constexpr int64_t kPanel = 64 / sizeof(T);
 
@@ -38,8 +43,8 @@ struct Layer {
   bool relu;
 };
 
-// Elements of one of the 36 planes of a block; the 16 at its end keep the planes from falling
-// onto the same sets of a cache.
+// Elements of one of the 36 planes of a block. Without the 16 unused ones at the end, the planes
+// would often be a power of two apart, and compete for the same sets of a cache.
 constexpr int64_t plane_size(int64_t block, int64_t depth) { return block * depth + 16; }
 
 #pragma GCC diagnostic ignored "-Wpsabi"  // no vector crosses the boundary of a function
@@ -82,7 +87,7 @@ namespace avx512 {
 
 enum class Instructions { kBaseline, kAvx2, kAvx512 };
 
-// The widest that this processor has, up to what ATEN_CPU_CAPABILITY names, as for torch itself.
+// The widest instruction set of this processor, limited by ATEN_CPU_CAPABILITY as torch itself is.
 Instructions instructions() {
 #ifdef CONVVIZ_X86
   const char* named = std::getenv("ATEN_CPU_CAPABILITY");
@@ -105,12 +110,12 @@ void convolve(const Layer<T>& layer, const Tile<T>* tiles, int64_t count, int64_
   baseline::convolve(layer, tiles, count, block, room);
 }
 
-// Tiles computed at a time by one thread, a multiple of 12. Large weights are read from memory
-// once for each block, so they want larger ones.
+// Number of tiles in a block, a multiple of 12. The weights are read once for each block. If they
+// are too large for the caches, larger blocks save memory traffic.
 int64_t block_size(int64_t weights_bytes) { return weights_bytes > (int64_t{16} << 20) ? 48 : 24; }
 
-// Scratch of one thread, kept for the next call: it is small, and fresh pages would cost more
-// than what is computed in them.
+// Scratch memory of one thread, kept for the next call. It is small, and page faults of new memory
+// would take longer than the computation.
 template <typename T>
 T* scratch(int64_t elements) {
   struct Free {
@@ -128,7 +133,7 @@ T* scratch(int64_t elements) {
   return room.get();
 }
 
-// What a call works on: every window's tiles are numbered through.
+// The arguments of a call. The tiles of all windows are numbered consecutively.
 template <typename T>
 struct Work {
   Maps<T> maps;
@@ -145,7 +150,7 @@ struct Work {
     Tile<T> t;
     for (int64_t i = 0; i < 6; ++i) {
       for (int64_t j = 0; j < 6; ++j) {
-        // Past the window's own input a tile may read anything: nothing of it is written.
+        // Inputs behind the window affect only outputs that are not written.
         const bool used = y + i < height + 2 && x + j < width + 2;
         t.pixels[i * 6 + j] = used ? pixel(e, e.y + y + i, e.x + x + j) : zeros;
       }
@@ -243,7 +248,7 @@ Tensor conv3x3_windows(const Tensor& clean, const std::vector<Tensor>& changed,
 
 }  // namespace
 
-// The instruction set that the operator runs with.
+// The instruction set that the operator uses, "" for the baseline.
 const char* conv3x3_instructions() {
   switch (kInstructions) {
     case Instructions::kAvx512:

@@ -1,8 +1,9 @@
-// gather_windows on the CPU: for every position the input window of the next operator, read from
-// its changed part where that lies and from the clean activation elsewhere.
+// gather_windows on the CPU: for every position, the input window of the next operator, read from
+// the changed window where that covers it and from the clean map elsewhere.
 //
-// Memory traffic: every element of the result is read once (mostly from cache: neighbouring
-// positions share the clean activation) and written once, in runs of whole rows.
+// Memory traffic: every element of the result is read once (mostly from cache, since neighboring
+// positions share the clean map) and written once. A row of a window consists of at most five runs,
+// each of which is one copy: padding, clean, changed, clean, padding.
 #include "windows.h"
 
 #include <algorithm>
@@ -16,8 +17,8 @@ struct Span {
 
 Span overlap(Span a, Span b) { return {std::max(a.begin, b.begin), std::min(a.end, b.end)}; }
 
-// Copy the columns of one map row that fall into the wanted span; `start` is the map column of
-// from's first pixel.
+// Copies a run of columns of one row of the map. `start` is the map column of the first pixel of
+// `from`, `wanted` that of the first pixel of `to`.
 template <typename T>
 void copy_run(const T* from, int64_t start, Span run, T* to, int64_t wanted, int64_t channels) {
   if (run.begin >= run.end) return;

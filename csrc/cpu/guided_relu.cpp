@@ -1,7 +1,8 @@
-// guided_relu on the CPU: rectify, one bit an element kept; and its backward pass.
+// guided_relu on the CPU: a ReLU that keeps one bit per element, and its backward pass.
 //
-// Memory traffic: forward reads and writes every element once and writes 1/8 byte each; backward
-// reads gradient and bits once and writes once. Both run at the speed of memory for large maps.
+// Memory traffic: forward reads and writes every element once and writes 1/8 byte for each;
+// backward reads gradient and bits once and writes once. For large maps both are limited by memory
+// bandwidth. Work is divided by bytes of bits, so that no two threads write the same byte.
 #include "../checks.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -145,7 +146,7 @@ std::tuple<Tensor, Tensor> guided_relu(const Tensor& given, const std::string& r
   return {y, bits};
 }
 
-// As guided_relu, y written over x: no new memory, whose first touch costs more than the pass.
+// As guided_relu, but y is written over x. Page faults of new memory take longer than the pass.
 Tensor guided_relu_(const Tensor& x, const std::string& rule) {
   if (!x.is_contiguous() && !is_channels_last(x)) {
     auto [y, bits] = guided_relu(x, rule);

@@ -1,7 +1,7 @@
 // occlude on the CPU: a batch of copies of one image, each with one window replaced.
 //
-// Memory traffic: the batch is written once, the image comes from cache; a window is written a
-// second time, while its rows are still in cache.
+// Memory traffic: the batch is written once, and the image is read from cache. A window is written
+// a second time while its rows are still in cache.
 #include "../checks.h"
 
 #include <algorithm>

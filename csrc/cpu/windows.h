@@ -1,5 +1,5 @@
-// What the operators on windows of partly changed maps read: the clean map, the changed windows,
-// and a table that says which window lies where.
+// The inputs of the operators on windows of partly changed maps: the clean map, the changed
+// windows, and a table of their places.
 #pragma once
 
 #include "../checks.h"
@@ -21,7 +21,7 @@ struct Maps {
   std::vector<Source<T>> changed;
 };
 
-// Checked and laid out densely as [N, H, W, C]; holds the copies that this may need.
+// The checked inputs, dense as [N, H, W, C]. Owns copies of those that have another layout.
 class Gathered {
  public:
   Gathered(const Tensor& clean, const std::vector<Tensor>& changed, const Tensor& table,
@@ -29,7 +29,7 @@ class Gathered {
       : clean_(torch::stable::contiguous(clean, MemoryFormat::ChannelsLast)),
         table_(torch::stable::contiguous(table)) {
     check_table(op, table_.const_data_ptr<int64_t>(), table.size(0), changed);
-    // Windows of one size come from a few parts of many; only those that are read are laid out.
+    // The windows of one size read a few of many parts. Only these are copied if necessary.
     std::vector<bool> read(changed.size());
     for (int64_t i = 0; i < table.size(0); ++i) {
       if (entries()[i].source >= 0) read[entries()[i].source] = true;

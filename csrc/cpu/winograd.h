@@ -1,14 +1,15 @@
-// Winograd's minimal filtering F(4x4, 3x3): 36 multiplications for the 144 of 4 x 4 outputs.
+// Winograd's minimal filtering F(4x4, 3x3): 36 multiplications instead of 144 for 4 x 4 outputs.
 //
-// Winograd 1980; for ConvNets Lavin & Gray, CVPR 2016. The interpolation points are 0, +-1/sqrt 2,
-// +-sqrt 2 and infinity: with them every product a^2 b^2 is 1 and float32 rounds about as in a
-// direct convolution, which it does not with Lavin's 0, +-1, +-2.
+// Winograd 1980; for ConvNets Lavin & Gray, CVPR 2016. The interpolation points are 0, +-a, +-b and
+// infinity with a = 1/sqrt 2 and b = sqrt 2. Since a^2 b^2 = 1, the coefficients are of similar
+// size, and float32 rounds about as in a direct convolution. With the points 0, +-1, +-2 of Lavin &
+// Gray it does not.
 //
-// This file is included once for every instruction set, inside a namespace and under a pragma
-// that names the set, so it includes nothing and calls nothing from outside. The includer says
-// how wide a vector is (CONVVIZ_BYTES, 32 or 64) and how many tiles are multiplied at a time
-// (CONVVIZ_TILES, a divisor of 12). Loops over the lanes of a vector are written with the
-// compilers' vector extension; wider vectors than the machine's are split by the compiler.
+// This file is included once for every instruction set, inside a namespace and under a pragma that
+// selects the set. It therefore includes nothing and calls no function from outside. The including
+// file defines the width of a vector (CONVVIZ_BYTES, 32 or 64) and the number of tiles that are
+// multiplied at a time (CONVVIZ_TILES, a divisor of 12). Vectors use the vector extension of the
+// compilers, which split vectors that are wider than the machine's.
 
 template <typename T, int bytes = CONVVIZ_BYTES>
 struct Lanes {
@@ -35,7 +36,8 @@ struct Points {
   static constexpr T a = T(0.70710678118654752440), b = T(1.41421356237309504880);
 };
 
-// d -> B^T d: the values at the six points of the polynomial products' transpose.
+// Input transform d -> B^T d, from 6 inputs to 6 points. The rows of a pair of points +-p differ in
+// the sign of the odd terms only, so each pair shares its even and its odd part.
 template <typename T, typename V>
 CONVVIZ_INLINE void transform_input(const V d[6], V out[6]) {
   constexpr T a = Points<T>::a, b = Points<T>::b;
@@ -49,7 +51,7 @@ CONVVIZ_INLINE void transform_input(const V d[6], V out[6]) {
   out[5] = d[1] - T(2.5) * d[3] + d[5];
 }
 
-// m -> A^T m: four outputs from the products at the six points.
+// Output transform m -> A^T m, from the products at 6 points to 4 outputs.
 template <typename T, typename V>
 CONVVIZ_INLINE void transform_output(const V m[6], V out[4]) {
   constexpr T a = Points<T>::a, b = Points<T>::b;
@@ -61,7 +63,8 @@ CONVVIZ_INLINE void transform_output(const V m[6], V out[4]) {
   out[3] = T(0.5) * a * odd_a + T(2) * b * odd_b + m[5];
 }
 
-// The input transform of one tile, both ways; the value of point f goes to to[f * plane].
+// Input transform of one tile, B^T d B: first down the columns, then along the rows. Point f of
+// channel c is written to to[f * plane + c].
 template <int bytes, typename T>
 CONVVIZ_INLINE void transform_tile(const T* const pixels[36], int64_t channels, T* to,
                                    int64_t plane) {
@@ -85,8 +88,8 @@ CONVVIZ_INLINE void transform_tile(const T* const pixels[36], int64_t channels, 
   }
 }
 
-// The output transform of one tile, with bias and rectifier; only what lies in the window is
-// written.
+// Output transform of one tile, A^T m A, with bias and ReLU. Only the pixels inside of the window
+// are written.
 template <typename T>
 CONVVIZ_INLINE void write_tile(const T* products, int64_t plane, int64_t filters, const T* bias,
                                bool relu, const Tile<T>& tile) {
@@ -114,9 +117,10 @@ CONVVIZ_INLINE void write_tile(const T* products, int64_t plane, int64_t filters
   }
 }
 
-// Some tiles by two vectors of filters, or by one that is left over: with the weights and an input
-// the sums fill the registers, 16 of AVX2 (6 tiles) and most of the 32 of AVX-512 (12 tiles).
-// The second vector of weights lies `apart` elements after the first.
+// Product of CONVVIZ_TILES tiles `[tiles, C]` and the weights of one or two vectors of filters. The
+// sums are kept in registers: with 6 tiles and 2 vectors they, the weights and an input fill the 16
+// registers of AVX2; with 12 tiles they fill most of the 32 of AVX-512. The second vector of
+// weights is `apart` elements behind the first.
 template <int vectors, typename T>
 CONVVIZ_INLINE void multiply(const T* tiles, int64_t channels, const T* weights, int64_t apart,
                              T* to, int64_t row) {
@@ -146,15 +150,16 @@ CONVVIZ_INLINE void multiply(const T* tiles, int64_t channels, const T* weights,
   }
 }
 
-// Convolve the tiles of a block. `room` is scratch of `scratch_size` elements, zero where it was
-// never written: a block is filled up to a multiple of 12 tiles with what lies there.
+// Convolves the tiles of a block. `room` is scratch memory for 36 planes of inputs and of products.
+// A block is padded to a multiple of CONVVIZ_TILES tiles with what is in the scratch memory, which
+// is initialized; their products are never written out.
 template <typename T>
 __attribute__((noinline)) static void convolve(const Layer<T>& layer, const Tile<T>* tiles,
                                                int64_t count, int64_t block, T* room) {
   constexpr int lanes = Lanes<T>::count;
   const int64_t channels = layer.channels, filters = layer.filters;
   const int64_t in_plane = plane_size(block, channels), out_plane = plane_size(block, filters);
-  // Two vectors lie in one panel, or in two that follow each other.
+  // Two vectors are in one panel, or in two consecutive ones.
   const int64_t apart = lanes < kPanel<T> ? lanes : kPanel<T> * channels;
   T* products = room + 36 * in_plane;
   for (int64_t t = 0; t < count; ++t) {

@@ -1,15 +1,15 @@
-// gather_windows on CUDA: for every position the input window of the next operator, read from its
-// changed part where that lies and from the clean activation elsewhere.
+// gather_windows on CUDA: for every position, the input window of the next operator, read from the
+// changed window where that covers it and from the clean map elsewhere.
 //
-// Memory traffic: every element of the result is written once; what is read is small or shared by
-// neighbouring positions, and comes from the L2 cache. The goal is the speed of a fill. A thread
-// moves 16 bytes of neighbouring channels of one pixel where the channels allow it.
+// Memory traffic: every element of the result is written once. The inputs are small or shared by
+// neighboring positions, and are read from the L2 cache. The goal is the speed of a fill. A thread
+// moves 16 bytes of adjacent channels of one pixel if their number allows it.
 #include "launch.cuh"
 
 namespace convviz {
 namespace {
 
-// One tensor of `changed`: where it lies and the size of its windows.
+// One tensor of `changed`: its address and the size of its windows.
 struct Source {
   int64_t address, height, width;
 };
@@ -76,7 +76,7 @@ Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, c
   const Tensor rows = torch::stable::contiguous(table);
   check_table("gather_windows", rows.const_data_ptr<int64_t>(), count, changed);
   const Tensor base = torch::stable::contiguous(clean, MemoryFormat::ChannelsLast);
-  // Windows of one size come from a few parts of many; only those that are read are laid out.
+  // The windows of one size read a few of many parts. Only these are copied if necessary.
   std::vector<bool> read(changed.size());
   const auto* known = reinterpret_cast<const WindowEntry*>(rows.const_data_ptr<int64_t>());
   for (int64_t i = 0; i < count; ++i) {

@@ -1,26 +1,26 @@
-// guided_relu on CUDA: rectify, one bit an element kept; and its backward pass.
+// guided_relu on CUDA: a ReLU that keeps one bit per element, and its backward pass.
 //
 // Memory traffic as on the CPU: forward reads and writes each element once plus 1/8 byte, backward
-// reads gradient and bits once and writes once; the goal is the speed of a copy. A thread takes
-// the 8 elements of one byte of bits: 16-byte loads and stores, and no shuffles or atomics.
+// reads gradient and bits once and writes once. The goal is the speed of a copy. A thread processes
+// the 8 elements of one byte of bits, with 16-byte loads and stores, without shuffles or atomics.
 #include "launch.cuh"
 
 namespace convviz {
 namespace {
 
-// 8 elements, moved in 16-byte pieces.
+// 8 elements, moved in pieces of 16 bytes.
 template <typename T>
 struct alignas(16) Eight {
   T at[8];
 };
 
-// The type comparisons are made in: double compares as itself, the others as float.
+// Doubles are compared as such, the other types as float.
 template <typename T>
 __device__ __forceinline__ bool not_positive(T value) {
   if constexpr (std::is_same_v<T, double>) {
     return value <= 0.0;
   } else {
-    return static_cast<float>(value) <= 0.0f;  // false for NaN, which so passes
+    return static_cast<float>(value) <= 0.0f;  // false for NaN, so that it passes
   }
 }
 
@@ -46,7 +46,7 @@ __device__ __forceinline__ void carry_back(Eight<T>& grad, uint8_t packed) {
   }
 }
 
-// The last byte may cover fewer than 8 elements: those are moved one by one.
+// The last byte may cover fewer than 8 elements; these are moved one by one.
 template <typename T>
 __device__ __forceinline__ Eight<T> load(const T* from, int64_t base, int64_t count) {
   if (base + 8 <= count) return *reinterpret_cast<const Eight<T>*>(from + base);
@@ -107,7 +107,7 @@ void launch_backward(Rule rule, unsigned blocks, cudaStream_t stream, const T* g
   }
 }
 
-// A view may start at any element, and 16-byte loads must not: such an input is copied.
+// 16-byte loads need aligned addresses. A view may start at any element; it is then copied.
 Tensor aligned(const Tensor& x, bool channels_last) {
   const Tensor dense = torch::stable::contiguous(x, layout(channels_last));
   if (reinterpret_cast<uintptr_t>(dense.const_data_ptr()) % 16 == 0) return dense;
@@ -132,7 +132,7 @@ std::tuple<Tensor, Tensor> guided_relu(const Tensor& given, const std::string& r
   return {y, bits};
 }
 
-// As guided_relu, y written over x.
+// As guided_relu, but y is written over x.
 Tensor guided_relu_(const Tensor& x, const std::string& rule) {
   const bool dense = x.is_contiguous() || is_channels_last(x);
   if (!dense || reinterpret_cast<uintptr_t>(x.const_data_ptr()) % 16 != 0) {

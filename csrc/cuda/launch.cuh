@@ -1,7 +1,7 @@
-// What every launcher shares: the device guard, the current stream, the launch and its check.
+// Helpers of all launchers: device guard, current stream, launch and its check.
 //
-// CONVVIZ_CUDA_ON_CPU compiles the kernels as ordinary C++, one call for each thread of the grid,
-// so that they can be tested without a GPU: see tests/cuda_on_cpu/.
+// With CONVVIZ_CUDA_ON_CPU the kernels are compiled as ordinary C++ and called once for each thread
+// of the grid, so that they can be tested without a GPU: see tests/cuda_on_cpu/.
 #pragma once
 
 #include "../checks.h"
@@ -55,7 +55,8 @@ inline void launch(void (*kernel)(Parameters...), unsigned blocks, cudaStream_t 
 }
 #endif
 
-// Blocks for `count` threads of work; kernels stride over the grid, so the cap loses nothing.
+// Number of blocks for `count` threads of work. It is limited, which is no loss: kernels loop over
+// the grid.
 inline unsigned blocks_for(int64_t count) {
   constexpr int64_t kMost = 1 << 20;
   return static_cast<unsigned>(std::min((count + kThreads - 1) / kThreads, kMost));

@@ -1,7 +1,7 @@
 // occlude on CUDA: a batch of copies of one image, each with one window replaced.
 //
-// Memory traffic: the batch is written once; image and fill are small and come from the L2 cache.
-// The goal is the speed of a fill. A thread makes 16 bytes of output where rows allow it.
+// Memory traffic: the batch is written once; image and fill are small and are read from the L2
+// cache. The goal is the speed of a fill. A thread writes 16 bytes of output if the sizes allow it.
 #include "launch.cuh"
 
 namespace convviz {
@@ -22,7 +22,7 @@ __device__ __forceinline__ Place place_of(const Occlusion& o, int64_t element) {
   }
 }
 
-// kPerThread neighbouring elements of one copy: they share the copy, not always the row.
+// A thread writes kPerThread adjacent elements of one copy. They may be in different rows.
 template <typename T, bool channels_last, int kPerThread>
 __global__ void occlude_kernel(Occlusion o, const T* __restrict__ image,
                                const int64_t* __restrict__ tops,

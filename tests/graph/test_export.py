@@ -40,10 +40,10 @@ def build(name):
     if name == "tf_efficientnet_lite0":
         timm = pytest.importorskip("timm")
         return timm.create_model(name, num_classes=10)
-    more = {}
+    extra = {}
     if name in ("googlenet", "inception_v3"):
-        more = {"init_weights": False, "transform_input": True}
-    net = torchvision.models.get_model(name, num_classes=10, weights=None, **more)
+        extra = {"init_weights": False, "transform_input": True}
+    net = torchvision.models.get_model(name, num_classes=10, weights=None, **extra)
     if name in ("alexnet", "vgg16"):  # most of their memory is here
         net.classifier = nn.Linear(net.classifier[-6 if name == "alexnet" else 0].in_features, 10)
     return net
@@ -65,19 +65,19 @@ def subject(request):
 def run(graph, images):
     """Run a graph: layer -> value, and the scores."""
     module = fx.GraphModule(nn.Module(), graph.nodes)
-    given = [
+    arguments = [
         images if node is graph.image else graph.constants[node.name]
         for node in graph.nodes.nodes
         if node.op == "placeholder"
     ]
     with torch.no_grad():
-        values = fx.Interpreter(module).run(*given)
+        values = fx.Interpreter(module).run(*arguments)
     end = next(node for node in graph.nodes.nodes if node.op == "output")
     by_node = dict(zip(end.args[0], values, strict=True))
     return {name: by_node[node] for name, node in graph.layers.items()}, by_node[graph.output]
 
 
-def captured(model, images, layers):
+def capture_layers(model, images, layers):
     """Run a network: layer -> its output as the network has it, and the scores."""
     keeper = capture.Keeper(layers)
     with model.session(), torch.no_grad(), capture.keep_outputs(model.module, keeper):
@@ -92,7 +92,7 @@ def test_names_are_those_of_capture(subject):
 def test_the_graph_computes_what_the_network_does(subject):
     assert subject.graph.batch is None
     layers, scores = run(subject.graph, subject.images)
-    values, want = captured(subject.model, subject.images, tuple(layers))
+    values, want = capture_layers(subject.model, subject.images, tuple(layers))
     torch.testing.assert_close(scores, want, rtol=1e-12, atol=0)
     for name, value in values.items():
         torch.testing.assert_close(layers[name], value, rtol=1e-12, atol=1e-12, msg=name)
@@ -146,12 +146,12 @@ def spots(graph, size):
     local = [f for f in fields if not f.whole and f.axes == (2, 3) and min(f.positions) > 1]
     narrow = [f for f in local if max(f.size) < size]
     assert narrow
-    found = []
+    actual = []
     for i, field in enumerate([*narrow[:: max(1, len(narrow) // 3)], narrow[-1]]):
         h, w = field.positions
         spot = (h // 2, w // 2) if i % 2 else (0, w - 1)
-        found.append((field.layer, spot, field.support(*spot)))
-    return found
+        actual.append((field.layer, spot, field.support(*spot)))
+    return actual
 
 
 class Views(nn.Module):
@@ -182,10 +182,10 @@ class Writes(nn.Module):
     def forward(self, x):
         self.count += 1
         y = self.conv(x)
-        kept = y * 1
+        saved = y * 1
         z = self.drop(self.act(y))
         z.mul_(2)
-        w = z.contiguous().add_(kept)
+        w = z.contiguous().add_(saved)
         return (y + z + w + self.count).mean((2, 3))
 
 
@@ -203,7 +203,7 @@ def test_in_place_operators_become_functional(net, quick, monkeypatch):
     assert isinstance(graph, Graph), graph
     assert results == [quick]
     layers, scores = run(graph, images)
-    values, want = captured(model, images, tuple(layers))
+    values, want = capture_layers(model, images, tuple(layers))
     torch.testing.assert_close(scores, want, rtol=1e-13, atol=1e-13)
     for name, value in values.items():
         torch.testing.assert_close(layers[name], value, rtol=1e-13, atol=1e-13, msg=name)

@@ -151,18 +151,18 @@ def photos(count: int = 3, size: int = SIZE) -> Tensor:
     return torch.randn(count, 3, size, size, dtype=torch.float64, generator=generator)
 
 
-def hooked(net: nn.Module, layer: str, images: Tensor) -> Tensor:
+def run_with_hooks(net: nn.Module, layer: str, images: Tensor) -> Tensor:
     """Return what a module gives, as the network has it."""
-    kept = []
+    saved = []
 
     def keep(_module: nn.Module, _args: object, out: object) -> None:
-        kept.append(out[0] if isinstance(out, tuple) else out)
+        saved.append(out[0] if isinstance(out, tuple) else out)
 
     handle = net.get_submodule(layer).register_forward_hook(keep)
     with torch.no_grad():
         net(images)
     handle.remove()
-    return kept[0].clone()
+    return saved[0].clone()
 
 
 def names(case: object) -> str:
@@ -172,10 +172,10 @@ def names(case: object) -> str:
 @pytest.mark.parametrize(("make", "layer", "to_maps"), CASES, ids=names)
 def test_every_reader_gets_channels_first(make, layer, to_maps):
     net, images = network(make), photos()
-    want = to_maps(hooked(net, layer, images))
+    want = to_maps(run_with_hooks(net, layer, images))
     model = Model(net)
-    found = model.forward(images, [layer]).activations[layer]
-    torch.testing.assert_close(found, want, rtol=0, atol=1e-12)
+    actual = model.forward(images, [layer]).activations[layer]
+    torch.testing.assert_close(actual, want, rtol=0, atol=1e-12)
     (call,) = (c for c in model.calls(images.shape[1:]) if c.name == layer)
     assert call.layout.shape(call.shape) == want.shape[1:]
     position = None if want.ndim == 2 else (1, 2)
@@ -204,9 +204,9 @@ def test_a_sweep_reads_the_graph_as_it_reads_the_network(make):
     decided = tuple(n for n in layers if model.calls((3, SIZE, SIZE)).layouts[n].kind == "maps")
     chosen = tuple(dict.fromkeys((*decided[::5], *model.default_layers("patches"))))
     graph = ForwardRunner(model, chosen, ForwardMode(True, (3, SIZE, SIZE), "float64"))(images)
-    own = model.forward(images, chosen)
+    reference = model.forward(images, chosen)
     for layer in chosen:
-        torch.testing.assert_close(graph.activations[layer], own.activations[layer])
+        torch.testing.assert_close(graph.activations[layer], reference.activations[layer])
 
 
 @pytest.mark.parametrize(("make", "layer"), [(Turned, "turn"), (Turned, "last"), (vit, "encoder")])
@@ -219,18 +219,18 @@ def test_occlusion_reads_units_in_both_engines(make, layer, monkeypatch):
     def read(forward: convviz.authoring.Forward, owner: Tensor) -> Tensor:
         return forward.activations[layer][:, 3, 0, 1]
 
-    found, want = (
+    actual, want = (
         convviz.authoring.occluded(
             model, images, boxes, torch.zeros(1), read, [layer], engine=engine
         )
         for engine in ("auto", "dense")
     )
-    torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=1e-10)
+    torch.testing.assert_close(actual.scores, want.scores, rtol=0, atol=1e-10)
     if make is Turned:
-        assert found.plan is not None
+        assert actual.plan is not None
     copies = images[:1].clone()
     copies[..., 4:16, 8:20] = 0
-    raw = hooked(net, layer, copies)[0]
+    raw = run_with_hooks(net, layer, copies)[0]
     values = {"turn": lambda: raw[1, 3, 0], "last": lambda: raw[0, 1, 3]}
     value = values.get(layer, lambda: raw[1 + 1, 3])()  # the class token comes first
     torch.testing.assert_close(want.scores[0, 1], value)
@@ -240,7 +240,7 @@ def test_features_are_as_long_as_there_are_channels():
     net, images = network(swin), photos()
     vectors = pooled(Model(net).forward(images, ["norm"]).activations["norm"], "avg")
     assert vectors.shape == (3, 16)
-    torch.testing.assert_close(vectors, hooked(net, "norm", images).mean((1, 2)))
+    torch.testing.assert_close(vectors, run_with_hooks(net, "norm", images).mean((1, 2)))
 
 
 def test_the_default_features_of_a_transformer_are_its_class_token():
@@ -248,8 +248,8 @@ def test_the_default_features_of_a_transformer_are_its_class_token():
     model = Model(net)
     model.forward(images)
     (layer,) = model.default_layers("features")
-    found = model.forward(images, [layer]).activations[layer]
-    torch.testing.assert_close(found, hooked(net, "encoder", images)[:, 0])
+    actual = model.forward(images, [layer]).activations[layer]
+    torch.testing.assert_close(actual, run_with_hooks(net, "encoder", images)[:, 0])
 
 
 @pytest.mark.parametrize("layer", ["last", "turn", "back"])
@@ -291,9 +291,9 @@ def test_another_size_of_image_is_read_as_well():
     model = Model(net)
     for size in (32, 64, 48):
         images = photos(2, size)
-        found = model.forward(images, ["features.1.0", "norm"]).activations
-        torch.testing.assert_close(found["norm"], last(hooked(net, "norm", images)))
-        assert found["features.1.0"].shape == (2, 8, size // 4, size // 4)
+        actual = model.forward(images, ["features.1.0", "norm"]).activations
+        torch.testing.assert_close(actual["norm"], last(run_with_hooks(net, "norm", images)))
+        assert actual["features.1.0"].shape == (2, 8, size // 4, size // 4)
 
 
 def test_the_network_runs_once_to_find_out_and_twice_to_measure_its_behavior():
@@ -315,8 +315,8 @@ def test_a_network_that_takes_one_image_at_a_time_is_read():
             return super().forward(x.view(1, 3, SIZE, SIZE))
 
     net, image = network(Single), photos(1)
-    found = Model(net).forward(image, ["turn"]).activations["turn"]
-    torch.testing.assert_close(found, hooked(net, "turn", image).permute(0, 2, 3, 1))
+    actual = Model(net).forward(image, ["turn"]).activations["turn"]
+    torch.testing.assert_close(actual, run_with_hooks(net, "turn", image).permute(0, 2, 3, 1))
 
 
 def test_a_contradiction_is_no_layout():

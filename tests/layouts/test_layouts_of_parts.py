@@ -68,7 +68,7 @@ def test_a_convolution_gives_maps_whatever_comes_before_it(name: str, count: int
 
 
 def test_a_tensor_written_in_part_depends_on_the_images() -> None:
-    """What was put into it is found again when all of it is read."""
+    """Parts that are written into a tensor keep their axes when the whole tensor is read."""
     torch.manual_seed(0)
     net = Net(fill).double().eval()
     calls = Model(net).calls((3, 16, 24))

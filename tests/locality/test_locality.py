@@ -4,124 +4,27 @@ from __future__ import annotations
 
 import itertools
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from locality.networks import (
+    Apply,
+    Concat,
+    Residual,
+    assert_exact,
+    conv,
+    last_field,
+    positive,
+    seen_by_gradients,
+)
 from torch import nn
 
 import convviz
 from convviz.errors import ParameterError, UnknownNameError
-from convviz.graph.export import Graph, export
+from convviz.graph.export import export
 from convviz.locality import Local, locality, receptive_field
-from convviz.locality import axis_maps as maps
-
-
-class Apply(nn.Module):
-    """A function as a network."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
-
-
-class Residual(nn.Module):
-    def __init__(self, body):
-        super().__init__()
-        self.body = body
-
-    def forward(self, x):
-        y = self.body(x)
-        return y + x[..., : y.shape[-2], : y.shape[-1]]
-
-
-class Concat(nn.Module):
-    def __init__(self, *bodies):
-        super().__init__()
-        self.bodies = nn.ModuleList(bodies)
-
-    def forward(self, x):
-        return torch.cat([body(x) for body in self.bodies], 1)
-
-
-def conv(k=3, s=1, p=0, d=1, channels=1, **more):
-    return nn.Conv2d(channels, 1, k, s, p, d, **more)
-
-
-def positive(net):
-    """Give a network positive weights, so that nothing it adds up can cancel."""
-    generator = torch.Generator().manual_seed(0)
-    net = net.double().eval()
-    for p in net.parameters():
-        p.data = torch.rand(p.shape, generator=generator, dtype=p.dtype) + 0.1
-    return net
-
-
-def seen_by_bumps(net, size):
-    """Return which pixels change which positions, `[h, w, H, W]`: each raised by itself."""
-    pixels = size[0] * size[1]
-    base = torch.rand(1, 1, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    bumped = base.repeat(pixels, 1, 1, 1)
-    bumped.view(pixels, pixels)[range(pixels), range(pixels)] += 1e3
-    with torch.no_grad():
-        changed = ((net(bumped) - net(base)).abs() > 1e-8).any(1)
-    return changed.permute(1, 2, 0).unflatten(2, size).numpy()
-
-
-def seen_by_gradients(net, size):
-    """Return the same from the gradients, summed over the channels of the output."""
-    h, w = net(torch.zeros(1, 1, *size, dtype=torch.float64)).shape[2:]
-    x = torch.rand(1, 1, *size, dtype=torch.float64).repeat(h * w, 1, 1, 1).requires_grad_()
-    net(x).sum(1).flatten(1).diagonal().sum().backward()  # of the n-th copy the n-th position
-    return (x.grad[:, 0] != 0).unflatten(0, (h, w)).numpy()
-
-
-def hull(seen):
-    if not seen.any():
-        return (0, 0, 0, 0)
-    ys, xs = np.nonzero(seen)
-    return (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1)
-
-
-def last_field(net, size, channels=1, dtype=torch.float64):
-    graph = export(nn.Sequential(net), (channels, *size), dtype)
-    assert isinstance(graph, Graph), graph
-    return receptive_field(graph, list(graph.layers)[-1])
-
-
-def clipped(box, size):
-    x0, y0, x1, y1 = box
-    return (max(x0, 0), max(y0, 0), min(x1, size[1]), min(y1, size[0]))
-
-
-def inside(inner, outer):
-    if inner == (0, 0, 0, 0):
-        return True
-    return (
-        outer[0] <= inner[0]
-        and outer[1] <= inner[1]
-        and inner[2] <= outer[2]
-        and inner[3] <= outer[3]
-    )
-
-
-def assert_exact(net, size, seen_by=seen_by_bumps):
-    """Hold every position's field to what the network does."""
-    net = positive(net)
-    field = last_field(net, size)
-    assert not field.whole, field.reason
-    seen = seen_by(net, size)
-    assert field.positions == seen.shape[:2]
-    for y, x in itertools.product(*map(range, seen.shape[:2])):
-        assert field.support(y, x) == hull(seen[y, x]), (y, x)
-        assert inside(field.support(y, x), clipped(field.box(y, x), size)), (y, x)
-    return field, seen
-
 
 NETS = {
     "stride": lambda: nn.Sequential(conv(3, 2, 1), conv(5, 2, 2), conv(2)),
@@ -286,115 +189,6 @@ def test_support_of_random_networks(makers, height, width):
     assert_exact(net, (height, width))
 
 
-def axis_maps():
-    """List maps of all kinds with odd numbers."""
-    found = [
-        maps.WindowMap(n, (n + 2 * p - d * (k - 1) - 1) // s + 1, k, s, p, d)
-        for n, k, s, p, d in itertools.product((7, 10), (1, 3), (1, 2, 3), (0, 1), (1, 2))
-    ]
-    found += [
-        maps.TransposedMap(n, (n - 1) * s - 2 * p + d * (k - 1) + 1, k, s, p, d)
-        for n, k, s, p, d in itertools.product((4, 5), (1, 2, 3), (1, 2, 4), (0, 1), (1, 2))
-        if (n - 1) * s - 2 * p + d * (k - 1) >= 0
-    ]
-    found += [maps.BroadcastMap(1, 4), maps.ConcatMap(3, 8, 2), maps.ConcatMap(3, 3, 0)]
-    return [
-        *found,
-        maps.TableMap(5, 3, (0, 1, 3), (2, 4, 5)),
-        maps.TableMap(3, 3, (2, 0, 1), (3, 1, 2)),
-    ]
-
-
-@pytest.mark.parametrize("axis", axis_maps(), ids=str)
-def test_interval_maps_agree_with_their_taps(axis):
-    taps = axis.taps()
-    assert taps.shape == (axis.size_out, axis.size_in)
-    for a, b in itertools.combinations(range(axis.size_out + 1), 2):
-        read = np.flatnonzero(taps[a:b].any(0))
-        first, last = axis.backward(np.array([a]), np.array([b]))
-        lo, hi = max(int(first[0]), 0), min(int(last[0]), axis.size_in)
-        if read.size:
-            assert lo <= read[0]
-            assert read[-1] < hi
-    for a, b in itertools.combinations(range(axis.size_in + 1), 2):
-        reached = np.flatnonzero(taps[:, a:b].any(1))
-        lo, hi = axis.forward(a, b)
-        assert 0 <= lo <= axis.size_out
-        assert hi <= axis.size_out
-        if reached.size:
-            assert lo <= reached[0]
-            assert reached[-1] < hi
-            if getattr(axis, "dilation", 1) == 1 and not isinstance(axis, maps.TransposedMap):
-                assert (lo, hi) == (reached[0], reached[-1] + 1)
-
-
-@pytest.mark.parametrize("axis", axis_maps(), ids=str)
-def test_an_empty_interval_reaches_nothing(axis):
-    lo, hi = axis.forward(2, 2)
-    assert lo >= hi
-
-
-GLOBAL = {
-    "mean": ("mean", lambda x: x - x.mean((2, 3), keepdim=True)),
-    "group norm": ("group_norm", lambda x: F.group_norm(x, 1)),
-    "instance norm": ("instance_norm", lambda x: F.instance_norm(x)),
-    "layer norm over rows": ("layer_norm", lambda x: F.layer_norm(x, x.shape[1:])),
-    "batch statistics": ("batch_norm", lambda x: F.batch_norm(x, None, None, training=True)),
-    "flatten": ("flatten", lambda x: x.flatten(1)),
-    "global pool": ("adaptive_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, 1)),
-    "attention": (
-        "matmul",
-        lambda x: torch.softmax(x.flatten(2).mT @ x.flatten(2), -1),
-    ),
-    "rolled": ("roll", lambda x: x.roll(1, 2)),
-    "no rule": ("fft_fft2", lambda x: torch.fft.fft2(x).real),
-}
-
-
-@pytest.mark.parametrize("name", GLOBAL)
-def test_global_operators_say_so(name):
-    op, function = GLOBAL[name]
-    net = nn.Sequential(nn.Conv2d(1, 2, 3), Apply(function), nn.Identity())
-    field = last_field(net.eval(), (8, 9), dtype=torch.float32)
-    assert field.whole
-    assert field.box(0, 0) == field.support(0, 0) == (0, 0, 9, 8)
-    assert field.size == (8, 9)
-    assert field.stride is None
-    if name == "attention":
-        op = "flatten"  # it goes first
-    assert op in field.reason
-    assert field.since in str(field)
-
-
-LOCAL = {
-    "elementwise": lambda x: F.hardswish(F.silu(F.gelu(F.elu(x)))) * torch.sigmoid(x) - 1,
-    "batch norm": lambda x: F.batch_norm(x, torch.zeros(2), torch.ones(2)),
-    "dropout": lambda x: F.dropout2d(F.dropout(x, training=False), training=False),
-    "prelu": lambda x: F.prelu(x, torch.ones(2)),
-    "layer norm of channels": lambda x: F.layer_norm(x.permute(0, 2, 3, 1), (2,)).permute(
-        0, 3, 1, 2
-    ),
-    "linear of channels": lambda x: F.linear(x.movedim(1, -1), torch.ones(5, 2)).movedim(-1, 1),
-    "softmax of channels": lambda x: x.softmax(1) + x.log_softmax(1),
-    "unit length": lambda x: F.normalize(x, dim=1),
-    "local response norm": lambda x: F.local_response_norm(x, 2),
-    "channels flipped": lambda x: x.flip(1)[:, [1, 0]],
-    "chunks": lambda x: torch.cat(x.chunk(2, 1)[::-1], 1) + torch.stack(x.unbind(1), 1),
-    "made alike": lambda x: x + torch.zeros_like(x) + x.new_ones(x.shape[-2:]),
-    "maximum of channels": lambda x: x.max(1, keepdim=True).values + x.amax(1, keepdim=True),
-    "in place": lambda x: x.clone().mul_(2).add_(x).relu_().clamp_(0, 6),
-}
-
-
-@pytest.mark.parametrize("name", LOCAL)
-def test_operators_that_mix_channels_only_are_local(name):
-    net = nn.Sequential(nn.Conv2d(1, 2, 3), Apply(LOCAL[name])).eval()
-    field = last_field(net, (8, 9), dtype=torch.float32)
-    assert not field.whole, field.reason
-    assert field.box(1, 2) == (2, 1, 5, 4)
-    assert field.size == (3, 3)
-
-
 def test_a_layer_with_channels_last_names_its_axes():
     net = nn.Sequential(nn.Conv2d(1, 2, 3), Apply(lambda x: x.permute(0, 3, 2, 1)))
     field = last_field(net, (8, 9), dtype=torch.float32)
@@ -429,9 +223,9 @@ def test_padding_values():
     )  # fmt: skip
     graph = export(net, (1, 9, 9))
     rules = locality(graph)
-    found = [rules[node] for node in graph.layers.values()]
-    assert all(isinstance(rule, Local) for rule in found)
-    assert [rule.padding for rule in found] == [0.0, -torch.inf, 0.0, None, 2.5]
+    actual = [rules[node] for node in graph.layers.values()]
+    assert all(isinstance(rule, Local) for rule in actual)
+    assert [rule.padding for rule in actual] == [0.0, -torch.inf, 0.0, None, 2.5]
 
 
 def test_layers_of_a_model():

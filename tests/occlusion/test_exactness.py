@@ -98,17 +98,17 @@ def some_boxes(height: int, width: int) -> Tensor:
 
 def brute_force(module: nn.Module, images: Tensor, boxes: Tensor, fill: Tensor) -> Tensor:
     """Return `[N, P, classes]`: the network itself on every copy."""
-    found = []
+    actual = []
     for image, covering in zip(images, fill, strict=True):
         copies = image.repeat(len(boxes), 1, 1, 1)
         for copy, (x0, y0, x1, y1) in zip(copies, boxes.tolist(), strict=True):
             copy[:, y0:y1, x0:x1] = covering[:, y0:y1, x0:x1]
         with torch.no_grad():
-            found.append(module(copies))
-    return torch.stack(found)
+            actual.append(module(copies))
+    return torch.stack(actual)
 
 
-def executed(prepared: PreparedOcclusion, image: Tensor, fill: Tensor) -> float:
+def count_executed(prepared: PreparedOcclusion, image: Tensor, fill: Tensor) -> float:
     """Return the multiply-accumulates a position that torch's own counter sees.
 
     Of a 3 x 3 convolution in windows it is told what a direct one makes.
@@ -132,24 +132,26 @@ def test_scores_equal_those_of_the_network_itself(name, monkeypatch):
     count = 1 if name == "convnext_tiny" else 2  # which takes longest by far
     images = torch.randn(count, 3, height, width, dtype=torch.float64)
     fill, boxes = torch.randn_like(images), some_boxes(height, width)
-    found = occluded_scores.occluded(Model(module), images, boxes, fill, lambda f, _: f.output)
+    actual = occluded_scores.occluded(Model(module), images, boxes, fill, lambda f, _: f.output)
     want = brute_force(module, images, boxes, fill)
     largest = float(want.abs().max())
-    assert found.plan is not None, found.how
-    assert found.scores.shape == (count, len(boxes), 1000)
-    far = float((found.scores - want).abs().max()) / largest
+    assert actual.plan is not None, actual.how
+    assert actual.scores.shape == (count, len(boxes), 1000)
+    far = float((actual.scores - want).abs().max()) / largest
     changed = float((want - want[:, -1:]).abs().max()) / largest
     print(
-        f"\n{name}: {far:.1e} of the largest score; {found.plan.saving:.3f}x fewer MACs; whole "
-        f"maps from {found.plan.reason}"
+        f"\n{name}: {far:.1e} of the largest score; {actual.plan.saving:.3f}x fewer MACs; whole "
+        f"maps from {actual.plan.reason}"
     )
     assert changed > 1e-3  # the windows matter, or nothing is tested
-    assert found.plan.saving > 1
+    assert actual.plan.saving > 1
     if far > 1e-10:
-        own = moved_by_layout(module, images, boxes, fill, want)
-        assert far <= 10 * own
-        if own > 1e-6:
-            pytest.skip(f"its own scores move by {own:.1e} with the layout of memory: nothing held")
+        reference = moved_by_layout(module, images, boxes, fill, want)
+        assert far <= 10 * reference
+        if reference > 1e-6:
+            pytest.skip(
+                f"its own scores move by {reference:.1e} with the layout of memory: nothing held"
+            )
 
 
 def moved_by_layout(
@@ -221,7 +223,7 @@ def test_the_plan_says_what_is_executed(name):
         prepared = prepare(model, image, usual(23, 16, 128), ())
     assert isinstance(prepared, PreparedOcclusion), prepared
     _, _, done = prepared.plan.macs
-    assert executed(prepared, image, torch.zeros_like(image)) == pytest.approx(done, rel=1e-6)
+    assert count_executed(prepared, image, torch.zeros_like(image)) == pytest.approx(done, rel=1e-6)
 
 
 Interval = tuple[int, int] | None
@@ -268,13 +270,16 @@ class Count:
             size_in, size_out = node.args[0].meta["val"].shape[2:], node.meta["val"].shape[2:]
             slides = [_slide(node, name, axis) for axis in (0, 1)]
             return tuple(
-                [_touched(span, size_in[axis], size_out[axis], slides[axis]) for span in spans]
+                [
+                    _reached_outputs(span, size_in[axis], size_out[axis], slides[axis])
+                    for span in spans
+                ]
                 for axis, spans in enumerate(inputs[0])
             )
         known = ("relu", "hardtanh", "batch_norm", "dropout", "add", "cat")
         assert name in known, f"the reference does not know {name}"
         return tuple(
-            [_hull(spans) for spans in zip(*(one[axis] for one in inputs), strict=True)]
+            [_hull(spans) for spans in zip(*(single[axis] for single in inputs), strict=True)]
             for axis in (0, 1)
         )
 
@@ -285,13 +290,13 @@ class Count:
             full = pixel * shape[0] * shape[1] if len(shape) else pixel
             return full, full
         height, width = node.meta["val"].shape[2:]
-        rows, columns = ([b - a for a, b in map(_filled, axis)] for axis in changed)
+        rows, columns = ([b - a for a, b in map(_bounds, axis)] for axis in changed)
         areas = [rows[y] * columns[x] for y, x in self.pairs]
         return pixel * height * width, pixel * sum(areas) / len(areas)
 
 
 class Slide(NamedTuple):
-    """How a sliding operator reads one axis."""
+    """One axis of a sliding operator."""
 
     size: int
     stride: int
@@ -305,37 +310,37 @@ class Slide(NamedTuple):
 
 def _slide(node: fx.Node, name: str, axis: int) -> Slide:
     names = [a.name for a in node.target._schema.arguments]
-    given = {a.name: a.default_value for a in node.target._schema.arguments}
-    given |= dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
+    inputs = {a.name: a.default_value for a in node.target._schema.arguments}
+    inputs |= dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
 
     def number(key: str, default: int) -> int:
-        value = given.get(key) or [default]
+        value = inputs.get(key) or [default]
         return value[axis] if len(value) > 1 else value[0]
 
-    weight = given["weight"].meta["val"].shape[2:] if name == "conv2d" else None
+    weight = inputs["weight"].meta["val"].shape[2:] if name == "conv2d" else None
     size = weight[axis] if weight is not None else number("kernel_size", 1)
     stride = number("stride", 1 if name == "conv2d" else size)
     return Slide(size, stride, number("padding", 0), number("dilation", 1))
 
 
 @cache
-def _touched(span: Interval, size_in: int, size_out: int, slide: Slide) -> Interval:
+def _reached_outputs(span: Interval, size_in: int, size_out: int, slide: Slide) -> Interval:
     """Return the hull of the outputs that read something of an interval."""
-    begin, end = _filled(span)
-    found = [
+    begin, end = _bounds(span)
+    actual = [
         output
         for output in range(size_out)
         if any(begin <= i < end and 0 <= i < size_in for i in slide.reads(output))
     ]
-    return (found[0], found[-1] + 1) if found else None
+    return (actual[0], actual[-1] + 1) if actual else None
 
 
 def _hull(spans: tuple[Interval, ...]) -> Interval:
-    there = [span for span in spans if span is not None]
-    return (min(a for a, _ in there), max(b for _, b in there)) if there else None
+    places = [span for span in spans if span is not None]
+    return (min(a for a, _ in places), max(b for _, b in places)) if places else None
 
 
-def _filled(span: Interval) -> tuple[int, int]:
+def _bounds(span: Interval) -> tuple[int, int]:
     return (0, 0) if span is None else span
 
 

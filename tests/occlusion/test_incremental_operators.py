@@ -132,13 +132,13 @@ def test_scores_are_those_of_full_passes_with_windows_before(
     net = Net(BODIES[name]).double().eval()
     images = torch.randn(2, 3, SIZE, SIZE, dtype=torch.float64)
     fill = torch.randn_like(images)
-    found = occluded_scores.occluded(
+    actual = occluded_scores.occluded(
         Model(net), images, BOXES, fill, lambda f, _: f.output, batch_size=7
     )
     want = full_passes(net, images, fill)
-    assert found.plan is not None, found.how
-    assert found.plan.cut > 0
-    torch.testing.assert_close(found.scores, want, rtol=0, atol=1e-10 * float(want.abs().max()))
+    assert actual.plan is not None, actual.how
+    assert actual.plan.cut > 0
+    torch.testing.assert_close(actual.scores, want, rtol=0, atol=1e-10 * float(want.abs().max()))
 
 
 def full_passes(net: nn.Module, images: Tensor, fill: Tensor) -> Tensor:
@@ -164,11 +164,11 @@ def test_a_batch_norm_in_float32_of_a_network_in_bfloat16() -> None:
             Model(net), images, BOXES, images + 50, lambda f, _: f.output, engine=engine
         )
 
-    found, want = scores("auto"), scores("dense").scores
-    assert found.plan is not None, found.how
+    actual, want = scores("auto"), scores("dense").scores
+    assert actual.plan is not None, actual.how
     largest = float(want.abs().max())
     assert float((want - want[:, :1]).abs().max()) > 0.05 * largest
-    torch.testing.assert_close(found.scores, want, rtol=0, atol=0.02 * largest)
+    torch.testing.assert_close(actual.scores, want, rtol=0, atol=0.02 * largest)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -180,11 +180,11 @@ def test_convolutions_of_single_pixels_in_bfloat16_are_right(
     products: list[int] = []
     product = operator._product
 
-    def counted(*given: Tensor) -> Tensor:
+    def count(*arguments: Tensor) -> Tensor:
         products.append(1)
-        return product(*given)
+        return product(*arguments)
 
-    monkeypatch.setattr(operator, "_product", counted)
+    monkeypatch.setattr(operator, "_product", count)
     net = nn.Sequential(
         nn.Conv2d(3, 6, 1, groups=groups, bias=bias), nn.ReLU(), nn.Conv2d(6, 9, 1, groups=groups)
     ).eval()
@@ -193,11 +193,11 @@ def test_convolutions_of_single_pixels_in_bfloat16_are_right(
         program = compile_graph(model.graph((3, 7, 5)))
         low = to_module(cast_program(program, torch.bfloat16))
         given = images.to(torch.bfloat16, memory_format=torch.channels_last)
-        (found,) = low(given)
+        (actual,) = low(given)
         want = net(images)
-    assert found.dtype == torch.bfloat16
-    assert found.shape == want.shape
-    torch.testing.assert_close(found.float(), want, rtol=0, atol=0.02 * float(want.abs().max()))
+    assert actual.dtype == torch.bfloat16
+    assert actual.shape == want.shape
+    torch.testing.assert_close(actual.float(), want, rtol=0, atol=0.02 * float(want.abs().max()))
     assert len(products) == (2 if groups == 1 else 0)
 
 

@@ -1,4 +1,4 @@
-"""What occlusion tells about the way it is computed."""
+"""Options of occlusion, and how results describe the way they were computed."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def test_verbose_tells_the_plan(
 ) -> None:
     photo, out = tmp_path / "grey.png", tmp_path / "out"
     Image.new("RGB", (96, 96), (90, 120, 60)).save(photo)
-    given = ["explain", str(photo), "-e", "occlusion", "-p", "occlusion.stride=32"]
-    given += ["-p", parameter, "--model", "demo", "-o", str(out)]
-    assert run(given) == 0
+    arguments = ["explain", str(photo), "-e", "occlusion", "-p", "occlusion.stride=32"]
+    arguments += ["-p", parameter, "--model", "demo", "-o", str(out)]
+    assert run(arguments) == 0
     assert "MACs" not in capsys.readouterr().out
-    assert run([*given, "--verbose"]) == 0
+    assert run([*arguments, "--verbose"]) == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in words)
     assert not any("MACs saved" in p.read_text("utf-8", "ignore") for p in out.rglob("*.json"))
@@ -111,10 +111,10 @@ def test_a_budget_of_memory_is_kept_and_changes_no_score(net: nn.Module, images:
             assert isinstance(ready, PreparedOcclusion)
             work = WindowExecutor(ready.program, ready.plan, image, torch.zeros_like(image), memory)
             order = np.split(ready.order, range(ready.chunk, len(BOXES), ready.chunk))
-            some = order[len(order) // 2]
-            taken.append(most_allocated(lambda: list(work.outputs(some))))  # noqa: B023
-        found = scores(net, images, memory=memory).scores
-        torch.testing.assert_close(found, want, rtol=0, atol=1e-6)
+            subset = order[len(order) // 2]
+            taken.append(most_allocated(lambda: list(work.outputs(subset))))  # noqa: B023
+        actual = scores(net, images, memory=memory).scores
+        torch.testing.assert_close(actual, want, rtol=0, atol=1e-6)
     assert taken[0] < taken[1] <= 400_000
     assert 400_000 < taken[2] <= 1_600_000 < taken[3] <= 6_400_000
 
@@ -127,13 +127,13 @@ def test_no_budget_of_nothing(net: nn.Module, images: Tensor) -> None:
 def reference(net: nn.Module, images: Tensor) -> Tensor:
     """Scores `[N, P, K]` in float64, one forward pass a window."""
     net = copy.deepcopy(net).double()
-    found = []
+    actual = []
     with torch.no_grad():
         for x0, y0, x1, y1 in BOXES.tolist():
             covered = images.double()
             covered[..., y0:y1, x0:x1] = 0
-            found.append(net(covered))
-    return torch.stack(found, 1)
+            actual.append(net(covered))
+    return torch.stack(actual, 1)
 
 
 @pytest.fixture
@@ -152,17 +152,17 @@ def test_bf16_is_near_and_its_deviation_is_told(
     net: nn.Module, images: Tensor, engine: occluded_scores.Engine
 ) -> None:
     want = reference(net, images)
-    found = scores(net, images, engine=engine, precision="bf16")
-    assert "in bf16" in found.how
-    assert (found.plan is not None) == (engine == "auto")
-    assert found.scores.dtype == torch.float32
+    actual = scores(net, images, engine=engine, precision="bf16")
+    assert "in bf16" in actual.how
+    assert (actual.plan is not None) == (engine == "auto")
+    assert actual.scores.dtype == torch.float32
     largest = float(want.abs().max())
-    assert 1e-4 < float((found.scores - want).abs().max()) / largest < 2e-2
-    assert found.sample is not None
-    assert found.exact is not None
-    assert len(found.sample.unique()) == 16
-    exact = want[:, found.sample].float()
-    torch.testing.assert_close(found.exact, exact, rtol=0, atol=1e-5 * largest)
+    assert 1e-4 < float((actual.scores - want).abs().max()) / largest < 2e-2
+    assert actual.sample is not None
+    assert actual.exact is not None
+    assert len(actual.sample.unique()) == 16
+    exact = want[:, actual.sample].float()
+    torch.testing.assert_close(actual.exact, exact, rtol=0, atol=1e-5 * largest)
 
 
 @pytest.mark.usefixtures("bf16")
@@ -194,10 +194,10 @@ def test_bf16_reads_layers_in_the_models_precision(net: nn.Module, images: Tenso
     options = (BOXES, torch.zeros_like(images), read, ("b",))
     want = occluded_scores.occluded(Model(net), images, *options)
     for engine in ("auto", "dense"):
-        found = occluded_scores.occluded(
+        actual = occluded_scores.occluded(
             Model(net), images, *options, engine=engine, precision="bf16"
         )
-        torch.testing.assert_close(found.scores, want.scores, rtol=0, atol=2e-2)
+        torch.testing.assert_close(actual.scores, want.scores, rtol=0, atol=2e-2)
 
 
 @pytest.mark.usefixtures("no_bf16")
@@ -205,17 +205,17 @@ def test_bf16_reads_layers_in_the_models_precision(net: nn.Module, images: Tenso
 def test_without_fast_bf16_the_model_keeps_its_own(
     net: nn.Module, images: Tensor, engine: occluded_scores.Engine
 ) -> None:
-    found = scores(net, images, engine=engine, precision="bf16")
-    assert found.how.endswith("no fast bf16 on this processor: computed in float32")
-    assert found.sample is None
-    assert torch.equal(found.scores, scores(net, images, engine=engine).scores)
+    actual = scores(net, images, engine=engine, precision="bf16")
+    assert actual.how.endswith("no fast bf16 on this processor: computed in float32")
+    assert actual.sample is None
+    assert torch.equal(actual.scores, scores(net, images, engine=engine).scores)
 
 
 @pytest.mark.usefixtures("bf16")
 def test_bf16_is_for_single_precision(net: nn.Module, images: Tensor) -> None:
-    found = scores(net.double(), images.double(), precision="bf16")
-    assert found.how.endswith("the model is in float64: bf16 is for float32 only")
-    assert found.scores.dtype == torch.float64
+    actual = scores(net.double(), images.double(), precision="bf16")
+    assert actual.how.endswith("the model is in float64: bf16 is for float32 only")
+    assert actual.scores.dtype == torch.float64
 
 
 @pytest.mark.usefixtures("bf16")
@@ -229,12 +229,12 @@ def test_a_network_that_refuses_bf16_keeps_its_own(images: Tensor) -> None:
             return self.b(self.a(x).to(torch.float64).to(torch.float32)).mean((2, 3))
 
     net = Stubborn().eval()
-    found = scores(net, images, precision="bf16")
-    assert "in float32 because an operator refuses bf16" in found.how
-    torch.testing.assert_close(found.scores, scores(net, images).scores, rtol=0, atol=0)
+    actual = scores(net, images, precision="bf16")
+    assert "in float32 because an operator refuses bf16" in actual.how
+    torch.testing.assert_close(actual.scores, scores(net, images).scores, rtol=0, atol=0)
 
 
-def masked(net: Deep, image: Tensor, box: Tensor, share: float) -> Tensor:
+def middle_only(net: Deep, image: Tensor, box: Tensor, share: float) -> Tensor:
     """Scores with each map changed only in the middle of what a box reaches, by hand."""
 
     def middle(start: int, stop: int, length: int) -> tuple[int, int]:
@@ -278,26 +278,26 @@ def test_approximate_cuts_windows_to_their_middle(share: float) -> None:
     net = Deep().double().eval()
     image = torch.randn(1, 3, 64, 64, dtype=torch.float64)
     for box in BOXES[[16, 108, 149]]:  # one box a run: no window is computed larger
-        found = scores(net, image, box[None], approximate=share)
-        assert found.plan is not None
-        assert found.plan.cut > 5
+        actual = scores(net, image, box[None], approximate=share)
+        assert actual.plan is not None
+        assert actual.plan.cut > 5
         with torch.no_grad():
-            want = masked(net, image, box, share)
-        torch.testing.assert_close(found.scores[0], want, rtol=0, atol=1e-12)
+            want = middle_only(net, image, box, share)
+        torch.testing.assert_close(actual.scores[0], want, rtol=0, atol=1e-12)
 
 
 def test_approximate_saves_more_and_tells_its_deviation(net: nn.Module, images: Tensor) -> None:
     want = reference(net, images)
-    exact, found = scores(net, images), scores(net, images, approximate=0.25)
+    exact, actual = scores(net, images), scores(net, images, approximate=0.25)
     assert exact.plan is not None
-    assert found.plan is not None
-    assert found.plan.saving > exact.plan.saving
-    assert "each window cut to 25% of the map" in found.how
-    assert found.sample is not None
-    assert found.exact is not None
+    assert actual.plan is not None
+    assert actual.plan.saving > exact.plan.saving
+    assert "each window cut to 25% of the map" in actual.how
+    assert actual.sample is not None
+    assert actual.exact is not None
     assert exact.sample is None
-    torch.testing.assert_close(found.exact, want[:, found.sample].float(), rtol=0, atol=1e-5)
-    assert float((found.scores - exact.scores).abs().max()) > 1e-4
+    torch.testing.assert_close(actual.exact, want[:, actual.sample].float(), rtol=0, atol=1e-5)
+    assert float((actual.scores - exact.scores).abs().max()) > 1e-4
 
 
 def test_approximate_1_is_exact(net: nn.Module, images: Tensor) -> None:
@@ -326,10 +326,10 @@ def test_options_that_are_not_allowed(
 def test_the_result_tells_the_deviation(
     net: nn.Module, images: Tensor, output: str, option: dict[str, Any]
 ) -> None:
-    given = {"window": 8, "stride": 4, "edge": "drop", "fill": 0.0, "output": output}
+    arguments = {"window": 8, "stride": 4, "edge": "drop", "fill": 0.0, "output": output}
     target = None if output == "argmax" else 3
-    found = convviz.explain(Model(net), images, "occlusion", target, **given, **option)
-    measures, grid = found.result.measures, found.result.arrays["grid"].flatten(1)
+    actual = convviz.explain(Model(net), images, "occlusion", target, **arguments, **option)
+    measures, grid = actual.result.measures, actual.result.arrays["grid"].flatten(1)
     want = reference(net, images)
     sample = torch.linspace(0, len(BOXES) - 1, 16).round().long()
     got = grid[:, sample]
@@ -349,8 +349,8 @@ def test_the_result_tells_the_deviation(
 
 
 def test_exact_results_have_no_deviation(net: nn.Module, images: Tensor) -> None:
-    found = convviz.explain(Model(net), images, "occlusion", 3, window=8)
-    assert set(found.result.measures) == {"positions", "computed", "window", "stride"}
+    actual = convviz.explain(Model(net), images, "occlusion", 3, window=8)
+    assert set(actual.result.measures) == {"positions", "computed", "window", "stride"}
 
 
 def test_the_explainer_refuses_approximate_dense() -> None:

@@ -38,17 +38,17 @@ SIZES = [
 @pytest.mark.parametrize(("size", "window", "stride"), SIZES)
 def test_a_seventh_of_the_shorter_side_and_a_quarter_of_that(size, window, stride):
     chosen = occlude(*size)
-    given = occlude(*size, window=window, stride=stride)
-    assert torch.equal(chosen["boxes"], given["boxes"])
-    torch.testing.assert_close(chosen.values, given.values, rtol=0, atol=1e-12)
+    arguments = occlude(*size, window=window, stride=stride)
+    assert torch.equal(chosen["boxes"], arguments["boxes"])
+    torch.testing.assert_close(chosen.values, arguments.values, rtol=0, atol=1e-12)
     x0, y0, x1, y1 = chosen["boxes"][0].tolist()
     assert (x0, y0, x1, y1) == (0, 0, window, window)
     assert chosen.result.window == (window, window)
-    for result in (chosen.result, given.result):
+    for result in (chosen.result, arguments.result):
         assert result.measures["window"] == str(window)
         assert result.measures["stride"] == str(stride)
     assert [note for note in chosen.result.notes if "window and stride" in note]
-    assert not [note for note in given.result.notes if "hosen" in note]
+    assert not [note for note in arguments.result.notes if "hosen" in note]
 
 
 def test_one_of_both_may_be_given():
@@ -65,8 +65,8 @@ def test_one_of_both_may_be_given():
 @pytest.mark.parametrize("preset", ["captum", "xplique", "zeiler"])
 def test_presets_choose_the_same_sizes(preset):
     chosen = occlude(28, 28, preset=preset)
-    given = occlude(28, 28, preset=preset, window=4, stride=1)
-    torch.testing.assert_close(chosen.values, given.values, rtol=0, atol=1e-12)
+    arguments = occlude(28, 28, preset=preset, window=4, stride=1)
+    torch.testing.assert_close(chosen.values, arguments.values, rtol=0, atol=1e-12)
     larger = occlude(28, 28, preset=preset, window=7)
     assert larger.result.measures["stride"] == "2"
 
@@ -103,9 +103,9 @@ def test_the_map_of_a_digit_is_fine():
 def test_a_command_line_gives_and_omits_them():
     from convviz.cli.values import build_explainers
 
-    (given,) = build_explainers(["occlusion"], ["occlusion.window=24", "occlusion.stride=6,8"])
-    assert given.window == 24
-    assert given.stride == (6, 8)
+    (arguments,) = build_explainers(["occlusion"], ["occlusion.window=24", "occlusion.stride=6,8"])
+    assert arguments.window == 24
+    assert arguments.stride == (6, 8)
     (omitted,) = build_explainers(["occlusion"], ["occlusion.window=none"])
     assert omitted.window is None
 

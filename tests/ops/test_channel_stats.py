@@ -30,11 +30,11 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def turned(x: Tensor) -> Tensor:
+def transpose_maps(x: Tensor) -> Tensor:
     return x.permute(3, 2, 1, 0).contiguous().permute(3, 2, 1, 0)
 
 
-def expanded(x: Tensor) -> Tensor:
+def expand_maps(x: Tensor) -> Tensor:
     return x[:, :, :1].expand(-1, -1, x.shape[2], -1)
 
 
@@ -44,7 +44,7 @@ def inner(x: Tensor) -> Tensor:
     return channels_last(wide)[:, :, 1:-1, 1:-1]
 
 
-LAYOUTS = [contiguous, channels_last, turned, expanded, inner]
+LAYOUTS = [contiguous, channels_last, transpose_maps, expand_maps, inner]
 
 
 def sample(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Tensor:
@@ -57,7 +57,7 @@ def sample(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Tensor:
 
 
 def homes(dtype: torch.dtype) -> Tensor:
-    """Put every seventh half octave into the same bin."""
+    """Return homes in which every seventh half octave has the same bin."""
     return torch.arange(2 * SIZES[dtype]) % 7
 
 
@@ -145,8 +145,8 @@ def test_every_number_has_its_bin_and_what_is_not_finite_shows(drawn):
     x = torch.tensor(numbers, dtype=dtype)[None, None, None]
     every = torch.arange(2 * SIZES[dtype])
     mean, *_, histogram = channel_stats.channel_moments(x, every, len(every))
-    kept = channel_stats.moments._init_fn(x, every, len(every))
-    assert torch.equal(histogram, kept[-1])
+    saved = channel_stats.moments._init_fn(x, every, len(every))
+    assert torch.equal(histogram, saved[-1])
     assert histogram.sum() == len(numbers)
     if all(map(math.isfinite, numbers)):
         for value in numbers:
@@ -159,22 +159,22 @@ def test_every_number_has_its_bin_and_what_is_not_finite_shows(drawn):
 def test_threads_and_batches_change_nothing():
     x = torch.randn(9, 24, 40, 40).contiguous(memory_format=torch.channels_last)
     bins, threads = homes(torch.float32), torch.get_num_threads()
-    found = []
+    actual = []
     try:
         for count in (1, 2, 4):
             torch.set_num_threads(count)
             results = [*channel_stats.channel_moments(x, bins, 7), *channel_stats.channel_peaks(x)]
-            found.append([*results, channel_stats.channel_means(x)])
+            actual.append([*results, channel_stats.channel_means(x)])
     finally:
         torch.set_num_threads(threads)
-    for more in found[1:]:
-        assert all(map(torch.equal, found[0], more))
+    for extra in actual[1:]:
+        assert all(map(torch.equal, actual[0], extra))
     parts = [channel_stats.channel_moments(part, bins, 7) for part in x.split(4)]
-    assert torch.equal(sum(part[-1] for part in parts), found[0][4])
-    assert torch.equal(torch.cat([part[1] for part in parts]), found[0][1])
-    for laid_out in (x, x.contiguous(), turned(x)):
+    assert torch.equal(sum(part[-1] for part in parts), actual[0][4])
+    assert torch.equal(torch.cat([part[1] for part in parts]), actual[0][1])
+    for laid_out in (x, x.contiguous(), transpose_maps(x)):
         means = torch.cat([channel_stats.channel_means(part) for part in laid_out.split(2)])
-        assert torch.equal(means, found[0][-1])
+        assert torch.equal(means, actual[0][-1])
 
 
 def test_opcheck(device):

@@ -1,4 +1,4 @@
-"""What the operators make of odd inputs: strides, empty axes, NaN, wrong arguments, compilation."""
+"""Operators on unusual inputs: strides, empty axes, NaN, wrong arguments, compilation."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 import torch
+from ops.special_values import corners, noise, same
 from torch import Tensor
-from torch.library import opcheck
 
 from convviz.ops.gather_windows import gather_windows
 from convviz.ops.guided_relu import RULES, guided_relu, guided_relu_, guided_relu_backward
@@ -32,24 +32,6 @@ OPERATORS = {
     "guided_relu_backward": guided_relu_backward,
     "occlude": occlude,
 }
-
-
-def noise(*shape: int, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Tensor:
-    """Return numbers among which some are NaN, infinite, zero and minus zero."""
-    x = torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)))
-    odd = torch.tensor([float("nan"), float("inf"), -float("inf"), 0.0, -0.0])
-    x.view(-1)[: 5 * (x.numel() // 10)] = odd.repeat(x.numel() // 10)
-    mixed = x.view(-1)[torch.randperm(x.numel(), generator=torch.Generator().manual_seed(1))]
-    return mixed.view(shape).to(device, dtype)
-
-
-def corners(*numbers: int, device: str = "cpu") -> Tensor:
-    return torch.tensor(numbers, dtype=torch.int64, device=device)
-
-
-def same(a: Tensor, b: Tensor) -> bool:
-    """Say whether two tensors hold the same numbers, NaN included."""
-    return a.shape == b.shape and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -106,18 +88,18 @@ class TestStrides:
 @pytest.mark.parametrize("layout", ["permuted", "every second", "offset", "channels_last", "plain"])
 @pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 8, 4, 4), (1, 1, 1, 1), (0, 3, 2, 2)], ids=str)
 def test_in_place_is_the_same_written_over(device, dtype, layout, shape):
-    given = noise(*shape, dtype=dtype, device=device)
+    arguments = noise(*shape, dtype=dtype, device=device)
     if layout == "channels_last":
-        x = given.clone(memory_format=torch.channels_last)
+        x = arguments.clone(memory_format=torch.channels_last)
     else:
-        x = LAYOUTS[layout](given.clone()) if layout in LAYOUTS else given.clone()
+        x = LAYOUTS[layout](arguments.clone()) if layout in LAYOUTS else arguments.clone()
     whole = x if x._base is None else x._base
     before, (y, bits) = whole.clone(), guided_relu(x)
     place = x.data_ptr()
     assert torch.equal(guided_relu_(x), bits)
     assert x.data_ptr() == place
     assert same(x, y)
-    x.copy_(given)
+    x.copy_(arguments)
     assert same(whole, before)  # what lies between and around its elements is untouched
 
 
@@ -164,20 +146,20 @@ class TestNaN:
     def test_through_relu_and_back(self, device, dtype):
         x = noise(3, 40, dtype=dtype, device=device)
         grad = noise(40, 3, dtype=dtype, device=device).T
-        mine, own = x.clone().requires_grad_(), x.clone().requires_grad_()
-        y = guided_relu(mine, "plain")[0]
-        assert same(y, torch.relu(own))
+        ours, reference = x.clone().requires_grad_(), x.clone().requires_grad_()
+        y = guided_relu(ours, "plain")[0]
+        assert same(y, torch.relu(reference))
         y.backward(grad)
-        torch.relu(own).backward(grad)
-        assert bool(own.grad.isnan().any())
-        assert same(mine.grad, own.grad)
+        torch.relu(reference).backward(grad)
+        assert bool(reference.grad.isnan().any())
+        assert same(ours.grad, reference.grad)
 
     def test_in_the_gradient_of_the_other_rules(self, device, dtype):
-        one = torch.ones(8, dtype=dtype, device=device)
-        nan = one * float("nan")
+        single = torch.ones(8, dtype=dtype, device=device)
+        nan = single * float("nan")
         _, bits = guided_relu(nan)
         for rule in ("guided", "deconv"):
-            assert same(guided_relu_backward(one, bits, rule, False), one)
+            assert same(guided_relu_backward(single, bits, rule, False), single)
             assert same(guided_relu_backward(nan, bits, rule, False), nan)
 
     def test_is_copied_as_any_number(self, device, dtype):
@@ -304,103 +286,18 @@ WRONG = [
 @pytest.mark.parametrize("path", ["kernel", "reference"])
 @pytest.mark.parametrize(("name", "arguments", "words"), WRONG)
 def test_what_is_wrong_is_named_with_its_value(device, path, name, arguments, words):
-    def there(value):
+    def on_device(value):
         if isinstance(value, list):
-            return [there(v) for v in value]
+            return [on_device(v) for v in value]
         return value.to(device) if isinstance(value, Tensor) else value
 
-    given = [there(value) for value in arguments]
+    inputs = [on_device(value) for value in arguments]
     if name == "gather_windows":
-        given[2] = arguments[2]  # the table stays on the CPU
+        inputs[2] = arguments[2]  # the table stays on the CPU
     operator = OPERATORS[name]
     call = operator if path == "kernel" else operator._init_fn
     with pytest.raises(RuntimeError, match=rf"convviz::{name}: {words}"):
-        call(*given)
-
-
-def calls(device: str, dtype: torch.dtype) -> dict[str, tuple[object, tuple[object, ...]]]:
-    """One call of every operator in every form."""
-    x = noise(2, 3, 5, 7, dtype=dtype, device=device).nan_to_num(1.0, 2.0, -2.0)
-    nhwc = x.contiguous(memory_format=torch.channels_last)
-    bits, at = guided_relu(x)[1], corners(0, -2, 7, device=device)
-    odd = x.transpose(2, 3)
-    image, fills = x[0], {"colour": x[0, :, :1, :1], "image": x[1], "patches": x[:1, :, :3, :4]}
-    table = torch.tensor([[0, 1, 1, 1, 0, 0], [-1, 0, 0, 0, -2, 3]])
-    found = {
-        "relu": (guided_relu, (x, "plain")),
-        "relu, channels_last": (guided_relu, (nhwc, "guided")),
-        "relu, transposed": (guided_relu, (odd, "deconv")),
-        "relu in place": (guided_relu_, (x.clone(), "guided")),
-        "relu in place, channels_last": (guided_relu_, (nhwc.clone(), "plain")),
-        "relu, empty": (guided_relu, (x[:0], "guided")),
-        "backward": (guided_relu_backward, (x, bits, "deconv", False)),
-        "backward, channels_last": (guided_relu_backward, (x, bits, "guided", True)),
-        "gather": (gather_windows, (x[:1], [x, nhwc[:, :, 1:]], table, 3, 3, 0.0)),
-        "gather, none": (gather_windows, (nhwc[:1], [], table[1:], 2, 9, -1.0)),
-    }
-    for kind, fill in fills.items():
-        count = 1 if kind == "patches" else 3
-        found[f"occlude, {kind}"] = (
-            occlude,
-            (image, at[:count], at[:count], 3, 4, fill, kind == "image"),
-        )
-    return found
-
-
-FORMS = list(calls("cpu", torch.float32))
-
-
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # opcheck's own
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("form", FORMS)
-def test_opcheck(device, dtype, form):
-    operator, arguments = calls(device, dtype)[form]
-    assert set(opcheck(operator, arguments).values()) == {"SUCCESS"}
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_fake_kernels_give_the_shape_and_strides_of_the_real_ones(device, form):
-    operator, arguments = calls(device, torch.float64)[form]
-    real = operator(*arguments)
-    with torch._subclasses.FakeTensorMode(allow_non_fake_inputs=True) as mode:
-
-        def fake(value):
-            return mode.from_tensor(value) if isinstance(value, Tensor) else value
-
-        given = [[fake(v) for v in a] if isinstance(a, list) else fake(a) for a in arguments]
-        made = operator(*given)
-    pairs = zip(real, made, strict=True) if isinstance(real, tuple) else [(real, made)]
-    for a, b in pairs:
-        assert (a.shape, a.dtype, a.device) == (b.shape, b.dtype, b.device)
-        assert a.stride() == b.stride()
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_compiled_calls_break_no_graph_and_change_no_number(device, form):
-    torch._dynamo.reset()
-    operator, arguments = calls(device, torch.float32)[form]
-    compiled = torch.compile(lambda *a: operator(*a), fullgraph=True, backend="aot_eager")
-    got, want = compiled(*arguments), operator(*arguments)
-    pairs = zip(got, want, strict=True) if isinstance(want, tuple) else [(got, want)]
-    assert all(torch.equal(a, b) for a, b in pairs)
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_a_compiled_network_keeps_the_rule_in_its_gradient(device, rule):
-    torch.manual_seed(0)
-    weights = [torch.randn(4, n, 3, 3, device=device) for n in (3, 4)]
-
-    def net(x: Tensor) -> Tensor:
-        for weight in weights:
-            x = guided_relu(torch.nn.functional.conv2d(x, weight), rule)[0]
-        return x.sum()
-
-    x = torch.randn(2, 3, 8, 8, device=device, requires_grad=True)
-    (want,) = torch.autograd.grad(net(x), x)
-    compiled = torch.compile(net, fullgraph=True, backend="aot_eager")
-    (got,) = torch.autograd.grad(compiled(x), x)
-    torch.testing.assert_close(got, want)
-    assert int((want != 0).sum()) > 0
+        call(*inputs)
 
 
 @pytest.mark.slow

@@ -285,9 +285,9 @@ def test_paths_name_the_kernel_that_runs():
     for name, devices in paths.items():
         assert set(devices) == {"cpu", "cuda"}
         assert devices["cpu"] == "kernel", name  # the suite is of a build
-        said = devices["cuda"]
-        assert said == "kernel" or said.startswith("Python reference: "), name
-        assert torch.cuda.is_available() or said != "kernel", name
+        message = devices["cuda"]
+        assert message == "kernel" or message.startswith("Python reference: "), name
+        assert torch.cuda.is_available() or message != "kernel", name
 
 
 SCRIPT = """

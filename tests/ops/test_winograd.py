@@ -25,11 +25,11 @@ from convviz.program.program import compile_graph
 CLOSE = {torch.float32: 3e-6, torch.float64: 1e-14}
 
 
-def convolved(
+def reference_convolution(
     clean: Tensor, parts: list[Tensor], table: Tensor, size: tuple[int, int], w: Tensor, b: Tensor
 ) -> Tensor:
     """Return the windows, cut out of a direct convolution of every map as a whole, in float64."""
-    margin, found = 40, []
+    margin, outputs = 40, []
     for source, index, part_y, part_x, y, x in table.tolist():
         whole = clean.double().clone()
         height, width = whole.shape[2:]
@@ -40,9 +40,9 @@ def convolved(
                     if 0 <= at[0] < height and 0 <= at[1] < width:
                         whole[0, :, at[0], at[1]] = parts[source][index, :, dy, dx].double()
         out = torch.conv2d(whole, w.double(), b.double(), padding=margin)[0]
-        top, left = y + margin, x + margin
-        found.append(out[:, top : top + size[0], left : left + size[1]])
-    return torch.stack(found)
+        row, column = y + margin, x + margin
+        outputs.append(out[:, row : row + size[0], column : column + size[1]])
+    return torch.stack(outputs)
 
 
 def case(dtype: torch.dtype, channels: int = 16, filters: int = 32) -> tuple[Tensor, ...]:
@@ -75,7 +75,7 @@ def test_windows_are_those_of_a_direct_convolution(rows, size, dtype, relu):
     table = torch.tensor(rows, dtype=torch.int64)
     weights = winograd.prepare_weights(weight)
     got = winograd.conv3x3_windows(clean, parts, table, *size, weights, bias, relu)
-    want = convolved(clean, parts, table, size, weight, bias)
+    want = reference_convolution(clean, parts, table, size, weight, bias)
     scale = want.abs().max()
     want = want.relu() if relu else want
     assert got.shape == want.shape
@@ -91,7 +91,7 @@ def test_sizes_of_networks(dtype, channels, filters):
     table = torch.tensor([[0, 1, 2, 3, -1, -1], [-1, 0, 0, 0, 3, 4]]).repeat(13, 1)
     weights = winograd.prepare_weights(weight)
     got = winograd.conv3x3_windows(clean, parts, table, 7, 9, weights, bias, False)
-    want = convolved(clean, parts, table[:2], (7, 9), weight, bias).repeat(13, 1, 1, 1)
+    want = reference_convolution(clean, parts, table[:2], (7, 9), weight, bias).repeat(13, 1, 1, 1)
     assert far(got, want) < CLOSE[dtype]
 
 
@@ -125,15 +125,15 @@ def test_neither_threads_nor_neighbours_change_a_bit():
     weights = winograd.prepare_weights(weight)
     threads = torch.get_num_threads()
     try:
-        found = []
+        actual = []
         for count in (1, 2):
             torch.set_num_threads(count)
-            found.append(winograd.conv3x3_windows(clean, parts, table, 9, 9, weights, bias, True))
+            actual.append(winograd.conv3x3_windows(clean, parts, table, 9, 9, weights, bias, True))
     finally:
         torch.set_num_threads(threads)
     alone = winograd.conv3x3_windows(clean, parts, table[:1], 9, 9, weights, bias, True)
-    assert torch.equal(found[0], found[1])
-    assert torch.equal(found[0][:1], alone)
+    assert torch.equal(actual[0], actual[1])
+    assert torch.equal(actual[0][:1], alone)
 
 
 def test_nan_stays_in_its_call():
