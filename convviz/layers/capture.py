@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from ..errors import UnknownNameError
-from ..layouts import UNKNOWN, AxisLayout, Tracker, TracedValue, decide
+from ..layouts import UNKNOWN, AxisLayout, TracedValue, Tracker, decide
 from ..scores.outputs import Pick, pick_scores
 from ..state.eager_mode import call_eagerly
 from . import naming

@@ -76,7 +76,7 @@ class AxisLayout:
         return self.kind == "maps" or output.shape[places[0] or 0] >= math.prod(self.grid)
 
     def shape(self, output: Sequence[int]) -> tuple[int, ...]:
-        """Return the shape for one image, `[C, h, w]`, `[C]` or `[T, C]`, of an output of a shape."""
+        """Return the shape of one image in the result, for an output of a shape."""
         if self.kind == "tokens":
             return self.channels, *self.grid
         if self.kind == "maps":

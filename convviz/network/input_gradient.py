@@ -114,7 +114,9 @@ def _of_images(total: Tensor, x: Tensor) -> Tensor:
     return result.contiguous()
 
 
-def _of_layer(total: Tensor, edges: LayerEdges, layouts: dict[str, AxisLayout], count: int) -> Tensor:
+def _of_layer(
+    total: Tensor, edges: LayerEdges, layouts: dict[str, AxisLayout], count: int
+) -> Tensor:
     """Return the gradient of the layer's output, in the layout of captured activations."""
     layer = edges.layer
     at_edges: list[Tensor | None] = [None] * len(edges.edges)

@@ -54,7 +54,9 @@ def _trace(model: TracedNetwork, shape: Shape) -> LayerCalls:
     return calls
 
 
-def layouts_of(model: TracedNetwork, images: Tensor, layers: Sequence[str]) -> dict[str, AxisLayout]:
+def layouts_of(
+    model: TracedNetwork, images: Tensor, layers: Sequence[str]
+) -> dict[str, AxisLayout]:
     """Return the layouts of the outputs of layers, without unknown layers.
 
     The layout of maps does not depend on the size of the images; that of tokens in a grid does.

@@ -18,8 +18,8 @@ from ..network.model import Model
 from ..progress import track
 from ..scores.outputs import Forward
 from .arguments import Engine, Precision, check_boxes, check_fill, check_options
-from .batches import HalvingBatches, automatic_batch, covered_copies
 from .executor import WindowExecutor
+from .forward_batches import HalvingBatches, automatic_batch, covered_copies
 from .memory_budget import DEFAULT_MEMORY_BYTES
 from .plan import WindowPlan
 from .prepare import PreparedOcclusion, prepare

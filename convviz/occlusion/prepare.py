@@ -13,8 +13,8 @@ from ..device import is_out_of_memory
 from ..network.model import Model
 from ..network.tracing import layouts_of
 from ..program.cast import cast_program
-from ..program.module import all_close, tolerance_of, usable_graph
-from ..program.program import Program, compile_graph
+from ..program.comparison import all_close, tolerance_of
+from ..program.program import Program, compile_graph, usable_graph
 from ..scores.outputs import Forward
 from .executor import WindowExecutor, order_by_window_size
 from .intervals import Ints

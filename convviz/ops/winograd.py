@@ -18,6 +18,9 @@ convolution, which it does not with the usual 0, ±1, ±2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.library import custom_op
@@ -226,3 +229,45 @@ def pays(filters: int, channels: int, height: int, width: int) -> bool:
     tiles = -(-height // _TILE) * -(-width // _TILE)
     tile_cost = _TILE_COST + _INPUT_TRANSFORM_COST / filters + _OUTPUT_TRANSFORM_COST / channels
     return tiles * tile_cost < _DIRECT_PIXEL_COST * height * width
+
+
+@dataclass(eq=False)
+class Conv3x3:
+    """A 3 x 3 convolution of stride 1.
+
+    Attributes:
+        weights: from `prepare_weights`.
+        bias: `[K]`.
+        relu: whether a ReLU follows.
+        channels: C, of the input.
+        pad_y, pad_x: rows of zeros above and below, and columns at both sides.
+    """
+
+    weights: Tensor
+    bias: Tensor
+    relu: bool
+    channels: int
+    pad_y: int
+    pad_x: int
+
+    def pays(self, height: int, width: int) -> bool:
+        """Return whether output windows of this size are faster than by a direct convolution."""
+        return pays(len(self.bias), self.channels, height, width)
+
+    def pays_on(self, maps: Tensor) -> bool:
+        """Return whether whole maps `[N, C, H, W]` are faster than by a direct convolution."""
+        size = out_size(maps, (self.pad_y, self.pad_x))
+        return maps.dtype == self.weights.dtype and self.pays(*size)
+
+    def windows(
+        self, clean: Tensor, changed: Sequence[Tensor], table: Tensor, height: int, width: int
+    ) -> Tensor:
+        """Return windows of the output; arguments as of `gather_windows`."""
+        result: Tensor = conv3x3_windows(
+            clean, list(changed), table, height, width, self.weights, self.bias, self.relu
+        )
+        return result
+
+    def whole(self, maps: Tensor) -> Tensor:
+        """Return whole maps of the output."""
+        return convolve(maps, self.weights, self.bias, self.relu, (self.pad_y, self.pad_x))

@@ -11,7 +11,7 @@ from torch import Tensor, fx
 
 from ..ops import winograd
 from ..ops.batch_norm import fold_batch_norm
-from ..ops.conv3x3 import Conv3x3
+from ..ops.winograd import Conv3x3
 from .operator import CONVOLUTIONS, OperatorStep, Values
 
 aten = torch.ops.aten

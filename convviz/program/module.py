@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
-from ..graph.export import Graph, NoGraph
-from ..network.model import Model
-from ..scores.outputs import Forward
 from .operator import OperatorStep
 from .program import Program
-
-
-def usable_graph(model: Model, shape: tuple[int, int, int], layers: Sequence[str]) -> Graph | str:
-    """Return the model's graph for images of a shape (C, H, W), or why it cannot be used.
-
-    Args:
-        model: the model.
-        shape: channels, height and width.
-        layers: layers that will be read besides the scores.
-    """
-    graph = model.graph(shape)
-    if isinstance(graph, NoGraph):
-        return graph.reason
-    if graph.output is None or graph.batch is not None:
-        return "the graph holds for one batch size only"
-    if missing := [name for name in layers if name not in graph.layers]:
-        return f"the graph has no layer {missing[0]!r}"
-    return graph
 
 
 def to_module(program: Program) -> fx.GraphModule:
@@ -82,35 +59,3 @@ class _CallableModule(nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.call(*args, **kwargs)
-
-
-def all_close(actual: Forward, expected: Forward, tolerance: float | None = None) -> bool:
-    """Return whether two forward passes of the same layers are equal up to rounding.
-
-    Args:
-        actual, expected: the forward passes.
-        tolerance: as of `close`.
-    """
-    pairs = [(actual.output, expected.output)]
-    pairs += [(actual.activations[name], value) for name, value in expected.activations.items()]
-    return all(close(a, b, tolerance) for a, b in pairs)
-
-
-def tolerance_of(dtype: torch.dtype) -> float:
-    """Return the rounding error that is accepted in a dtype, as a share of the largest value."""
-    return {torch.float64: 1e-10, torch.float32: 1e-4}.get(dtype, 2e-2)
-
-
-def close(actual: Tensor, expected: Tensor, tolerance: float | None = None) -> bool:
-    """Return whether two tensors are equal up to rounding.
-
-    Args:
-        actual, expected: the tensors.
-        tolerance: share of the largest expected value; None for that of the dtype of `actual`.
-    """
-    if actual.shape != expected.shape:
-        return False
-    share = tolerance_of(actual.dtype) if tolerance is None else tolerance
-    actual, expected = actual.double(), expected.double()
-    largest = float(expected.nan_to_num(0, 0, 0).abs().max()) if expected.numel() else 0.0
-    return torch.allclose(actual, expected, rtol=0, atol=share * largest, equal_nan=True)

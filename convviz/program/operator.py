@@ -11,7 +11,7 @@ from torch import Tensor, fx
 
 from ..locality import Local
 from ..locality.axis_maps import WindowMap
-from ..ops.conv3x3 import Conv3x3
+from ..ops.winograd import Conv3x3
 
 aten = torch.ops.aten
 

@@ -7,17 +7,18 @@ can also run on windows of its inputs. Occlusion and sweeps run programs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
-from ..graph.export import Graph
+from ..graph.export import Graph, NoGraph
 from ..layouts import AxisLayout, arrange
 from ..locality import ImageAxes, Local, locality
 from ..locality.axis_maps import WindowMap
+from ..network.model import Model
 from ..scores.outputs import Forward, at_least_float32
 from .fusion import chain_concatenations, fold_batch_norms, merge_rectifiers, transform_weights
 from .operator import CONVOLUTIONS, CROPPING, OperatorStep, Values, operator_name
@@ -93,6 +94,24 @@ class Program:
         scores = values[self.output]
         outputs = {name: values[node] for name, node in self.layers.items()}
         return Forward(at_least_float32(scores), arrange(outputs, self.layouts, len(scores)))
+
+
+def usable_graph(model: Model, shape: tuple[int, int, int], layers: Sequence[str]) -> Graph | str:
+    """Return the model's graph for images of a shape (C, H, W), or why it cannot be used.
+
+    Args:
+        model: the model.
+        shape: channels, height and width.
+        layers: layers that will be read besides the scores.
+    """
+    graph = model.graph(shape)
+    if isinstance(graph, NoGraph):
+        return graph.reason
+    if graph.output is None or graph.batch is not None:
+        return "the graph holds for one batch size only"
+    if missing := [name for name in layers if name not in graph.layers]:
+        return f"the graph has no layer {missing[0]!r}"
+    return graph
 
 
 def compile_graph(graph: Graph, layers: Iterable[str] = ()) -> Program:

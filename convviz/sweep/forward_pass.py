@@ -16,8 +16,9 @@ from ..layouts import arrange
 from ..network.model import Model
 from ..network.tracing import layouts_of
 from ..program.cast import cast_program
-from ..program.module import all_close, to_module, tolerance_of, usable_graph
-from ..program.program import compile_graph
+from ..program.comparison import all_close, tolerance_of
+from ..program.module import to_module
+from ..program.program import compile_graph, usable_graph
 from ..scores.outputs import Forward, at_least_float32
 from .input.loader import Loader, ReadyItem
 
