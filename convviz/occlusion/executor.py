@@ -199,7 +199,7 @@ class WindowExecutor:
             _input_window(axis, start, length)
             for axis, start, length in zip((edge.y, edge.x), corner, size, strict=True)
         )
-        if step.reads_windows(*size):  # Winograd's convolution gathers its input by itself
+        if step.reads_windows(*size):  # Winograd's kernel gathers its input
             assert step.conv3x3 is not None
             clean, parts = self._sources(edge.source, held)
             table = held[edge.source].lookup_table(group, (y, x))

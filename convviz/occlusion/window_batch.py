@@ -75,7 +75,7 @@ class WindowBatch:
         """Return the table that `gather_windows` reads, int64 `[len(group), 6]`.
 
         Each row names a position's changed window (part, index, y, x) and the top left corner
-        (y, x) of the window that the next operator wants.
+        (y, x) of the window that the next operator reads.
         """
         columns = [self.part[group], self.index[group], self.y[group], self.x[group]]
         return torch.from_numpy(np.stack([*columns, *corner], 1))
