@@ -151,7 +151,8 @@ class TestOccluded:
         model = Model(Odd().double())
         images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
         actual = self.call(model, images)
-        assert actual.how.startswith("a full forward pass a window, because torch.export")
+        assert "because torch.export" in actual.how
+        assert "full forward pass" in actual.how
         want = self.call(model, images, engine="dense")
         assert torch.equal(actual.scores, want.scores)
 
@@ -267,9 +268,9 @@ class TestOccluded:
             ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
             ({"batch_size": -1}, "batch_size must be at least 1, got -1"),
             ({"boxes": torch.tensor([[0, 0, 4, 4], [3, 3, 3, 9]])}, r"box \[3, 3, 3, 9\]"),
-            ({"boxes": torch.tensor([[30, 30, 41, 40]])}, "no window of an image of 40 x 40"),
-            ({"boxes": torch.tensor([[-1, 0, 4, 4]])}, "no window of an image of 40 x 40"),
-            ({"boxes": torch.rand(2, 4)}, r"these are float32 \[2, 4\]"),
+            ({"boxes": torch.tensor([[30, 30, 41, 40]])}, "image of 40 x 40"),
+            ({"boxes": torch.tensor([[-1, 0, 4, 4]])}, "image of 40 x 40"),
+            ({"boxes": torch.rand(2, 4)}, r"float32 \[2, 4\]"),
             ({"boxes": torch.zeros(0, 4, dtype=torch.int64)}, "1 images and 0 boxes"),
         ],
     )

@@ -30,7 +30,7 @@ from convviz.occlusion.prepare import PreparedOcclusion, prepare
     ("parameter", "words"),
     [
         ("occlusion.engine=auto", ["layer by layer", "MACs saved", "bound", "whole maps from"]),
-        ("occlusion.engine=dense", ['full forward pass a window (engine="dense")']),
+        ("occlusion.engine=dense", ['full forward pass per window (engine="dense")']),
     ],
 )
 def test_verbose_tells_the_plan(
