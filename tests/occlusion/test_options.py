@@ -309,7 +309,7 @@ def test_approximate_1_is_exact(net: nn.Module, images: Tensor) -> None:
     [
         ({"approximate": 0.0}, "approximate must be above 0 and at most 1, got 0"),
         ({"approximate": 1.1}, "at most 1, got 1.1"),
-        ({"approximate": 0.5, "engine": "dense"}, 'take engine="auto"'),
+        ({"approximate": 0.5, "engine": "dense"}, 'requires engine="auto"'),
         ({"precision": "fp8"}, "precision='fp8': allowed are 'model' and 'bf16'"),
     ],
 )
