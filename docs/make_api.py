@@ -43,6 +43,7 @@ AUTHORS: Groups = {
     "Models and layers": ["LayerInfo", "ReceptiveField"],
     "Computing": [
         *("occluded", "Occluded", "channel_means", "channel_moments", "channel_peaks"),
+        "fold_batch_norm",
         *("Features", "Pixels", "pixel_vectors"),
     ],
     "Images and targets": [

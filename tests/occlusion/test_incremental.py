@@ -143,7 +143,7 @@ def test_a_branch_is_added_to_windows_that_stay_where_they_are():
         program = compile_graph(graph)
         plan = make_plan(program, slid(40, 44, (6, 7), (5, 3)))
     (added,) = [s for s in program.steps if s.call == torch.ops.aten.add.Tensor]
-    (standing,) = plan.standing(added)
+    (standing,) = plan.aligned_inputs(added)
     assert standing.target == torch.ops.aten.batch_norm.default  # of the last convolution
     assert {edge.source for edge in added.rule.edges} == {standing, program.image}
 
