@@ -47,12 +47,14 @@ from PIL import Image
 from skimage import data
 
 import convviz
+from convviz.authoring import Partial
 from convviz.explanation.provenance import named
 from convviz.sweep import driver
 from convviz.sweep.forward_pass import MIN_ITEMS_FOR_GRAPH, choose_forward
 from convviz.sweep.input.loader import Loader
 from convviz.sweep.plan import make_plan
 from convviz.sweep.settings import SweepSettings
+from convviz.sweep.store.partial_keys import keys_of_step, nest_tensors
 from convviz.sweep.store.shard_files import LocalShardFiles
 from convviz.sweep.store.shard_manifest import ShardManifest
 from convviz.sweep.worker import Task, Worker
@@ -205,13 +207,12 @@ class Swept:
         with self._worker.model.session():
             self._worker(self._task)
 
-    def partial(self, number: int) -> dict[str, torch.Tensor]:
-        """Return what was written for an explainer."""
+    def partial(self, number: int) -> Partial:
+        """Return the partial of an explainer, read from the file of the shard."""
         from safetensors.torch import load_file
 
-        head = f"{number}/"
-        found = load_file(self._worker.folder / "000000.safetensors")
-        return {k.removeprefix(head): v for k, v in found.items() if k.startswith(head)}
+        tensors = load_file(self._worker.folder / "000000.safetensors")
+        return nest_tensors((key, tensors[key]) for key in keys_of_step(tensors, number))
 
 
 def bare(

@@ -19,7 +19,7 @@ from ..explanation.provenance import Named, attribute_errors
 from ..images.batch import Batch, Item
 from ..network.inputs import collate
 from ..network.model import Model
-from ..plugin.explainer import Partial
+from ..plugin.explainer import Partial, partial_problem
 from ..scores.outputs import Forward
 from .input.loader import Loader, ReadyItem, SkippedItem
 from .plan import ExplainerStep, SweepPlan
@@ -157,10 +157,6 @@ def _merge(
 
 def _check_partial(named: Named, partial: object) -> Partial:
     """Return a partial unchanged; raises PluginError if it is not what the contract requires."""
-    is_valid = isinstance(partial, dict) and all(
-        isinstance(k, str) and isinstance(v, torch.Tensor) and v.device.type == "cpu"
-        for k, v in partial.items()
-    )
-    if not is_valid:
-        raise PluginError(f"explainer {named}: a partial is a flat dict of tensors on the CPU")
+    if problem := partial_problem(partial):
+        raise PluginError(f"explainer {named}: {problem}")
     return cast(Partial, partial)

@@ -17,6 +17,7 @@ from .input.loader import Loader
 from .plan import SweepPlan
 from .shard import ShardResult, run_shard
 from .store.file_names import ITEMS, PARTIALS, SKIPPED
+from .store.partial_keys import flatten_partials
 from .store.shard_manifest import ShardEntry, ShardManifest
 from .store.tables import items_table, skipped_table
 
@@ -86,13 +87,8 @@ class Worker:
             return self._store(task.shard, result, batch_size)
 
     def _store(self, shard: int, result: ShardResult, batch_size: int) -> ShardEntry:
-        arrays = {
-            f"{step}/{name}": array
-            for step, partial in enumerate(result.partials)
-            for name, array in partial.items()
-        }
         contents = {
-            PARTIALS: pack(arrays),
+            PARTIALS: pack(flatten_partials(result.partials)),
             ITEMS: items_table(result),
             SKIPPED: skipped_table(result.skipped),
         }

@@ -33,6 +33,7 @@ from .file_names import (
     SPOOL,
     SWEEP,
 )
+from .partial_keys import keys_of_step, nest_tensors
 from .protocol import Explanations
 from .run_record import as_text, read_plan, read_run
 from .shard_files import LocalShardFiles
@@ -126,14 +127,13 @@ class LocalRunStore:
         """Yield the partial of an explainer step for each shard, mapped from its file."""
         from safetensors import safe_open
 
-        prefix = f"{step}/"
         for entry in entries:
             if not entry["items"]:
                 continue
             path = self.manifest.path(entry["shard"], PARTIALS)
             with safe_open(path, framework="pt") as file:
-                names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
-                yield {name.removeprefix(prefix): file.get_tensor(name) for name in sorted(names)}
+                keys = keys_of_step(file.keys(), step)
+                yield nest_tensors((key, file.get_tensor(key)) for key in keys)
 
     def join_tables(self, entries: Sequence[ShardEntry]) -> Path:
         """Write the tables of the run, and return the path of the table of items."""
