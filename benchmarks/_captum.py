@@ -63,11 +63,11 @@ class Captums:
         torch.cat(vectors)
         self.best = {name: one.best() for name, one in found.items()}
 
-    def deviation(self, partial: dict[str, Tensor]) -> float:
+    def deviation(self, partial: dict[str, dict[str, Tensor]]) -> float:
         """Return by how much the best values of a partial of patches differ, as a share."""
         shares = []
         for name, best in self.best.items():
-            mine = partial[f"{name}/values"][:, : best.shape[1]].float()
+            mine = partial[name]["values"][:, : best.shape[1]].float()
             shares.append(float((mine - best).abs().max() / best.abs().max()))
         return max(shares)
 

@@ -18,8 +18,31 @@ if TYPE_CHECKING:
     from ..scores.outputs import Forward
     from ..scores.targets import Target
 
-Partial = dict[str, Tensor]
-"""The state of a DatasetExplainer for a batch or shard: a flat dict of CPU tensors."""
+Partial = dict[str, dict[str, Tensor]]
+"""Intermediate result of a DatasetExplainer for a batch or a shard: `partial[layer][name]`.
+
+The tensors are on the CPU. The layer "" holds values that belong to no layer.
+"""
+
+
+def partial_problem(partial: object) -> str:
+    """Return why an object is not a Partial, or "" if it is one."""
+    expected = "a partial is a dict layer -> dict name -> tensor on the CPU"
+    if not isinstance(partial, dict):
+        return f"{expected}, not {type(partial).__name__}"
+    for layer, tensors in partial.items():
+        if not isinstance(layer, str) or not isinstance(tensors, dict):
+            hint = '; the layer "" holds values that belong to no layer'
+            return f"{expected}, but partial[{layer!r}] is {type(tensors).__name__}{hint}"
+        if not tensors:
+            return f"partial[{layer!r}] is empty; leave the layer out"
+        for name, tensor in tensors.items():
+            entry = f"partial[{layer!r}][{name!r}]"
+            if not isinstance(name, str) or not isinstance(tensor, Tensor):
+                return f"{expected}, but {entry} is {type(tensor).__name__}"
+            if tensor.device.type != "cpu":
+                return f"{expected}, but {entry} is on {tensor.device}"
+    return ""
 
 
 class Explainer(BaseModel):
@@ -94,11 +117,17 @@ class DatasetExplainer(BaseModel):
         return ()
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
-        """Return the partial of a batch; keys conventionally start with `<layer>/`."""
+        """Return the intermediate result of a batch, `partial[layer][name]`.
+
+        Values that belong to no layer go under the layer "".
+        """
         return {}
 
     def merge(self, a: Partial, b: Partial) -> Partial:
-        """Join two partials, `a` before `b` in item order."""
+        """Return the partial of two neighbouring sets of items, `a` before `b`.
+
+        Must be associative. `a` and `b` have the layers that `reduce` returned.
+        """
         raise NotImplementedError
 
     def finish(

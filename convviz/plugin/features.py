@@ -37,9 +37,9 @@ class Features(DatasetExplainer):
         return model.default_layers("features")
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
-        """Pool each layer's output to `<layer>/vectors`, `[N, d]`."""
+        """Return the pooled output of each layer, `partial[layer]["vectors"]` `[N, d]`."""
         return {
-            f"{layer}/{VECTORS}": pooled(forward.activations[layer], self.pool).cpu()
+            layer: {VECTORS: pooled(forward.activations[layer], self.pool).cpu()}
             for layer in self.resolve_layers(model)
         }
 
@@ -57,7 +57,7 @@ class Features(DatasetExplainer):
         """Return one table a layer, values `[n, d]`."""
         whole = spooled(partials, items)
         return {
-            layer: Table(whole[f"{layer}/{VECTORS}"], unit="activation")
+            layer: Table(whole[layer][VECTORS], unit="activation")
             for layer in self.resolve_layers(model)
         }
 
@@ -72,8 +72,8 @@ class Pixels(DatasetExplainer):
         return ()
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
-        """Shrink the photos."""
-        return {"thumbnails": shrunk(batch.pixels, self.size)}
+        """Return the shrunk photos, `partial[""]["thumbnails"]` `[N, s, s, 3]`."""
+        return {"": {"thumbnails": shrunk(batch.pixels, self.size)}}
 
     def merge(self, a: Partial, b: Partial) -> Partial:
         """Put the pictures of `b` after those of `a`."""
@@ -87,7 +87,7 @@ class Pixels(DatasetExplainer):
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
         """Return one table under the layer "": pixel vectors and, beside them, the pictures."""
-        pictures = spooled(partials, items)["thumbnails"]
+        pictures = spooled(partials, items)[""]["thumbnails"]
         vectors = pixel_vectors(pictures[:1]).shape[1]
         whole = torch.from_numpy(items.spool("pixels", (len(pictures), vectors), np.float32))
         for i in range(0, len(pictures), BLOCK):
@@ -143,15 +143,16 @@ def spooled(partials: Iterable[Partial], items: Items) -> Partial:
         items: the items, which say how many rows there are and where the files go.
     """
     whole: Partial = {}
-    row = 0
+    start = 0
     for partial in partials:
-        for name, rows in partial.items():
-            if name not in whole:
+        for layer, name, rows in _entries(partial):
+            arrays = whole.setdefault(layer, {})
+            if name not in arrays:
                 shape, dtype = (len(items), *rows.shape[1:]), rows[:0].numpy().dtype
-                whole[name] = torch.from_numpy(items.spool(name, shape, dtype))
-            _check_lengths(name, [whole[name], rows])
-            whole[name][row : row + len(rows)] = rows
-        row += len(rows)
+                arrays[name] = torch.from_numpy(items.spool(f"{layer} {name}", shape, dtype))
+            _check_lengths(layer, name, [arrays[name], rows])
+            arrays[name][start : start + len(rows)] = rows
+        start += len(rows)
     return whole
 
 
@@ -159,15 +160,25 @@ def concatenated(partials: list[Partial]) -> Partial:
     """Join partials along their first axis; raises where vectors differ in length."""
     if len(partials) == 1:
         return partials[0]
-    for name in partials[0]:
-        _check_lengths(name, [p[name] for p in partials])
-    return {name: torch.cat([p[name] for p in partials]) for name in partials[0]}
+    whole: Partial = {layer: {} for layer in partials[0]}
+    for layer, name, _ in _entries(partials[0]):
+        parts = [partial[layer][name] for partial in partials]
+        _check_lengths(layer, name, parts)
+        whole[layer][name] = torch.cat(parts)
+    return whole
 
 
-def _check_lengths(name: str, parts: list[Tensor]) -> None:
+def _entries(partial: Partial) -> Iterator[tuple[str, str, Tensor]]:
+    """Yield layer, name and tensor of every entry."""
+    for layer, tensors in partial.items():
+        for name, tensor in tensors.items():
+            yield layer, name, tensor
+
+
+def _check_lengths(layer: str, name: str, parts: list[Tensor]) -> None:
     lengths = {tuple(part.shape[1:]) for part in parts}
     if len(lengths) > 1:
         raise ParameterError(
-            f"{name}: vectors of different length, {sorted(lengths)}; pool='flatten' needs "
+            f"layer {layer!r}: {name} of different length, {sorted(lengths)}; pool='flatten' needs "
             "images of one size, pool='avg' does not"
         )

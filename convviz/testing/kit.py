@@ -19,7 +19,7 @@ from ..explanation.explanation import Explanation, load
 from ..explanation.provenance import Named, check_result
 from ..network.inputs import make_batch
 from ..network.model import Model
-from ..plugin.explainer import DatasetExplainer, Explainer
+from ..plugin.explainer import DatasetExplainer, Explainer, partial_problem
 from ..plugin.registry import explainer as by_name
 from ..plugin.registry import identify
 from ..results.types import Result
@@ -259,15 +259,14 @@ def _analyzes(bench: Bench) -> None:
 
 def _partial_form(bench: Bench) -> None:
     for partial in Sweep(bench).partials([2, 3]):
-        if not isinstance(partial, dict):
-            raise CheckFailedError(
-                f"reduce returned {type(partial).__name__}, not a dict of tensors"
-            )
-        for name, array in partial.items():
-            if not isinstance(array, torch.Tensor) or array.device.type != "cpu":
-                raise CheckFailedError(f"{name!r} of a Partial is not a tensor on the CPU")
-            if array.requires_grad:
-                raise CheckFailedError(f"{name!r} of a Partial requires a gradient: detach it")
+        if problem := partial_problem(partial):
+            raise CheckFailedError(problem)
+        none_of(
+            f"partial[{layer!r}][{name!r}] requires a gradient: detach it"
+            for layer, tensors in partial.items()
+            for name, tensor in tensors.items()
+            if tensor.requires_grad
+        )
 
 
 def _any_merging(bench: Bench) -> None:

@@ -105,8 +105,8 @@ def test_equal_values_are_ranked_by_the_mean_however_batches_are_cut(dtype, per_
     maps = saturated(23, 5, dtype=dtype)
     partials = [swept(maps, sizes, k=4, per_image=per_image) for sizes in SPLITS]
     for partial in partials:
-        lists = {name: partial[f"1/{name}"] for name in ranking.NAMES}
-        assert all(torch.equal(lists[n], partials[0][f"1/{n}"]) for n in lists)
+        lists = {name: partial["1"][name] for name in ranking.NAMES}
+        assert all(torch.equal(lists[n], partials[0]["1"][n]) for n in lists)
         for channel in range(5):
             expected = in_order(maps, channel, list(range(23)), per_image)[:4]
             assert entries(lists, channel, 4) == expected
@@ -117,8 +117,8 @@ def test_the_larger_mean_wins_over_the_earlier_item() -> None:
     maps[:, 0, 0, 0] = TOP
     maps[2, 0, 1, 1], maps[3, 0, 1, 1] = 3.0, 1.0
     lists = swept(maps, [2, 2], k=3)
-    assert lists["1/items"][0].tolist() == [2, 3, 0, 1]
-    assert lists["1/means"][0].tolist() == [2.25, 1.75, 1.5, 1.5]
+    assert lists["1"]["items"][0].tolist() == [2, 3, 0, 1]
+    assert lists["1"]["means"][0].tolist() == [2.25, 1.75, 1.5, 1.5]
 
 
 def test_layouts_and_threads_do_not_decide() -> None:
@@ -134,7 +134,9 @@ def test_layouts_and_threads_do_not_decide() -> None:
         torch.set_num_threads(threads)
     for other in results[1:]:
         assert other.keys() == results[0].keys()
-        assert all(torch.equal(t, other[name]) for name, t in results[0].items())
+        for layer, tensors in results[0].items():
+            assert tensors.keys() == other[layer].keys()
+            assert all(torch.equal(t, other[layer][name]) for name, t in tensors.items())
 
 
 @pytest.mark.parametrize("sizes", SPLITS)
@@ -144,7 +146,7 @@ def test_values_that_are_not_finite_enter_no_mean(sizes) -> None:
     maps[5, 1, 2, 3] = math.nan
     maps[6, 2] = math.nan
     partial = swept(maps, sizes, k=6)
-    lists = {name: partial[f"1/{name}"] for name in ranking.NAMES}
+    lists = {name: partial["1"][name] for name in ranking.NAMES}
     for channel in range(3):
         assert entries(lists, channel, 6) == in_order(maps, channel, list(range(23)))[:6]
 
@@ -155,7 +157,7 @@ def test_the_patches_of_a_class_have_the_same_order(sizes) -> None:
     labels = [i % 3 for i in range(23)]
     partial = swept(maps, sizes, labels, k=3, per_class=True)
     for label in range(3):
-        lists = {name: partial[f"1/class {name}"][label] for name in ranking.NAMES}
+        lists = {name: partial["1"][f"class {name}"][label] for name in ranking.NAMES}
         mine = [i for i in range(23) if labels[i] == label]
         for channel in range(3):
             assert entries(lists, channel, 3) == in_order(maps, channel, mine)[:3]
@@ -168,9 +170,9 @@ def test_units_without_a_place_are_tied_where_their_values_are_equal() -> None:
     batch = Batch(torch.zeros(4, 3, 8, 8), torch.zeros(4, 8, 8, 3, dtype=torch.uint8), items)
     vectors = torch.tensor([[1.0, 4.0], [3.0, 5.0], [3.0, 6.0], [3.0, 7.0]])
     partial = explainer.reduce(net, batch, Forward(torch.zeros(4, 1), {"1": vectors}))
-    assert partial["1/items"].tolist() == [[1, 2, 3], [3, 2, 1]]
-    assert partial["1/positions"].unique().tolist() == [-1]
-    ties = ranking.count_ties({n: partial[f"1/{n}"] for n in ranking.NAMES}, 2)
+    assert partial["1"]["items"].tolist() == [[1, 2, 3], [3, 2, 1]]
+    assert partial["1"]["positions"].unique().tolist() == [-1]
+    ties = ranking.count_ties({n: partial["1"][n] for n in ranking.NAMES}, 2)
     assert ties == (0, 1, 0)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import convviz
 import convviz.authoring
 from convviz import Model, ModelError, Preprocess
-from convviz.authoring import Batch, Forward, Item
+from convviz.authoring import Batch, Forward, Item, Partial
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 AS_IT_IS = Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -68,7 +68,7 @@ def batches(model: Model, photos: np.ndarray, sizes: list[int]) -> Iterator[Batc
 
 def swept(
     model: Model, photos: np.ndarray, sizes: list[int], right: bool = False, **params: object
-) -> dict[str, Tensor]:
+) -> Partial:
     """Reduce batches of these sizes and merge them, from the left or from the right."""
     patches = convviz.explainer("patches", **params)
     layers = patches.resolve_layers(model)
@@ -83,12 +83,16 @@ def swept(
     return shortened(merged, patches.k)
 
 
-def shortened(partial: dict[str, Tensor], k: int) -> dict[str, Tensor]:
+def shortened(partial: Partial, k: int) -> Partial:
     """Leave out the entry after the k-th of each list, which only tells ties."""
+    return {layer: shortened_lists(tensors, k) for layer, tensors in partial.items()}
+
+
+def shortened_lists(tensors: dict[str, Tensor], k: int) -> dict[str, Tensor]:
     lists = ("values", "means", "items")
-    cut = {name: t[..., :k] for name, t in partial.items() if name.endswith(lists)}
-    cut |= {name: t[..., :k, :] for name, t in partial.items() if name.endswith("positions")}
-    return {**partial, **cut}
+    cut = {name: t[..., :k] for name, t in tensors.items() if name.endswith(lists)}
+    cut |= {name: t[..., :k, :] for name, t in tensors.items() if name.endswith("positions")}
+    return {**tensors, **cut}
 
 
 def brute_force(
@@ -138,15 +142,15 @@ def test_equals_brute_force_however_batches_are_cut(
     for sizes in SPLITS:
         for right in (False, True):
             got = swept(model, photos, sizes, right, **params)
-            items, positions = got[f"{layer}/items"], got[f"{layer}/positions"]
+            items, positions = got[str(layer)]["items"], got[str(layer)]["positions"]
             places = [
                 [(i, *p) for i, p in zip(*row, strict=True)]
                 for row in zip(items.tolist(), positions.tolist(), strict=True)
             ]
             assert places == [[(i, y, x) for _, i, y, x in row] for row in expected]
             values = torch.tensor([[v for v, *_ in row] for row in expected], dtype=torch.float64)
-            assert (got[f"{layer}/values"] - values).abs().max() < 1e-12
-            assert got["count"].item() == 17
+            assert (got[str(layer)]["values"] - values).abs().max() < 1e-12
+            assert got[""]["count"].item() == 17
 
 
 SIDES = [  # padding (y, x) and stride of a 3 x 3 convolution of 12 x 12 -> rows, columns left
@@ -171,13 +175,13 @@ def test_only_where_a_field_leaves_the_image_is_the_border_left_out(
     photos = np.full((2, 12, 12, 3), 200, np.uint8)
     model = Model(module, preprocess=preprocess)
     got = swept(model, photos, [1, 1], layers=("0",), k=400, per_image=200)
-    found = {(y, x) for y, x in got["0/positions"][0].tolist()}
+    found = {(y, x) for y, x in got["0"]["positions"][0].tolist()}
     assert found == {(y, x) for y in rows for x in columns}
     total = np.prod([(12 + 2 * p - 3) // stride + 1 for p in padding])
-    assert got["0/cut"].item() == total - len(rows) * len(columns)
-    note = f"{got['0/cut'].item()} positions at the border"
+    assert got["0"]["cut"].item() == total - len(rows) * len(columns)
+    note = f"{got['0']['cut'].item()} positions at the border"
     notes = finished(model, photos, [2], "0", k=1, guided=False).notes
-    assert any(n.startswith(note) for n in notes) == (got["0/cut"].item() > 0)
+    assert any(n.startswith(note) for n in notes) == (got["0"]["cut"].item() > 0)
 
 
 def test_padding_wins_no_list_by_itself() -> None:
@@ -478,15 +482,15 @@ def test_reduce_reads_only_its_forward() -> None:
     items = tuple(Item(str(i), "", IDENTITY, (3, 3)) for i in range(2))
     batch = Batch(torch.zeros(2, 3, 3, 3), torch.zeros(2, 3, 3, 3, dtype=torch.uint8), items)
     partial = patches.reduce(model, batch, Forward(torch.zeros(2, 1), {"0": maps}))
-    assert partial["0/values"][:, 0].tolist() == [0.0, 0.0, 7.0, 0.0]
-    assert partial["0/items"][:, 0].tolist() == [0, 0, 1, 0]
-    assert partial["0/positions"][2, 0].tolist() == [0, 2]
+    assert partial["0"]["values"][:, 0].tolist() == [0.0, 0.0, 7.0, 0.0]
+    assert partial["0"]["items"][:, 0].tolist() == [0, 0, 1, 0]
+    assert partial["0"]["positions"][2, 0].tolist() == [0, 2]
 
 
 LABELS = [0, 2, None, 0, 2, 2, 0, None, 0, 2, 4, 0, 2, 0, 0, 2, 0]
 
 
-def swept_by_class(model: Model, photos: np.ndarray, sizes: list[int]) -> dict[str, Tensor]:
+def swept_by_class(model: Model, photos: np.ndarray, sizes: list[int]) -> Partial:
     patches = convviz.explainer("patches", layers=("3",), k=4, per_class=True)
     parts, start = [], 0
     for batch in batches(model, photos, sizes):
@@ -503,16 +507,16 @@ def test_patches_of_a_class_are_those_of_its_images_alone() -> None:
     model = Model(module, preprocess=AS_IT_IS)
     for sizes in SPLITS:
         got = swept_by_class(model, photos, sizes)
-        assert got["labels"].tolist() == [0, 2, 4]
+        assert got[""]["labels"].tolist() == [0, 2, 4]
         for row, label in enumerate((0, 2, 4)):
             mine = [i for i, own in enumerate(LABELS) if own == label]
             expected = brute_force(module, 3, photos[mine], 4, 1)  # a map of 3 x 3 loses no border
-            items = got["3/class items"][row].tolist()
+            items = got["3"]["class items"][row].tolist()
             for channel, best in enumerate(expected):
                 found = [i for i in items[channel] if i != -1]
                 assert found == [mine[i] for _, i, *_ in best]
         assert torch.equal(
-            got["3/items"], swept(model, photos, [17], layers=("3",), k=4)["3/items"]
+            got["3"]["items"], swept(model, photos, [17], layers=("3",), k=4)["3"]["items"]
         )
 
 

@@ -178,11 +178,13 @@ def test_any_split_gives_the_same(sizes, broken):
     whole = kept(model, pictures, LABELS, SPLITS[0])
     split = kept(model, pictures, LABELS, sizes)
     assert whole.keys() == split.keys()
-    for name, array in whole.items():
-        if array.dtype == torch.int64:
-            assert torch.equal(array, split[name]), name
-        else:
-            torch.testing.assert_close(array, split[name], rtol=1e-10, atol=1e-12)
+    for layer, tensors in whole.items():
+        for name, tensor in tensors.items():
+            other = split[layer][name]
+            if tensor.dtype == torch.int64:
+                assert torch.equal(tensor, other), name
+            else:
+                torch.testing.assert_close(tensor, other, rtol=1e-10, atol=1e-12)
 
 
 def test_merging_is_associative_with_labels_that_only_some_parts_have():
@@ -191,10 +193,9 @@ def test_merging_is_associative_with_labels_that_only_some_parts_have():
     labels = [0, 0, 0, 2, 2, 2, 1, 1, 0]
     a, b, c = (kept(model, pictures[i : i + 3], labels[i : i + 3], [3], ("1",)) for i in (0, 3, 6))
     left, right = stats.merge(stats.merge(a, b), c), stats.merge(a, stats.merge(b, c))
-    assert left["labels"].tolist() == [0, 1, 2]
-    assert left["1/class images"].tolist() == [4, 2, 3]
-    for name in left:
-        torch.testing.assert_close(left[name], right[name])
+    assert left[""]["labels"].tolist() == [0, 1, 2]
+    assert left["1"]["class images"].tolist() == [4, 2, 3]
+    torch.testing.assert_close(left, right)
 
 
 def test_variance_holds_where_the_mean_is_a_million_times_larger():

@@ -40,25 +40,26 @@ class Spy(DatasetExplainer):
 
     def reduce(self, model, batch, forward):
         labels = [-1 if item.label is None else item.label for item in batch.items]
-        sums = {f"{n}/sum": forward.activations[n].sum((2, 3)) for n in self.resolve_layers(model)}
-        return {"labels": torch.tensor(labels), **sums}
+        layers = self.resolve_layers(model)
+        sums = {n: {"sum": forward.activations[n].sum((2, 3))} for n in layers}
+        return {"": {"labels": torch.tensor(labels)}, **sums}
 
     def merge(self, a, b):
-        return {name: torch.cat([a[name], b[name]]) for name in a}
+        return {n: {k: torch.cat([t, b[n][k]]) for k, t in a[n].items()} for n in a}
 
     def finish(self, model, partials, items, needs):
         whole = list(partials)
-        sizes = torch.tensor([[float(len(p["labels"]))] for p in whole])
+        sizes = torch.tensor([[float(len(p[""]["labels"]))] for p in whole])
         photo = torch.from_numpy(items.load(len(items) - 1).astype(float).mean(axis=2))
         arrays = {
-            "labels": torch.cat([p["labels"] for p in whole]),
+            "labels": torch.cat([p[""]["labels"] for p in whole]),
             "features": needs[0]["3"].values,
             "pictures": needs[1][""]["thumbnails"],
             "sizes": sizes,
             "photo": photo,
         }
         return {
-            name: Table(torch.cat([p[f"{name}/sum"] for p in whole]), arrays=arrays)
+            name: Table(torch.cat([p[name]["sum"] for p in whole]), arrays=arrays)
             for name in self.resolve_layers(model)
         }
 

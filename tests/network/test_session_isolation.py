@@ -313,14 +313,14 @@ class Mean(convviz.authoring.DatasetExplainer):
 
     def reduce(self, model, batch, forward):
         maps = forward.activations["conv2"].sum((0, 2, 3))
-        return {"sum": maps.cpu() + batch.images.sum().cpu() + batch.pixels.sum()}
+        return {"": {"sum": maps.cpu() + batch.images.sum().cpu() + batch.pixels.sum()}}
 
     def merge(self, a, b):
-        return {"sum": a["sum"] + b["sum"]}
+        return {"": {"sum": a[""]["sum"] + b[""]["sum"]}}
 
     def finish(self, model, partials, items, needs):
         (whole,) = list(partials)
-        return {"conv2": convviz.Table(whole["sum"][:, None], columns=("sum",))}
+        return {"conv2": convviz.Table(whole[""]["sum"][:, None], columns=("sum",))}
 
 
 class GuiltyMean(Mean):

@@ -137,12 +137,23 @@ def test_a_wrong_finish_is_a_plugin_error(model, tmp_path, made, message):
         convviz.analyze(model, photos(2), Wrong(), tmp_path / "run")
 
 
-def test_a_wrong_partial_is_a_plugin_error(model, tmp_path):
+@pytest.mark.parametrize(
+    ("partial", "message"),
+    [
+        ([], "not list"),
+        ({"0/sum": torch.zeros(2)}, r"partial\['0/sum'\] is Tensor"),
+        ({0: {"sum": torch.zeros(2)}}, r"partial\[0\]"),
+        ({"0": {}}, r"partial\['0'\] is empty"),
+        ({"0": {"sum": [1, 2]}}, r"partial\['0'\]\['sum'\] is list"),
+        ({"0": {"sum": torch.zeros(2, device="meta")}}, r"partial\['0'\]\['sum'\] is on meta"),
+    ],
+)
+def test_a_wrong_partial_is_a_plugin_error(model, tmp_path, partial, message):
     class Wrong(Spy):
         def reduce(self, model, batch, forward):
-            return {"a": [1, 2]}
+            return partial
 
-    with pytest.raises(PluginError, match="flat dict of tensors"):
+    with pytest.raises(PluginError, match=message):
         convviz.analyze(model, photos(2), Wrong(), tmp_path / "run")
 
 

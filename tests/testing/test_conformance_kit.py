@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -149,38 +150,43 @@ class Mean(convviz.authoring.DatasetExplainer):
         return ("conv2",)
 
     def reduce(self, model, batch, forward):
-        found = {}
-        for layer, maps in forward.activations.items():
-            found[f"{layer}/sum"] = maps.mean((2, 3)).sum(0).cpu()
-            found[f"{layer}/count"] = torch.tensor(len(batch))
-        return found
+        return {
+            layer: {"sum": maps.mean((2, 3)).sum(0).cpu(), "count": torch.tensor(len(batch))}
+            for layer, maps in forward.activations.items()
+        }
 
     def merge(self, a, b):
-        return {key: a[key] + b[key] for key in a}
+        return mapped(lambda x, y: x + y, a, b)
 
     def finish(self, model, partials, items, needs):
-        whole = None
-        for one in partials:
-            whole = one if whole is None else self.merge(whole, one)
+        whole = functools.reduce(self.merge, partials)
         return {
             layer: convviz.Table(
-                (whole[f"{layer}/sum"] / whole[f"{layer}/count"])[:, None], columns=("mean",)
+                (whole[layer]["sum"] / whole[layer]["count"])[:, None], columns=("mean",)
             )
             for layer in self.resolve_layers(model)
         }
+
+
+def mapped(function, partial, *others):
+    """Apply a function to each entry of partials of the same form."""
+    return {
+        layer: {name: function(x, *(p[layer][name] for p in others)) for name, x in tensors.items()}
+        for layer, tensors in partial.items()
+    }
 
 
 class TakesTurns(Mean):
     """Halves at every merge: the earlier, the less it counts."""
 
     def merge(self, a, b):
-        return {key: a[key] / 2 + b[key] / 2 for key in a}
+        return mapped(lambda x, y: x / 2 + y / 2, a, b)
 
 
 class CountsBatches(Mean):
     def reduce(self, model, batch, forward):
-        found = super().reduce(model, batch, forward)
-        return {key: value + (key.endswith("count")) for key, value in found.items()}
+        partial = super().reduce(model, batch, forward)
+        return {layer: {**p, "count": p["count"] + 1} for layer, p in partial.items()}
 
 
 class KeepsLast(Mean):
@@ -190,30 +196,42 @@ class KeepsLast(Mean):
 
 class Noisy(Mean):
     def finish(self, model, partials, items, needs):
-        found = super().finish(model, partials, items, needs)
+        results = super().finish(model, partials, items, needs)
         return {
-            k: convviz.Table(v.values + torch.rand(()), columns=v.columns) for k, v in found.items()
+            k: convviz.Table(v.values + torch.rand(()), columns=v.columns)
+            for k, v in results.items()
         }
 
 
 class NotTensors(Mean):
+    """Its partials are nested dicts of lists and numbers."""
+
     def reduce(self, model, batch, forward):
-        return {key: value.tolist() for key, value in super().reduce(model, batch, forward).items()}
+        return mapped(torch.Tensor.tolist, super().reduce(model, batch, forward))
 
     def merge(self, a, b):
-        return {
-            key: a[key] + b[key]
-            if key.endswith("count")
-            else [x + y for x, y in zip(a[key], b[key], strict=True)]
-            for key in a
-        }
+        tensors = (mapped(torch.tensor, partial) for partial in (a, b))
+        return mapped(torch.Tensor.tolist, super().merge(*tensors))
 
     def finish(self, model, partials, items, needs):
-        tensors = ({key: torch.tensor(value) for key, value in one.items()} for one in partials)
-        found = None
-        for one in tensors:
-            found = one if found is None else Mean.merge(self, found, one)
-        return Mean.finish(self, model, iter([found]), items, needs)
+        whole = mapped(torch.tensor, functools.reduce(self.merge, partials))
+        return Mean.finish(self, model, iter([whole]), items, needs)
+
+
+class Flat(Mean):
+    """Its partials are flat dicts with joined keys."""
+
+    def reduce(self, model, batch, forward):
+        partial = super().reduce(model, batch, forward)
+        return {f"{layer}/{name}": t for layer, p in partial.items() for name, t in p.items()}
+
+    def merge(self, a, b):
+        return {key: a[key] + b[key] for key in a}
+
+    def finish(self, model, partials, items, needs):
+        whole = functools.reduce(self.merge, partials)
+        nested = {"conv2": {name: whole[f"conv2/{name}"] for name in ("sum", "count")}}
+        return Mean.finish(self, model, iter([nested]), items, needs)
 
 
 BAD_FOR_DATA = {
@@ -222,6 +240,7 @@ BAD_FOR_DATA = {
     KeepsLast: "any shards",
     Noisy: "repeats",
     NotTensors: "partials keep their form",
+    Flat: "partials keep their form",
 }
 
 

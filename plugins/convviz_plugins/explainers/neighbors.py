@@ -156,11 +156,11 @@ class Neighbors(DatasetExplainer):
         kept = _of_run(self.index)[layer]
         how = self._settled(kept, model)
         vectors = Features(layers=(layer,), pool=how["pool"]).reduce(model, batch, forward)
-        queries = vectors[f"{layer}/vectors"].double().numpy()
+        queries = vectors[layer]["vectors"].double().numpy()
         if not space.usable(queries, how["metric"]).all():
             raise ParameterError(f"the features of an image at {layer} are not finite, or all zero")
         size = kept["thumbnails"].shape[1]
-        pictures = Pixels(size=size).reduce(model, batch, forward)["thumbnails"]
+        pictures = Pixels(size=size).reduce(model, batch, forward)[""]["thumbnails"]
         return self._answer(kept, layer, queries, pictures, how["metric"])
 
     def _layer(self, model: Model) -> str:

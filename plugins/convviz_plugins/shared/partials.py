@@ -17,6 +17,6 @@ def all_merged(explainer: DatasetExplainer, partials: Iterator[Partial], name: s
     return functools.reduce(explainer.merge, partials, start)
 
 
-def layers_in(partial: Partial, part: str) -> list[str]:
-    """Return the layers of which a partial holds this part, in their order."""
-    return [key.removesuffix(f"/{part}") for key in partial if key.endswith(f"/{part}")]
+def layers_in(partial: Partial) -> list[str]:
+    """Return the layers of a partial, in order, without the "" of values about no layer."""
+    return [layer for layer in partial if layer]

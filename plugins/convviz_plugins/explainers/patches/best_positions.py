@@ -7,7 +7,8 @@ from torch import Tensor
 
 import convviz
 import convviz.authoring
-from convviz.authoring import Partial
+
+from .ranking import Lists
 
 
 def finite_maps(maps: Tensor) -> tuple[Tensor, int]:
@@ -33,7 +34,7 @@ def map_means(maps: Tensor) -> Tensor:
     return means.to(maps.dtype)
 
 
-def winners(maps: Tensor, peaks: Tensor, places: Tensor) -> Partial:
+def winners(maps: Tensor, peaks: Tensor, places: Tensor) -> Lists:
     """Return the best position of every image, `[C, N]`, in the order of images.
 
     Args:
@@ -49,7 +50,7 @@ def winners(maps: Tensor, peaks: Tensor, places: Tensor) -> Partial:
     }
 
 
-def candidates(maps: Tensor, per_image: int) -> Partial:
+def candidates(maps: Tensor, per_image: int) -> Lists:
     """Return the best positions of every image, `[C, N * m]`, in the order of images.
 
     m is `per_image`, or the number of positions where there are fewer.

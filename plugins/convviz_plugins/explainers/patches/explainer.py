@@ -28,7 +28,7 @@ from . import crops, prominence, ranking
 from .best_positions import candidates, finite_maps, winners
 from .border import inner_positions
 from .crops import Box, Spot
-from .ranking import NAMES, NOWHERE
+from .ranking import NAMES, NOWHERE, Lists
 from .summary import (
     GRADIENTS,
     Facts,
@@ -89,23 +89,24 @@ class Patches(DatasetExplainer):
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
         """Return the best positions of every channel in a batch.
 
-        Of each layer the lists of `ranking`, `values` and so on `[C, k']`, with k' up to k + 1; the
-        summary of `prominence`; the number of `nonfinite` values; and how many positions of the map
-        were `cut` off as its border. Items count from 0 in the batch. `count` is the number of
-        images. With `per_class` also the `labels` `[L]` in the batch, and `class values` and so on
-        of the images of each, `[L, C, k']`.
+        Each layer has the lists of `ranking` (`values` and so on, `[C, k']` with k' up to k + 1),
+        the summary of `prominence`, the number of `nonfinite` values, and the number of positions
+        `cut` off as the border of the map. Items count from 0 in the batch. The layer "" has the
+        number of images, `count`. With `per_class` it also has the `labels` `[L]` in the batch,
+        and each layer has `class values` and so on, the lists of each label, `[L, C, k']`.
         """
-        partial: Partial = {"count": torch.tensor([len(batch)])}
+        partial: Partial = {"": {"count": torch.tensor([len(batch)])}}
         labels = torch.tensor([NOWHERE if i.label is None else i.label for i in batch.items])
         if self.per_class:
-            partial["labels"] = labels[labels >= 0].unique()
+            partial[""]["labels"] = labels[labels >= 0].unique()
         for layer in self.resolve_layers(model):
-            reduced = self._reduce_layer(model, layer, forward, labels)
-            partial |= {f"{layer}/{name}": t for name, t in reduced.items()}
+            partial[layer] = self._reduce_layer(model, layer, forward, labels)
         return partial
 
-    def _reduce_layer(self, model: Model, layer: str, forward: Forward, labels: Tensor) -> Partial:
-        """Return what is kept of a layer; `labels` `[N]` are -1 where an image has none."""
+    def _reduce_layer(
+        self, model: Model, layer: str, forward: Forward, labels: Tensor
+    ) -> dict[str, Tensor]:
+        """Return the partial of a layer; `labels` `[N]` are -1 where an image has none."""
         maps, bad = finite_maps(maps_of(forward, layer))
         rows, columns = self._inner(model, layer, maps)
         cut = maps.shape[2] * maps.shape[3] - len(rows) * len(columns)
@@ -140,24 +141,35 @@ class Patches(DatasetExplainer):
         return self.k + 1
 
     def merge(self, a: Partial, b: Partial) -> Partial:
-        """Join two lists of patches; the items of `b` come after those of `a`."""
-        merged: Partial = {"count": a["count"] + b["count"]}
+        """Keep the best of two lists of patches; the items of `b` come after those of `a`."""
+        merged: Partial = {"": {"count": a[""]["count"] + b[""]["count"]}}
         if self.per_class:
-            merged["labels"] = torch.cat([a["labels"], b["labels"]]).unique()
-        for layer in layers_in(a, "values"):
-            left, right = lists_of(a, layer), ranking.moved(lists_of(b, layer), a["count"])
-            best = ranking.join_lists(left, right, self._list_length)
-            best |= prominence.merge_peaks(peaks_of(a, layer), peaks_of(b, layer))
-            merged |= {f"{layer}/{name}": t for name, t in best.items()}
-            merged[f"{layer}/nonfinite"] = a[f"{layer}/nonfinite"] + b[f"{layer}/nonfinite"]
-            merged[f"{layer}/cut"] = torch.maximum(a[f"{layer}/cut"], b[f"{layer}/cut"])
+            merged[""]["labels"] = torch.cat([a[""]["labels"], b[""]["labels"]]).unique()
+        for layer in layers_in(a):
+            left, right = a[layer], b[layer]
+            merged[layer] = {
+                **self._merge_lists(left, right, a[""]["count"]),
+                **prominence.merge_peaks(left, right),
+                "nonfinite": left["nonfinite"] + right["nonfinite"],
+                "cut": torch.maximum(left["cut"], right["cut"]),
+            }
             if self.per_class:
-                left = lists_of(a, layer, "class ")
-                right = ranking.moved(lists_of(b, layer, "class "), a["count"])
-                labels = (a["labels"], b["labels"])
-                of_classes = ranking.join_labelled_lists((left, right), labels, self._list_length)
-                merged |= {f"{layer}/class {name}": t for name, t in of_classes.items()}
+                labelled = self._merge_labelled_lists(a, b, layer)
+                merged[layer] |= {f"class {name}": t for name, t in labelled.items()}
         return merged
+
+    def _merge_lists(
+        self, a: Mapping[str, Tensor], b: Mapping[str, Tensor], count: Tensor
+    ) -> Lists:
+        """Return the best of the lists `a` and `b`, with `count` images before those of `b`."""
+        right = ranking.shift_items(lists_of(b), count)
+        return ranking.join_lists(lists_of(a), right, self._list_length)
+
+    def _merge_labelled_lists(self, a: Partial, b: Partial, layer: str) -> Lists:
+        left = lists_of(a[layer], "class ")
+        right = ranking.shift_items(lists_of(b[layer], "class "), a[""]["count"])
+        labels = (a[""]["labels"], b[""]["labels"])
+        return ranking.join_labelled_lists((left, right), labels, self._list_length)
 
     def finish(
         self,
@@ -168,14 +180,12 @@ class Patches(DatasetExplainer):
     ) -> dict[str, Result]:
         """Bring the winners back to their photos and draw them, layer -> Tiles."""
         whole = all_merged(self, partials, "patches")
-        return {
-            layer: self._result(model, layer, whole, items) for layer in layers_in(whole, "values")
-        }
+        return {layer: self._result(model, layer, whole, items) for layer in layers_in(whole)}
 
     def _result(self, model: Model, layer: str, merged: Partial, items: Items) -> Tiles:
-        lists = ranking.shown(lists_of(merged, layer), self.k)
+        lists = ranking.shown(lists_of(merged[layer]), self.k)
         values = lists["values"]
-        scores = prominence.prominence(values, peaks_of(merged, layer))
+        scores = prominence.prominence(values, merged[layer])
         field = model.receptive_field(layer)
         inner = input_boxes(field, lists["items"], lists["positions"])
         drawn = prominence.most_prominent(scores, self.units)
@@ -197,10 +207,10 @@ class Patches(DatasetExplainer):
             own, more, said = of_classes.result(merged, drawn, made.photos.shape[2:4])
             arrays, stacks = {**arrays, **own}, [*stacks, *more]
         facts = Facts(
-            count=int(merged["count"]),
-            bad=int(merged[f"{layer}/nonfinite"]),
-            cut=int(merged[f"{layer}/cut"]),
-            ties=ranking.count_ties(lists_of(merged, layer), self.k),
+            count=int(merged[""]["count"]),
+            bad=int(merged[layer]["nonfinite"]),
+            cut=int(merged[layer]["cut"]),
+            ties=ranking.count_ties(lists_of(merged[layer]), self.k),
         )
         return Tiles(
             values,
@@ -232,7 +242,7 @@ class ByClass:
         names = self.items.classes
         if not names:
             raise ParameterError("per_class=True needs a data set with labels")
-        known = ranking.shown(lists_of(merged, self.layer, "class "), self.k)
+        known = ranking.shown(lists_of(merged[self.layer], "class "), self.k)
         lists = {
             name: t.new_full(
                 (len(names), *t.shape[1:]), torch.nan if t.is_floating_point() else NOWHERE
@@ -240,7 +250,7 @@ class ByClass:
             for name, t in known.items()
         }
         for name, t in known.items():
-            lists[name][merged["labels"]] = t
+            lists[name][merged[""]["labels"]] = t
         boxes = torch.stack(
             [
                 input_boxes(self.field, i, p)
@@ -257,14 +267,14 @@ class ByClass:
             made = crops.draw(self.model, self.items, spots, (len(drawn), self.k), False, size)
             arrays[f"patches of {names[c]}"] = torch.from_numpy(made.photos)
             stacks.append(Stack(title=f"class {names[c]}", pictures=f"patches of {names[c]}"))
-        known_lists = lists_of(merged, self.layer, "class ")
+        known_lists = lists_of(merged[self.layer], "class ")
         total = known_lists["values"].shape[0] * known_lists["values"].shape[1]
         notes = class_ties_in_words(ranking.count_ties(known_lists, self.k), total)
-        if hidden := len(merged["labels"]) - len(shown):
+        if hidden := len(merged[""]["labels"]) - len(shown):
             notes.append(f"{hidden} more classes are in the arrays, not in the picture.")
         return arrays, stacks, tuple(notes)
 
-    def _shown(self, lists: Partial, drawn: list[int]) -> list[int]:
+    def _shown(self, lists: Lists, drawn: list[int]) -> list[int]:
         """Choose the classes that fire one of the drawn units most, in their own order.
 
         Classes of equal value, as after a ReLU6, are ranked by the mean of the map, as patches are.
@@ -277,14 +287,9 @@ class ByClass:
         return sorted(ranked[:CLASSES_DRAWN])
 
 
-def lists_of(partial: Partial, layer: str, head: str = "") -> Partial:
-    """Return the lists of a layer: overall, or with "class " by label."""
-    return {name: partial[f"{layer}/{head}{name}"] for name in NAMES}
-
-
-def peaks_of(partial: Partial, layer: str) -> Partial:
-    """Return the summary of a layer's peaks."""
-    return {name: partial[f"{layer}/{name}"] for name in prominence.NAMES}
+def lists_of(tensors: Mapping[str, Tensor], prefix: str = "") -> Lists:
+    """Select the lists among the tensors of a layer: overall, or with "class " those by label."""
+    return {name: tensors[f"{prefix}{name}"] for name in NAMES}
 
 
 def maps_of(forward: Forward, layer: str) -> Tensor:
@@ -327,7 +332,7 @@ def photo_boxes(model: Model, items: Items, which: Tensor, boxes: Tensor) -> Ten
     return torch.stack([xs.amin(0), ys.amin(0), xs.amax(0), ys.amax(0)], -1)
 
 
-def spots_of(layer: str, drawn: list[int], lists: Partial, boxes: Tensor) -> list[Spot]:
+def spots_of(layer: str, drawn: list[int], lists: Lists, boxes: Tensor) -> list[Spot]:
     """List the patches to draw."""
     spots = []
     for row, channel in enumerate(drawn):

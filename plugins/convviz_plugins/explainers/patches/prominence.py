@@ -12,10 +12,10 @@ largest mean resemble each other most: a mean cosine of their centred features o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
-
-from convviz.authoring import Partial
 
 NAMES = ("peak count", "peak mean", "peak squares")
 FLAT = 1e-6
@@ -25,7 +25,7 @@ SHARE = 10
 """At most one image in ten counts among the best, so that these differ from the rest."""
 
 
-def measure_peaks(peaks: Tensor) -> Partial:
+def measure_peaks(peaks: Tensor) -> dict[str, Tensor]:
     """Summarise the highest values of each image and channel, `[N, C]`; those of -inf are left out.
 
     Returns:
@@ -40,7 +40,7 @@ def measure_peaks(peaks: Tensor) -> Partial:
     return dict(zip(NAMES, (count.cpu(), mean.cpu(), squares.cpu()), strict=True))
 
 
-def merge_peaks(a: Partial, b: Partial) -> Partial:
+def merge_peaks(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Join the summaries of two sets of images (Chan, Golub, LeVeque 1979)."""
     (m, mean_a, squares_a), (n, mean_b, squares_b) = ([p[name] for name in NAMES] for p in (a, b))
     both, gap = (m + n).clamp(min=1).double(), mean_b - mean_a
@@ -49,7 +49,7 @@ def merge_peaks(a: Partial, b: Partial) -> Partial:
     return dict(zip(NAMES, (m + n, mean, squares), strict=True))
 
 
-def prominence(best: Tensor, summary: Partial) -> Tensor:
+def prominence(best: Tensor, summary: Mapping[str, Tensor]) -> Tensor:
     """Return how far the best values of each channel stand out, `[C]` float64.
 
     Args:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from convviz.authoring import Partial
+Lists = dict[str, Tensor]
+"""Lists by name: values, means, items and positions."""
 
 NOWHERE = -1
 NAMES = ("values", "means", "items", "positions")
@@ -40,7 +41,7 @@ class Ties(NamedTuple):
     silent: int
 
 
-def first(lists: Mapping[str, Tensor], k: int) -> Partial:
+def first(lists: Mapping[str, Tensor], k: int) -> Lists:
     """Keep the k best of each channel.
 
     Entries of equal value and mean must come in the order of item and position. Both sorts are
@@ -68,18 +69,18 @@ def sorted_by(keys: Sequence[Tensor]) -> Tensor:
     return order
 
 
-def join_lists(a: Mapping[str, Tensor], b: Mapping[str, Tensor], k: int) -> Partial:
+def join_lists(a: Mapping[str, Tensor], b: Mapping[str, Tensor], k: int) -> Lists:
     """Keep the k best of two lists, the items of `a` before those of `b`."""
     return first({name: torch.cat([a[name], b[name]], 1) for name in NAMES}, k)
 
 
-def moved(lists: Mapping[str, Tensor], by: Tensor) -> Partial:
-    """Count items from another start."""
+def shift_items(lists: Mapping[str, Tensor], by: Tensor) -> Lists:
+    """Add an offset to the item numbers of lists."""
     items = lists["items"]
     return {**lists, "items": torch.where(items == NOWHERE, NOWHERE, items + by)}
 
 
-def filled(lists: Mapping[str, Tensor], k: int) -> Partial:
+def filled(lists: Mapping[str, Tensor], k: int) -> Lists:
     """Bring lists to k entries, cutting longer ones."""
     missing = k - lists["values"].shape[-1]
     return {
@@ -90,7 +91,7 @@ def filled(lists: Mapping[str, Tensor], k: int) -> Partial:
     }
 
 
-def shown(lists: Mapping[str, Tensor], k: int) -> Partial:
+def shown(lists: Mapping[str, Tensor], k: int) -> Lists:
     """Bring lists to k entries for a reader: a missing one has value and mean NaN."""
     done = filled(lists, k)
     empty = done["values"] == -torch.inf
@@ -108,7 +109,7 @@ def count_ties(lists: Mapping[str, Tensor], k: int) -> Ties:
     return Ties(*(int(mask.sum()) for mask in (tied & ~equal, equal, silent)))
 
 
-def by_label(lists: Mapping[str, Tensor], owners: Tensor, labels: Tensor, k: int) -> Partial:
+def by_label(lists: Mapping[str, Tensor], owners: Tensor, labels: Tensor, k: int) -> Lists:
     """Keep the k best of each channel among the items of each label.
 
     Args:
@@ -130,7 +131,7 @@ def by_label(lists: Mapping[str, Tensor], owners: Tensor, labels: Tensor, k: int
     return {name: torch.stack([p[name] for p in parts]).cpu() for name in NAMES}
 
 
-def join_labelled_lists(parts: Sequence[Partial], labels: Sequence[Tensor], k: int) -> Partial:
+def join_labelled_lists(parts: Sequence[Lists], labels: Sequence[Tensor], k: int) -> Lists:
     """Join two sets of lists by label, `[L, C, k]`, with labels of their own."""
     every = torch.cat(list(labels)).unique()
     a, b = (_with_all_labels(p, present, every) for p, present in zip(parts, labels, strict=True))
@@ -139,10 +140,10 @@ def join_labelled_lists(parts: Sequence[Partial], labels: Sequence[Tensor], k: i
     return {name: t.unflatten(0, shape[:2]) for name, t in flat.items()}
 
 
-def _with_all_labels(lists: Partial, present: Tensor, every: Tensor) -> Partial:
+def _with_all_labels(lists: Lists, present: Tensor, every: Tensor) -> Lists:
     """Return lists with an entry for every label."""
     places = torch.searchsorted(every, present)
-    lists_of_all: Partial = {}
+    lists_of_all: Lists = {}
     for name in NAMES:
         array = lists[name]
         filler = -torch.inf if array.is_floating_point() else NOWHERE
@@ -151,5 +152,5 @@ def _with_all_labels(lists: Partial, present: Tensor, every: Tensor) -> Partial:
     return lists_of_all
 
 
-def _flat(lists: Partial) -> Partial:
+def _flat(lists: Lists) -> Lists:
     return {name: t.flatten(0, 1) for name, t in lists.items()}

@@ -25,7 +25,9 @@ from torch import Tensor
 import convviz
 import convviz.authoring
 from convviz import ParameterError
-from convviz.authoring import Partial
+
+Sums = dict[str, Tensor]
+"""The sums of a layer by name, as listed above."""
 
 LOWEST, HIGHEST = -16, 16
 """Octaves of the histogram: from 2**LOWEST to 2**HIGHEST in size."""
@@ -55,7 +57,7 @@ class PerImage:
     high: Tensor
 
 
-def measure(activation: Tensor, rows: Tensor, labels: int) -> Partial:
+def measure(activation: Tensor, rows: Tensor, labels: int) -> Sums:
     """Measure a batch.
 
     Args:
@@ -105,7 +107,7 @@ def _of_images(x: Tensor) -> tuple[PerImage, Tensor, Tensor]:
     return _moments_of_finite(x.double(), good), nonfinite, histogram
 
 
-def merged(a: Partial, b: Partial) -> Partial:
+def merge_moments(a: Sums, b: Sums) -> Sums:
     """Join mean, squares, min and max of two sets (Chan, Golub & LeVeque 1979)."""
     both = (a["count"] + b["count"]).clamp(min=1).double()
     gap = b["mean"] - a["mean"]
@@ -117,16 +119,16 @@ def merged(a: Partial, b: Partial) -> Partial:
     }
 
 
-def by_class(parts: Sequence[Partial], places: Sequence[Tensor], labels: int) -> Partial:
+def merge_class_sums(parts: Sequence[Sums], places: Sequence[Tensor], labels: int) -> Sums:
     """Add up what is kept by label; `places` says where the labels of each part go."""
-    made: Partial = {}
+    merged: Sums = {}
     for name in ("class sum", "class count", "class fired", "class images"):
         first = parts[0][name]
         total = torch.zeros((labels, *first.shape[1:]), dtype=first.dtype)
         for part, place in zip(parts, places, strict=True):
             total.index_add_(0, place, part[name])
-        made[name] = total
-    return made
+        merged[name] = total
+    return merged
 
 
 def as_rows(activation: Tensor) -> Tensor:
