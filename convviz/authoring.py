@@ -17,6 +17,7 @@ _MODULES = {
     "Item": "images.batch",
     "Items": "data.dataset",
     "LayerInfo": "network.layer_info",
+    "LayerKind": "layers.defaults",
     "LayerResults": "sweep.run",
     "Note": "results.types",
     "Occluded": "occlusion.occluded_scores",

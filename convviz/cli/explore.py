@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import textwrap
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -55,11 +56,15 @@ def layers(
     """
     from ..plugin.sources import load_model
 
-    rows = load_model(model).layers()
-    if as_json:
-        print(json.dumps([asdict(row) for row in rows], indent=1))
-    else:
-        print(_layer_table(rows))
+    explainers = _explainers_by_kind()
+    rows = [
+        {
+            **asdict(info),
+            "default_for": [name for kind in info.default_for for name in explainers[kind]],
+        }
+        for info in load_model(model).layers()
+    ]
+    print(json.dumps(rows, indent=1) if as_json else _layer_table(rows))
 
 
 @plugins_app.callback(invoke_without_command=True)
@@ -156,16 +161,27 @@ def _plugin_table(rows: Any) -> str:
     return table(header, cells)
 
 
-def _layer_table(rows: Sequence[Any]) -> str:
+def _explainers_by_kind() -> Mapping[str, list[str]]:
+    """Return the names of the explainers that read each kind of default layers."""
+    from ..plugin import registry
+
+    names: dict[str, list[str]] = defaultdict(list)
+    for entry in registry.current().in_order("explainers"):
+        for name, cls in registry.current().explainer_classes(entry).items():
+            names[cls.default_layer_kind or ""].append(name)
+    return names
+
+
+def _layer_table(rows: Sequence[Mapping[str, Any]]) -> str:
     header = ("layer", "kind", "output", "receptive field", "parameters", "default for")
     cells = [
         (
-            row.name,
-            row.kind,
-            "×".join(map(str, row.shape)),
-            row.receptive_field,
-            f"{row.parameters:,}" if row.parameters else "",
-            ", ".join(row.default_for),
+            row["name"],
+            row["kind"],
+            "×".join(map(str, row["shape"])),
+            row["receptive_field"],
+            f"{row['parameters']:,}" if row["parameters"] else "",
+            ", ".join(row["default_for"]),
         )
         for row in rows
     ]

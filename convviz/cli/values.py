@@ -116,9 +116,12 @@ def _inner(cls: type[BaseModel], field: str, tree: Tree, name: str) -> dict[str,
 def _candidates(text: str, several: bool = False) -> Iterator[Any]:
     """Yield the interpretations of a text, the most specific first.
 
-    With `several` a text with commas is a tuple first, as the default of its field is one.
+    If the field takes several values, a text with commas is first read as several.
     """
-    if several and "," in text and text[:1] != "[":
+    if several and text[:1] == "[":  # before the text itself, which may be a single name
+        with suppress(ValueError):
+            yield json.loads(text)
+    elif several and "," in text:
         yield _parts(text)
     yield _scalar(text)
     yield text

@@ -11,10 +11,11 @@ from ..errors import ModelError
 from .capture import LayerCall, LayerCalls
 from .trunk import stages_of, trunk_of
 
-Kind = Literal["filters", "activations", "patches", "features"]
+LayerKind = Literal["filters", "activations", "patches", "features"]
+"""Kinds of default layers, see `default_layers`."""
 
 
-def default_layers(kind: Kind, module: nn.Module, calls: LayerCalls) -> tuple[str, ...]:
+def default_layers(kind: LayerKind, module: nn.Module, calls: LayerCalls) -> tuple[str, ...]:
     """Return the layers of a kind; raise ModelError if the network has none.
 
     "filters": the first convolution (its module path). "activations": the output of the last

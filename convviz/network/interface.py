@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..graph.export import Graph, NoGraph, Shape
 from ..layers.capture import LayerCalls
-from ..layers.defaults import Kind
+from ..layers.defaults import LayerKind
 from ..layers.gradient_edges import LayerEdges
 from ..layouts import AxisLayout
 from ..scores.outputs import Forward, Pick
@@ -141,6 +141,6 @@ class TracedNetwork(Protocol):
         """See `Model.submodule`."""
         ...
 
-    def default_layers(self, kind: Kind) -> tuple[str, ...]:
+    def default_layers(self, kind: LayerKind) -> tuple[str, ...]:
         """See `Model.default_layers`."""
         ...

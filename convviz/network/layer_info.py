@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from ..errors import ModelError
 from ..graph.export import Graph, NoGraph, Shape
 from ..layers import capture
 from ..layers.capture import LayerCall
-from ..layers.defaults import Kind
+from ..layers.defaults import LayerKind
 from ..locality import ReceptiveField, receptive_field
 from .interface import TracedNetwork
-
-_EXPLAINERS_BY_KIND: dict[Kind, tuple[str, ...]] = {
-    "filters": ("filters",),
-    "activations": ("activations",),
-    "patches": ("patches", "statistics"),
-    "features": ("neighbors", "embedding"),
-}
-"""Kind of default layers -> the explainers that use them."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +25,7 @@ class LayerInfo:
         receptive_field: of a unit, in model-input pixels: "43×43, every 8" is the size and the
             step between neighbours; or "whole image, from avgpool on".
         parameters: number of trained values of its module, including those of its submodules.
-        default_for: the explainers that use it if no layer is given.
+        default_for: the kinds of default layers it belongs to, see `Model.default_layers`.
     """
 
     name: str
@@ -40,15 +33,15 @@ class LayerInfo:
     shape: tuple[int, ...]
     receptive_field: str
     parameters: int
-    default_for: tuple[str, ...]
+    default_for: tuple[LayerKind, ...]
 
 
 def list_layers(model: TracedNetwork) -> tuple[LayerInfo, ...]:
     """List a model's layers in call order; the first time takes seconds for a deep network."""
     with model.session():
         shape = (model.input_channels, *model.input_size)
-        takers = _takers(model)
-        return tuple(_info(model, call, shape, takers) for call in model.calls(shape))
+        kinds = _default_kinds(model)
+        return tuple(_info(model, call, shape, kinds) for call in model.calls(shape))
 
 
 def field_of(
@@ -78,7 +71,7 @@ def field_of(
 
 
 def _info(
-    model: TracedNetwork, call: LayerCall, shape: Shape, takers: dict[str, tuple[str, ...]]
+    model: TracedNetwork, call: LayerCall, shape: Shape, kinds: dict[str, tuple[LayerKind, ...]]
 ) -> LayerInfo:
     parameters = model.submodule(call.path).parameters() if not call.op else ()
     return LayerInfo(
@@ -87,18 +80,18 @@ def _info(
         shape=call.layout.shape(call.shape),
         receptive_field=str(field_of(model, call.name, shape[1:])),
         parameters=sum(p.numel() for p in parameters),
-        default_for=takers.get(call.name, ()),
+        default_for=kinds.get(call.name, ()),
     )
 
 
-def _takers(model: TracedNetwork) -> dict[str, tuple[str, ...]]:
-    """Return, for every default layer, the explainers that use it."""
-    takers: dict[str, tuple[str, ...]] = {}
-    for kind, names in _EXPLAINERS_BY_KIND.items():
+def _default_kinds(model: TracedNetwork) -> dict[str, tuple[LayerKind, ...]]:
+    """Return the kinds of default layers that a layer belongs to, by layer."""
+    kinds: dict[str, tuple[LayerKind, ...]] = {}
+    for kind in get_args(LayerKind):
         try:
             layers = model.default_layers(kind)
         except ModelError:  # the network has no layer of this kind
             continue
         for layer in layers:
-            takers[layer] = (*takers.get(layer, ()), *names)
-    return takers
+            kinds[layer] = (*kinds.get(layer, ()), kind)
+    return kinds

@@ -16,7 +16,7 @@ from ..images.preprocess import Preprocess
 from ..images.preprocess_import import as_preprocess
 from ..layers import capture, naming
 from ..layers.capture import Keeper, LayerCalls
-from ..layers.defaults import Kind, default_layers
+from ..layers.defaults import LayerKind, default_layers
 from ..layers.gradient_edges import LayerEdges
 from ..layouts import AxisLayout, arrange
 from ..locality import ReceptiveField
@@ -320,7 +320,7 @@ class Model(ScoreReader):
         """
         return used_weight(self, layer)
 
-    def default_layers(self, kind: Kind) -> tuple[str, ...]:
+    def default_layers(self, kind: LayerKind) -> tuple[str, ...]:
         """Return the layers that an explainer uses if none are given; see `layers.defaults`."""
         return default_layers(kind, self.module, self.calls())
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
-from ..errors import ConvvizError
+from ..errors import ConvvizError, ParameterError
+from ..layers.defaults import LayerKind
 from ..results.types import Result
 
 if TYPE_CHECKING:
@@ -52,16 +53,22 @@ class Explainer(BaseModel):
     `repr`, command-line help and saved metadata come from that one declaration. Instances
     are immutable; keep no state in them.
 
+    An explainer that reads one layer has a field `layer`. One that reads several layers is a
+    `DatasetExplainer`, whose field is `layers`.
+
     Attributes:
         needs_image: False for an explainer of the model alone.
         aliases: other names of the method -> a sentence that says how this explainer provides
             it, shown to users who ask for that name.
+        default_layer_kind: the kind of layer read if none is given, see `Model.default_layers`;
+            None for an explainer without a choice of layer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     needs_image: ClassVar[bool] = True
     aliases: ClassVar[Mapping[str, str]] = {}
+    default_layer_kind: ClassVar[LayerKind | None] = None
 
     def layers(self, model: Model) -> tuple[str, ...]:
         """Return the layers whose activations `explain` reads from `forward`."""
@@ -90,7 +97,9 @@ class DatasetExplainer(BaseModel):
     no mutable state, so a sweep can be resumed, retried and distributed without further code.
 
     Attributes:
-        layers: layers to explain; empty means `default_layers(model)`.
+        layers: the layers to read, a name or several; empty means `default_layers(model)`.
+        default_layer_kind: the kind of layers read if none are given, see `Model.default_layers`;
+            None for an explainer that overrides `default_layers`.
         aliases: as of `Explainer`.
     """
 
@@ -99,13 +108,25 @@ class DatasetExplainer(BaseModel):
     needs_image: ClassVar[bool] = True
     aliases: ClassVar[Mapping[str, str]] = {}
 
+    default_layer_kind: ClassVar[LayerKind | None] = None
+
     layers: tuple[str, ...] = Field(
-        (), description="Layers to explain; the default is marked in `convviz layers`."
+        (), description="Layers to read: a name or several; `convviz layers` marks the default."
     )
 
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _as_tuple(cls, names: Any) -> Any:
+        """Accept a single name."""
+        if isinstance(names, str):
+            return (names,) if names else ()
+        return names
+
     def default_layers(self, model: Model) -> tuple[str, ...]:
-        """Return the layers to explain if none are given."""
-        raise NotImplementedError
+        """Return the layers read if none are given: those of `default_layer_kind`."""
+        if self.default_layer_kind is None:
+            raise ParameterError(f"{type(self).__name__} has no default layers: give layers=…")
+        return model.default_layers(self.default_layer_kind)
 
     def resolve_layers(self, model: Model) -> tuple[str, ...]:
         """Return the layers this explainer reads, checked against the model."""

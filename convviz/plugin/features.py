@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ..data.dataset import Items
 from ..errors import ParameterError
 from ..images.batch import Batch
+from ..layers.defaults import LayerKind
 from ..network.model import Model
 from ..results.types import Result, Table
 from ..scores.outputs import Forward
@@ -28,13 +29,11 @@ PIXEL_SIDE = 32
 class Features(DatasetExplainer):
     """One feature vector per item: the output of a layer, pooled over its positions."""
 
+    default_layer_kind: ClassVar[LayerKind | None] = "features"
+
     pool: Literal["avg", "max", "flatten"] = Field(
         "avg", description="How the positions of a spatial layer become one vector."
     )
-
-    def default_layers(self, model: Model) -> tuple[str, ...]:
-        """Take the input of the last linear layer."""
-        return model.default_layers("features")
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
         """Return the pooled output of each layer, `partial[layer]["vectors"]` `[N, d]`."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _LIMITS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "multiple_of": "a multiple of"}
 _LENGTHS = {"min_length": "at least {} long", "max_length": "at most {} long"}
+_LAYER_FIELDS = {"layer": ("layers", "several layers"), "layers": ("layer", "one layer")}
+"""Field -> the field that explainers have instead of it, and what they read."""
 _WORDS = {int: "int", float: "float", str: "text", type(None): "none", bool: "true | false"}
 
 
@@ -110,6 +112,11 @@ def _readable_error(error: ValidationError, cls: type[BaseModel], name: str) -> 
     for problem in error.errors(include_url=False):
         place = str(problem["loc"][0]) if problem["loc"] else ""
         if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
+            right, meaning = _LAYER_FIELDS.get(place, ("", ""))
+            if right in cls.model_fields:
+                return ParameterError(
+                    f"{name} has no parameter {place!r}; it reads {meaning}: {right}=…"
+                )
             return UnknownNameError(f"parameter of {name}", place, cls.model_fields)
         problems.setdefault(place, []).append(problem)
     return ParameterError("; ".join(_problem_text(cls, name, *item) for item in problems.items()))

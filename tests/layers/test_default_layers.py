@@ -178,7 +178,7 @@ def test_layers_marks_them():
     marked = {info.name: info.default_for for info in model.layers() if info.default_for}
     assert marked == {
         "conv1": ("filters",),
-        **{f"layer{i}.0": ("patches", "statistics") for i in (1, 2, 3)},
-        "layer4.0": ("activations", "patches", "statistics"),
-        "/flatten": ("neighbors", "embedding"),
+        **{f"layer{i}.0": ("patches",) for i in (1, 2, 3)},
+        "layer4.0": ("activations", "patches"),
+        "/flatten": ("features",),
     }

@@ -13,7 +13,7 @@ from torch import Tensor
 import convviz
 import convviz.authoring
 from convviz import Explanation, Model, ParameterError, Tiles
-from convviz.authoring import Batch, Explainer, Forward, Target
+from convviz.authoring import Batch, Explainer, Forward, LayerKind, Target
 
 
 class Activations(Explainer):
@@ -22,6 +22,7 @@ class Activations(Explainer):
     aliases: ClassVar[Mapping[str, str]] = {
         "feature maps": "feature maps are drawn by 'activations'",
     }
+    default_layer_kind: ClassVar[LayerKind | None] = "activations"
 
     layer: str | None = Field(
         None, description="Layer to look at; default: the output of the last stage."

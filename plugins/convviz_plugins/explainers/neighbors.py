@@ -20,6 +20,7 @@ from convviz.authoring import (
     Features,
     Forward,
     Items,
+    LayerKind,
     LayerResults,
     Partial,
     Pixels,
@@ -50,6 +51,7 @@ class Neighbors(DatasetExplainer):
         "nearest": "the nearest images are listed by 'neighbors'",
         "similar": "the nearest images are listed by 'neighbors'",
     }
+    default_layer_kind: ClassVar[LayerKind | None] = "features"
 
     k: int = Field(8, gt=0, description="Neighbours of each image.")
     metric: Literal["l2", "cosine"] = Field(
@@ -78,7 +80,7 @@ class Neighbors(DatasetExplainer):
     def default_layers(self, model: Model) -> tuple[str, ...]:
         """Return the input of the last linear layer, or with a run the run's layer."""
         if self.index in KINDS:
-            return model.default_layers("features")
+            return super().default_layers(model)
         known = _of_run(self.index)
         self._check_weights(known[next(iter(known))], model)  # or its layers mean nothing
         return tuple(known)

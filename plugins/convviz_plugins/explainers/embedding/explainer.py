@@ -12,7 +12,7 @@ from pydantic import Field
 import convviz
 import convviz.authoring
 from convviz import Model, ParameterError, Points, Result
-from convviz.authoring import DatasetExplainer, Features, Items, Partial, Pixels
+from convviz.authoring import DatasetExplainer, Features, Items, LayerKind, Partial, Pixels
 
 from ...shared import vectors as space
 from ..neighbors import as_tensor, left_out
@@ -46,6 +46,7 @@ class Embedding(DatasetExplainer):
         "PCA": "PCA is 'embedding' with method='pca'",
         "UMAP": "UMAP is not included; 'embedding' offers t-SNE and PCA",
     }
+    default_layer_kind: ClassVar[LayerKind | None] = "features"
 
     method: Literal["tsne", "pca"] = Field(
         "tsne", description="t-SNE keeps neighbours together; PCA keeps directions and distances."
@@ -58,10 +59,6 @@ class Embedding(DatasetExplainer):
         "avg", description="How the positions of a spatial layer become one vector."
     )
     thumbnail: int = Field(64, ge=8, le=512, description="Side of the pictures drawn, in pixels.")
-
-    def default_layers(self, model: Model) -> tuple[str, ...]:
-        """Take the input of the last linear layer."""
-        return model.default_layers("features")
 
     def needs(self) -> tuple[DatasetExplainer, ...]:
         """Build on the vectors and small pictures of all items."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import convviz
 import convviz.authoring
 from convviz import Model, ModelError, ParameterError, Tiles
-from convviz.authoring import Batch, Explainer, Forward, Target, fold_batch_norm
+from convviz.authoring import Batch, Explainer, Forward, LayerKind, Target, fold_batch_norm
 
 from . import layer_chain
 
@@ -26,6 +26,7 @@ class Filters(Explainer):
     }
 
     needs_image: ClassVar[bool] = False
+    default_layer_kind: ClassVar[LayerKind | None] = "filters"
 
     layer: str | None = Field(None, description="Conv layer to draw; default: the first one.")
     normalize: Literal["layer", "filter"] = Field(

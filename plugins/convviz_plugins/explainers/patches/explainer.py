@@ -18,6 +18,7 @@ from convviz.authoring import (
     DatasetExplainer,
     Forward,
     Items,
+    LayerKind,
     Partial,
     ReceptiveField,
     Stack,
@@ -60,6 +61,7 @@ class Patches(DatasetExplainer):
     aliases: ClassVar[Mapping[str, str]] = {
         "max activating": "the images that activate a unit most are shown by 'patches'",
     }
+    default_layer_kind: ClassVar[LayerKind | None] = "patches"
 
     k: int = Field(9, ge=1, description="Patches a channel.")
     statistic: Literal["max"] = Field("max", description="What ranks an image: its maximum.")
@@ -81,10 +83,6 @@ class Patches(DatasetExplainer):
         description="Channels drawn a layer, those whose best values stand out most from their "
         "own distribution over the data set; arrays hold all.",
     )
-
-    def default_layers(self, model: Model) -> tuple[str, ...]:
-        """Return the output of each stage."""
-        return model.default_layers("patches")
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
         """Return the best positions of every channel in a batch.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 import convviz
 import convviz.authoring
 from convviz import Model, Result, Table
-from convviz.authoring import Batch, DatasetExplainer, Forward, Items, Partial
+from convviz.authoring import Batch, DatasetExplainer, Forward, Items, LayerKind, Partial
 
 from ...shared.partials import all_merged, layers_in
 from . import moments
@@ -29,9 +29,7 @@ class Statistics(DatasetExplainer):
     position of any image. Values that are NaN or infinite are counted and enter nothing else.
     """
 
-    def default_layers(self, model: Model) -> tuple[str, ...]:
-        """Return the output of each stage."""
-        return model.default_layers("patches")
+    default_layer_kind: ClassVar[LayerKind | None] = "patches"
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
         """Measure the channels of a batch by `moments.py`."""
