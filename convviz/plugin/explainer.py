@@ -47,11 +47,11 @@ def partial_problem(partial: object) -> str:
 
 
 class Explainer(BaseModel):
-    """Explains a batch of images. Its fields are its parameters.
+    """Base class of explainers of images. The fields of a subclass are its parameters.
 
-    Declare each parameter as a pydantic field with a default and a description: validation,
-    `repr`, command-line help and saved metadata come from that one declaration. Instances
-    are immutable; keep no state in them.
+    Declare each parameter as a pydantic field with a default and a description: validation, `repr`,
+    command-line help and saved metadata are derived from it. Instances are immutable and have no
+    state.
 
     An explainer that reads one layer has a field `layer`. One that reads several layers is a
     `DatasetExplainer`, whose field is `layers`.
@@ -77,7 +77,7 @@ class Explainer(BaseModel):
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Result:
-        """Explain the batch.
+        """Return the result for the batch.
 
         Args:
             model: the model, in eval mode.
@@ -90,7 +90,7 @@ class Explainer(BaseModel):
 
 
 class DatasetExplainer(BaseModel):
-    """Explains a data set: a monoid over batches.
+    """Base class of explainers of data sets.
 
     `reduce` turns a batch into a Partial, `merge` joins two neighbouring partials of a shard, and
     `finish` reads the partials of all shards in order and returns one result per layer. There is
@@ -161,7 +161,7 @@ class DatasetExplainer(BaseModel):
         """Return the results, layer -> Result.
 
         Args:
-            model: the model that was swept.
+            model: the model of the sweep.
             partials: the partials of the shards, in item order.
             items: the items of the data set; `items.load(i)` reads a photo.
             needs: the results of `needs()`, in its order.
@@ -173,8 +173,8 @@ class DatasetExplainer(BaseModel):
         """Return an instance whose `explain` looks images up in a run; None if not supported.
 
         Args:
-            run: the folder or address of a finished run that has results of this explainer.
-            k: how many items to return for each image.
+            run: folder or address of a finished run with results of this explainer.
+            k: number of items to return per image.
         """
         return None
 

@@ -1,4 +1,4 @@
-"""What several data-set explainers build on: feature vectors and small pictures of all items."""
+"""Feature vectors and thumbnails of all items, on which several data-set explainers build."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from .explainer import DatasetExplainer, Partial
 
 VECTORS = "vectors"
 BLOCK = 256
+"""Thumbnails that are converted to vectors at a time."""
+
 PIXEL_SIDE = 32
-"""Distances in pixel space are measured on pictures of this many pixels a side."""
+"""Side of the thumbnails on which distances in pixel space are measured, in pixels."""
 
 
 class Features(DatasetExplainer):
@@ -32,19 +34,19 @@ class Features(DatasetExplainer):
     default_layer_kind: ClassVar[LayerKind | None] = "features"
 
     pool: Literal["avg", "max", "flatten"] = Field(
-        "avg", description="How the positions of a spatial layer become one vector."
+        "avg", description="Pooling of the positions of a spatial layer into one vector."
     )
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
         """Return the pooled output of each layer, `partial[layer]["vectors"]` `[N, d]`."""
         return {
-            layer: {VECTORS: pooled(forward.activations[layer], self.pool).cpu()}
+            layer: {VECTORS: pool_positions(forward.activations[layer], self.pool).cpu()}
             for layer in self.resolve_layers(model)
         }
 
     def merge(self, a: Partial, b: Partial) -> Partial:
-        """Put the vectors of `b` after those of `a`."""
-        return concatenated([a, b])
+        """Return the vectors of `a` and `b`, concatenated."""
+        return concatenate_partials([a, b])
 
     def finish(
         self,
@@ -53,8 +55,8 @@ class Features(DatasetExplainer):
         items: Items,
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
-        """Return one table a layer, values `[n, d]`."""
-        whole = spooled(partials, items)
+        """Return one table per layer, values `[n, d]`."""
+        whole = concatenate_in_files(partials, items)
         return {
             layer: Table(whole[layer][VECTORS], unit="activation")
             for layer in self.resolve_layers(model)
@@ -62,21 +64,21 @@ class Features(DatasetExplainer):
 
 
 class Pixels(DatasetExplainer):
-    """A small picture of every item after preprocessing: uint8 `thumbnails [n, s, s, 3]`."""
+    """A thumbnail of the cropped photo of every item: uint8 `thumbnails` `[n, s, s, 3]`."""
 
-    size: int = Field(64, ge=8, le=512, description="Side of the pictures, in pixels.")
+    size: int = Field(64, ge=8, le=512, description="Side of the thumbnails, in pixels.")
 
     def default_layers(self, model: Model) -> tuple[str, ...]:
-        """Read no layer."""
+        """Return no layers."""
         return ()
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
         """Return the shrunk photos, `partial[""]["thumbnails"]` `[N, s, s, 3]`."""
-        return {"": {"thumbnails": shrunk(batch.pixels, self.size)}}
+        return {"": {"thumbnails": make_thumbnails(batch.pixels, self.size)}}
 
     def merge(self, a: Partial, b: Partial) -> Partial:
-        """Put the pictures of `b` after those of `a`."""
-        return concatenated([a, b])
+        """Return the thumbnails of `a` and `b`, concatenated."""
+        return concatenate_partials([a, b])
 
     def finish(
         self,
@@ -85,8 +87,8 @@ class Pixels(DatasetExplainer):
         items: Items,
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
-        """Return one table under the layer "": pixel vectors and, beside them, the pictures."""
-        pictures = spooled(partials, items)[""]["thumbnails"]
+        """Return one table under the layer "": pixel vectors, with the thumbnails as an array."""
+        pictures = concatenate_in_files(partials, items)[""]["thumbnails"]
         vectors = pixel_vectors(pictures[:1]).shape[1]
         whole = torch.from_numpy(items.spool("pixels", (len(pictures), vectors), np.float32))
         for i in range(0, len(pictures), BLOCK):
@@ -94,8 +96,8 @@ class Pixels(DatasetExplainer):
         return {"": Table(whole, unit="pixel value", arrays={"thumbnails": pictures})}
 
 
-def pooled(activation: Tensor, pool: str) -> Tensor:
-    """Turn a layer's output into one vector an image.
+def pool_positions(activation: Tensor, pool: str) -> Tensor:
+    """Return one vector per image from the output of a layer.
 
     Args:
         activation: `[N, C]`, a map `[N, C, h, w]`, or tokens `[N, T, C]`.
@@ -114,10 +116,10 @@ def pooled(activation: Tensor, pool: str) -> Tensor:
     return x.mean(positions) if pool == "avg" else x.amax(positions)
 
 
-def shrunk(pixels: Tensor, size: int) -> Tensor:
-    """Resize photos to squares, uint8 `[N, H, W, 3]` -> uint8 `[N, size, size, 3]`.
+def make_thumbnails(pixels: Tensor, size: int) -> Tensor:
+    """Return photos resized to squares, uint8 `[N, H, W, 3]` to uint8 `[N, size, size, 3]`.
 
-    Shrinking averages areas; enlarging repeats pixels, so that small pictures stay crisp.
+    Shrinking averages areas; enlarging repeats pixels, so that small photos stay sharp.
     """
     x = pixels.permute(0, 3, 1, 2).float()
     small = min(x.shape[-2:]) < size
@@ -127,19 +129,19 @@ def shrunk(pixels: Tensor, size: int) -> Tensor:
 
 
 def pixel_vectors(pictures: Tensor) -> Tensor:
-    """Return vectors for distances in pixel space, float32 `[n, d]` in [0, 1]."""
+    """Return the vectors of thumbnails for distances in pixel space, float32 `[n, d]` in [0, 1]."""
     x = pictures.permute(0, 3, 1, 2).float() / 255
     if x.shape[-1] > PIXEL_SIDE:
         x = F.interpolate(x, size=(PIXEL_SIDE, PIXEL_SIDE), mode="area")
     return x.flatten(1).contiguous()
 
 
-def spooled(partials: Iterable[Partial], items: Items) -> Partial:
-    """Join partials of one row an item into arrays that live in files, not in memory.
+def concatenate_in_files(partials: Iterable[Partial], items: Items) -> Partial:
+    """Return the concatenation of partials with one row per item, in memory-mapped files.
 
     Args:
-        partials: of all items, in order.
-        items: the items, which say how many rows there are and where the files go.
+        partials: the partials of all items, in order.
+        items: the items, which provide the files.
     """
     whole: Partial = {}
     start = 0
@@ -155,8 +157,8 @@ def spooled(partials: Iterable[Partial], items: Items) -> Partial:
     return whole
 
 
-def concatenated(partials: list[Partial]) -> Partial:
-    """Join partials along their first axis; raises where vectors differ in length."""
+def concatenate_partials(partials: list[Partial]) -> Partial:
+    """Return the partials concatenated along the first axis; raises if vectors differ in length."""
     if len(partials) == 1:
         return partials[0]
     whole: Partial = {layer: {} for layer in partials[0]}

@@ -1,4 +1,4 @@
-"""RISE: which pixels matter, estimated by showing the model random parts of the image."""
+"""RISE: importance of pixels, estimated from scores of randomly masked images."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from convviz.authoring import Batch, Explainer, Forward, Target, hookimpl, track
 class Rise(Explainer):
     """Importance of each pixel, estimated by random masking (Petsiuk et al. 2018).
 
-    A pixel's importance is the class's probability (or the unit's value), averaged over random
-    masks that show it.
+    The importance of a pixel is the mean probability of the class, or activation of the unit, over
+    the random masks that show the pixel.
     """
 
-    masks: int = Field(4000, gt=0, description="Random masks an image.")
-    cells: int = Field(7, gt=1, description="Cells of a mask's coarse grid, down and across.")
+    masks: int = Field(4000, gt=0, description="Random masks per image.")
+    cells: int = Field(7, gt=1, description="Rows and columns of the coarse grid of a mask.")
     keep: float = Field(0.5, gt=0, lt=1, description="Share of the cells that are shown.")
-    batch_size: int = Field(64, gt=0, description="Masked copies a forward pass.")
+    batch_size: int = Field(64, gt=0, description="Masked copies per forward pass.")
     seed: int = Field(0, ge=0, description="Seed of the masks; every image gets the same ones.")
 
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Heatmap:
-        """Average the masks, each weighted by the score of what it shows."""
+        """Return the mean of the masks, weighted by the scores of the masked images."""
         pairs = track(zip(batch.images, target, strict=True), "rise", total=len(batch))
-        maps = [self._importance(model, image, one) for image, one in pairs]
+        maps = [self._importance(model, image, unit_or_class) for image, unit_or_class in pairs]
         return Heatmap(
             torch.stack(maps).cpu(), unit="score, averaged over masks that show the pixel"
         )
@@ -44,9 +44,9 @@ class Rise(Explainer):
         return heat / (self.masks * self.keep)
 
     def _draw(self, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """Draw what makes all masks: grids of cells `[M, 1, c, c]` and shifts `[M, 2]` in pixels.
+        """Return the random grids of all masks `[M, 1, c, c]` and their shifts in pixels `[M, 2]`.
 
-        All at once, so that the masks do not depend on the batch size.
+        They are drawn at once, so that the masks do not depend on the batch size.
         """
         rng = Generator().manual_seed(self.seed)
         grids = torch.rand(self.masks, 1, self.cells, self.cells, generator=rng) < self.keep
@@ -72,5 +72,5 @@ def _scores(model: Model, images: Tensor, target: Target) -> Tensor:
 
 @hookimpl
 def convviz_explainers() -> list[type[Explainer]]:
-    """Offer the explainer; the entry point in pyproject.toml names it."""
+    """Return the explainer, whose name is that of the entry point in pyproject.toml."""
     return [Rise]

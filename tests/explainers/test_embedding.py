@@ -11,7 +11,7 @@ import torch
 import convviz
 from convviz import ParameterError, Table
 from convviz_plugins.explainers.embedding import explainer as embedding
-from convviz_plugins.explainers.embedding.grid import to_cells
+from convviz_plugins.explainers.embedding.grid import grid_cells
 from convviz_plugins.explainers.embedding.quality import knn_accuracy
 
 
@@ -193,7 +193,7 @@ def test_huge_and_tiny_features_do_not_overflow():
 
 def test_the_grid_is_the_best_assignment():
     points = np.random.default_rng(3).normal(size=(6, 2))
-    cells = to_cells(points)
+    cells = grid_cells(points)
     unit = (points - points.min(axis=0)) / np.ptp(points, axis=0)
     unit[:, 1] = 1 - unit[:, 1]  # y goes up in the map, rows go down
 
@@ -208,7 +208,7 @@ def test_the_grid_is_the_best_assignment():
 
 def test_every_point_has_a_cell_of_its_own():
     points = np.random.default_rng(0).normal(size=(50, 2))
-    cells = to_cells(points)
+    cells = grid_cells(points)
     assert len({tuple(cell) for cell in cells.tolist()}) == 50
     assert cells.min() == 0
     assert cells.max() <= 7
@@ -218,7 +218,7 @@ def test_many_points_snap_to_the_nearest_cell(monkeypatch):
     monkeypatch.setattr("convviz_plugins.explainers.embedding.grid.ASSIGNED_UP_TO", 10)
     monkeypatch.setattr("convviz_plugins.explainers.embedding.grid.SNAP_SIDE", 4)
     points = np.random.default_rng(0).uniform(size=(200, 2))
-    cells = to_cells(points)
+    cells = grid_cells(points)
     shown = np.flatnonzero(cells[:, 0] >= 0)
     assert len(shown) == 16
     unit = (points - points.min(axis=0)) / np.ptp(points, axis=0)

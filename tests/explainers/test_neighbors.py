@@ -210,15 +210,15 @@ def test_what_is_needed_is_shared_with_embedding():
     ],
 )
 def test_features_pool_a_layer(pool, by_hand):
-    from convviz.plugin.features import pooled
+    from convviz.plugin.features import pool_positions
 
     maps = torch.randn(3, 5, 4, 2, dtype=torch.float64)
-    assert torch.allclose(pooled(maps, pool), by_hand(maps), rtol=0, atol=1e-12)
-    assert torch.equal(pooled(maps[:, :, 0, 0], pool), maps[:, :, 0, 0])
+    assert torch.allclose(pool_positions(maps, pool), by_hand(maps), rtol=0, atol=1e-12)
+    assert torch.equal(pool_positions(maps[:, :, 0, 0], pool), maps[:, :, 0, 0])
     tokens = torch.randn(2, 7, 3)
     expected = {"avg": tokens.mean(1), "max": tokens.amax(1), "flatten": tokens.flatten(1)}
-    assert torch.equal(pooled(tokens, pool), expected[pool])
-    assert pooled(maps.half(), pool).dtype == torch.float32
+    assert torch.equal(pool_positions(tokens, pool), expected[pool])
+    assert pool_positions(maps.half(), pool).dtype == torch.float32
 
 
 def test_flattened_features_of_different_sizes_are_refused():
@@ -228,13 +228,13 @@ def test_flattened_features_of_different_sizes_are_refused():
 
 
 def test_pictures_are_means_of_areas():
-    from convviz.plugin.features import shrunk
+    from convviz.plugin.features import make_thumbnails
 
     photo = noise(2, side=16)
-    small = shrunk(photo, 8)
+    small = make_thumbnails(photo, 8)
     blocks = photo.double().view(2, 8, 2, 8, 2, 3).mean((2, 4))
     assert (small.double() - blocks).abs().max() <= 0.5 + 1e-6
-    large = shrunk(photo, 32)
+    large = make_thumbnails(photo, 32)
     assert torch.equal(large, photo.repeat_interleave(2, 1).repeat_interleave(2, 2))
 
 
@@ -293,7 +293,7 @@ def test_memory_that_is_read_only_is_measured_without_a_warning():
     x.setflags(write=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        distances, rows = space.neighbours(space.prepared(x, "l2"), 2)
+        distances, rows = space.neighbours(space.prepare(x, "l2"), 2)
     expected = np.linalg.norm(x[:, None].astype(float) - x[rows].astype(float), axis=2)
     np.testing.assert_allclose(distances, expected)
 

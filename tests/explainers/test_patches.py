@@ -554,7 +554,7 @@ def test_the_winners_are_the_best_of_all_candidates_in_any_layout():
 
     maps = torch.randn(7, 4, 5, 3, generator=torch.Generator().manual_seed(0)).mul(2).round()
     last = maps.contiguous(memory_format=torch.channels_last)
-    best = ranking.first(winners(last, *convviz.authoring.channel_peaks(last)), 3)
+    best = ranking.best_entries(winners(last, *convviz.authoring.channel_peaks(last)), 3)
     for channel in range(4):
         spots = [
             (-one.max().item(), -one.mean().item(), i, int(one.flatten().argmax()))

@@ -16,7 +16,7 @@ import convviz.authoring
 from convviz import Model, ParameterError, Unit, layouts
 from convviz.authoring import Target
 from convviz.occlusion import occluded_scores
-from convviz.plugin.features import pooled
+from convviz.plugin.features import pool_positions
 from convviz.sweep.forward_pass import ForwardMode, ForwardRunner
 
 SIZE = 32
@@ -238,7 +238,7 @@ def test_occlusion_reads_units_in_both_engines(make, layer, monkeypatch):
 
 def test_features_are_as_long_as_there_are_channels():
     net, images = network(swin), photos()
-    vectors = pooled(Model(net).forward(images, ["norm"]).activations["norm"], "avg")
+    vectors = pool_positions(Model(net).forward(images, ["norm"]).activations["norm"], "avg")
     assert vectors.shape == (3, 16)
     torch.testing.assert_close(vectors, run_with_hooks(net, "norm", images).mean((1, 2)))
 

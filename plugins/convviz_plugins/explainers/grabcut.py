@@ -1,4 +1,4 @@
-"""grabcut: an object cut out of its photo, from nothing but what the model looks at."""
+"""grabcut: segmentation of an object from a saliency map of a classifier."""
 
 from __future__ import annotations
 
@@ -32,66 +32,66 @@ from convviz.authoring import (
 )
 
 BACKGROUND, FOREGROUND, PROBABLY_FOREGROUND = 0, 1, 3
-"""OpenCV's own labels of a pixel."""
+"""Pixel labels of OpenCV's GrabCut."""
 
 SAMPLES = 8
-"""Noisy copies over which the saliency is averaged that gives the seeds by default."""
+"""Noisy copies over which the default source, saliency, is averaged."""
 
-GATHERED = 0.6
-"""Share of the seeds in the part that is kept below which a cut is doubtful."""
+MIN_SHARE_INSIDE = 0.6
+"""A warning is given if a smaller share of the foreground seeds lies in the mask."""
 
 _FLAT = 1e-9
-"""Spread of a map, against its largest magnitude, that is rounding and nothing else."""
+"""Range of a map, relative to its largest magnitude, that can be due to rounding alone."""
 
 T = TypeVar("T")
 
 
-def _to_masks(given: Any) -> Any:
-    """Bring one reference mask or several to a tuple; paths stay paths."""
-    if given is None:
+def _to_masks(masks: Any) -> Any:
+    """Return one reference mask or several as a tuple; paths are not opened."""
+    if masks is None:
         return ()
-    if isinstance(given, np.ndarray | Tensor):
-        given = list(given) if given.ndim == 3 else [given]
-    elif not isinstance(given, list | tuple):
-        given = [given]
-    return tuple(torch.as_tensor(np.asarray(m)) if _is_array(m) else str(m) for m in given)
+    if isinstance(masks, np.ndarray | Tensor):
+        masks = list(masks) if masks.ndim == 3 else [masks]
+    elif not isinstance(masks, list | tuple):
+        masks = [masks]
+    return tuple(torch.as_tensor(np.asarray(m)) if _is_array(m) else str(m) for m in masks)
 
 
-def _is_array(given: Any) -> bool:
-    return isinstance(given, np.ndarray | Tensor)
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray | Tensor)
 
 
 class GrabCut(Explainer):
-    """The object in the photo, cut out along a saliency map (Simonyan et al. 2013, §3.2).
+    """Segmentation of the object in a photo by a saliency map (Simonyan et al. 2013, §3.2).
 
-    The map, smoothed, seeds foreground where it is highest and background where it is lowest;
-    GrabCut (Rother et al. 2004) decides the rest by colour, and the largest connected part of
-    the foreground is kept. No mask was ever shown to the model.
+    The highest values of the smoothed map are foreground seeds, the lowest are background seeds.
+    GrabCut (Rother et al. 2004) labels the other pixels by colour, and the largest connected
+    component of the foreground is the mask. The model has not been trained on masks.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {
         "segmentation": "the object is segmented by 'grabcut'",
     }
 
-    layer: ClassVar[str] = ""  # it is about the image, whatever layers its source reads
+    layer: ClassVar[str] = ""  # the result belongs to the image, also if its source reads layers
 
     source: ExplainerField = Field(
         default_factory=lambda: explainer("saliency", samples=SAMPLES),
-        description="Explainer whose map gives the seeds: high values are foreground.",
+        description="Explainer whose map defines the seeds: high values are foreground.",
         json_schema_extra={"default_meaning": f"saliency, samples={SAMPLES}"},
     )
     smoothing: NonNegativeFloat | None = Field(
         None,
-        description="Sigma of the Gaussian that smooths the map, in pixels, 0 for none; a fortieth "
-        "of the shorter side if not given.",
+        description="Sigma of the Gaussian that smooths the map, in pixels; 0 for none, by default "
+        "a fortieth of the shorter side.",
     )
     foreground: float = Field(
-        0.95, gt=0, lt=1, description="Values above this quantile of the map seed foreground."
+        0.95, gt=0, lt=1, description="Pixels above this quantile of the map are foreground seeds."
     )
     background: float = Field(
-        0.30, gt=0, lt=1, description="Values below this quantile of the map seed background."
+        0.30, gt=0, lt=1, description="Pixels below this quantile of the map are background seeds."
     )
-    iterations: PositiveInt = Field(5, description="Rounds of GrabCut.")
+    iterations: PositiveInt = Field(5, description="Iterations of GrabCut.")
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of OpenCV's colour clustering.")
     reference: Annotated[
         tuple[str | Tensor, ...],
@@ -99,8 +99,8 @@ class GrabCut(Explainer):
         WithJsonSchema({"type": "array", "items": {"type": "string"}}),
     ] = Field(
         (),
-        description="True masks to compare with (IoU), one an image: files or arrays, non-zero "
-        "inside, of the size of the photo or of the model's input.",
+        description="Ground-truth masks to compare with (IoU), one per image: files or arrays that "
+        "are non-zero inside, of the size of the photo or of the model's input.",
     )
 
     @model_validator(mode="after")
@@ -118,15 +118,17 @@ class GrabCut(Explainer):
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Mask:
-        """Cut the object out of each photo."""
+        """Return the mask of the object in each photo."""
         cv2 = _import_cv2()
         maps = _maps(self.source.explain(model, batch, target, forward), self.source)
         sigma = min(maps.shape[1:]) / 40 if self.smoothing is None else self.smoothing
-        smooth = np.stack([_smoothed(cv2, m, sigma) for m in maps])
+        smooth = np.stack([_smooth_map(cv2, m, sigma) for m in maps])
         seeds = np.stack([self._seeds(m, i) for i, m in enumerate(smooth)])
         photos = [np.asarray(p) for p in batch.pixels]
         pairs = track(zip(photos, seeds, strict=True), "cutting out", len(photos))
-        masks = np.stack([_apart(lambda p=p, s=s: self._cut(cv2, p, s)) for p, s in pairs])
+        masks = np.stack(
+            [_run_in_new_thread(lambda p=p, s=s: self._cut(cv2, p, s)) for p, s in pairs]
+        )
         shares = [_share_inside(s == FOREGROUND, m) for s, m in zip(seeds, masks, strict=True)]
         arrays = {
             "boxes": torch.tensor([_box(m) for m in masks]),
@@ -149,20 +151,27 @@ class GrabCut(Explainer):
             arrays=arrays,
             unit="foreground",
             measures=measures,
-            notes=_doubts(masks, shares, arrays["cut_score"], arrays["rest_score"]),
+            notes=_warnings(masks, shares, arrays["cut_score"], arrays["rest_score"]),
         )
 
     def _seeds(self, values: np.ndarray, index: int) -> np.ndarray:
-        """Return what is known of each pixel before the cut, uint8 `[H, W]`."""
+        """Return the initial label of each pixel, uint8 `[H, W]`.
+
+        GrabCut keeps seeds of the foreground and the background as they are and labels all other
+        pixels. They start as probable foreground, because most objects are larger than the few
+        pixels on which a saliency map concentrates.
+        """
         finite = values[np.isfinite(values)]
         if not len(finite) or np.ptp(finite) <= _FLAT * np.abs(finite).max():
             raise ConvvizError(
-                f"grabcut: the map of image {index} is flat, so there is nothing to seed; try "
-                "another source or target, or less smoothing"
+                f"grabcut: the map of image {index} is constant and gives no seeds; try another "
+                "source or target, or less smoothing"
             )
         low, high = np.quantile(finite, (self.background, self.foreground))
-        inside, outside = values > high, values < low  # both False for NaN
-        if not inside.any():  # the largest value fills more than its share
+        # Both are False for NaN. A set is empty if the quantile is the extreme value itself, as
+        # in a map that is zero almost everywhere; then the pixels with that value are the seeds.
+        inside, outside = values > high, values < low
+        if not inside.any():
             inside = values >= high
         if not outside.any():
             outside = values <= low
@@ -171,32 +180,32 @@ class GrabCut(Explainer):
         return seeds.astype(np.uint8)
 
     def _cut(self, cv2: ModuleType, photo: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        """Run GrabCut and keep the largest connected part, bool `[H, W]`."""
+        """Return the largest connected component of GrabCut's foreground, bool `[H, W]`."""
         cv2.setRNGSeed(self.seed)
         labels = seeds.copy()
         models = np.zeros((1, 65)), np.zeros((1, 65))
         bgr = np.ascontiguousarray(photo[..., ::-1])
         cv2.grabCut(bgr, labels, None, *models, self.iterations, cv2.GC_INIT_WITH_MASK)
-        found = ((labels == FOREGROUND) | (labels == PROBABLY_FOREGROUND)).astype(np.uint8)
-        count, parts, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
+        foreground = ((labels == FOREGROUND) | (labels == PROBABLY_FOREGROUND)).astype(np.uint8)
+        count, parts, stats, _ = cv2.connectedComponentsWithStats(foreground, connectivity=8)
         if count < 2:
-            return found.astype(bool)
+            return foreground.astype(bool)
         return np.asarray(parts == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
 
     def _compare(
         self, masks: np.ndarray, batch: Batch, arrays: dict[str, Tensor]
     ) -> dict[str, float]:
-        """Compare with the reference masks, where given; adds "reference" and "iou"."""
+        """Return the mean IoU with the reference masks, if given; adds arrays for each image."""
         if not self.reference:
             return {}
         if len(self.reference) != len(batch):
             raise ParameterError(
                 f"grabcut.reference: {len(self.reference)} masks for {len(batch)} images; "
-                "give one an image"
+                "give one per image"
             )
         shape = masks.shape[1:]
         pairs = zip(self.reference, batch.items, strict=True)
-        true = np.stack([_reference(given, item, shape) for given, item in pairs])
+        true = np.stack([_reference(source, item, shape) for source, item in pairs])
         both, either = (masks & true).sum((1, 2)), (masks | true).sum((1, 2))
         iou = np.where(either > 0, both / np.maximum(either, 1), 1.0)
         arrays["reference"], arrays["iou"] = torch.from_numpy(true), torch.from_numpy(iou)
@@ -204,40 +213,40 @@ class GrabCut(Explainer):
 
 
 def _import_cv2() -> ModuleType:
-    """Import OpenCV, late: a machine without it can still do everything else."""
+    """Return the cv2 module, imported late because only grabcut needs it."""
     try:
         import cv2
     except ImportError as error:
         raise ConvvizError(
             f"grabcut needs OpenCV, which does not load here ({error}). Either install the system "
             "libraries that opencv-python needs (on Debian: apt install libgl1 libglib2.0-0), or "
-            "replace it by its twin without a window system: pip uninstall opencv-python, then "
+            "replace it by the build without a window system: pip uninstall opencv-python, then "
             "pip install opencv-python-headless"
         ) from error
     return cv2  # type: ignore[no-any-return,unused-ignore]
 
 
 def _maps(result: Any, source: Explainer) -> np.ndarray:
-    """Return one map an image, float64 `[N, H, W]`, from what the source found."""
+    """Return one map per image, float64 `[N, H, W]`, from the result of the source."""
     name = type(source).__name__
     if not isinstance(result, Heatmap) or result.classes:
         kind = "classes" if isinstance(result, Heatmap) else getattr(result, "kind", "nothing")
-        raise ConvvizError(f"grabcut.source: {name} gives {kind}; a map of values is needed")
+        raise ConvvizError(f"grabcut.source: {name} returns {kind}; a map of values is needed")
     values = result.values.detach().cpu().to(torch.float64)
     if result.colour:
         values = values.abs().amax(1)
     elif values.ndim == 4:
         if values.shape[1] != 1:
             raise ConvvizError(
-                f"grabcut.source: {name} gives {values.shape[1]} maps an image; one is needed, "
-                "so leave its targets out and give the target to explain()"
+                f"grabcut.source: {name} returns {values.shape[1]} maps per image; one is needed: "
+                "leave out its targets and give the target to explain()"
             )
         values = values[:, 0]
     return np.asarray(values)
 
 
-def _smoothed(cv2: ModuleType, values: np.ndarray, sigma: float) -> np.ndarray:
-    """Smooth a map by a Gaussian; pixels without a finite value stay NaN and lend nothing."""
+def _smooth_map(cv2: ModuleType, values: np.ndarray, sigma: float) -> np.ndarray:
+    """Return a map smoothed by a Gaussian; pixels that are not finite stay NaN and are ignored."""
     known = np.isfinite(values)
     if sigma == 0 or not known.any():
         return np.where(known, values, np.nan)
@@ -245,33 +254,34 @@ def _smoothed(cv2: ModuleType, values: np.ndarray, sigma: float) -> np.ndarray:
     def blur(image: np.ndarray) -> np.ndarray:
         return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
 
+    # Normalised convolution: the mean over the finite neighbours, weighted by the Gaussian.
     weight = blur(known.astype(np.float64))
     total = blur(np.where(known, values, 0.0))
     return np.where(known, total / np.where(known, weight, 1.0), np.nan)
 
 
-def _apart(function: Callable[[], T]) -> T:
-    """Call a function in a thread of its own.
+def _run_in_new_thread(function: Callable[[], T]) -> T:
+    """Return the result of a function, called in a new thread.
 
-    OpenCV's random generator belongs to the thread and cannot be read, so seeding it here
-    would change what the caller draws from it; in a thread of its own it does not.
+    OpenCV has one random generator per thread, whose state cannot be saved. Seeding it in a new
+    thread leaves the generator of the caller unchanged.
     """
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function).result()
 
 
 def _share_inside(seeds: np.ndarray, mask: np.ndarray) -> float:
-    """Return the share of the foreground seeds that lie in the part that was kept."""
+    """Return the share of the foreground seeds that lie in the mask."""
     return float((seeds & mask).sum() / max(seeds.sum(), 1))
 
 
 def _preservation_scores(
     model: Model, images: Tensor, target: tuple[Target, ...], masks: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the scores of the cut alone and of the rest alone, float64 `[N]` each.
+    """Return the scores of the masked object alone and of the rest alone, float64 `[N]` each.
 
-    The other pixels are set to the image's mean colour. These are the preservation and the
-    deletion game of Fong and Vedaldi (2017), played with the mask.
+    The other pixels are set to the mean colour of the image. These are the preservation game and
+    the deletion game of Fong and Vedaldi (2017) with the mask.
     """
     scores = []
     for image, aim, mask in zip(images, target, masks, strict=True):
@@ -283,40 +293,40 @@ def _preservation_scores(
     return cut, rest
 
 
-def _doubts(
+def _warnings(
     masks: np.ndarray, shares: list[float], cut_scores: Tensor, rest_scores: Tensor
 ) -> tuple[str, ...]:
-    """Return a note for each mask that is empty or doubtful."""
+    """Return a note for each mask that is empty or probably wrong."""
     notes = []
     scores = zip(cut_scores.tolist(), rest_scores.tolist(), strict=True)
     for i, (mask, share, (cut, rest)) in enumerate(zip(masks, shares, scores, strict=True)):
         if not mask.any():
             notes.append(f"Image {i}: GrabCut found no foreground.")
             continue
-        if share < GATHERED:
+        if share < MIN_SHARE_INSIDE:
             notes.append(
-                f"Image {i}: the seeds are scattered: only {share:.0%} of them lie in the cut. "
-                "The cut may not be the object; more smoothing or another source may help."
+                f"Image {i}: the seeds are scattered: only {share:.0%} of them lie in the cut, "
+                "which may not be the object. More smoothing or another source may help."
             )
         if cut < rest:
             notes.append(
                 f"Image {i}: the model scores the cut alone ({cut:.3g}) below the rest of the "
-                f"photo ({rest:.3g}). The cut may miss the object, or show only a part of it."
+                f"photo ({rest:.3g}). The cut may miss the object or contain only a part of it."
             )
     return tuple(notes)
 
 
 def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """Return the box around a mask, x0, y0, x1, y1, half-open; zeros for an empty one."""
+    """Return the bounding box of a mask, (x0, y0, x1, y1), half-open; zeros for an empty mask."""
     ys, xs = np.nonzero(mask)
     if not len(ys):
         return (0, 0, 0, 0)
     return int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1
 
 
-def _reference(given: str | Tensor, item: Item, shape: tuple[int, ...]) -> np.ndarray:
-    """Bring a reference mask to the model's input, bool `[H, W]`."""
-    mask = load_image(given) if isinstance(given, str) else np.asarray(given)
+def _reference(source: str | Tensor, item: Item, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a reference mask in model-input pixels, bool `[H, W]`."""
+    mask = load_image(source) if isinstance(source, str) else np.asarray(source)
     mask = (mask != 0).any(-1) if mask.ndim == 3 else mask != 0
     if mask.shape == tuple(item.size):
         a, b, c, d, e, f = item.affine
@@ -336,5 +346,5 @@ def _reference(given: str | Tensor, item: Item, shape: tuple[int, ...]) -> np.nd
 
 @hookimpl
 def convviz_explainers() -> list[type[Explainer]]:
-    """Offer grabcut."""
+    """Return the explainer of this plugin."""
     return [GrabCut]

@@ -1,4 +1,4 @@
-"""guided_backprop: the gradient with negative parts cut at every activation."""
+"""guided_backprop: the gradient without its negative parts at every activation."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from convviz.authoring import Batch, Explainer, Forward, Target, hookimpl
 
 
 class GuidedBackprop(Explainer):
-    """What in the image drives a class or a unit, in colour (Springenberg et al. 2014, Fig. 1).
+    """Image structure that drives a class or a unit, in colour (Springenberg et al. 2014, Fig. 1).
 
-    At every ReLU the backward pass keeps what is positive and came through an open gate:
-    R_l = 1[x>0] · 1[R_{l+1}>0] · R_{l+1}. The result is sharp, but it is no evidence of what
-    the class rests on: with the weights of the upper layers randomised it hardly changes
-    (Adebayo et al. 2018). For units of inner layers it shows what they look for.
+    At every ReLU the backward pass keeps positive gradients of active units only:
+    R_l = 1[x>0] · 1[R_{l+1}>0] · R_{l+1}. The result is sharp, but it is no evidence for the
+    reasons of a classification: it hardly changes if the weights of the upper layers are
+    randomised (Adebayo et al. 2018). For units of inner layers it shows the pattern they detect.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {
@@ -29,21 +29,21 @@ class GuidedBackprop(Explainer):
 
     rule: Literal["guided", "deconv"] = Field(
         "guided",
-        description='"guided", or "deconv", which leaves out the ReLU\'s own gate (Zeiler & '
+        description='"guided", or "deconv", which ignores whether the unit was active (Zeiler & '
         "Fergus 2013).",
     )
     nonrelu: Literal["clamp", "error"] = Field(
         "clamp",
-        description="Activations that are no ReLU (ReLU6, LeakyReLU, ELU, SiLU, GELU, Hardswish "
-        "and their like): let only positive gradients into them and apply their own derivative "
-        '("deconv" leaves that out), or refuse them.',
+        description="Treatment of other activations (ReLU6, LeakyReLU, ELU, SiLU, GELU, Hardswish "
+        'and so on): keep positive gradients and apply their derivative, which "deconv" ignores '
+        "(clamp), or raise an error.",
     )
-    batch_size: PositiveInt = Field(16, description="Images a backward pass.")
+    batch_size: PositiveInt = Field(16, description="Images per backward pass.")
 
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Heatmap:
-        """Run the backward pass of each image's target under the rule."""
+        """Return the modified gradient of each image's target."""
         images, size = batch.images, self.batch_size
         notes: list[str] = []
         parts = [
@@ -59,8 +59,8 @@ class GuidedBackprop(Explainer):
             signed=True,
             colour=True,
             notes=(
-                "Shows structure that drives the target; it hardly changes when the upper layers "
-                "are randomised (Adebayo et al. 2018), so it is no proof of the model's reasons.",
+                "Shows structure that drives the target. It hardly changes if the upper layers are "
+                "randomised (Adebayo et al. 2018), so it is no evidence for the model's reasons.",
                 *notes,
             ),
         )
@@ -68,5 +68,5 @@ class GuidedBackprop(Explainer):
 
 @hookimpl
 def convviz_explainers() -> list[type[Explainer]]:
-    """Offer guided_backprop."""
+    """Return the explainer of this plugin."""
     return [GuidedBackprop]

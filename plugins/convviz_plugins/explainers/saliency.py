@@ -20,11 +20,11 @@ _READING = {
 
 
 class Saliency(Explainer):
-    """How much each pixel moves the score: |dS/dx| (Simonyan et al. 2013, §3.1).
+    """Sensitivity of the score to each pixel, |dS/dx| (Simonyan et al. 2013, §3.1).
 
-    S is the raw score of the class (or the value of the unit), x the model's input. With
-    `samples` the gradient is averaged over noisy copies of the image, which leaves out what
-    changes from pixel to pixel (SmoothGrad, Smilkov et al. 2017).
+    S is the raw score of the class or the activation of the unit, x the model's input. With
+    `samples` > 0 the gradient is averaged over noisy copies of the image, which suppresses its
+    pixel-to-pixel fluctuations (SmoothGrad, Smilkov et al. 2017).
     """
 
     aliases: ClassVar[Mapping[str, str]] = {
@@ -38,11 +38,12 @@ class Saliency(Explainer):
 
     channels: Literal["max", "l2", "signed"] = Field(
         "max",
-        description="How the colour channels become one map: the largest absolute gradient, the "
-        "length of the gradient, or its sum (what the score does when the pixel brightens).",
+        description="Reduction of the colour channels to one map: the largest absolute gradient "
+        "(max), its Euclidean norm (l2), or its sum (signed), the change of the score as the pixel "
+        "brightens.",
     )
     samples: int = Field(
-        0, ge=0, description="Noisy copies an image to average over; 0 takes the image alone."
+        0, ge=0, description="Noisy copies per image to average over; 0 uses the image itself."
     )
     noise: float = Field(
         0.15,
@@ -52,16 +53,16 @@ class Saliency(Explainer):
         "minimum) of the model's input.",
     )
     seed: int = Field(0, ge=0, description="Seed of the noise.")
-    batch_size: PositiveInt = Field(16, description="Images a backward pass.")
+    batch_size: PositiveInt = Field(16, description="Images per backward pass.")
 
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Heatmap:
-        """Differentiate each image's target, at the image or averaged around it."""
+        """Return the gradient of each image's target, at the image or as a mean over copies."""
         if self.samples:
             gradient = self._smooth(model, batch.images, target)
         else:
-            gradient = _chunked(model, batch.images, target, self.batch_size)
+            gradient = _gradient_in_chunks(model, batch.images, target, self.batch_size)
         gradient = gradient.cpu()
         return Heatmap(
             self._reduce(gradient),
@@ -72,7 +73,7 @@ class Saliency(Explainer):
         )
 
     def _reduce(self, gradient: Tensor) -> Tensor:
-        """Turn `[N, C, H, W]` into `[N, H, W]`."""
+        """Reduce the colour channels, `[N, C, H, W]` to `[N, H, W]`."""
         if self.channels == "max":
             return gradient.abs().amax(1)
         return gradient.norm(dim=1) if self.channels == "l2" else gradient.sum(1)
@@ -83,9 +84,10 @@ class Saliency(Explainer):
         return (f"Averaged over {self.samples} noisy copies ({self.noise:.0%} of the range).",)
 
     def _smooth(self, model: Model, images: Tensor, target: Sequence[Target]) -> Tensor:
-        """Average the gradient over noisy copies, `[N, C, H, W]`.
+        """Return the mean gradient over noisy copies, `[N, C, H, W]`.
 
-        Every image gets the same noise, so that it does not matter which others are with it.
+        All images get the same noise, so that a result does not depend on the other images of the
+        batch.
         """
         images = _at_least_float32(images)
         spread = (images.amax((1, 2, 3)) - images.amin((1, 2, 3))) * self.noise
@@ -102,9 +104,10 @@ class Saliency(Explainer):
 
 
 def _draw(count: int, image: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw standard normal noise, `[count, C, H, W]`.
+    """Return standard normal noise, `[count, C, H, W]`.
 
-    One draw a sample: what a generator gives depends on how much is asked for at once.
+    It is drawn sample by sample, because the numbers of a generator depend on the size of a draw,
+    and the result must not depend on `batch_size`.
     """
     drawn = [
         torch.randn(image.shape, generator=generator, dtype=torch.float64) for _ in range(count)
@@ -112,8 +115,10 @@ def _draw(count: int, image: Tensor, generator: torch.Generator) -> Tensor:
     return torch.stack(drawn).to(image)
 
 
-def _chunked(model: Model, images: Tensor, target: Sequence[Target], size: int) -> Tensor:
-    """Differentiate some images at a time, `[N, C, H, W]`."""
+def _gradient_in_chunks(
+    model: Model, images: Tensor, target: Sequence[Target], size: int
+) -> Tensor:
+    """Return the gradients, `[N, C, H, W]`, computed `size` images at a time."""
     parts = [
         _gradient(model, images[i : i + size], target[i : i + size])
         for i in range(0, len(images), size)
@@ -131,5 +136,5 @@ def _at_least_float32(values: Tensor) -> Tensor:
 
 @hookimpl
 def convviz_explainers() -> list[type[Explainer]]:
-    """Offer saliency."""
+    """Return the explainer of this plugin."""
     return [Saliency]

@@ -1,4 +1,4 @@
-"""What explainers share that keep one list or sum a layer over a data set."""
+"""Functions on partials that several data-set explainers use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convviz.authoring import DatasetExplainer, Partial
 
 
 def all_merged(explainer: DatasetExplainer, partials: Iterator[Partial], name: str) -> Partial:
-    """Merge the partials of a whole data set; raises ConvvizError where there are none."""
+    """Return the merged partial of a data set; raises ConvvizError if it has no readable image."""
     start = next(partials, None)
     if start is None:
         raise ConvvizError(f"{name}: the data set has no image that could be read")

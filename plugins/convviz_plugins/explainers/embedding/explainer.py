@@ -1,4 +1,4 @@
-"""A map of a data set: images that the network takes for alike lie close together."""
+"""embedding: a map of a data set in which images with similar features lie close together."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from convviz import Model, ParameterError, Points, Result
 from convviz.authoring import DatasetExplainer, Features, Items, LayerKind, Partial, Pixels
 
 from ...shared import vectors as space
-from ..neighbors import as_tensor, left_out
-from .grid import to_cells
-from .quality import knn_accuracy, trusted
+from ..neighbors import as_tensor, left_out_note
+from .grid import grid_cells
+from .quality import knn_accuracy, trustworthiness_measures
 from .tsne_forces import Forces
 
 COMPONENTS = 2
-"""What the map of PCA and the start of t-SNE use; t-SNE's neighbours are those of all features."""
+"""Components of the PCA map and of the start of t-SNE, whose affinities use all features."""
 
 FEWEST = 5
-"""t-SNE of fewer images says nothing; they are laid out by PCA."""
+"""Fewer images than this are laid out by PCA: t-SNE of them is meaningless."""
 
 WIDEST = 4096
-"""Of vectors longer than this the covariance is not made: it would outweigh the vectors."""
+"""Longest vectors whose covariance matrix is computed; beyond, it takes more memory than they."""
 
 PART = 256
-"""Vectors that are held in float64 at a time."""
+"""Number of vectors that are converted to float64 at a time."""
 
 INTERPOLATED = 10_000
-"""From this many images on, the forces between all of them are interpolated on a grid."""
+"""Number of images from which on the repulsive forces are interpolated on a grid."""
 
 EXAGGERATED, ITERATIONS, EVERY = 250, 550, 25
+"""Iterations with early exaggeration, iterations after them, and iterations per progress step."""
 
 
 class Embedding(DatasetExplainer):
@@ -49,23 +50,26 @@ class Embedding(DatasetExplainer):
     default_layer_kind: ClassVar[LayerKind | None] = "features"
 
     method: Literal["tsne", "pca"] = Field(
-        "tsne", description="t-SNE keeps neighbours together; PCA keeps directions and distances."
+        "tsne",
+        description="t-SNE preserves neighbourhoods; PCA preserves directions and large distances.",
     )
     perplexity: float = Field(
-        30.0, gt=1, description="t-SNE: about how many neighbours each image attends to."
+        30.0, gt=1, description="t-SNE: effective number of neighbours of each image."
     )
-    seed: int = Field(0, ge=0, description="Of the random numbers; the same seed, the same map.")
+    seed: int = Field(
+        0, ge=0, description="Seed of the random numbers; the same seed gives the same map."
+    )
     pool: Literal["avg", "max", "flatten"] = Field(
-        "avg", description="How the positions of a spatial layer become one vector."
+        "avg", description="Pooling of the positions of a spatial layer into one vector."
     )
-    thumbnail: int = Field(64, ge=8, le=512, description="Side of the pictures drawn, in pixels.")
+    thumbnail: int = Field(64, ge=8, le=512, description="Side of the thumbnails, in pixels.")
 
     def needs(self) -> tuple[DatasetExplainer, ...]:
-        """Build on the vectors and small pictures of all items."""
+        """Return the explainers that collect the vectors and thumbnails of all items."""
         return (Features(layers=self.layers, pool=self.pool), Pixels(size=self.thumbnail))
 
     def merge(self, a: Partial, b: Partial) -> Partial:
-        """Keep nothing: what is needed is collected by `needs`."""
+        """Return an empty partial: `needs` collects all data."""
         return {}
 
     def finish(
@@ -84,24 +88,29 @@ class Embedding(DatasetExplainer):
         }
 
     def _points(self, vectors: np.ndarray, pictures: torch.Tensor, items: Items) -> Points:
-        rows = np.flatnonzero(space.usable(vectors))
+        rows = np.flatnonzero(space.comparable(vectors))
         if not len(rows):
             raise ParameterError(f"none of the {len(vectors)} images has finite features")
-        good = space.prepared(vectors, "l2", rows)
-        laid = lay_out(good, self.method, self.perplexity, self.seed)
+        good = space.prepare(vectors, "l2", rows)
+        layout = lay_out(good, self.method, self.perplexity, self.seed)
         labels = as_tensor(items.labels)
-        cells = to_cells(laid.points)
+        cells = grid_cells(layout.points)
         measures: dict[str, Any] = {"images": len(items), "vector length": vectors.shape[1]}
-        measures |= laid.measures | trusted(good, laid.points, self.seed)
-        measures |= knn_accuracy(good, laid.points, labels.numpy()[rows])
-        notes = [left_out(rows, items.ids, "because their features are not finite"), *laid.notes]
-        shown = int((cells[:, 0] >= 0).sum())
-        if shown < len(rows):
-            notes.append(f"The grid shows {shown} of {len(rows)} images, the nearest to each cell.")
+        measures |= layout.measures | trustworthiness_measures(good, layout.points, self.seed)
+        measures |= knn_accuracy(good, layout.points, labels.numpy()[rows])
+        notes = [
+            left_out_note(rows, items.ids, "because their features are not finite"),
+            *layout.notes,
+        ]
+        visible = int((cells[:, 0] >= 0).sum())
+        if visible < len(rows):
+            notes.append(f"The grid shows {visible} of {len(rows)} images, one per cell.")
         return Points(
-            torch.from_numpy(_spread(laid.points.astype(np.float32), rows, len(vectors), np.nan)),
+            torch.from_numpy(
+                _scatter(layout.points.astype(np.float32), rows, len(vectors), np.nan)
+            ),
             arrays={
-                "cells": torch.from_numpy(_spread(cells, rows, len(vectors), -1)),
+                "cells": torch.from_numpy(_scatter(cells, rows, len(vectors), -1)),
                 "labels": labels,
                 "thumbnails": pictures,
             },
@@ -110,12 +119,12 @@ class Embedding(DatasetExplainer):
             measures=measures,
             notes=tuple(note for note in notes if note),
             classes=items.classes,
-            axes=laid.axes,
+            axes=layout.axes,
         )
 
 
-class Layout:
-    """Points in the plane, `[n, 2]`, and what is to be said about them."""
+class PlaneLayout:
+    """Points in the plane, `[n, 2]`, with axis titles, measures and notes."""
 
     def __init__(
         self,
@@ -127,39 +136,39 @@ class Layout:
         self.points, self.axes, self.measures, self.notes = points, axes, measures, notes
 
 
-def lay_out(vectors: np.ndarray, method: str, perplexity: float, seed: int) -> Layout:
+def lay_out(vectors: np.ndarray, method: str, perplexity: float, seed: int) -> PlaneLayout:
     """Lay out finite vectors `[n, d]` in the plane."""
     if (vectors == vectors[0]).all():
         zeros = np.zeros((len(vectors), 2))
-        note = "All features are equal: there is nothing to lay out."
-        return Layout(zeros, ("PCA 1", "PCA 2"), {}, (note,) if len(vectors) > 1 else ())
+        note = "All features are equal, so all points coincide."
+        return PlaneLayout(zeros, ("PCA 1", "PCA 2"), {}, (note,) if len(vectors) > 1 else ())
     scores, shares = principal(vectors, seed)
     if method == "pca":
         return by_pca(scores, shares)
     if len(vectors) < FEWEST:
-        note = f"t-SNE needs at least {FEWEST} images, these {len(vectors)} are laid out by PCA."
-        few = by_pca(scores, shares)
-        return Layout(few.points, few.axes, few.measures, (note,))
+        note = f"t-SNE needs at least {FEWEST} images; these {len(vectors)} are laid out by PCA."
+        pca = by_pca(scores, shares)
+        return PlaneLayout(pca.points, pca.axes, pca.measures, (note,))
     return by_tsne(vectors, scores, perplexity, seed)
 
 
 def principal(vectors: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the first two principal components `[n, 2]` and their shares of the variance `[2]`.
 
-    There are fewer where there are fewer vectors or dimensions.
+    With fewer than two vectors or dimensions there are fewer components.
 
-    Where there are more vectors than dimensions, the components come from the covariance, which
-    is summed block by block in float64, so that memory does not grow with n.
+    With more vectors than dimensions, the components are eigenvectors of the covariance matrix,
+    which is summed block by block in float64, so that memory does not grow with n.
     """
     n, d = vectors.shape
     mean = sum(vectors[part].sum(axis=0, dtype=np.float64) for part in space.blocks(n, PART)) / n
-    # Only ratios matter for the map, and extreme scales would overflow when squared.
+    # The map depends on ratios only; dividing by the scale avoids overflow in the squares.
     scale = max(float(np.abs(vectors[part] - mean).max()) for part in space.blocks(n, PART))
     count = min(COMPONENTS, n, d)
     if n <= d or d > WIDEST:
         from sklearn.decomposition import PCA
 
-        # Exact for these two, whatever the shape; it cannot give all components there are.
+        # ARPACK is exact for the first two components, but cannot return all min(n, d) of them.
         solver = "arpack" if count < min(n, d) else "full"
         pca = PCA(n_components=count, random_state=seed, svd_solver=solver)
         return pca.fit_transform((vectors - mean) / scale), pca.explained_variance_ratio_
@@ -171,36 +180,41 @@ def principal(vectors: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         centred /= scale
         covariance += centred.T @ centred
     sizes, axes = eigh(covariance, subset_by_index=(d - count, d - 1))
+    # eigh sorts in ascending order and leaves the signs undefined: the largest loading of each
+    # component becomes positive.
     axes = axes[:, ::-1]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(count)] < 0, -1.0, 1.0)
     scores = np.concatenate([(vectors[p] - mean) / scale @ axes for p in space.blocks(n, PART)])
     return scores, np.maximum(sizes[::-1], 0) / np.trace(covariance)
 
 
-def by_pca(scores: np.ndarray, shares: np.ndarray) -> Layout:
-    """Take the first two principal components."""
+def by_pca(scores: np.ndarray, shares: np.ndarray) -> PlaneLayout:
+    """Return the layout by the first two principal components."""
     points = np.zeros((len(scores), 2))
     points[:, : min(2, scores.shape[1])] = scores[:, :2]
     parts = [float(share) for share in shares[:2]] + [0.0] * (2 - len(shares[:2]))
     axes = (f"PCA 1 ({parts[0]:.0%} of variance)", f"PCA 2 ({parts[1]:.0%} of variance)")
-    return Layout(points, axes, {"explained variance": sum(parts)})
+    return PlaneLayout(points, axes, {"explained variance": sum(parts)})
 
 
-def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: int) -> Layout:
-    """Run t-SNE: affinities from FAISS's exact neighbours, started from principal components."""
+def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: int) -> PlaneLayout:
+    """Return the layout by t-SNE, with affinities of FAISS's exact neighbours.
+
+    It starts from the principal components.
+    """
     from openTSNE import TSNE
     from openTSNE.affinity import PerplexityBasedNN
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
     n = len(scores)
-    used = min(perplexity, (n - 1) / 3)
-    count = min(n - 1, int(3 * used))
+    effective_perplexity = min(perplexity, (n - 1) / 3)
+    count = min(n - 1, int(3 * effective_perplexity))
     distances, rows = space.rough_neighbours(vectors, count)
-    order = _near_each_other(rows)
+    order = _locality_order(rows)
     places = np.argsort(order)
     distances, rows = distances[order], places[rows[order]]
     affinities = PerplexityBasedNN(
-        perplexity=used,
+        perplexity=effective_perplexity,
         knn_index=PrecomputedNeighbors(rows, distances),
         method="precomputed",
         n_jobs=1,
@@ -208,7 +222,8 @@ def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: in
     )
     total = (EXAGGERATED + ITERATIONS) // EVERY
     steps = iter(convviz.authoring.track(range(total), "t-SNE", total=total))
-    # By interpolation, threads change no bit of the result; in Barnes-Hut trees they may.
+    # The interpolated forces do not depend on the number of threads; those of Barnes-Hut may, so
+    # Barnes-Hut runs in one thread.
     many, threads = n >= INTERPOLATED, torch.get_num_threads()
     tsne = TSNE(
         early_exaggeration_iter=EXAGGERATED,
@@ -219,19 +234,22 @@ def by_tsne(vectors: np.ndarray, scores: np.ndarray, perplexity: float, seed: in
         callbacks=lambda *_: next(steps, None) is None and False,
         callbacks_every_iters=EVERY,
     )
-    points = tsne.fit(affinities=affinities, initialization=_start(scores, seed)[order])
+    points = tsne.fit(affinities=affinities, initialization=_initial_points(scores, seed)[order])
     for _ in steps:
         pass
-    measures = {"KL divergence": float(points.kl_divergence), "perplexity": used}
-    note = f"Perplexity {perplexity:g} is too large for {n} images: {used:.3g} was taken."
-    notes = (note,) if used < perplexity else ()
-    return Layout(np.asarray(points)[places], ("t-SNE 1", "t-SNE 2"), measures, notes)
+    measures = {"KL divergence": float(points.kl_divergence), "perplexity": effective_perplexity}
+    note = (
+        f"Perplexity {perplexity:g} is too large for {n} images: {effective_perplexity:.3g} was "
+        "used."
+    )
+    notes = (note,) if effective_perplexity < perplexity else ()
+    return PlaneLayout(np.asarray(points)[places], ("t-SNE 1", "t-SNE 2"), measures, notes)
 
 
-def _near_each_other(rows: np.ndarray) -> np.ndarray:
-    """Return an order of points that has neighbours `[n, k]` close together.
+def _locality_order(rows: np.ndarray) -> np.ndarray:
+    """Return an order of the points that places the neighbours `[n, k]` near each other.
 
-    Where a pass over neighbours finds them in the processor's cache it is faster.
+    Passes over the neighbours are faster if these are in the processor's cache.
     """
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import reverse_cuthill_mckee
@@ -241,10 +259,10 @@ def _near_each_other(rows: np.ndarray) -> np.ndarray:
     return np.asarray(reverse_cuthill_mckee(csr_matrix(parts, shape=(n, n))))
 
 
-def _start(scores: np.ndarray, seed: int) -> np.ndarray:
-    """Start t-SNE from the first two components, small, with a trace of noise.
+def _initial_points(scores: np.ndarray, seed: int) -> np.ndarray:
+    """Return the start of t-SNE: the first two components, scaled down, plus a little noise.
 
-    The noise parts images that are equal in these two.
+    The noise separates images that are equal in these components.
     """
     start = np.zeros((len(scores), 2))
     start[:, : min(2, scores.shape[1])] = scores[:, :2]
@@ -252,8 +270,8 @@ def _start(scores: np.ndarray, seed: int) -> np.ndarray:
     return np.asarray(start + np.random.default_rng(seed).normal(0, 1e-6, start.shape))
 
 
-def _spread(part: np.ndarray, rows: np.ndarray, count: int, filler: float) -> np.ndarray:
-    """Put the rows of `part` at their places among all items."""
+def _scatter(part: np.ndarray, rows: np.ndarray, count: int, filler: float) -> np.ndarray:
+    """Return an array of `count` rows with `part` at `rows` and `filler` elsewhere."""
     whole = np.full((count, *part.shape[1:]), filler, dtype=part.dtype)
     whole[rows] = part
     return whole
@@ -261,5 +279,5 @@ def _spread(part: np.ndarray, rows: np.ndarray, count: int, filler: float) -> np
 
 @convviz.authoring.hookimpl
 def convviz_explainers() -> list[type[DatasetExplainer]]:
-    """Offer embedding."""
+    """Return the explainer of this plugin."""
     return [Embedding]

@@ -1,4 +1,4 @@
-"""How faithful a map in the plane is to the vectors it was made from."""
+"""Measures of how well a map in the plane preserves the neighbourhoods of the vectors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from ...shared import vectors as space
 
 NEAREST = 5
 SAMPLE = 2000
-"""Trustworthiness needs all pairwise distances; of larger sets it is measured on a sample."""
+"""Most points whose trustworthiness is computed; larger sets are sampled, as it needs all pairs."""
 
 
-def trusted(vectors: np.ndarray, points: np.ndarray, seed: int) -> dict[str, Any]:
-    """Return the trustworthiness of the points (Venna & Kaski 2001): 1 where no point has
-    neighbours in the plane that are far away in feature space.
+def trustworthiness_measures(vectors: np.ndarray, points: np.ndarray, seed: int) -> dict[str, Any]:
+    """Return the trustworthiness of the points (Venna & Kaski 2001).
+
+    It is 1 if all neighbours of a point in the plane are also near it in feature space.
 
     Args:
         vectors: `[n, d]`.
@@ -36,7 +37,7 @@ def trusted(vectors: np.ndarray, points: np.ndarray, seed: int) -> dict[str, Any
 
 
 def knn_accuracy(vectors: np.ndarray, points: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Return how often the nearest neighbours of an item vote for its class, itself left out.
+    """Return the leave-one-out accuracy of k-nearest-neighbour classification, map and features.
 
     Args:
         vectors: `[n, d]`.
@@ -54,7 +55,7 @@ def knn_accuracy(vectors: np.ndarray, points: np.ndarray, labels: np.ndarray) ->
 
 
 def _accuracy(vectors: np.ndarray, labels: np.ndarray, count: int) -> float:
-    _, rows = space.neighbours(space.prepared(vectors, "l2"), count)
+    _, rows = space.neighbours(space.prepare(vectors, "l2"), count)
     votes = (labels[rows][:, :, None] == np.unique(labels)).sum(axis=1)
-    # Of classes with equal votes the lowest wins: rare, and the same each time.
+    # argmax resolves equal votes in favour of the lowest class, so the result is deterministic.
     return float((np.unique(labels)[votes.argmax(axis=1)] == labels).mean())

@@ -1,4 +1,4 @@
-"""The filters of a convolution as pictures (Krizhevsky et al. 2012, Fig. 3)."""
+"""filters: the filters of a convolution as pictures (Krizhevsky et al. 2012, Fig. 3)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import layer_chain
 
 
 class Filters(Explainer):
-    """The weights of a conv layer, one tile a filter (Krizhevsky et al. 2012, Fig. 3)."""
+    """Weights of a conv layer, one tile per filter (Krizhevsky et al. 2012, Fig. 3)."""
 
     aliases: ClassVar[Mapping[str, str]] = {
         "kernels": "kernels are drawn by 'filters'",
@@ -31,19 +31,22 @@ class Filters(Explainer):
     layer: str | None = Field(None, description="Conv layer to draw; default: the first one.")
     normalize: Literal["layer", "filter"] = Field(
         "layer",
-        description="One symmetric scale for the whole layer, or one a filter "
-        "(shows faint patterns, but hides dead filters).",
+        description="One symmetric scale for the whole layer, or one per filter, which shows faint "
+        "patterns but hides dead filters.",
     )
     fold_bn: bool = Field(
         False, description="Draw each filter scaled by the batch norm that follows the conv."
     )
     view: Literal["weights", "pixel"] = Field(
         "weights",
-        description="The weights as they are, or a second layer's kernels carried through the "
-        "first layer's kernels into pixel space.",
+        description="The weights of the layer, or its kernels composed with those of the first "
+        "conv into kernels in pixel space.",
     )
     dead_below: float = Field(
-        0.01, ge=0, lt=1, description="A filter is dead below this share of the largest L2 norm."
+        0.01,
+        ge=0,
+        lt=1,
+        description="Filters with an L2 norm below this share of the largest one count as dead.",
     )
 
     def layers(self, model: Model) -> tuple[str, ...]:
@@ -53,7 +56,7 @@ class Filters(Explainer):
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Tiles:
-        """Draw the filters; the images are not looked at."""
+        """Return the filters; the images are not used."""
         (layer,) = self.layers(model)
         with torch.no_grad():
             values, notes = self._kernels(model, layer)
@@ -68,7 +71,7 @@ class Filters(Explainer):
                 "filters": len(values),
                 "dead filters": int(facts["dead"].sum()),
             },
-            notes=(*notes, *self._say_dead(values, facts["dead"])),
+            notes=(*notes, *self._weight_notes(values, facts["dead"])),
             layout=layout_of(values),
             scale="layer" if self.normalize == "layer" else "tile",
             signed=True,
@@ -81,9 +84,9 @@ class Filters(Explainer):
         if self.view == "weights":
             if not self.fold_bn:
                 return model.weight(layer), ()
-            steps = layer_chain.watch(model, probe(model))
-            at = layer_chain.conv_at(steps, conv, model.weight(layer), layer)
-            return fold_weights(steps, at, layer), ("Batch norm is folded into the weights.",)
+            calls = layer_chain.record_calls(model, probe(model))
+            at = layer_chain.conv_at(calls, conv, model.weight(layer), layer)
+            return fold_weights(calls, at, layer), ("Batch norm is folded into the weights.",)
         return self._pixel_kernels(model, conv, layer)
 
     def _pixel_kernels(
@@ -93,17 +96,17 @@ class Filters(Explainer):
         stem = conv_of(model, first)
         if stem is conv:
             raise ParameterError(
-                f"view='pixel' carries a later layer through the first conv; {layer!r} is the "
-                "first conv itself: give the conv that follows it as layer"
+                f"view='pixel' composes a later layer with the first conv, but {layer!r} is the "
+                "first conv; give the conv that follows it as layer"
             )
-        steps = layer_chain.watch(model, probe(model))
+        calls = layer_chain.record_calls(model, probe(model))
         inner, outer = model.weight(first), model.weight(layer)
-        start = layer_chain.conv_at(steps, stem, inner, first)
-        end = layer_chain.conv_at(steps, conv, outer, layer)
-        gap = layer_chain.between(steps, start, end, layer)
+        start = layer_chain.conv_at(calls, stem, inner, first)
+        end = layer_chain.conv_at(calls, conv, outer, layer)
+        gap = layer_chain.find_gap(calls, start, end, layer)
         if self.fold_bn:
-            inner = fold_weights(steps, start, first)
-            outer = fold_weights(steps, end, layer, required=False)
+            inner = fold_weights(calls, start, first)
+            outer = fold_weights(calls, end, layer, required=False)
         kernels = compose(
             dense(inner, stem.groups),
             dense(outer, conv.groups),
@@ -113,15 +116,15 @@ class Filters(Explainer):
             inner_dilation=layer_chain.pair(stem.dilation),
             outer_dilation=layer_chain.pair(conv.dilation),
         )
-        return kernels, say_pixel(first, layer, gap, self.fold_bn)
+        return kernels, pixel_view_notes(first, layer, gap, self.fold_bn)
 
-    def _say_dead(self, values: Tensor, dead: Tensor) -> tuple[str, ...]:
+    def _weight_notes(self, values: Tensor, dead: Tensor) -> tuple[str, ...]:
         notes = []
         if count := int(dead.sum()):
             notes.append(
                 f"{count} of {len(values)} filters are dead: their L2 norm is below "
                 f"{100 * self.dead_below:.3g} % of the layer's largest."
-                + ("" if self.fold_bn else " A batch norm can scale them up again: see fold_bn.")
+                + ("" if self.fold_bn else " A batch norm may scale them up: see fold_bn.")
             )
         if bad := int((~torch.isfinite(values)).flatten(1).any(1).sum()):
             notes.append(f"Filters with NaN or infinite weights: {bad}.")
@@ -144,26 +147,30 @@ def conv_of(model: Model, layer: str) -> nn.Conv2d:
 
 
 def probe(model: Model) -> Tensor:
-    """Return one black image as the model takes it, `[1, C, H, W]`."""
+    """Return an input of zeros for a forward pass, `[1, C, H, W]`."""
     return torch.zeros(1, model.input_channels, *model.input_size, dtype=model.dtype)
 
 
 def fold_weights(
-    steps: list[layer_chain.Step], at: int, layer: str, *, required: bool = True
+    calls: list[layer_chain.TorchCall], at: int, layer: str, *, required: bool = True
 ) -> Tensor:
-    """Return a conv's weights times gamma / sqrt(variance + eps) of the norm behind it.
+    """Return a conv's weights with the scale of the batch norm after it folded in.
+
+    In eval mode, norm(conv(x)) = gamma · (conv(x) - mean) / sqrt(variance + eps) + beta. Apart from
+    the offset this is a convolution whose output channels are scaled by
+    gamma / sqrt(variance + eps); the offset is no part of a kernel and is left out.
 
     Args:
-        steps: what `layer_chain.watch` returned.
-        at: index of the conv's step.
-        layer: what an error calls it.
-        required: raise where no norm follows, instead of returning the weights as they are.
+        calls: the calls of a forward pass, of `layer_chain.record_calls`.
+        at: index of the call of the conv.
+        layer: name of the conv, for errors.
+        required: raise if no batch norm follows, instead of returning the weights unchanged.
     """
-    weight: Tensor = steps[at].argument(1, "weight")
-    norm = layer_chain.norm_behind(steps, at)
+    weight: Tensor = calls[at].argument(1, "weight")
+    norm = layer_chain.norm_behind(calls, at)
     if norm is None:
         if required:
-            raise ParameterError(f"fold_bn=True: no batch norm takes the output of layer {layer!r}")
+            raise ParameterError(f"fold_bn=True: no batch norm follows layer {layer!r}")
         return weight
     # F.batch_norm and torch.batch_norm order their arguments differently.
     at_mean, at_variance, at_gamma = (1, 2, 3) if norm.python else (3, 4, 1)
@@ -171,7 +178,7 @@ def fold_weights(
     variance = norm.argument(at_variance, "running_var")
     if mean is None or variance is None:
         raise ModelError(
-            f"fold_bn=True: the batch norm behind layer {layer!r} keeps no running statistics"
+            f"fold_bn=True: the batch norm after layer {layer!r} has no running statistics"
         )
     gamma = norm.argument(at_gamma, "weight")
     eps = float(norm.argument(7, "eps", 1e-5))
@@ -179,7 +186,7 @@ def fold_weights(
 
 
 def dense(weight: Tensor, groups: int) -> Tensor:
-    """Write a grouped conv's weights `[out, in/groups, h, w]` as those of a plain one."""
+    """Return a grouped conv's weights `[out, in/groups, h, w]` as those of a dense conv."""
     if groups == 1:
         return weight
     out, width = weight.shape[:2]
@@ -196,10 +203,10 @@ def compose(
     inner_dilation: tuple[int, int] = (1, 1),
     outer_dilation: tuple[int, int] = (1, 1),
 ) -> Tensor:
-    """Return the one kernel that does the work of two convolutions in a row.
+    """Return the kernel of the composition of two convolutions.
 
-    The tap a of the outer kernel reads the inner output `step * outer_dilation * a` pixels
-    further on, where the inner kernel's tap b reads `inner_dilation * b` pixels further:
+    Tap a of the outer kernel reads the inner output at an offset of `step * outer_dilation * a`
+    pixels; there, tap b of the inner kernel reads another `inner_dilation * b` pixels further:
     kernel[step * outer_dilation * a + inner_dilation * b] += outer[a] @ inner[b].
 
     Args:
@@ -210,7 +217,7 @@ def compose(
 
     Returns:
         `[out, in, H, W]` with H = step * outer_dilation * (h_outer - 1)
-        + inner_dilation * (h_inner - 1) + 1, and W alike.
+        + inner_dilation * (h_inner - 1) + 1, and W accordingly.
     """
     jump = [s * d for s, d in zip(step, outer_dilation, strict=True)]
     span = [d * (k - 1) + 1 for d, k in zip(inner_dilation, inner.shape[2:], strict=True)]
@@ -226,29 +233,31 @@ def compose(
     return kernel
 
 
-def say_pixel(first: str, layer: str, gap: layer_chain.Between, folded_in: bool) -> tuple[str, ...]:
-    """Return a sentence on what the pixel view is and ignores."""
-    notes = [f"Kernels of {layer} carried through those of {first} into pixel space."]
-    ignored = [n for n in gap.names if not (folded_in and n == "batch norm")]
-    if folded_in:
+def pixel_view_notes(
+    first: str, layer: str, gap: layer_chain.Gap, fold_bn: bool
+) -> tuple[str, ...]:
+    """Return notes on what the pixel view shows and what it ignores."""
+    notes = [f"Kernels of {layer}, composed with those of {first} into kernels in pixel space."]
+    ignored = [n for n in gap.names if not (fold_bn and n == "batch norm")]
+    if fold_bn:
         notes.append("Batch norms are folded into the weights.")
     if ignored:
         notes.append(
-            f"A linear approximation: it ignores {', '.join(ignored)} in between"
-            + (f" (but keeps the pooling stride {gap.stride})." if gap.stride != (1, 1) else ".")
+            f"This is a linear approximation: it ignores {', '.join(ignored)} between the layers"
+            + (f" (but not the pooling stride {gap.stride})." if gap.stride != (1, 1) else ".")
         )
     return tuple(notes)
 
 
 def layout_of(values: Tensor) -> Literal["rgb", "grid", "matrix"]:
-    """Choose how kernels `[out, in, h, w]` are drawn."""
+    """Return the layout in which kernels `[out, in, h, w]` are drawn."""
     if values.shape[2:] == (1, 1):
         return "matrix"
     return "rgb" if values.shape[1] == 3 else "grid"
 
 
 def measure(values: Tensor, dead_below: float) -> dict[str, Tensor]:
-    """Return norms, dead flags and the closest other live filter of each, by cosine."""
+    """Return norms, dead flags and, for each filter, the most similar other live one by cosine."""
     rows = values.flatten(1)
     norms = rows.norm(dim=1)
     finite = norms[torch.isfinite(norms)]
@@ -259,7 +268,7 @@ def measure(values: Tensor, dead_below: float) -> dict[str, Tensor]:
     likeness.fill_diagonal_(-2.0)
     usable = (norms > 0) & torch.isfinite(norms)
     likeness[~usable] = -2.0
-    # Dead filters are noise: none of them is what a live one resembles.
+    # Dead filters are noise, so they are no candidates for the most similar filter.
     likeness[:, ~usable | dead] = -2.0
     cosine, closest = likeness.max(1)
     none = cosine < -1.5
@@ -272,7 +281,7 @@ def measure(values: Tensor, dead_below: float) -> dict[str, Tensor]:
 
 
 def table_of(facts: dict[str, Tensor]) -> dict[str, tuple[Any, ...]]:
-    """Return the table's columns, one value a filter."""
+    """Return the columns of the table, one value per filter."""
     closest = [i if i >= 0 else None for i in facts["closest"].tolist()]
     return {
         "L2 norm": tuple(facts["norms"].tolist()),

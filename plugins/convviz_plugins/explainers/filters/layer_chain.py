@@ -1,4 +1,4 @@
-"""What runs before and after a convolution, seen by watching one forward pass."""
+"""Functions that run before and after a convolution, recorded in one forward pass."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ POINTWISE = frozenset(
 )
 
 
-SPOKEN = {"max_pool2d": "max pooling", "avg_pool2d": "average pooling", "hardtanh": "ReLU6"}
-"""How a note names a function; others by their own name, without underscores."""
+READABLE_NAMES = {"max_pool2d": "max pooling", "avg_pool2d": "average pooling", "hardtanh": "ReLU6"}
+"""Names of functions in notes; other functions appear under their own name, with spaces."""
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """One call of a torch function: what it was called with and what it returned."""
+class TorchCall:
+    """A call of a torch function, with its arguments and its output."""
 
     name: str
     python: bool
@@ -60,23 +60,23 @@ class Step:
     output: Tensor
 
     def argument(self, position: int, name: str, default: Any = None) -> Any:
-        """Return an argument, given by position or by name."""
+        """Return an argument that was passed by position or by name."""
         if position < len(self.args):
             return self.args[position]
         return self.kwargs.get(name, default)
 
     @property
     def source(self) -> Tensor | None:
-        """The tensor that the function works on."""
+        """The input tensor of the function."""
         first = self.argument(0, "input")
         return first if isinstance(first, Tensor) else None
 
 
 @dataclass(eq=False)
-class Watch(TorchFunctionMode):
-    """Notes every torch function that returns a tensor; the network itself is not touched."""
+class CallRecorder(TorchFunctionMode):
+    """Records the calls of torch functions that return a tensor; the network is not changed."""
 
-    steps: list[Step] = field(default_factory=list)
+    calls: list[TorchCall] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -90,22 +90,23 @@ class Watch(TorchFunctionMode):
     ) -> Any:
         output = func(*args, **(kwargs or {}))
         if isinstance(output, Tensor):
-            # Holding the tensors keeps their identities unique for the whole pass.
+            # Calls are linked by the identity of tensors. Keeping a reference to each of them
+            # prevents Python from reusing an identity during the pass.
             name = str(getattr(func, "__name__", func)).strip("_")
             python = hasattr(func, "__code__")
-            self.steps.append(Step(name, python, args, dict(kwargs or {}), output))
+            self.calls.append(TorchCall(name, python, args, dict(kwargs or {}), output))
         return output
 
 
-def watch(model: Model, images: Tensor) -> list[Step]:
-    """Run the model once and return the torch functions it called, in order."""
-    with Watch() as seen:
+def record_calls(model: Model, images: Tensor) -> list[TorchCall]:
+    """Return the calls of torch functions in a forward pass of the model, in order."""
+    with CallRecorder() as recorder:
         model.forward(images)
-    return seen.steps
+    return recorder.calls
 
 
-def conv_at(steps: list[Step], conv: nn.Conv2d, weight: Tensor, layer: str) -> int:
-    """Return the index of the step in which a conv layer ran first.
+def conv_at(calls: list[TorchCall], conv: nn.Conv2d, weight: Tensor, layer: str) -> int:
+    """Return the index of the first call of a conv layer.
 
     Args:
         steps: what `watch` returned.
@@ -113,10 +114,10 @@ def conv_at(steps: list[Step], conv: nn.Conv2d, weight: Tensor, layer: str) -> i
         weight: what it uses as its weight, as of `model.weight`.
         layer: what an error calls it.
     """
-    used = {i: s.argument(1, "weight") for i, s in enumerate(steps) if s.name in CONVS}
+    used = {i: s.argument(1, "weight") for i, s in enumerate(calls) if s.name in CONVS}
     attribute = conv.weight
     by_identity = (i for i, tensor in used.items() if tensor is attribute)
-    # A weight that is computed in the forward pass is another tensor each time.
+    # A weight that is computed in the forward pass (weight norm) is a new tensor in each pass.
     by_value = (i for i, tensor in used.items() if torch.equal(tensor, weight))
     at = next(by_identity, None)
     at = next(by_value, None) if at is None else at
@@ -125,79 +126,79 @@ def conv_at(steps: list[Step], conv: nn.Conv2d, weight: Tensor, layer: str) -> i
     return at
 
 
-def norm_behind(steps: list[Step], at: int) -> Step | None:
-    """Return the batch norm that takes the output of step `at` and nothing else, if any."""
-    output = steps[at].output
-    for step in steps[at + 1 :]:
-        if step.name == "batch_norm" and step.source is output:
-            return step
-        if step.output is output:  # overwritten in place by something else
+def norm_behind(calls: list[TorchCall], at: int) -> TorchCall | None:
+    """Return the batch norm whose input is the output of call `at`; None if there is none."""
+    output = calls[at].output
+    for call in calls[at + 1 :]:
+        if call.name == "batch_norm" and call.source is output:
+            return call
+        if call.output is output:  # another function has overwritten it in place
             return None
     return None
 
 
 @dataclass(frozen=True)
-class Between:
-    """What lies between two convolutions.
+class Gap:
+    """The functions between two convolutions.
 
     Attributes:
-        names: functions that are not the identity, in the order they run.
-        stride: the product of the pools' strides, (y, x).
+        names: names of the pools and element-wise functions, in execution order.
+        stride: the product of the strides of the pools, (y, x).
     """
 
     names: tuple[str, ...]
     stride: tuple[int, int]
 
 
-def between(steps: list[Step], first: int, second: int, layer: str) -> Between:
-    """Walk back from one conv to another through functions of a single input.
+def find_gap(calls: list[TorchCall], first: int, second: int, layer: str) -> Gap:
+    """Return the functions between two convs, which must form a chain of single inputs.
 
     Raises:
-        ParameterError: another conv, a branch or any other function lies in between.
+        ParameterError: there is another conv, a branch or any other function between them.
     """
     names: list[str] = []
     stride = (1, 1)
     at = second
-    while (found := producer(steps, at)) != first:
-        step = steps[found] if found is not None else None
-        if step is None or step.name not in POOLS | LINEAR | POINTWISE:
-            what = "the input image" if step is None else f"{step.name!r}"
+    while (previous := producer(calls, at)) != first:
+        call = calls[previous] if previous is not None else None
+        if call is None or call.name not in POOLS | LINEAR | POINTWISE:
+            what = "the input image" if call is None else f"{call.name!r}"
             raise ParameterError(
                 f"view='pixel' needs a layer whose input comes from the first conv alone, through "
                 f"norms, activations and pools; before layer {layer!r} there is {what}"
             )
-        if step.name in POOLS:
-            sy, sx = pool_stride(step)
+        if call.name in POOLS:
+            sy, sx = pool_stride(call)
             stride = (stride[0] * sy, stride[1] * sx)
-        if step.name not in LINEAR:
-            names.append(spoken(step))
-        at = found  # type: ignore[assignment]
-    return Between(tuple(reversed(names)), stride)
+        if call.name not in LINEAR:
+            names.append(readable_name(call))
+        at = previous  # type: ignore[assignment]
+    return Gap(tuple(reversed(names)), stride)
 
 
-def spoken(step: Step) -> str:
-    """Name a function for a reader."""
-    if step.name == "hardtanh" and step.argument(2, "max_val", 1.0) != 6.0:
+def readable_name(call: TorchCall) -> str:
+    """Return the name of a function for notes."""
+    if call.name == "hardtanh" and call.argument(2, "max_val", 1.0) != 6.0:
         return "hardtanh"
-    return SPOKEN.get(step.name, step.name.replace("_", " "))
+    return READABLE_NAMES.get(call.name, call.name.replace("_", " "))
 
 
-def producer(steps: list[Step], at: int) -> int | None:
-    """Return the last step before `at` that made the input of step `at`."""
-    source = steps[at].source
+def producer(calls: list[TorchCall], at: int) -> int | None:
+    """Return the index of the last call before `at` whose output is the input of call `at`."""
+    source = calls[at].source
     for i in range(at - 1, -1, -1):
-        if steps[i].output is source:
+        if calls[i].output is source:
             return i
     return None
 
 
-def pool_stride(step: Step) -> tuple[int, int]:
-    """Return the stride of a pooling step, (y, x)."""
-    kernel = step.argument(1, "kernel_size")
-    stride = step.argument(2, "stride")
+def pool_stride(call: TorchCall) -> tuple[int, int]:
+    """Return the stride of a pooling call, (y, x)."""
+    kernel = call.argument(1, "kernel_size")
+    stride = call.argument(2, "stride")
     return pair(stride if stride not in (None, [], ()) else kernel)
 
 
 def pair(value: Any) -> tuple[int, int]:
-    """Return a size that may be one number as (y, x)."""
+    """Return a number or a pair as (y, x)."""
     return (int(value), int(value)) if isinstance(value, int) else (int(value[0]), int(value[-1]))

@@ -1,4 +1,4 @@
-"""occlusion: what happens to a score while a window slides over the image and hides it."""
+"""occlusion: the change of a score while a window of the image is covered."""
 
 from .explainer import Occlusion as Occlusion
 from .explainer import convviz_explainers as convviz_explainers

@@ -1,4 +1,4 @@
-"""occlusion: what happens to a score while a window slides over the image and hides it."""
+"""occlusion: the change of a score while a window of the image is covered."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from convviz.authoring import Batch, Explainer, Forward, Occluded, Target, hooki
 
 from .fills import Colour, fill_image, parse_fill
 from .outputs import Output, Reading, Score
-from .sliding_window import Aggregate, Edge, Windows, slide
+from .sliding_window import Aggregate, Edge, SlidingWindows, slide
 
 MIN_WINDOW = 3
-"""Side in pixels of the smallest window that is chosen by itself."""
+"""Smallest side of the default window, in pixels."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "captum": {
@@ -44,26 +44,26 @@ _SCORE_WORDS = {"logit": "score", "prob": "probability", "logprob": "log probabi
 
 _READING = {
     "drop": "Above 0: covering this part lowers the {score}; below 0: it raises it.",
-    "value": "The {score} that is left when this part is covered: low where the part mattered.",
-    "argmax": "The class that wins when this part is covered.",
+    "value": "The {score} with this part covered: low where the part matters.",
+    "argmax": "The most probable class with this part covered.",
 }
 
 
-def _parse_json_list(given: Any) -> Any:
-    """Read "[16, 24]" or "16,24" of a command line; anything else stays as it is."""
-    if not isinstance(given, str):
-        return given
-    text = given.strip()
+def _parse_json_list(value: Any) -> Any:
+    """Return the list in "[16, 24]" or "16,24"; other values are returned unchanged."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
     if text.startswith("["):
         return json.loads(text)
-    return [part.strip() for part in text.split(",")] if "," in text else given
+    return [part.strip() for part in text.split(",")] if "," in text else value
 
 
-def _parse_targets(given: Any) -> Any:
-    """Bring one target or several to a tuple; a text may hold a JSON list."""
-    if isinstance(given, str) and given.strip().startswith("["):
-        given = json.loads(given)
-    return (given,) if given is None or isinstance(given, str | int | Unit) else tuple(given)
+def _parse_targets(value: Any) -> Any:
+    """Return one target or several as a tuple; a text may be a JSON list."""
+    if isinstance(value, str) and value.strip().startswith("["):
+        value = json.loads(value)
+    return (value,) if value is None or isinstance(value, str | int | Unit) else tuple(value)
 
 
 Spec = int | str | Unit | None
@@ -79,12 +79,12 @@ FillField = Annotated[
 
 
 class Occlusion(Explainer):
-    """How the score changes while a window of the image is covered (Zeiler & Fergus 2013, §4.2).
+    """Change of the score while a window of the image is covered (Zeiler & Fergus 2013, §4.2).
 
-    A window slides over the image and is replaced by a fill; each position costs a forward
-    pass, of which only what the window changes is computed. `grid` holds one number a position,
-    `values` brings them to the pixels; pixels that no window covers are NaN. `boxes` are the
-    windows, row by row: (x0, y0, x1, y1), half-open, cut off at the image's border. All sizes
+    A window slides over the image and is replaced by a fill. Each position takes a forward pass,
+    of which only the part that the window changes is computed. `grid` has one number per
+    position and `values` one per pixel, NaN for pixels that no window covers. `boxes` are the
+    windows, row by row: (x0, y0, x1, y1), half-open, clipped at the border of the image. All sizes
     and boxes are in pixels of the model's input.
     """
 
@@ -93,7 +93,8 @@ class Occlusion(Explainer):
         "sensitivity": "covering parts of the image is 'occlusion'",
     }
 
-    layer: ClassVar[str] = ""  # it is about the image, whatever layers its targets are in
+    # the result belongs to the image, also if targets are units of layers
+    layer: ClassVar[str] = ""
 
     window: Pair | None = Field(
         None,
@@ -102,106 +103,106 @@ class Occlusion(Explainer):
     )
     stride: Pair | None = Field(
         None,
-        description="Step of the window in pixels, down and across; one number or a pair.",
+        description="Vertical and horizontal step of the window in pixels; one number or a pair.",
         json_schema_extra={"default_meaning": "a quarter of the window"},
     )
     edge: Edge = Field(
         "partial",
-        description="Where the last window overhangs the image: cut it off, shift it back "
-        "inside, or drop it.",
+        description="Treatment of a last window that overhangs the image: clip it (partial), move "
+        "it back inside (shift), or leave it out (drop).",
     )
     fill: FillField = Field(
         "mean",
-        description='What covers the window: "mean" (of the preprocessing), "image_mean", '
+        description='Content of the covered window: "mean" (of the preprocessing), "image_mean", '
         '"blur", "noise", a colour as "#808080" or [128, 128, 128], or a number or tensor in '
         "model-input space.",
     )
     score: Score = Field(
         "logit",
-        description="The raw score, the probability of the class (by the model's activation: "
-        "softmax, or sigmoid), or the logarithm of that.",
+        description="The raw score, the probability of the class (by the activation of the model, "
+        "softmax or sigmoid), or the logarithm of the probability.",
     )
     output: Output = Field(
         "drop",
-        description="How much the score drops, the score itself, or the most probable class at "
-        "each position.",
+        description="The drop of the score, the score itself, or the most probable class at each "
+        "position.",
     )
     aggregate: Aggregate = Field(
         "mean",
-        description="What a pixel gets: mean or sum over the windows that cover it, or the one "
-        "whose centre is nearest; argmax always takes the nearest.",
+        description="Value of a pixel: the mean or sum over the windows that cover it, or that of "
+        "the window with the nearest centre; argmax always uses the nearest.",
     )
     preset: Literal["captum", "xplique", "zeiler"] | None = Field(
-        None, description="Settings of a peer; parameters that are given win over it."
+        None, description="Settings of another library or paper; given parameters override them."
     )
     targets: Annotated[tuple[Spec | tuple[Spec, ...], ...], BeforeValidator(_parse_targets)] = (
         Field(
             (),
-            description="Several targets for the same windows, as a list; the results get an axis "
-            "for them. Each is a class, a unit, or a list with one an image.",
+            description="List of several targets for the same windows; the results get an axis for "
+            "them. Each is a class, a unit, or a list with one per image.",
         )
     )
     batch_size: PositiveInt | None = Field(
-        None, description="Covered copies a forward pass; chosen by the image's size if not given."
+        None,
+        description="Covered copies per forward pass; by default chosen by the size of the image.",
     )
     engine: Literal["auto", "dense"] = Field(
         "auto",
-        description="auto computes only what each window changes, where the network allows it; "
-        "dense runs a full forward pass a window. The numbers are the same but for rounding.",
+        description="auto computes only what each window changes, if the network allows it; dense "
+        "runs a full forward pass per window. The results are equal up to rounding.",
     )
     precision: Literal["model", "bf16"] = Field(
         "model",
-        description="bf16 runs the covered passes in bfloat16, where the processor is fast at "
-        "it; the result says how far that is from exact.",
+        description="bf16 runs the covered passes in bfloat16, on processors that are fast at it; "
+        "the deviation from the exact result is measured and reported.",
     )
     approximate: float | None = Field(
         None,
         gt=0,
         le=1,
-        description="Cut what a window changes to at most this share of each map's height and "
-        "width, rounded up; the result says how far that is from exact. None follows all of it.",
+        description="Limit the region that a window changes to this share of each map's height and "
+        "width, rounded up; the deviation from the exact result is measured and reported. None is "
+        "exact.",
     )
     memory: PositiveInt = Field(
         512,
-        description="MiB for what is computed at a time, whatever the number of windows; "
-        "batch_size, where given, wins.",
+        description="Memory for the copies computed at a time, in MiB; batch_size, if given, takes "
+        "precedence.",
     )
     seed: int = Field(0, ge=0, description="Seed of the noise fill.")
 
     @model_validator(mode="before")
     @classmethod
-    def _apply_preset(cls, given: Any) -> Any:
-        """Fill in the preset's values, so that saved parameters are complete."""
-        if isinstance(given, Mapping) and isinstance(given.get("preset"), str):
-            return {**PRESETS.get(given["preset"], {}), **given}
-        return given
+    def _apply_preset(cls, parameters: Any) -> Any:
+        """Add the values of the preset, so that saved parameters are complete."""
+        if isinstance(parameters, Mapping) and isinstance(parameters.get("preset"), str):
+            return {**PRESETS.get(parameters["preset"], {}), **parameters}
+        return parameters
 
     @model_validator(mode="after")
     def _check_argmax(self) -> Occlusion:
         if self.output == "argmax" and self.targets:
-            raise ValueError(
-                'output="argmax" tells the most probable class and has no target; leave out targets'
-            )
+            raise ValueError('output="argmax" returns the most probable class; leave out targets')
         return self
 
     @model_validator(mode="after")
     def _check_approximate(self) -> Occlusion:
         if self.approximate is not None and self.engine == "dense":
             raise ValueError(
-                f'approximate={self.approximate} leaves out what engine="dense" computes; '
-                'take engine="auto"'
+                f'approximate={self.approximate} has no effect with engine="dense"; '
+                'use engine="auto"'
             )
         return self
 
     def layers(self, model: Model) -> tuple[str, ...]:
-        """Return the layers of those targets that are units of a layer."""
+        """Return the layers of the targets that are units."""
         layers = (layer for target in self.targets for layer in model.target_layers(target))
         return tuple(dict.fromkeys(layers))
 
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Heatmap:
-        """Cover each window in turn and read the score of the target, held fixed."""
+        """Return the change of the score of the fixed targets for each covered window."""
         height, width = batch.images.shape[-2:]
         window, stride = self._sizes(height, width)
         windows = slide((height, width), window, stride, self.edge)
@@ -210,9 +211,9 @@ class Occlusion(Explainer):
         layers = read.layers
         if not all(layer in forward.activations for layer in layers):
             forward = model.forward(batch.images, layers)
-        everyone = torch.arange(len(batch.images), device=batch.images.device)
-        baseline = read(forward, everyone).cpu()  # [N, K]
-        found = occluded(
+        owners = torch.arange(len(batch.images), device=batch.images.device)
+        baseline = read(forward, owners).cpu()  # [N, K]
+        occlusion = occluded(
             model,
             batch.images,
             windows.boxes,
@@ -225,15 +226,15 @@ class Occlusion(Explainer):
             self.precision,
             self.approximate,
         )
-        scores = self._wanted(found.scores, baseline)  # [N, P, K]
+        scores = self._convert_scores(occlusion.scores, baseline)  # [N, P, K]
         measures = {"window": _format_size(window), "stride": _format_size(stride)}
-        measures |= self._measures(found, baseline)
+        measures |= self._measures(occlusion, baseline)
         grid = scores.movedim(1, -1).unflatten(-1, (len(windows.rows), len(windows.columns)))
         if not self.targets:
             grid, baseline = grid[:, 0], baseline[:, 0]
         panels = _panels(targets, bool(self.targets))
         result = self._result(model, windows, grid, baseline, panels, measures)
-        return replace(result, window=window, notes=(*result.notes, *self._describe_chosen()))
+        return replace(result, window=window, notes=(*result.notes, *self._size_notes()))
 
     def _sizes(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return window and stride for images of this size, (height, width) each."""
@@ -244,34 +245,43 @@ class Occlusion(Explainer):
             return window, _pair(self.stride)
         return window, (max(1, round(window[0] / 4)), max(1, round(window[1] / 4)))
 
-    def _describe_chosen(self) -> tuple[str, ...]:
-        """Name the sizes that were chosen here; the measures give their values."""
+    def _size_notes(self) -> tuple[str, ...]:
+        """Return a note on sizes that were chosen by default; the measures have their values."""
         chosen = " and ".join(name for name in ("window", "stride") if getattr(self, name) is None)
         return (f"Chosen for images of this size: {chosen}.",) if chosen else ()
 
-    def _wanted(self, scores: Tensor, baseline: Tensor) -> Tensor:
-        """Turn scores `[N, P, K]` into drops from the baseline `[N, K]`, where those are wanted."""
+    def _convert_scores(self, scores: Tensor, baseline: Tensor) -> Tensor:
+        """Return the scores `[N, P, K]`, or for output="drop" their drop from the baseline."""
         return baseline[:, None] - scores if self.output == "drop" else scores
 
-    def _measures(self, found: Occluded, baseline: Tensor) -> dict[str, Any]:
-        """Return how the scores were computed, and how far they are from exact ones."""
-        measures: dict[str, Any] = {"positions": found.scores.shape[1], "computed": found.how}
-        if self.approximate is not None and found.plan is not None:
-            measures["MACs saved"] = 1 - 1 / found.plan.saving
-        if found.sample is None or found.exact is None:
+    def _measures(self, occlusion: Occluded, baseline: Tensor) -> dict[str, Any]:
+        """Return how the scores were computed and their deviation from exact ones."""
+        measures: dict[str, Any] = {
+            "positions": occlusion.scores.shape[1],
+            "computed": occlusion.how,
+        }
+        if self.approximate is not None and occlusion.plan is not None:
+            measures["MACs saved"] = 1 - 1 / occlusion.plan.saving
+        if occlusion.sample is None or occlusion.exact is None:
             return measures
-        got, exact = found.scores[:, found.sample], found.exact
+        scores, exact = occlusion.scores[:, occlusion.sample], occlusion.exact
         if self.output == "argmax":
-            deviation: float | str = float((got != exact).double().mean())
+            deviation: float | str = float((scores != exact).double().mean())
         else:
-            got, exact = self._wanted(got, baseline), self._wanted(exact, baseline)
-            deviation = _deviation(got.double(), exact.double())
-        return measures | {"deviation from exact": deviation, "windows checked": len(found.sample)}
+            scores, exact = (
+                self._convert_scores(scores, baseline),
+                self._convert_scores(exact, baseline),
+            )
+            deviation = _deviation(scores.double(), exact.double())
+        return measures | {
+            "deviation from exact": deviation,
+            "windows checked": len(occlusion.sample),
+        }
 
     def _result(
         self,
         model: Model,
-        windows: Windows,
+        windows: SlidingWindows,
         grid: Tensor,
         baseline: Tensor,
         panels: tuple[str, ...],
@@ -279,7 +289,7 @@ class Occlusion(Explainer):
     ) -> Heatmap:
         classes = self.output == "argmax"
         dtype = torch.float64 if baseline.dtype == torch.float64 else torch.float32
-        values = windows.spread(grid, "center" if classes else self.aggregate)
+        values = windows.to_pixels(grid, "center" if classes else self.aggregate)
         arrays = {
             "grid": grid.long() if classes else grid.to(dtype),
             "baseline": baseline.long() if classes else baseline.to(dtype),
@@ -305,22 +315,22 @@ class Occlusion(Explainer):
         unit = f"{word} drop" if self.output == "drop" else word
         return f"{unit}, summed over windows" if self.aggregate == "sum" else unit
 
-    def _notes(self, windows: Windows) -> tuple[str, ...]:
+    def _notes(self, windows: SlidingWindows) -> tuple[str, ...]:
         notes = [_READING[self.output].format(score=_SCORE_WORDS[self.score])]
-        bare = int((windows.covered == 0).sum())
-        if bare:
-            share = bare / (windows.height * windows.width)
-            notes.append(f"{share:.1%} of the pixels lie under no window.")
+        uncovered = int((windows.cover_counts == 0).sum())
+        if uncovered:
+            share = uncovered / (windows.height * windows.width)
+            notes.append(f"{share:.1%} of the pixels are covered by no window.")
         return tuple(notes)
 
 
-def _deviation(got: Tensor, exact: Tensor) -> float | str:
+def _deviation(scores: Tensor, exact: Tensor) -> float | str:
     """Return the largest difference as a share of the largest exact value.
 
-    Where all exact values are 0, it is the difference itself.
+    If all exact values are 0, return the difference itself.
     """
-    same = (got == exact) | (got.isnan() & exact.isnan())
-    difference = float(torch.where(same, 0.0, (got - exact).abs()).max())
+    same = (scores == exact) | (scores.isnan() & exact.isnan())
+    difference = float(torch.where(same, 0.0, (scores - exact).abs()).max())
     if not math.isfinite(difference):
         return "not finite"
     scale = float(exact.nan_to_num(0, 0, 0).abs().max())
@@ -328,7 +338,7 @@ def _deviation(got: Tensor, exact: Tensor) -> float | str:
 
 
 def _format_size(size: tuple[int, int]) -> str:
-    """Write a size, height first where it is no square."""
+    """Return a size as text, height first; a square as one number."""
     return str(size[0]) if size[0] == size[1] else f"{size[0]} x {size[1]}"
 
 
@@ -337,7 +347,7 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _panels(targets: tuple[tuple[Target, ...], ...], several: bool) -> tuple[str, ...]:
-    """Name each target: by its label where all images share it."""
+    """Return a title for each target: its label if all images share it."""
     if not several:
         return ()
     shared = [{t.label for t in row} for row in targets]
@@ -348,13 +358,13 @@ def _panels(targets: tuple[tuple[Target, ...], ...], several: bool) -> tuple[str
 
 
 def _names(model: Model, *indices: Tensor) -> dict[int, str]:
-    """Name the classes that occur in tensors of class indices."""
-    found = sorted({i for some in indices for i in some.flatten().tolist()})
-    names = {i: model.labels[i] if i < len(model.labels) else f"class {i}" for i in found}
+    """Return the names of the classes in tensors of class indices."""
+    classes = sorted({i for tensor in indices for i in tensor.flatten().tolist()})
+    names = {i: model.labels[i] if i < len(model.labels) else f"class {i}" for i in classes}
     return names | ({-1: "undefined (NaN)"} if -1 in names else {})
 
 
 @hookimpl
 def convviz_explainers() -> list[type[Explainer]]:
-    """Offer occlusion."""
+    """Return the explainer of this plugin."""
     return [Occlusion]

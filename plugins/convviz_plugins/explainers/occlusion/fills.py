@@ -1,4 +1,4 @@
-"""What a covered pixel shows: how it may be written, and the picture it means."""
+"""Fills of covered windows: parsing, and the image that a fill stands for."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ _ALLOWED = (
 )
 
 
-def parse_fill(given: Any) -> Fill:
-    """Read a fill as it is written in Python or on a command line.
+def parse_fill(value: Any) -> Fill:
+    """Return the fill that a Python value or a text of the command line stands for.
 
     Raises:
-        ValueError: saying what is allowed and what was given.
+        ValueError: the value is no fill.
     """
-    if isinstance(given, Tensor):
-        return given.detach().clone()
-    if isinstance(given, np.ndarray):
-        return torch.from_numpy(given.copy())
-    if isinstance(given, str):
-        return _parse_word(given.strip())
-    if isinstance(given, list | tuple):
-        return _parse_colour(given)
-    if isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given):
-        return float(given)
-    raise ValueError(f"{_ALLOWED}; got {given!r}")
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value.copy())
+    if isinstance(value, str):
+        return _parse_word(value.strip())
+    if isinstance(value, list | tuple):
+        return _parse_colour(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    raise ValueError(f"{_ALLOWED}; got {value!r}")
 
 
 def fill_image(
     fill: Fill, model: Model, images: Tensor, window: tuple[int, int], seed: int
 ) -> Tensor:
-    """Return what lies under the window, `[N, C, H, W]` (broadcast), for preprocessed images.
+    """Return the content of covered windows, `[N, C, H, W]` (broadcast), for preprocessed images.
 
     Raises:
-        ConvvizError: where a fill needs the model's Preprocess and it has none.
-        ParameterError: where a tensor does not fit the images.
+        ConvvizError: the fill needs a Preprocess, and the model has none.
+        ParameterError: the shape of a tensor does not fit the images.
     """
     if isinstance(fill, Tensor):
-        return _given(fill, images)
+        return _tensor_image(fill, images)
     if isinstance(fill, tuple):
-        return _colour(fill, model, images)
+        return _colour_image(fill, model, images)
     if isinstance(fill, float):
         return images.new_full((1, 1, 1, 1), fill).expand(images.shape)
     if fill == "mean":
@@ -63,7 +63,7 @@ def fill_image(
         return images.new_zeros(1, 1, 1, 1).expand(images.shape)
     if fill == "image_mean":
         return images.mean((2, 3), keepdim=True).expand(images.shape)
-    return _blurred(images, window) if fill == "blur" else _noise(images, seed)
+    return _blurred_image(images, window) if fill == "blur" else _noise_image(images, seed)
 
 
 def _parse_word(word: str) -> Fill:
@@ -80,34 +80,34 @@ def _parse_word(word: str) -> Fill:
     return parse_fill(value)
 
 
-def _parse_colour(given: list[Any] | tuple[Any, ...]) -> Colour:
-    whole = [v for v in given if isinstance(v, int) and not isinstance(v, bool) and 0 <= v <= 255]
-    if len(given) != 3 or len(whole) != 3:
-        raise ValueError(f"{_ALLOWED}; got {given!r}")
+def _parse_colour(numbers: list[Any] | tuple[Any, ...]) -> Colour:
+    whole = [v for v in numbers if isinstance(v, int) and not isinstance(v, bool) and 0 <= v <= 255]
+    if len(numbers) != 3 or len(whole) != 3:
+        raise ValueError(f"{_ALLOWED}; got {numbers!r}")
     return (whole[0], whole[1], whole[2])
 
 
 def _check_mean(model: Model) -> None:
-    """Refuse the mean where nobody knows it; without any preprocessing it is 0."""
+    """Raise if the mean of the preprocessing is unknown; without preprocessing it is 0."""
     if model.preprocess is not None and not isinstance(model.preprocess, Preprocess):
         raise ConvvizError(
             'fill="mean" needs the mean of the model\'s Preprocess, but its preprocess is a '
-            f"{type(model.preprocess).__name__}: give the model a convviz.Preprocess, or take "
+            f"{type(model.preprocess).__name__}: give the model a convviz.Preprocess, or use "
             'fill="image_mean" or a number in model-input space (fill=0)'
         )
 
 
-def _colour(colour: Colour, model: Model, images: Tensor) -> Tensor:
+def _colour_image(colour: Colour, model: Model, images: Tensor) -> Tensor:
     if not isinstance(model.preprocess, Preprocess):
         raise ConvvizError(
-            f"fill={colour} is a colour in pixel space, which only a convviz.Preprocess brings to "
-            "the model's input: give the model one, or take a number in model-input space"
+            f"fill={colour} is a colour in pixel space, which only a convviz.Preprocess converts "
+            "to model-input space: give the model one, or use a number in model-input space"
         )
     pixel = np.array(colour, dtype=np.uint8).reshape(1, 1, 3)
     return model.preprocess.normalize(pixel).to(images)[None].expand(images.shape)
 
 
-def _given(fill: Tensor, images: Tensor) -> Tensor:
+def _tensor_image(fill: Tensor, images: Tensor) -> Tensor:
     shaped = fill.reshape(-1, 1, 1) if fill.dim() == 1 else fill
     try:
         return shaped.to(images).expand(images.shape)
@@ -118,8 +118,11 @@ def _given(fill: Tensor, images: Tensor) -> Tensor:
         ) from None
 
 
-def _blurred(images: Tensor, window: tuple[int, int]) -> Tensor:
-    """Blur by a Gaussian of half the window's longer side, strong enough to hide its content."""
+def _blurred_image(images: Tensor, window: tuple[int, int]) -> Tensor:
+    """Return the images blurred by a Gaussian with a sigma of half the window's longer side.
+
+    This is strong enough to hide the content of the window.
+    """
     sigma = max(window) / 2
     for axis in (2, 3):
         radius = max(1, math.ceil(2 * sigma))
@@ -135,8 +138,8 @@ def _blurred(images: Tensor, window: tuple[int, int]) -> Tensor:
     return images
 
 
-def _noise(images: Tensor, seed: int) -> Tensor:
-    """Draw noise of each image's own mean and spread by channel, the same field for all images."""
+def _noise_image(images: Tensor, seed: int) -> Tensor:
+    """Return noise with the mean and deviation of each image and channel, from one random field."""
     generator = torch.Generator().manual_seed(seed)
     field = torch.randn(images.shape[1:], generator=generator, dtype=torch.float64).to(images)
     mean, std = images.mean((2, 3), keepdim=True), images.std((2, 3), keepdim=True, correction=0)

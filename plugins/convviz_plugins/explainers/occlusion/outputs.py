@@ -1,4 +1,4 @@
-"""Which numbers are read from a forward pass of covered copies."""
+"""The numbers that occlusion reads from a forward pass of covered copies."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Reading:
 
     Attributes:
         score, output: as in Occlusion.
-        targets: K tuples of one resolved target an image.
-        model: whose scores are read; it knows their probabilities.
-        layers: the layers of those targets that are units.
+        targets: K tuples with one resolved target per image.
+        model: the model, which converts scores to probabilities.
+        layers: the layers of the targets that are units.
     """
 
     score: Score
@@ -34,33 +34,35 @@ class Reading:
 
     def __post_init__(self) -> None:
         units = [t.unit for row in self.targets for t in row if t.unit is not None]
-        wanted = units if self.output != "argmax" else []
-        object.__setattr__(self, "layers", tuple(dict.fromkeys(u.layer for u in wanted)))
-        if wanted and self.score != "logit":
+        read_units = units if self.output != "argmax" else []
+        object.__setattr__(self, "layers", tuple(dict.fromkeys(u.layer for u in read_units)))
+        if read_units and self.score != "logit":
             raise ParameterError(
-                f"score={self.score!r} needs a class as target; the unit {wanted[0]} has an "
-                'activation and no probability, so take score="logit"'
+                f"score={self.score!r} needs a class as target; the unit {read_units[0]} has an "
+                'activation and no probability; use score="logit"'
             )
 
     def __call__(self, forward: Forward, owner: Tensor) -> Tensor:
-        """Return `[B, K]`; `owner [B]` says which image each copy was made from."""
+        """Return the scores `[B, K]`; `owner` `[B]` is the index of the image of each copy."""
         output = forward.output
         if self.output == "argmax":
             return self._winner(output)[:, None]
         if self.score != "logit":
             log = self.score == "logprob"
             output = self.model.probabilities(output.double(), log).to(output.dtype)
-        return torch.stack([self._one(row, output, forward, owner) for row in self.targets], 1)
+        return torch.stack(
+            [self._read_target(row, output, forward, owner) for row in self.targets], 1
+        )
 
     def _winner(self, output: Tensor) -> Tensor:
         if output.shape[1] == 1:
             raise ParameterError(
-                f'output="argmax" compares classes, and {self.model.name} has one output: give '
-                "Model(…, labels=(negative, positive)) if it decides between two"
+                f'output="argmax" needs several classes; {self.model.name} has one output: give '
+                "Model(…, labels=(negative, positive)) if it distinguishes two"
             )
         return _winner(output)
 
-    def _one(
+    def _read_target(
         self, row: tuple[Target, ...], output: Tensor, forward: Forward, owner: Tensor
     ) -> Tensor:
         if all(t.index is not None for t in row):
@@ -81,7 +83,7 @@ def _value(target: Target, scores: Tensor, forward: Forward, copy: int) -> Tenso
 
 
 def _winner(output: Tensor) -> Tensor:
-    """Return the top class of each row, the first of equal ones; -1 where a score is NaN."""
+    """Return the top class of each row: the first of equal ones, -1 if a score is NaN."""
     classes = torch.arange(output.shape[1], device=output.device)
     best = output.amax(1, keepdim=True)
     first = torch.where(output == best, classes, output.shape[1]).amin(1)

@@ -1,4 +1,4 @@
-"""Where a sliding window lies, and how one value a window becomes one value a pixel."""
+"""Positions of a sliding window, and the aggregation of values per window to values per pixel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Interval = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Windows:
+class SlidingWindows:
     """The positions of a window on an image: all pairs of a row and a column interval.
 
     Attributes:
@@ -32,25 +32,28 @@ class Windows:
 
     @property
     def boxes(self) -> Tensor:
-        """The boxes, int64 `[rows * columns, 4]`: x0, y0, x1, y1, row by row."""
+        """The windows as boxes (x0, y0, x1, y1), int64 `[rows * columns, 4]`, row by row."""
         return torch.tensor([(x0, y0, x1, y1) for y0, y1 in self.rows for x0, x1 in self.columns])
 
     @property
-    def covered(self) -> Tensor:
-        """How many windows cover each pixel, `[height, width]`."""
+    def cover_counts(self) -> Tensor:
+        """The number of windows that cover each pixel, `[height, width]`."""
         return torch.outer(_counts(self.rows, self.height), _counts(self.columns, self.width))
 
-    def spread(self, grid: Tensor, how: Aggregate) -> Tensor:
-        """Bring values `[..., rows, columns]` to the pixels, float64 `[..., height, width]`.
+    def to_pixels(self, grid: Tensor, how: Aggregate) -> Tensor:
+        """Return values per pixel, float64 `[..., height, width]`, of `[..., rows, columns]`.
 
-        "sum" and "mean" are over the windows that cover a pixel; "center" takes the window
-        whose middle is nearest, of those that cover it (the earlier one of two). A pixel that
-        no window covers is NaN.
+        "sum" and "mean" are over the windows that cover a pixel. "center" is the value of the
+        window, among those that cover the pixel, whose centre is nearest; of two equally near ones,
+        the earlier. Pixels that no window covers are NaN.
         """
         grid = grid.to(torch.float64)
         if how == "center":
             return self._nearest(grid)
-        # Slices and not a matrix product, in which one infinite value would reach every pixel.
+        # The windows are all pairs of a row and a column interval, so the sum over the windows that
+        # cover a pixel separates: first over the row intervals, then over the column intervals.
+        # Slices are added instead of a product with 0/1 matrices, because 0 · inf is NaN: one
+        # infinite value would reach every pixel.
         down = grid.new_zeros(*grid.shape[:-2], self.height, len(self.columns))
         for i, (y0, y1) in enumerate(self.rows):
             down[..., y0:y1, :] += grid[..., i : i + 1, :]
@@ -58,36 +61,39 @@ class Windows:
         for i, (x0, x1) in enumerate(self.columns):
             dense[..., x0:x1] += down[..., i : i + 1]
         if how == "mean":
-            dense = dense / self.covered
-        return dense.masked_fill(self.covered == 0, float("nan"))
+            dense = dense / self.cover_counts
+        return dense.masked_fill(self.cover_counts == 0, float("nan"))
 
     def _nearest(self, grid: Tensor) -> Tensor:
-        y, x = _owners(self.rows, self.height), _owners(self.columns, self.width)
+        y, x = (
+            _nearest_intervals(self.rows, self.height),
+            _nearest_intervals(self.columns, self.width),
+        )
         dense = grid[..., y.clamp(min=0)[:, None], x.clamp(min=0)[None, :]]
         return dense.masked_fill((y[:, None] < 0) | (x[None, :] < 0), float("nan"))
 
 
 def slide(
     size: tuple[int, int], window: tuple[int, int], stride: tuple[int, int], edge: Edge
-) -> Windows:
-    """Slide a window over an image of this size; all are (height, width) in pixels.
+) -> SlidingWindows:
+    """Return the positions of a window on an image; all sizes are (height, width) in pixels.
 
-    "partial" lets the last window of a row overhang and cuts it off at the border, "shift"
-    moves it back inside, "drop" leaves it out.
+    A last window that overhangs the border is clipped ("partial"), moved back inside ("shift") or
+    left out ("drop").
 
     Raises:
-        ParameterError: where the window is larger than the image.
+        ParameterError: the window is larger than the image.
     """
     if window[0] > size[0] or window[1] > size[1]:
         raise ParameterError(
             f"window is {window[0]} x {window[1]} pixels (height x width), larger than the "
-            f"model's input of {size[0]} x {size[1]}; take one of about a quarter of it, "
+            f"model's input of {size[0]} x {size[1]}; use about a quarter of it, "
             f"window={max(1, min(size) // 4)}"
         )
     rows, columns = (
         _intervals(length, w, s, edge) for length, w, s in zip(size, window, stride, strict=True)
     )
-    return Windows(rows, columns, *size)
+    return SlidingWindows(rows, columns, *size)
 
 
 def _intervals(length: int, window: int, stride: int, edge: Edge) -> tuple[Interval, ...]:
@@ -108,15 +114,16 @@ def _counts(intervals: Sequence[Interval], length: int) -> Tensor:
     return counts
 
 
-def _owners(intervals: Sequence[Interval], length: int) -> Tensor:
-    """Return for each pixel the covering interval whose middle is nearest, or -1."""
+def _nearest_intervals(intervals: Sequence[Interval], length: int) -> Tensor:
+    """Return the covering interval with the nearest centre for each pixel; -1 if there is none."""
     at = torch.arange(length)
-    # Twice the distance from a pixel's middle to a window's, so that all stays integer.
-    far = torch.stack(
+    # Twice the distance between the centres of pixel and interval, which is an integer, so that
+    # ties are exact. 4 * length exceeds every such distance and marks intervals that do not cover.
+    distances = torch.stack(
         [
             torch.where((at >= a) & (at < b), (2 * at + 1 - (a + b)).abs(), 4 * length)
             for a, b in intervals
         ]
     )
-    nearest = far.argmin(0)
-    return torch.where(far.amin(0) < 4 * length, nearest, -1)
+    nearest = distances.argmin(0)
+    return torch.where(distances.amin(0) < 4 * length, nearest, -1)

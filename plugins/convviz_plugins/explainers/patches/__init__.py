@@ -1,4 +1,4 @@
-"""The patches of a data set that fire each unit most (Zeiler & Fergus 2013, section 4.1)."""
+"""patches: the patches that activate each unit most (Zeiler & Fergus 2013, section 4.1)."""
 
 from .explainer import Patches as Patches
 from .explainer import convviz_explainers as convviz_explainers

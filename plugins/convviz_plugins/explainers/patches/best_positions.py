@@ -1,4 +1,4 @@
-"""The best positions of every channel in the maps of a batch, as lists of `ranking`."""
+"""Best positions of every channel in the maps of a batch, as lists of `ranking`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .ranking import Lists
 
 
 def finite_maps(maps: Tensor) -> tuple[Tensor, int]:
-    """Replace NaN and infinite values of maps by -inf; also return their number."""
-    if bool(maps.sum().isfinite()):  # one quick pass tells that all of them are finite
+    """Return the maps with non-finite values replaced by -inf, and the number of these."""
+    if bool(maps.sum().isfinite()):  # a finite sum has finite terms only
         return maps, 0
     finite = torch.isfinite(maps)
     return maps.masked_fill(~finite, -torch.inf), int((~finite).sum())
@@ -22,8 +22,8 @@ def finite_maps(maps: Tensor) -> tuple[Tensor, int]:
 def map_means(maps: Tensor) -> Tensor:
     """Return the mean of the finite values of each map, `[N, C]`; -inf where there is none.
 
-    Summed in float64 and rounded to the precision of the maps: bits that depend on the order of
-    summation must not decide between maps of equal content.
+    They are summed in float64 and rounded to the precision of the maps, so that maps of equal
+    content have equal means whatever the order of summation.
     """
     means = convviz.authoring.channel_means(maps)
     if not bool(means.isfinite().all()):
@@ -35,7 +35,7 @@ def map_means(maps: Tensor) -> Tensor:
 
 
 def winners(maps: Tensor, peaks: Tensor, places: Tensor) -> Lists:
-    """Return the best position of every image, `[C, N]`, in the order of images.
+    """Return lists with the best position of every image, `[C, N]`, in the order of images.
 
     Args:
         maps: `[N, C, h, w]`.
@@ -51,15 +51,15 @@ def winners(maps: Tensor, peaks: Tensor, places: Tensor) -> Lists:
 
 
 def candidates(maps: Tensor, per_image: int) -> Lists:
-    """Return the best positions of every image, `[C, N * m]`, in the order of images.
+    """Return lists with the m best positions of every image, `[C, N * m]`, in the order of images.
 
-    m is `per_image`, or the number of positions where there are fewer.
+    m is `per_image`, or the number of positions if that is smaller.
     """
     images, channels, height, width = maps.shape
     flat = maps.flatten(2).contiguous()
     values, places = [], []
     for _ in range(min(per_image, height * width)):
-        at = flat.argmax(2, keepdim=True)  # the first of equal ones
+        at = flat.argmax(2, keepdim=True)  # the first of equal values
         values.append(flat.gather(2, at))
         places.append(at)
         flat = flat.scatter(2, at, -torch.inf)

@@ -1,8 +1,8 @@
-"""Which positions of a map do not lie at its border, where units read padding.
+"""Positions of a map that are not at its border, where units read padding.
 
-Zeros beside the image are an edge and a corner that every photo has, and units answer to them
-(Alsallakh et al. 2021, "Mind the pad"). In the deeper layers of a network they would win nearly all
-lists of the best positions, with patches that show next to nothing.
+Padding with zeros creates the same edges and corners around every photo, and units respond to them
+(Alsallakh et al. 2021, "Mind the pad"). In deep layers, border positions would lead nearly all
+lists of best positions, although their patches show hardly any of the image.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from convviz import Model, Preprocess
 def inner_positions(model: Model, layer: str, size: tuple[int, int]) -> tuple[range, range]:
     """Return the rows and columns of a map without those at its border.
 
-    On each side the outermost row or column is left out if its receptive field reaches past the
-    image there; in an axis of which no more than half would be left, all stay.
+    The outermost row or column of a side is left out if its receptive field extends beyond that
+    side of the image. If half of the positions of an axis or fewer would remain, all are kept.
 
     Args:
         model: the model.
         layer: a layer's name.
         size: rows and columns of its map.
     """
-    (top, left), (bottom, right) = _overhanging(model, layer, size)
-    return _without(size[0], top, bottom), _without(size[1], left, right)
+    (top, left), (bottom, right) = _overhangs(model, layer, size)
+    return _inner_range(size[0], top, bottom), _inner_range(size[1], left, right)
 
 
-def _overhanging(
+def _overhangs(
     model: Model, layer: str, size: tuple[int, int]
 ) -> tuple[tuple[bool, bool], tuple[bool, bool]]:
-    """Say of each side whether it overhangs: (top, left), (bottom, right).
+    """Return whether the fields extend beyond each side: (top, left), (bottom, right).
 
-    Without a crop every size of photo would need a graph of its own, which takes seconds; then,
-    and where a field is the whole image, padding is taken to be on all sides.
+    All sides are assumed to have padding if the field is the whole image, or if the preprocessing
+    has no crop: each size of photo would then need an export of its own, which takes seconds.
     """
     everywhere = (True, True), (True, True)
     if not isinstance(model.preprocess, Preprocess) or model.preprocess.crop is None:
@@ -45,7 +45,7 @@ def _overhanging(
     return (top < 0, left < 0), (bottom > high, right > wide)
 
 
-def _without(count: int, first: bool, last: bool) -> range:
-    """Leave out the first and the last position where asked, unless half of them would go."""
-    left = range(int(first), count - int(last))
-    return left if 2 * len(left) > count else range(count)
+def _inner_range(count: int, skip_first: bool, skip_last: bool) -> range:
+    """Return the positions without the first or the last, unless half or fewer would remain."""
+    inner = range(int(skip_first), count - int(skip_last))
+    return inner if 2 * len(inner) > count else range(count)

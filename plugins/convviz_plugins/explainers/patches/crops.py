@@ -1,4 +1,4 @@
-"""Small pictures for the patches of a data set: crops of photos and of gradients."""
+"""Pictures of patches: crops of photos and of guided gradients."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from torch import Tensor
 from convviz import Model, ModelError, Preprocess, Unit
 from convviz.authoring import Items, Target, make_batch, track
 
-Box = tuple[float, float, float, float]
+PatchBox = tuple[float, float, float, float]
 
 SIDE = 64
 """The longer side of a drawn patch, in pixels."""
 
 PAD, BLANK, NEUTRAL = 232, 255, 128
-"""Grey of what the model did not see, of a missing patch, and of a gradient of zero."""
+"""Grey levels of pixels outside the visible image, of missing patches, and of zero gradients."""
 
-SAME = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 BATCH = 16
+"""Patches per backward pass."""
+
 CRISP = 4
-"""From this enlargement on, pixels are drawn as squares."""
+"""Enlargement from which on pixels are drawn as squares instead of being interpolated."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,11 @@ class Spot:
     """One patch to draw.
 
     Attributes:
-        row, rank: where it goes in the pictures.
+        row, rank: its place in the pictures.
         item: index of its photo.
-        unit: the unit that fires there, with its position.
-        value: what the unit answers.
-        box: what the unit sees, in model-input pixels (x0, y0, x1, y1), unclipped.
+        unit: the unit, with its position.
+        value: the activation of the unit.
+        box: the receptive field in model-input pixels, (x0, y0, x1, y1), unclipped.
     """
 
     row: int
@@ -44,7 +46,7 @@ class Spot:
     item: int
     unit: Unit
     value: float
-    box: Box
+    box: PatchBox
 
 
 @dataclass(eq=False)
@@ -52,8 +54,8 @@ class Pictures:
     """Photo crops and guided gradients, uint8 `[rows, k, h, w, 3]`.
 
     Attributes:
-        gradients: None where there is no guided gradient; `why` says why.
-        notes: what a reader of the gradients must know.
+        gradients: None if guided gradients cannot be computed; `why` is the reason.
+        notes: notes on the gradients.
     """
 
     photos: np.ndarray
@@ -63,8 +65,8 @@ class Pictures:
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
-    """A patch with what it is cut from.
+class LoadedPatch:
+    """A patch and the images from which it is cropped.
 
     Attributes:
         spot: the patch.
@@ -79,8 +81,8 @@ class Loaded:
     affine: tuple[float, ...]
 
     @property
-    def window(self) -> Box:
-        """What is drawn, in model-input pixels: the box, or all where it is larger than that."""
+    def window(self) -> PatchBox:
+        """The region to draw, in model-input pixels: the box, but at most the size of the image."""
         height, width = self.image.shape[1:]
         x0, y0, x1, y1 = self.spot.box
         left, right = (0, width) if x1 - x0 > width else (x0, x1)
@@ -88,14 +90,14 @@ class Loaded:
         return left, top, right, bottom
 
     @property
-    def seen(self) -> Box:
-        """The part of the image that the unit sees, in model-input pixels."""
+    def visible_box(self) -> PatchBox:
+        """The part of the receptive field inside the image, in model-input pixels."""
         height, width = self.image.shape[1:]
         x0, y0, x1, y1 = self.spot.box
         return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
 
-    def in_photo(self, box: Box) -> Box:
-        """Bring a box from model-input pixels to the photo's."""
+    def in_photo(self, box: PatchBox) -> PatchBox:
+        """Return a box of model-input pixels in pixels of the photo."""
         a, b, c, d, e, f = self.affine
         x0, y0, x1, y1 = box
         return a * x0 + b * y0 + c, d * x0 + e * y0 + f, a * x1 + b * y1 + c, d * x1 + e * y1 + f
@@ -109,38 +111,38 @@ def draw(
     guided: bool,
     size: tuple[int, int] | None = None,
 ) -> Pictures:
-    """Draw patches.
+    """Return pictures of the patches.
 
     Args:
         model: the model that was swept.
         items: the photos.
         spots: the patches.
-        shape: rows and patches a row.
-        guided: also draw the guided gradient of each unit.
-        size: height and width of a picture; None fits them to the patches.
+        shape: number of rows and of patches per row.
+        guided: also draw the guided gradient of each patch.
+        size: height and width of a picture; by default derived from the patches.
     """
     height, width = size or size_of(spots, model.input_size)
     blank = np.full((*shape, height, width, 3), BLANK, np.uint8)
-    made = Pictures(blank, blank.copy() if guided else None)
+    pictures = Pictures(blank, blank.copy() if guided else None)
     ordered = sorted(spots, key=lambda s: (s.item, s.row, s.rank))
     chunks = [ordered[i : i + BATCH] for i in range(0, len(ordered), BATCH)]
     what = f"drawing patches of {spots[0].unit.layer}" if spots else ""
     for chunk in track(chunks, what, total=len(chunks)):
-        loaded = list(load(model, items, chunk))
-        for one in loaded:
-            place = one.spot.row, one.spot.rank
-            window, seen = one.in_photo(one.window), one.in_photo(one.seen)
-            made.photos[place] = crop(one.photo, window, height, width, seen)
-        if made.gradients is not None:
+        loaded = list(load_patches(model, items, chunk))
+        for patch in loaded:
+            place = patch.spot.row, patch.spot.rank
+            window, visible_box = patch.in_photo(patch.window), patch.in_photo(patch.visible_box)
+            pictures.photos[place] = crop(patch.photo, window, height, width, visible_box)
+        if pictures.gradients is not None:
             try:
-                _draw_gradients(model, loaded, made.gradients, made.notes)
+                _draw_gradients(model, loaded, pictures.gradients, pictures.notes)
             except ModelError as error:
-                made.gradients, made.why = None, str(error)
-    return made
+                pictures.gradients, pictures.why = None, str(error)
+    return pictures
 
 
 def size_of(spots: Sequence[Spot], image: tuple[int, int]) -> tuple[int, int]:
-    """Return height and width of the pictures, in the shape of what is drawn."""
+    """Return height and width of the pictures, with the aspect ratio of the patches."""
     if not spots:
         return SIDE, SIDE
     wide = min(image[1], max(s.box[2] - s.box[0] for s in spots))
@@ -149,61 +151,63 @@ def size_of(spots: Sequence[Spot], image: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(high * scale)), max(1, round(wide * scale))
 
 
-def load(model: Model, items: Items, spots: Sequence[Spot]) -> Iterator[Loaded]:
-    """Load what the patches are cut from, each photo once for all neighbouring patches of it."""
-    last: Loaded | None = None
+def load_patches(model: Model, items: Items, spots: Sequence[Spot]) -> Iterator[LoadedPatch]:
+    """Yield the patches with their images; consecutive patches of a photo load it once."""
+    last: LoadedPatch | None = None
     for spot in spots:
         if last is None or last.spot.item != spot.item:
             photo = items.load(spot.item)
             batch = make_batch([photo], model)
             affine = batch.items[0].affine
-            # A photo that was enlarged for the model is drawn as the model saw it.
+            # If the photo was enlarged for the model, the model's input is drawn instead.
             if not in_photo_pixels(model) or min(affine[0], affine[4]) < 1:
-                photo, affine = batch.pixels[0].numpy(), SAME
-            last = Loaded(spot, photo, batch.images[0], affine)
+                photo, affine = batch.pixels[0].numpy(), IDENTITY
+            last = LoadedPatch(spot, photo, batch.images[0], affine)
         else:
             last = replace(last, spot=spot)
         yield last
 
 
 def in_photo_pixels(model: Model) -> bool:
-    """Return whether boxes can be mapped to the photo; else they are in the model's input."""
+    """Return whether boxes can be mapped to photos; otherwise they stay in model-input pixels."""
     return isinstance(model.preprocess, Preprocess)
 
 
 def _draw_gradients(
-    model: Model, loaded: Sequence[Loaded], pictures: np.ndarray, notes: list[str]
+    model: Model, loaded: Sequence[LoadedPatch], pictures: np.ndarray, notes: list[str]
 ) -> None:
     height, width = pictures.shape[2:4]
     for same in by_shape(loaded):
-        images = torch.stack([one.image for one in same])
-        targets = [Target(None, one.spot.unit, str(one.spot.unit), one.spot.value) for one in same]
+        images = torch.stack([patch.image for patch in same])
+        targets = [
+            Target(None, patch.spot.unit, str(patch.spot.unit), patch.spot.value) for patch in same
+        ]
         gradients = model.gradient(images, targets, rule="guided", notes=notes).cpu().double()
-        for one, gradient in zip(same, gradients, strict=True):
-            cut = resized(boxed(gradient, one.window), height, width)
-            pictures[one.spot.row, one.spot.rank] = as_colours(cut)
+        for patch, gradient in zip(same, gradients, strict=True):
+            cut = resize_gradient(crop_gradient(gradient, patch.window), height, width)
+            pictures[patch.spot.row, patch.spot.rank] = as_colours(cut)
 
 
-def by_shape(loaded: Sequence[Loaded]) -> list[list[Loaded]]:
-    """Group inputs of equal size; without a crop, photos of other sizes differ."""
-    groups: dict[tuple[int, ...], list[Loaded]] = {}
-    for one in loaded:
-        groups.setdefault(tuple(one.image.shape), []).append(one)
+def by_shape(loaded: Sequence[LoadedPatch]) -> list[list[LoadedPatch]]:
+    """Return the patches grouped by input size, which varies if the preprocessing has no crop."""
+    groups: dict[tuple[int, ...], list[LoadedPatch]] = {}
+    for patch in loaded:
+        groups.setdefault(tuple(patch.image.shape), []).append(patch)
     return list(groups.values())
 
 
-def boxed(gradient: Tensor, box: Box) -> Tensor:
-    """Cut a box out of a gradient `[C, H, W]`; zero where it overhangs."""
+def crop_gradient(gradient: Tensor, box: PatchBox) -> Tensor:
+    """Return a box of a gradient `[C, H, W]`; zero outside the image."""
     x0, y0, x1, y1 = (int(v) for v in box)
     height, width = gradient.shape[1:]
     return torch.nn.functional.pad(gradient, (-x0, x1 - width, -y0, y1 - height))
 
 
-def resized(gradient: Tensor, height: int, width: int) -> Tensor:
-    """Bring a gradient `[C, h, w]` to a size.
+def resize_gradient(gradient: Tensor, height: int, width: int) -> Tensor:
+    """Return a gradient `[C, h, w]` resized.
 
-    Where it shrinks, each pixel takes the strongest value that falls into it, since the mean of
-    values of both signs would be about nothing.
+    When shrinking, each pixel gets the value of largest magnitude in its area: the mean of values
+    of both signs would be close to zero.
     """
     if min(height / gradient.shape[1], width / gradient.shape[2]) < 1:
         size = (min(height, gradient.shape[1]), min(width, gradient.shape[2]))
@@ -211,14 +215,14 @@ def resized(gradient: Tensor, height: int, width: int) -> Tensor:
         gradient = gradient.flatten(1).gather(1, at.flatten(1)).unflatten(1, size)
     smooth = min(height / gradient.shape[1], width / gradient.shape[2]) < CRISP
     how = {"mode": "bilinear", "align_corners": False} if smooth else {"mode": "nearest-exact"}
-    made: Tensor = torch.nn.functional.interpolate(gradient[None], (height, width), **how)[0]
-    return made
+    resized: Tensor = torch.nn.functional.interpolate(gradient[None], (height, width), **how)[0]
+    return resized
 
 
 def as_colours(gradient: Tensor) -> np.ndarray:
-    """Draw a gradient `[C, h, w]` about mid-grey, uint8 `[h, w, 3]`, scaled by its own size.
+    """Return a gradient `[C, h, w]` as colours around mid-grey, uint8 `[h, w, 3]`.
 
-    The scale is the 99.5 % quantile, since single pixels stick out far.
+    It is scaled by its 99.5 % quantile, because single pixels may be much larger.
     """
     values = gradient.numpy()
     if values.shape[0] != 3:
@@ -229,18 +233,20 @@ def as_colours(gradient: Tensor) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(scaled, (3, *scaled.shape[1:])).transpose(1, 2, 0))
 
 
-def crop(photo: np.ndarray, box: Box, height: int, width: int, seen: Box) -> np.ndarray:
-    """Cut a box out of a photo and bring it to a size, uint8 `[height, width, 3]`.
+def crop(
+    photo: np.ndarray, box: PatchBox, height: int, width: int, visible_box: PatchBox
+) -> np.ndarray:
+    """Return a box of a photo, resized to uint8 `[height, width, 3]`.
 
-    What lies outside of the part that was seen is filled with grey.
+    Pixels outside of the visible box are grey.
     """
     from PIL import Image
 
-    x0, y0, x1, y1 = (round(v) for v in seen)
+    x0, y0, x1, y1 = (round(v) for v in visible_box)
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, photo.shape[1]), min(y1, photo.shape[0])
     image = Image.fromarray(photo[y0:y1, x0:x1])
     box = (box[0] - x0, box[1] - y0, box[2] - x0, box[3] - y0)
-    # A box much larger than its picture is shrunk first, so that no huge canvas is made.
+    # A box much larger than its picture is reduced first, to avoid a huge canvas.
     shrink = int(max(1, min((box[2] - box[0]) // (2 * width), (box[3] - box[1]) // (2 * height))))
     if shrink > 1:
         image = image.reduce(shrink)

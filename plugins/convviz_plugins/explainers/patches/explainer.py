@@ -1,4 +1,4 @@
-"""The patches of a data set that fire each unit most (Zeiler & Fergus 2013, section 4.1)."""
+"""patches: the patches that activate each unit most (Zeiler & Fergus 2013, section 4.1)."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ from ...shared.partials import all_merged, layers_in
 from . import crops, prominence, ranking
 from .best_positions import candidates, finite_maps, winners
 from .border import inner_positions
-from .crops import Box, Spot
+from .crops import PatchBox, Spot
 from .ranking import NAMES, NOWHERE, Lists
 from .summary import (
     GRADIENTS,
-    Facts,
+    LayerCounts,
     captions_of,
-    class_ties_in_words,
+    class_tie_notes,
     measures_of,
     notes_of,
     table_of,
 )
 
 OWN_SCALES = "guided gradients, own scales"
-"""Title of the gradients in the picture: each of them is stretched by itself."""
+"""Title of the gradients in the picture; each has a colour scale of its own."""
 
 CLASSES_DRAWN = 10
-"""Classes that have a column in the picture, those that fire the drawn units most."""
+"""Most classes in the picture: those that activate the drawn units most."""
 
 
 class Patches(DatasetExplainer):
-    """The image patches that fire each channel most (Zeiler & Fergus 2013, section 4.1).
+    """Image patches that activate each channel most (Zeiler & Fergus 2013, section 4.1).
 
-    Of each layer `values` `[C, k]`, best first; `items` `[C, k]`; `positions` `[C, k, 2]`, (y, x)
-    in the layer's map; `boxes` `[C, k, 4]`, what the unit sees there: (x0, y0, x1, y1), half-open,
-    in pixels of the original photo (of the model's input, where its preprocessing has no affine
-    map), reaching past the photo where the field does. Equal values are ordered by the mean of the
-    unit's map on that image, `means` `[C, k]`, then by item, then by position. `prominence` `[C]`
-    says how far the best values stand out from the unit's own distribution over the images.
+    The result of a layer has `values` `[C, k]`, best first; `items` `[C, k]`; `positions`
+    `[C, k, 2]`, (y, x) in the map of the layer; and `boxes` `[C, k, 4]`, the receptive field there:
+    (x0, y0, x1, y1), half-open, unclipped, in pixels of the original photo, or of the model's input
+    if its preprocessing has no affine map. Equal values are ordered by the mean of the unit's map
+    on that image, `means` `[C, k]`, then by item, then by position. `prominence` `[C]` is the
+    distance of the best values from the unit's distribution over the images.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {
@@ -63,25 +63,25 @@ class Patches(DatasetExplainer):
     }
     default_layer_kind: ClassVar[LayerKind | None] = "patches"
 
-    k: int = Field(9, ge=1, description="Patches a channel.")
-    statistic: Literal["max"] = Field("max", description="What ranks an image: its maximum.")
-    per_image: int = Field(1, ge=1, description="Patches that one image may give a channel.")
+    k: int = Field(9, ge=1, description="Patches per channel.")
+    statistic: Literal["max"] = Field("max", description="Statistic of the map that ranks images.")
+    per_image: int = Field(1, ge=1, description="Most patches of a channel from one image.")
     per_class: bool = Field(
         False,
-        description="Also find the patches of each class, among its images; needs labels. Takes "
-        "about classes × channels × k × 70 bytes a layer.",
+        description="Also find the patches of each class among its images; needs labels. Takes "
+        "about classes × channels × k × 70 bytes per layer.",
     )
     border: Literal["exclude", "include"] = Field(
         "exclude",
-        description="Whether the outermost rows and columns of the map, where a unit reads "
-        "padding beside the image, take part. Padding fires many units whatever the image shows.",
+        description="Whether to include the outermost rows and columns of the map, where a unit "
+        "reads padding, which activates many units whatever the image shows.",
     )
     guided: bool = Field(True, description="Draw the guided gradient of each patch beside it.")
     units: int = Field(
         16,
         ge=0,
-        description="Channels drawn a layer, those whose best values stand out most from their "
-        "own distribution over the data set; arrays hold all.",
+        description="Channels drawn per layer: those with the highest prominence. The arrays "
+        "contain all channels.",
     )
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
@@ -114,15 +114,15 @@ class Patches(DatasetExplainer):
             candidates(maps, self.per_image) if self.per_image > 1 else winners(maps, peaks, places)
         )
         lists["positions"] += torch.tensor([rows.start, columns.start]).to(maps.device)
-        if forward.activations[layer].ndim == 2:  # units of a linear layer are nowhere
+        if forward.activations[layer].ndim == 2:  # units of a linear layer have no position
             lists["positions"].fill_(NOWHERE)
-        best = {name: t.cpu() for name, t in ranking.first(lists, self._list_length).items()}
+        best = {name: t.cpu() for name, t in ranking.best_entries(lists, self._list_length).items()}
         counts = {"nonfinite": torch.tensor([bad]), "cut": torch.tensor([cut])}
         reduced = {**best, **prominence.measure_peaks(peaks), **counts}
         if self.per_class:
             owners = labels.to(lists["items"].device)[lists["items"][0]]
             present = labels[labels >= 0].unique()
-            of_classes = ranking.by_label(lists, owners, present, self._list_length)
+            of_classes = ranking.lists_by_label(lists, owners, present, self._list_length)
             reduced |= {f"class {name}": t for name, t in of_classes.items()}
         return reduced
 
@@ -135,7 +135,7 @@ class Patches(DatasetExplainer):
 
     @property
     def _list_length(self) -> int:
-        """Entries of a list: one more than drawn, which tells whether the last one was a tie."""
+        """Entries of a list: one more than drawn, to detect ties of the last one."""
         return self.k + 1
 
     def merge(self, a: Partial, b: Partial) -> Partial:
@@ -176,35 +176,37 @@ class Patches(DatasetExplainer):
         items: Items,
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
-        """Bring the winners back to their photos and draw them, layer -> Tiles."""
+        """Return the patches of each layer, with boxes in their photos and pictures."""
         whole = all_merged(self, partials, "patches")
         return {layer: self._result(model, layer, whole, items) for layer in layers_in(whole)}
 
     def _result(self, model: Model, layer: str, merged: Partial, items: Items) -> Tiles:
-        lists = ranking.shown(lists_of(merged[layer]), self.k)
+        lists = ranking.fill_missing(lists_of(merged[layer]), self.k)
         values = lists["values"]
         scores = prominence.prominence(values, merged[layer])
         field = model.receptive_field(layer)
         inner = input_boxes(field, lists["items"], lists["positions"])
         drawn = prominence.most_prominent(scores, self.units)
         spots = spots_of(layer, drawn, lists, inner)
-        made = crops.draw(model, items, spots, (len(drawn), self.k), self.guided)
+        pictures = crops.draw(model, items, spots, (len(drawn), self.k), self.guided)
         arrays = {name: lists[name] for name in ("items", "positions", "means")}
         arrays["boxes"] = photo_boxes(model, items, lists["items"], inner)
         arrays["prominence"] = scores
         stacks = []
         if drawn:
-            arrays["photo patches"] = torch.from_numpy(made.photos)
+            arrays["photo patches"] = torch.from_numpy(pictures.photos)
             stacks.append(Stack(title="photo patches", pictures="photo patches"))
-        if drawn and made.gradients is not None:
-            arrays[GRADIENTS] = torch.from_numpy(made.gradients)
+        if drawn and pictures.gradients is not None:
+            arrays[GRADIENTS] = torch.from_numpy(pictures.gradients)
             stacks.append(Stack(title=OWN_SCALES, pictures=GRADIENTS))
-        said: tuple[str, ...] = ()
+        class_notes: tuple[str, ...] = ()
         if self.per_class:
             of_classes = ByClass(self.k, model, items, layer, field)
-            own, more, said = of_classes.result(merged, drawn, made.photos.shape[2:4])
-            arrays, stacks = {**arrays, **own}, [*stacks, *more]
-        facts = Facts(
+            class_arrays, class_stacks, class_notes = of_classes.result(
+                merged, drawn, pictures.photos.shape[2:4]
+            )
+            arrays, stacks = {**arrays, **class_arrays}, [*stacks, *class_stacks]
+        counts = LayerCounts(
             count=int(merged[""]["count"]),
             bad=int(merged[layer]["nonfinite"]),
             cut=int(merged[layer]["cut"]),
@@ -214,8 +216,8 @@ class Patches(DatasetExplainer):
             values,
             arrays=arrays,
             unit="activation",
-            measures=measures_of(layer, values, facts, field),
-            notes=(*notes_of(self, values, facts, field, drawn, made), *said),
+            measures=measures_of(layer, values, counts, field),
+            notes=(*notes_of(self, values, counts, field, drawn, pictures), *class_notes),
             captions=captions_of(values, scores),
             order=tuple(drawn),
             stacks=tuple(stacks),
@@ -236,11 +238,11 @@ class ByClass:
     def result(
         self, merged: Partial, drawn: list[int], size: tuple[int, int]
     ) -> tuple[dict[str, Tensor], list[Stack], tuple[str, ...]]:
-        """Return arrays with an axis of classes first, the pictures to draw, and notes."""
+        """Return arrays with a leading axis for classes, the stacks to draw, and notes."""
         names = self.items.classes
         if not names:
             raise ParameterError("per_class=True needs a data set with labels")
-        known = ranking.shown(lists_of(merged[self.layer], "class "), self.k)
+        known = ranking.fill_missing(lists_of(merged[self.layer], "class "), self.k)
         lists = {
             name: t.new_full(
                 (len(names), *t.shape[1:]), torch.nan if t.is_floating_point() else NOWHERE
@@ -257,9 +259,9 @@ class ByClass:
         )
         arrays = {f"class_{name}": t for name, t in lists.items()}
         arrays["class_boxes"] = photo_boxes(self.model, self.items, lists["items"], boxes)
-        shown = self._shown(lists, drawn) if drawn else []
+        drawn_classes = self._classes_to_draw(lists, drawn) if drawn else []
         stacks = []
-        for c in shown:
+        for c in drawn_classes:
             of_class = {name: t[c] for name, t in lists.items()}
             spots = spots_of(self.layer, drawn, of_class, boxes[c])
             made = crops.draw(self.model, self.items, spots, (len(drawn), self.k), False, size)
@@ -267,19 +269,19 @@ class ByClass:
             stacks.append(Stack(title=f"class {names[c]}", pictures=f"patches of {names[c]}"))
         known_lists = lists_of(merged[self.layer], "class ")
         total = known_lists["values"].shape[0] * known_lists["values"].shape[1]
-        notes = class_ties_in_words(ranking.count_ties(known_lists, self.k), total)
-        if hidden := len(merged[""]["labels"]) - len(shown):
-            notes.append(f"{hidden} more classes are in the arrays, not in the picture.")
+        notes = class_tie_notes(ranking.count_ties(known_lists, self.k), total)
+        if hidden := len(merged[""]["labels"]) - len(drawn_classes):
+            notes.append(f"{hidden} other classes are in the arrays but not in the picture.")
         return arrays, stacks, tuple(notes)
 
-    def _shown(self, lists: Lists, drawn: list[int]) -> list[int]:
-        """Choose the classes that fire one of the drawn units most, in their own order.
+    def _classes_to_draw(self, lists: Lists, drawn: list[int]) -> list[int]:
+        """Return the classes that activate one of the drawn units most, in ascending order.
 
-        Classes of equal value, as after a ReLU6, are ranked by the mean of the map, as patches are.
+        As for patches, classes with equal values are ranked by the mean of the map.
         """
         keys = [lists[name][:, drawn, 0].nan_to_num(-torch.inf).T for name in ranking.SORTED_BY]
         order = ranking.sorted_by(keys).T  # [K, units]
-        rank = order.argsort(dim=0).amin(1)
+        rank = order.argsort(dim=0).amin(1)  # best rank of each class over the drawn units
         present = ~lists["values"][..., 0].isnan().all(1)
         ranked = [c for c in rank.argsort(stable=True).tolist() if present[c]]
         return sorted(ranked[:CLASSES_DRAWN])
@@ -291,20 +293,20 @@ def lists_of(tensors: Mapping[str, Tensor], prefix: str = "") -> Lists:
 
 
 def maps_of(forward: Forward, layer: str) -> Tensor:
-    """Return a layer's output as maps `[N, C, h, w]`; those of a vector have one position."""
+    """Return the output of a layer as maps `[N, C, h, w]`; vectors become maps of size 1 x 1."""
     maps = forward.activations[layer].detach()
     if maps.ndim == 2:
         maps = maps[:, :, None, None]
     if maps.ndim != 4:
         raise ParameterError(
-            f"patches needs maps [N, C, h, w]; layer {layer!r} gives {list(maps.shape)}"
+            f"patches needs maps [N, C, h, w]; layer {layer!r} has output {list(maps.shape)}"
         )
     return maps if maps.dtype == torch.float64 else maps.float()
 
 
 def input_boxes(field: ReceptiveField, items: Tensor, positions: Tensor) -> Tensor:
-    """Return the receptive fields in model-input pixels, `[C, k, 4]`; NaN where no patch is."""
-    seen: dict[tuple[int, int], Box] = {}
+    """Return the receptive fields in model-input pixels, `[C, k, 4]`; NaN for missing patches."""
+    seen: dict[tuple[int, int], PatchBox] = {}
     boxes = torch.full((*items.shape, 4), torch.nan, dtype=torch.float64)
     for c, r in (items != NOWHERE).nonzero().tolist():
         y, x = positions[c, r].tolist()
@@ -315,9 +317,10 @@ def input_boxes(field: ReceptiveField, items: Tensor, positions: Tensor) -> Tens
 
 
 def photo_boxes(model: Model, items: Items, which: Tensor, boxes: Tensor) -> Tensor:
-    """Map boxes to the pixels of their photos, unclipped, `[C, k, 4]`."""
+    """Return boxes in pixels of their photos, unclipped, `[C, k, 4]`."""
     if not crops.in_photo_pixels(model):
         return boxes
+    # One affine map per item that occurs; the last row, NaN, is for missing patches.
     known = sorted({i for i in which.flatten().tolist() if i != NOWHERE})
     table = torch.full((len(known) + 1, 6), torch.nan, dtype=torch.float64)
     for row, item in enumerate(known):
@@ -331,7 +334,7 @@ def photo_boxes(model: Model, items: Items, which: Tensor, boxes: Tensor) -> Ten
 
 
 def spots_of(layer: str, drawn: list[int], lists: Lists, boxes: Tensor) -> list[Spot]:
-    """List the patches to draw."""
+    """Return the patches to draw."""
     spots = []
     for row, channel in enumerate(drawn):
         for rank, item in enumerate(lists["items"][channel].tolist()):

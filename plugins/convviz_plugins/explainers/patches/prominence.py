@@ -1,13 +1,13 @@
-"""How far the best values of a unit stand out from its own distribution over a data set.
+"""Prominence: the distance of a unit's best values from its distribution over a data set.
 
-Raw values of different units cannot be compared: a unit of larger weights has larger values, and
-after a ReLU6 nearly all units reach 6. So the best values are measured against the highest value
-that the unit takes on each image: how many standard deviations they lie above the mean over images.
+Raw values of different units are not comparable: a unit with larger weights has larger values, and
+after a ReLU6 nearly all units reach 6. Prominence is the distance of the best values from the mean
+over images of the unit's highest value per image, in standard deviations.
 
-The mean of several best values is taken, not the best alone, which a single odd image decides. On
+The mean of several best values is used, because the best one alone may come from an outlier. On
 200 photos, two networks and their last three stages, the nine images of the 16 units with the
-largest mean resemble each other most: a mean cosine of their centred features of 0.020, against
-0.015 for the best value alone, 0.017 for raw values and 0.013 for all units.
+highest prominence are most similar with this definition: their centred features have a mean cosine
+of 0.020, against 0.015 with the best value alone, 0.017 with raw values and 0.013 for all units.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from torch import Tensor
 
 NAMES = ("peak count", "peak mean", "peak squares")
 FLAT = 1e-6
-"""A unit whose peaks differ by less, as a share of their size, counts as constant."""
+"""Units whose peaks have a smaller deviation, relative to their magnitude, count as constant."""
 
 SHARE = 10
-"""At most one image in ten counts among the best, so that these differ from the rest."""
+"""At most one image in ten is among the best, so that these differ from the distribution."""
 
 
 def measure_peaks(peaks: Tensor) -> dict[str, Tensor]:
-    """Summarise the highest values of each image and channel, `[N, C]`; those of -inf are left out.
+    """Return the summary of the highest values per image and channel, `[N, C]`, without -inf.
 
     Returns:
         By channel, `[C]`: the number of images, the mean of their peaks, and the sum of squared
@@ -41,7 +41,7 @@ def measure_peaks(peaks: Tensor) -> dict[str, Tensor]:
 
 
 def merge_peaks(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Join the summaries of two sets of images (Chan, Golub, LeVeque 1979)."""
+    """Return the summary of two sets of images (Chan, Golub & LeVeque 1979)."""
     (m, mean_a, squares_a), (n, mean_b, squares_b) = ([p[name] for name in NAMES] for p in (a, b))
     both, gap = (m + n).clamp(min=1).double(), mean_b - mean_a
     mean = mean_a + gap * (n / both)
@@ -50,15 +50,15 @@ def merge_peaks(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> dict[str, T
 
 
 def prominence(best: Tensor, summary: Mapping[str, Tensor]) -> Tensor:
-    """Return how far the best values of each channel stand out, `[C]` float64.
+    """Return the prominence of each channel, `[C]` float64.
 
     Args:
-        best: the highest values of each channel over the data set, `[C, k]`, best first; NaN where
-            there are fewer.
-        summary: of the peaks of all images.
+        best: the highest values of each channel over the data set, `[C, k]`, best first; NaN in
+            lists with fewer.
+        summary: summary of the peaks of all images.
 
     Returns:
-        Standard deviations above the mean. 0 where all images give the same peak, NaN for a
+        Standard deviations above the mean: 0 if all images have the same peak, NaN for a
         channel without a value.
     """
     count, mean, squares = (summary[name] for name in NAMES)
@@ -71,6 +71,6 @@ def prominence(best: Tensor, summary: Mapping[str, Tensor]) -> Tensor:
 
 
 def most_prominent(scores: Tensor, count: int) -> list[int]:
-    """Return the channels with the highest scores; ties by index; NaN is left out."""
+    """Return the channels with the highest scores, without NaN; ties by index."""
     order = scores.nan_to_num(-torch.inf).sort(descending=True, stable=True).indices.tolist()
     return [c for c in order if not torch.isnan(scores[c])][:count]

@@ -1,12 +1,13 @@
-"""Lists of the best positions of channels, overall and by class; they can be merged.
+"""Mergeable lists of the best positions of channels, overall and by class.
 
-A list has `values` `[C, n]`, best first, the `means` `[C, n]` of the maps they were found in, the
-`items` `[C, n]` they come from and the `positions` `[C, n, 2]` in the map. Where there are fewer
-than n, values and means are -inf, items and positions -1.
+A list has `values` `[C, n]`, best first, the `means` `[C, n]` of their maps, their `items` `[C, n]`
+and their `positions` `[C, n, 2]` in the map. Missing entries at the end have values and means of
+-inf, items and positions of -1.
 
-The order is total: by value, both descending, then by the mean of the map, then by item, then by
-position. A list of k patches is kept with k + 1 entries, so that `count_ties` can tell whether the
-last patch was chosen over an equal one.
+Entries are in a total order: by value, descending; then by the mean of the map, descending; then by
+item; then by position. The best k of a union are therefore the same however a data set is cut into
+batches and shards, which makes merging associative. A list of k patches has k + 1 entries, so that
+`count_ties` can tell whether the last patch was chosen over an equal one.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ Lists = dict[str, Tensor]
 NOWHERE = -1
 NAMES = ("values", "means", "items", "positions")
 SORTED_BY = ("means", "values")
-"""The keys of the order, the least important one first."""
+"""Sort keys, the least important one first."""
 
 
 class Ties(NamedTuple):
-    """How many lists end between two equal values.
+    """Numbers of lists whose last patch has the same value as the next candidate.
 
     Attributes:
-        by_mean: the mean of the map decided.
-        remaining: the means are equal too, so that the order of the items decided.
-        silent: among these, both maps are zero everywhere: there was nothing to choose.
+        by_mean: the means differ and decided.
+        remaining: the means are equal too, so the order of the items decided.
+        silent: the remaining ones in which both maps are zero everywhere.
     """
 
     by_mean: int
@@ -41,11 +42,11 @@ class Ties(NamedTuple):
     silent: int
 
 
-def first(lists: Mapping[str, Tensor], k: int) -> Lists:
-    """Keep the k best of each channel.
+def best_entries(lists: Mapping[str, Tensor], k: int) -> Lists:
+    """Return the k best entries of each channel.
 
-    Entries of equal value and mean must come in the order of item and position. Both sorts are
-    stable and keep it, so that the result does not depend on how a data set was cut into batches.
+    Entries of equal value and mean must be in the order of item and position: the sorts are stable
+    and preserve it.
     """
     order = sorted_by([lists[name] for name in SORTED_BY])[:, :k]
     values, means = (lists[name].gather(1, order) for name in ("values", "means"))
@@ -61,7 +62,7 @@ def first(lists: Mapping[str, Tensor], k: int) -> Lists:
 
 
 def sorted_by(keys: Sequence[Tensor]) -> Tensor:
-    """Return the order `[C, n]` of descending keys, the least important first; ties by place."""
+    """Return the order `[C, n]` by descending keys, the least important key first; stable."""
     order = torch.arange(keys[0].shape[1], device=keys[0].device).expand(keys[0].shape)
     for key in keys:
         places = key.gather(1, order).sort(dim=1, descending=True, stable=True).indices
@@ -70,8 +71,8 @@ def sorted_by(keys: Sequence[Tensor]) -> Tensor:
 
 
 def join_lists(a: Mapping[str, Tensor], b: Mapping[str, Tensor], k: int) -> Lists:
-    """Keep the k best of two lists, the items of `a` before those of `b`."""
-    return first({name: torch.cat([a[name], b[name]], 1) for name in NAMES}, k)
+    """Return the k best entries of two lists; the items of `a` come before those of `b`."""
+    return best_entries({name: torch.cat([a[name], b[name]], 1) for name in NAMES}, k)
 
 
 def shift_items(lists: Mapping[str, Tensor], by: Tensor) -> Lists:
@@ -80,8 +81,8 @@ def shift_items(lists: Mapping[str, Tensor], by: Tensor) -> Lists:
     return {**lists, "items": torch.where(items == NOWHERE, NOWHERE, items + by)}
 
 
-def filled(lists: Mapping[str, Tensor], k: int) -> Lists:
-    """Bring lists to k entries, cutting longer ones."""
+def pad_lists(lists: Mapping[str, Tensor], k: int) -> Lists:
+    """Return lists of exactly k entries: padded with missing ones, or truncated."""
     missing = k - lists["values"].shape[-1]
     return {
         "values": pad(lists["values"], (0, missing), value=-torch.inf),
@@ -91,48 +92,50 @@ def filled(lists: Mapping[str, Tensor], k: int) -> Lists:
     }
 
 
-def shown(lists: Mapping[str, Tensor], k: int) -> Lists:
-    """Bring lists to k entries for a reader: a missing one has value and mean NaN."""
-    done = filled(lists, k)
-    empty = done["values"] == -torch.inf
-    readable = {name: done[name].masked_fill(empty, torch.nan) for name in ("values", "means")}
-    return {**done, **readable}
+def fill_missing(lists: Mapping[str, Tensor], k: int) -> Lists:
+    """Return lists of exactly k entries for users: missing ones have value and mean NaN."""
+    padded = pad_lists(lists, k)
+    empty = padded["values"] == -torch.inf
+    readable = {name: padded[name].masked_fill(empty, torch.nan) for name in ("values", "means")}
+    return {**padded, **readable}
 
 
 def count_ties(lists: Mapping[str, Tensor], k: int) -> Ties:
-    """Count the lists `[..., C, n]` whose k-th entry equals the one after it in value."""
-    done = filled(lists, k + 1)
-    values, means = done["values"], done["means"]
+    """Return the numbers of lists `[..., C, n]` whose k-th and next entry have equal values."""
+    padded = pad_lists(lists, k + 1)
+    values, means = padded["values"], padded["means"]
     tied = (values[..., k - 1] == values[..., k]) & (values[..., k] > -torch.inf)
     equal = tied & (means[..., k - 1] == means[..., k])
     silent = equal & (values[..., k] == 0) & (means[..., k] == 0)
     return Ties(*(int(mask.sum()) for mask in (tied & ~equal, equal, silent)))
 
 
-def by_label(lists: Mapping[str, Tensor], owners: Tensor, labels: Tensor, k: int) -> Lists:
-    """Keep the k best of each channel among the items of each label.
+def lists_by_label(
+    lists: Mapping[str, Tensor], item_labels: Tensor, labels: Tensor, k: int
+) -> Lists:
+    """Return the k best entries of each channel among the items of each label.
 
     Args:
         lists: candidates, `[C, n]`.
-        owners: the label of each candidate's item, `[n]`.
+        item_labels: the label of each candidate's item, `[n]`.
         labels: the labels, `[L]`.
         k: entries of a list.
 
     Returns:
-        Lists with an axis more, `[L, C, k]`.
+        Lists with a leading axis for the labels, `[L, C, k]`.
     """
     parts = []
     for label in labels.tolist():
-        mine = owners == label
-        parts.append(filled(first({name: t[:, mine] for name, t in lists.items()}, k), k))
+        mask = item_labels == label
+        parts.append(pad_lists(best_entries({name: t[:, mask] for name, t in lists.items()}, k), k))
     if not parts:
-        empty = filled({name: t[:, :0].cpu() for name, t in lists.items()}, k)
+        empty = pad_lists({name: t[:, :0].cpu() for name, t in lists.items()}, k)
         return {name: t[None][:0] for name, t in empty.items()}
     return {name: torch.stack([p[name] for p in parts]).cpu() for name in NAMES}
 
 
 def join_labelled_lists(parts: Sequence[Lists], labels: Sequence[Tensor], k: int) -> Lists:
-    """Join two sets of lists by label, `[L, C, k]`, with labels of their own."""
+    """Return the k best entries of two sets of lists by label, `[L, C, k]`, over all labels."""
     every = torch.cat(list(labels)).unique()
     a, b = (_with_all_labels(p, present, every) for p, present in zip(parts, labels, strict=True))
     shape = a["values"].shape
@@ -141,7 +144,7 @@ def join_labelled_lists(parts: Sequence[Lists], labels: Sequence[Tensor], k: int
 
 
 def _with_all_labels(lists: Lists, present: Tensor, every: Tensor) -> Lists:
-    """Return lists with an entry for every label."""
+    """Return lists by label, `[L, C, k]`, for all of `every` label; new ones are empty."""
     places = torch.searchsorted(every, present)
     lists_of_all: Lists = {}
     for name in NAMES:

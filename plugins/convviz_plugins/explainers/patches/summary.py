@@ -1,4 +1,4 @@
-"""What is said about the patches of a layer: measures, notes and a table."""
+"""Measures, notes, captions and the table of the patches of a layer."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ GRADIENTS = "guided gradients"
 """The array that holds the pictures of the gradients."""
 
 
-class Asked(Protocol):
-    """What was asked for, of the parameters of Patches."""
+class PatchParameters(Protocol):
+    """The parameters of Patches that the notes depend on."""
 
     @property
     def k(self) -> int:
-        """Patches a channel."""
+        """Patches per channel."""
 
     @property
     def per_image(self) -> int:
-        """Patches that one image may give a channel."""
+        """Most patches of a channel from one image."""
 
     @property
     def guided(self) -> bool:
-        """Whether guided gradients are drawn."""
+        """True if guided gradients are drawn."""
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
-    """What was counted at a layer.
+class LayerCounts:
+    """Counts of a layer.
 
     Attributes:
         count: images.
         bad: values that are NaN or infinite.
-        cut: positions left out as the border of the map.
-        ties: lists that end between equal values.
+        cut: positions left out at the border of the map.
+        ties: lists whose last patch has the same value as the next candidate.
     """
 
     count: int
@@ -49,132 +49,133 @@ class Facts:
     ties: Ties
 
 
-def measures_of(layer: str, values: Tensor, facts: Facts, field: ReceptiveField) -> dict[str, Any]:
-    """Return the plain facts about a layer's patches; ties are counted if there are any."""
+def measures_of(
+    layer: str, values: Tensor, counts: LayerCounts, field: ReceptiveField
+) -> dict[str, Any]:
+    """Return the measures of the patches of a layer; ties are counted if there are any."""
     ties = {
-        "units with ties decided by the mean": facts.ties.by_mean,
-        "units with ties that remain": facts.ties.remaining,
+        "units with ties decided by the mean": counts.ties.by_mean,
+        "units with ties that remain": counts.ties.remaining,
     }
     return {
         "layer": layer,
         "channels": len(values),
-        "images": facts.count,
+        "images": counts.count,
         "receptive field": extent(field) + " of the model's input",
-        "non-finite values": facts.bad,
+        "non-finite values": counts.bad,
         **{name: count for name, count in ties.items() if count},
     }
 
 
 def extent(field: ReceptiveField) -> str:
-    """Write the size of a receptive field."""
+    """Return the size of a receptive field as text."""
     height, width = field.size
     return "the whole" if field.whole else f"{width} × {height} pixels"
 
 
-def field_in_words(field: ReceptiveField) -> str:
-    """Return a sentence on what a patch shows."""
+def field_note(field: ReceptiveField) -> str:
+    """Return a note on the part of the image that a patch shows."""
     if field.whole:
-        return f"A unit of this layer sees the whole image, so each patch is one: {field.reason}."
+        return f"A unit of this layer sees the whole image, and so does each patch: {field.reason}."
     high, wide = field.image
+    patch = f"Each patch is the receptive field of the unit, {extent(field)}"
     if field.size[0] > high or field.size[1] > wide:
         return (
-            f"Each patch is all that the unit can see there: {extent(field)}, more than the "
-            f"{wide} × {high} of the model's input; grey where it sees nothing."
+            f"{patch}, which is larger than the model's input of {wide} × {high}; parts outside of "
+            "the image are grey."
         )
-    return (
-        f"Each patch is all that the unit can see there, {extent(field)} of the model's input; "
-        "grey where that overhangs the image."
-    )
+    return f"{patch} of the model's input; parts outside of the image are grey."
 
 
 def notes_of(
-    asked: Asked,
+    parameters: PatchParameters,
     values: Tensor,
-    facts: Facts,
+    counts: LayerCounts,
     field: ReceptiveField,
     drawn: list[int],
-    made: crops.Pictures,
+    pictures: crops.Pictures,
 ) -> tuple[str, ...]:
-    """Return notes on what the pictures show and leave out."""
-    sentences = [field_in_words(field)]
-    if facts.cut:
+    """Return notes on the pictures and on what they leave out."""
+    sentences = [field_note(field)]
+    if counts.cut:
         sentences.append(
-            f"{facts.cut} positions at the border of the map, where a unit reads padding, take no "
-            'part (border="include" lets them in).'
+            f"{counts.cut} positions at the border of the map, where a unit reads padding, are "
+            'left out (border="include" includes them).'
         )
-    if made.gradients is not None:
+    if pictures.gradients is not None:
         reading = (
-            "Guided gradients: which pixels of the patch drive the unit; zero is mid-grey, each "
-            "picture on its own scale."
+            "Guided gradients show the pixels of the patch that drive the unit; zero is mid-grey, "
+            "and each picture has a scale of its own."
         )
-        sentences += [Note(text, GRADIENTS) for text in (reading, *made.notes)]
-    elif asked.guided and drawn:
-        sentences.append(Note(f"No guided gradients: {made.why}", GRADIENTS))
+        sentences += [Note(text, GRADIENTS) for text in (reading, *pictures.notes)]
+    elif parameters.guided and drawn:
+        sentences.append(Note(f"No guided gradients: {pictures.why}", GRADIENTS))
     if len(drawn) < len(values):
         text = (
-            f"{len(drawn)} of {len(values)} units are drawn, those whose best values stand out "
-            "most from their own distribution."
+            f"{len(drawn)} of {len(values)} units are drawn: those whose best values are farthest "
+            "from their distribution over the images."
         )
         sentences.append(Note(text, "units"))
     if drawn:
         sentences.append(
-            "σ: how far a unit's best values lie above the mean of its highest values on all "
+            "σ: distance of a unit's best values from the mean of its highest values on all "
             "images, in standard deviations."
         )
     best = values[:, 0]
     if silent := int((best <= 0).sum()):
         text = f"{silent} of {len(values)} units never rise above zero in these images."
         sentences.append(Note(text, "units"))
-    sentences += [Note(text, "units") for text in ties_in_words(facts.ties, len(values), asked.k)]
-    if facts.count * asked.per_image < asked.k:
-        sentences.append(f"{facts.count} images are too few for {asked.k} patches a unit.")
-    if facts.bad:
-        sentences.append(f"NaN or infinite values, left out: {facts.bad}.")
+    ties = tie_notes(counts.ties, len(values), parameters.k)
+    sentences += [Note(text, "units") for text in ties]
+    if counts.count * parameters.per_image < parameters.k:
+        sentences.append(f"{counts.count} images are too few for {parameters.k} patches per unit.")
+    if counts.bad:
+        sentences.append(f"NaN or infinite values, left out: {counts.bad}.")
     return tuple(sentences)
 
 
-def ties_in_words(ties: Ties, channels: int, k: int) -> list[str]:
-    """Return notes on units for which more than k images share the last value."""
+def tie_notes(ties: Ties, channels: int, k: int) -> list[str]:
+    """Return notes on units with more candidates for their last patch than places."""
     sentences = []
     equal = ties.remaining - ties.silent
     if ties.by_mean or equal:
         sentences.append(
             f"{ties.by_mean + equal} of {channels} units reach the value of their last patch in "
-            f"more than {k} places; the image with the larger mean of the unit's map comes first."
+            f"more than {k} places; images with the larger mean of the unit's map come first."
         )
     if equal:
         sentences.append(
-            f"{equal} of {channels} units have equal means there too: the order of the data set "
-            "decided."
+            f"{equal} of {channels} units have equal means there too, so the order of the data set "
+            "decides."
         )
     if ties.silent:
         sentences.append(
             f"{ties.silent} of {channels} units have fewer than {k} patches above zero; the last "
-            "ones are of images on which the unit is zero, the first of the data set."
+            "ones come from the first images of the data set on which the unit is zero."
         )
     return sentences
 
 
-def class_ties_in_words(ties: Ties, lists: int) -> list[str]:
-    """Return a note on lists of a class and a unit that the order of the data set decided."""
+def class_tie_notes(ties: Ties, lists: int) -> list[str]:
+    """Return a note on lists of a class and a unit with ties that remain."""
     equal = ties.remaining - ties.silent
     if not equal:
         return []
     text = (
-        f"In {equal} of {lists} lists of a class and a unit the last patch has an equal in value "
-        "and mean: the order of the data set decided."
+        f"In {equal} of {lists} lists of a class and a unit, another patch has the value and mean "
+        "of the last one, so the order of the data set decides."
     )
     return [Note(text, "units")]
 
 
 def captions_of(values: Tensor, scores: Tensor) -> tuple[str, ...]:
-    """Return the caption of each channel: its highest value, and how far the best stand out."""
+    """Return the caption of each channel: its highest value and its prominence."""
     pairs = zip(values[:, 0].tolist(), scores.tolist(), strict=True)
     return tuple(f"unit {c} · max {v:#.3g} · {z:.1f} σ" for c, (v, z) in enumerate(pairs))
 
 
 def table_of(values: Tensor, items: Tensor, scores: Tensor) -> dict[str, tuple[Any, ...]]:
-    """Return the table's columns, one value a channel."""
+    """Return the columns of the table, one value per channel."""
     known = (items != NOWHERE).sum(1)
     last = values.gather(1, (known - 1).clamp_min(0)[:, None])[:, 0]
     return {

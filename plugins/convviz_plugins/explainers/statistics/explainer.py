@@ -1,4 +1,4 @@
-"""How every channel of a layer behaves over a data set, and which channels are dead."""
+"""statistics: moments, firing rates and dead channels of a layer over a data set."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ COLUMNS = ("mean", "variance", "min", "max", "fires", "active", "nonfinite")
 
 
 class Statistics(DatasetExplainer):
-    """Mean, variance, range, firing and histogram of every channel, and the dead ones.
+    """Mean, variance, range, firing rates and histogram of every channel, and dead channels.
 
-    A channel fires at a position where it is above zero. It is dead where it fires at no
-    position of any image. Values that are NaN or infinite are counted and enter nothing else.
+    A channel fires at a position if its value there is above zero. It is dead if it fires at no
+    position of any image. Values that are NaN or infinite are counted and otherwise ignored.
     """
 
     default_layer_kind: ClassVar[LayerKind | None] = "patches"
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
-        """Measure the channels of a batch by `moments.py`."""
+        """Return the sums of `moments` for each layer, and the labels of the batch."""
         labels = [UNLABELLED if item.label is None else item.label for item in batch.items]
         present, rows = torch.tensor(labels).unique(return_inverse=True)
         partial: Partial = {"": {"labels": present}}
@@ -42,7 +42,7 @@ class Statistics(DatasetExplainer):
         return partial
 
     def merge(self, a: Partial, b: Partial) -> Partial:
-        """Join the moments of two sets of images."""
+        """Return the sums over two sets of images."""
         labels = torch.cat([a[""]["labels"], b[""]["labels"]]).unique()
         places = [torch.searchsorted(labels, p[""]["labels"]) for p in (a, b)]
         merged: Partial = {"": {"labels": labels}}
@@ -71,7 +71,7 @@ class Statistics(DatasetExplainer):
 
 
 def table(sums: Sums, labels: Tensor, classes: tuple[str, ...], layer: str) -> Table:
-    """Turn sums into shares and moments, a row a channel."""
+    """Return the table of a layer, one row per channel, from its sums."""
     count, images = sums["count"], int(sums["images"])
     seen = count > 0
     per_channel = {
@@ -106,7 +106,7 @@ def table(sums: Sums, labels: Tensor, classes: tuple[str, ...], layer: str) -> T
 
 
 def class_arrays(sums: Sums, labels: Tensor, classes: tuple[str, ...]) -> dict[str, Tensor]:
-    """Return mean, firing share and number of images by class, `[K, C]` and `[K]`."""
+    """Return mean and share of firing images by class, `[K, C]`, and images by class, `[K]`."""
     known = labels >= 0
     if not known.any() or not classes:
         return {}
@@ -122,7 +122,7 @@ def class_arrays(sums: Sums, labels: Tensor, classes: tuple[str, ...]) -> dict[s
 
 
 def measures(sums: Sums, dead: Tensor, constant: Tensor, layer: str) -> dict[str, Any]:
-    """Return the plain facts about a layer."""
+    """Return the measures of a layer."""
     return {
         "layer": layer,
         "channels": len(dead),
@@ -135,35 +135,34 @@ def measures(sums: Sums, dead: Tensor, constant: Tensor, layer: str) -> dict[str
 
 
 def notes(sums: Sums, dead: Tensor, constant: Tensor) -> tuple[str, ...]:
-    """Return notes on what dead means and what was left out."""
-    said = []
+    """Return notes on dead channels and on values that were ignored."""
+    sentences = []
     silenced = int((dead & ~constant).sum())
     if below := int((sums["min"] < 0).sum()):
-        said.append(
-            f"{below} of {len(dead)} channels go below zero, so that no ReLU ends this layer. A "
-            "channel fires where it is above zero. After a smooth activation (GELU, SiLU) this is "
-            "where values pass; after a norm, a convolution or a residual sum it is no more than "
-            "the sign, and mean, variance and histogram tell more."
+        sentences.append(
+            f"{below} of {len(dead)} channels go below zero, so the layer does not end with a "
+            "ReLU. A channel fires where it is above zero. After a smooth activation (GELU, SiLU) "
+            "these are the values that pass; after a norm, a convolution or a residual sum it is "
+            "only the sign, and mean, variance and histogram are more informative."
         )
     if dead.any():
-        said.append(
+        sentences.append(
             f"{int(dead.sum())} of {len(dead)} channels are dead: above zero at no position of "
             "any image."
         )
     if silenced:
-        said.append(
-            f"{silenced} of these vary below zero; they are lost where a ReLU follows, and only "
-            "there."
+        sentences.append(
+            f"{silenced} of these vary below zero; they carry no information if a ReLU follows."
         )
     if bad := int(sums["nonfinite"].sum()):
-        said.append(
-            f"NaN or infinite values, counted and left out: {bad}, in "
+        sentences.append(
+            f"NaN or infinite values, which are ignored: {bad}, in "
             f"{int(sums['bad images'])} image(s)."
         )
-    return tuple(said)
+    return tuple(sentences)
 
 
 @convviz.authoring.hookimpl
 def convviz_explainers() -> list[type[DatasetExplainer]]:
-    """Offer statistics."""
+    """Return the explainer of this plugin."""
     return [Statistics]

@@ -1,4 +1,4 @@
-"""Sums over images from which the statistics of channels are made; all can be merged.
+"""Sums over images from which the statistics of channels are computed, and their merging.
 
 Per layer with C channels:
 
@@ -30,7 +30,7 @@ Sums = dict[str, Tensor]
 """The sums of a layer by name, as listed above."""
 
 LOWEST, HIGHEST = -16, 16
-"""Octaves of the histogram: from 2**LOWEST to 2**HIGHEST in size."""
+"""Range of the histogram in octaves: magnitudes from 2**LOWEST to 2**HIGHEST."""
 
 HALVES = 2 * (HIGHEST - LOWEST)
 BINS = 2 * HALVES + 1
@@ -39,10 +39,10 @@ _SIZES = [0.0, *_RISING[1:], float("inf")]
 EDGES: tuple[float, ...] = (*(-size for size in reversed(_SIZES)), *_SIZES)
 """Edges of the bins, `[BINS + 1]`; the middle bin holds exact zeros and has no width.
 
-Two bins an octave of size, for each sign; the edge farther from zero belongs to a bin. They are
-fixed, since the range is not known before the last image; a number's bin is read off its exponent
-and first bit of mantissa, so that it depends on nothing else, and histograms of any parts add up
-to that of the whole. The outermost bins and the two beside zero are open.
+There are two bins per octave and sign; a bin includes its edge farther from zero. The edges are
+fixed, because the range is not known before the last image, and because histograms with the same
+edges can be added. The bin of a number follows from its exponent and the first bit of its mantissa.
+The outermost bins and the two next to zero are open-ended.
 """
 
 
@@ -58,17 +58,17 @@ class PerImage:
 
 
 def measure(activation: Tensor, rows: Tensor, labels: int) -> Sums:
-    """Measure a batch.
+    """Return the sums of a batch.
 
     Args:
         activation: a layer's output, `[N, C]`, `[N, C, ...]`, or tokens `[N, T, C]`.
-        rows: for each image its place among the labels, `[N]`.
-        labels: how many labels there are.
+        rows: index of the label of each image, `[N]`.
+        labels: number of labels.
     """
     x = as_rows(activation)
     each, nonfinite, histogram = _of_images(x)
     fired = each.high > 0
-    count, mean, squares = _joined(each)
+    count, mean, squares = _pool_images(each)
     rows = rows.to(x.device)
     return {
         "count": count,
@@ -82,33 +82,39 @@ def measure(activation: Tensor, rows: Tensor, labels: int) -> Sums:
         "histogram": histogram,
         "images": torch.tensor(len(x)),
         "bad images": (nonfinite > 0).any(1).sum(),
-        "class sum": _grouped(each.count * each.mean, rows, labels),
-        "class count": _grouped(each.count, rows, labels),
-        "class fired": _grouped(fired.long(), rows, labels),
+        "class sum": _sum_by_label(each.count * each.mean, rows, labels),
+        "class count": _sum_by_label(each.count, rows, labels),
+        "class fired": _sum_by_label(fired.long(), rows, labels),
         "class images": torch.bincount(rows, minlength=labels),
     }
 
 
 def _of_images(x: Tensor) -> tuple[PerImage, Tensor, Tensor]:
-    """Measure images `[N, C, P]`: moments, non-finite values `[N, C]`, and the histogram."""
-    homes = _homes(1 << (9 if x.dtype == torch.float32 else 12)).to(x.device)
+    """Return moments, non-finite values `[N, C]` and histogram `[C, B]` of images `[N, C, P]`."""
+    bins = _bin_of_half_octave(1 << (9 if x.dtype == torch.float32 else 12)).to(x.device)
     mean, squares, low, high, histogram = convviz.authoring.channel_moments(
-        x[..., None], homes, BINS
+        x[..., None], bins, BINS
     )
+    # A mean is finite only if all its values are: the common case needs no masks.
     if bool(mean.isfinite().all()):
         count = torch.full(mean.shape, x.shape[2], device=x.device)
         return PerImage(count, mean, squares, low, high), torch.zeros_like(count), histogram
+    # Otherwise non-finite values are replaced by 0, whose bin is then corrected by their number.
     good = torch.isfinite(x)
     nonfinite = (~good).sum(2)
     (*_, histogram) = convviz.authoring.channel_moments(
-        x.masked_fill(~good, 0)[..., None], homes, BINS
+        x.masked_fill(~good, 0)[..., None], bins, BINS
     )
     histogram[:, HALVES] -= nonfinite.sum(0)
     return _moments_of_finite(x.double(), good), nonfinite, histogram
 
 
 def merge_moments(a: Sums, b: Sums) -> Sums:
-    """Join mean, squares, min and max of two sets (Chan, Golub & LeVeque 1979)."""
+    """Return mean, squares, min and max of the union of two sets (Chan, Golub & LeVeque 1979).
+
+    `squares` is the sum of (x - mean)². A gap d between the means adds d² · n_a · n_b / (n_a + n_b)
+    to it. This is associative up to rounding, and stable where E[x²] - E[x]² would cancel.
+    """
     both = (a["count"] + b["count"]).clamp(min=1).double()
     gap = b["mean"] - a["mean"]
     return {
@@ -120,7 +126,7 @@ def merge_moments(a: Sums, b: Sums) -> Sums:
 
 
 def merge_class_sums(parts: Sequence[Sums], places: Sequence[Tensor], labels: int) -> Sums:
-    """Add up what is kept by label; `places` says where the labels of each part go."""
+    """Return the sums by label; `places` has the indices of each part's labels among all labels."""
     merged: Sums = {}
     for name in ("class sum", "class count", "class fired", "class images"):
         first = parts[0][name]
@@ -143,8 +149,8 @@ def as_rows(activation: Tensor) -> Tensor:
 
 
 @functools.cache
-def _homes(steps: int) -> Tensor:
-    """Return the bin of every half octave of a number format: negative ones, then positive.
+def _bin_of_half_octave(steps: int) -> Tensor:
+    """Return the bin of each half octave of a number format, negative numbers first.
 
     Args:
         steps: half octaves of a sign, see `convviz.authoring.channel_moments`.
@@ -163,14 +169,14 @@ def _moments_of_finite(x: Tensor, good: Tensor) -> PerImage:
     return PerImage(count, mean, squares, low, x.masked_fill(~good, -torch.inf).amax(2))
 
 
-def _joined(each: PerImage) -> tuple[Tensor, Tensor, Tensor]:
-    """Join the images: counts, means and squares, `[C]`."""
+def _pool_images(each: PerImage) -> tuple[Tensor, Tensor, Tensor]:
+    """Return count, mean and squares over all images, `[C]`, as `merge_moments` for many sets."""
     count = each.count.sum(0)
     mean = (each.count * each.mean).sum(0) / count.clamp(min=1)
     apart = each.count * (each.mean - mean).square()
     return count, mean, (each.squares + apart).sum(0)
 
 
-def _grouped(values: Tensor, rows: Tensor, labels: int) -> Tensor:
+def _sum_by_label(values: Tensor, rows: Tensor, labels: int) -> Tensor:
     total = torch.zeros((labels, values.shape[1]), dtype=values.dtype, device=values.device)
     return total.index_add_(0, rows, values)
