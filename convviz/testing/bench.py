@@ -1,4 +1,4 @@
-"""What the kit works on: a small network, small photos, and the ways to run an explainer."""
+"""A small network and small photos for the checks, and the ways to run an explainer on them."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ CLASSES = ("ant", "bee", "cat", "dog", "eel")
 def tiny_model(dtype: torch.dtype = torch.float64) -> Model:
     """Return a small convolutional network with random weights, always the same.
 
-    Two convs (one with a batch norm), ReLU, max pooling, average pooling, a linear layer; it
-    takes photos, resized and cropped to 32 x 32, and knows five classes. In float64, so that
-    what should be equal is equal to the last digits.
+    It has two convs (one with a batch norm), ReLU, max pooling, average pooling and a linear layer
+    with five classes; its inputs are photos resized and cropped to 32 x 32. It is in float64, so
+    that results that should be equal differ by little more than 1e-16.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -64,18 +64,21 @@ def tiny_photos(count: int, height: int = 36, width: int = 44) -> np.ndarray:
     coarse = np.random.default_rng(0).integers(0, 256, (count, 6, 6, 3), dtype=np.uint8)
     size = (width, height)
     return np.stack(
-        [np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BICUBIC)) for one in coarse]
+        [
+            np.asarray(Image.fromarray(colours).resize(size, Image.Resampling.BICUBIC))
+            for colours in coarse
+        ]
     )
 
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """One explainer, and what it is tried on.
+    """An explainer, and the model and photos on which it is checked.
 
     Attributes:
         explainer: the explainer.
         model: the model.
-        photos: uint8 `[n, h, w, 3]`; two for an Explainer, a data set for the other kind.
+        photos: uint8 `[n, h, w, 3]`; two for an Explainer, a data set for a DatasetExplainer.
     """
 
     explainer: Explainer | DatasetExplainer
@@ -84,44 +87,45 @@ class Bench:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the explainer."""
         return identify(self.explainer).name
 
     @property
     def images(self) -> list[np.ndarray] | None:
-        """The photos as `explain` takes them."""
+        """The photos as an argument of `explain`."""
         return list(self.photos) if self.explainer.needs_image else None
 
-    def call(self, target: Any = None) -> Call:
-        """Prepare a call of the explainer's own `explain`, as `convviz.explain` does."""
+    def call(self, target: Any = None) -> ExplainerCall:
+        """Return the arguments of the explainer's `explain`, prepared as by `convviz.explain`."""
         assert isinstance(self.explainer, Explainer)
         if not self.explainer.needs_image:
             empty = torch.empty(0, 0, 0, 3, dtype=torch.uint8)
-            return Call(self, Batch(torch.empty(0), empty, ()), (), Forward(torch.empty(0, 0), {}))
+            return ExplainerCall(
+                self, Batch(torch.empty(0), empty, ()), (), Forward(torch.empty(0, 0), {})
+            )
         batch = make_batch(list(self.photos), self.model)
-        wanted = (*self.explainer.layers(self.model), *self.model.target_layers(target))
-        layers = tuple(dict.fromkeys(map(self.model.check_layer, wanted)))
+        layers_read = (*self.explainer.layers(self.model), *self.model.target_layers(target))
+        layers = tuple(dict.fromkeys(map(self.model.check_layer, layers_read)))
         forward = self.model.forward(batch.images, layers)
-        return Call(self, batch, self.model.resolve(target, forward), forward)
+        return ExplainerCall(self, batch, self.model.resolve(target, forward), forward)
 
     def explain(self, images: Any, model: Model | None = None, target: Any = None) -> Explanation:
-        """Explain images as a user does."""
+        """Return the explanation of images by `convviz.explain`."""
         explanation: Explanation = explain(model or self.model, images, self.explainer, target)
         return explanation
 
     def run_once(self) -> None:
-        """Run all of the explainer's own methods once, with nothing of convviz around them."""
+        """Run the methods of the explainer once, without `convviz.explain` or a sweep."""
         if isinstance(self.explainer, Explainer):
             self.call().run()
         else:
-            sweep = Sweep(self)
+            sweep = ManualSweep(self)
             half = len(self.photos) // 2
-            sweep.finish([sweep.merged(sweep.partials([half, len(self.photos) - half]))])
+            sweep.finish([sweep.merge(sweep.partials([half, len(self.photos) - half]))])
 
     def analyze(self, model: Model | None = None, batch_size: int = 7) -> dict[str, Explanation]:
-        """Analyze the photos as a user does; returns layer -> Explanation."""
-        # Results are read from the run's files when they are looked at, so these stay as long as
-        # the bench does.
+        """Return the explanations of the photos by `convviz.analyze`, by layer."""
+        # Results are read from the files of the run on demand, so these exist as long as the bench.
         folder = tempfile.mkdtemp()
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         out, used = Path(folder, "run"), model or self.model
@@ -130,12 +134,12 @@ class Bench:
 
     @cached_property
     def explanation(self) -> Explanation:
-        """What `explain` gives for all photos."""
+        """The explanation of all photos."""
         return self.explain(self.images)
 
     @cached_property
     def analysis(self) -> dict[str, Explanation]:
-        """What `analyze` gives."""
+        """The explanations of the data set, by layer."""
         return self.analyze()
 
     @cached_property
@@ -146,7 +150,7 @@ class Bench:
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class ExplainerCall:
     """The arguments of one call of an Explainer."""
 
     bench: Bench
@@ -155,21 +159,21 @@ class Call:
     forward: Forward
 
     def run(self) -> Result:
-        """Make the call."""
+        """Return the result of the call."""
         explainer, model = self.bench.explainer, self.bench.model
         assert isinstance(explainer, Explainer)
         with model.session():
             return explainer.explain(model, self.batch, self.target, self.forward)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what all explainers of a user's call share, and none may write to."""
+        """Return the tensors that all explainers of a call share and none may write to."""
         shared = {"batch.images": self.batch.images, "batch.pixels": self.batch.pixels}
         shared["forward.output"] = self.forward.output
         return shared | {f"the output of {k}": v for k, v in self.forward.activations.items()}
 
 
-class Sweep:
-    """A DatasetExplainer's `reduce`, `merge` and `finish`, called by hand."""
+class ManualSweep:
+    """Direct calls of `reduce`, `merge` and `finish` of a DatasetExplainer."""
 
     def __init__(self, bench: Bench, explainer: DatasetExplainer | None = None) -> None:
         assert isinstance(bench.explainer, DatasetExplainer)
@@ -177,33 +181,33 @@ class Sweep:
         self.model, self.dataset, self.bench = bench.model, bench.dataset, bench
 
     def partials(self, sizes: Sequence[int]) -> list[Partial]:
-        """Reduce the data set in batches of these sizes."""
-        found, start = [], 0
+        """Return the partials of the data set in batches of these sizes."""
+        partials, start = [], 0
         with self.model.session():
             layers = self.explainer.resolve_layers(self.model)
             for size in sizes:
                 batch = make_batch(list(self.dataset.images[start : start + size]), self.model)
                 forward = self.model.forward(batch.images, layers)
-                found.append(self.explainer.reduce(self.model, batch, forward))
+                partials.append(self.explainer.reduce(self.model, batch, forward))
                 start += size
-        return found
+        return partials
 
-    def merged(self, partials: Sequence[Partial]) -> Partial:
-        """Merge partials one after the other, from the left."""
-        whole = partials[0]
-        for one in partials[1:]:
-            whole = self.explainer.merge(whole, one)
-        return whole
+    def merge(self, partials: Sequence[Partial]) -> Partial:
+        """Return the partials merged from left to right."""
+        merged = partials[0]
+        for partial in partials[1:]:
+            merged = self.explainer.merge(merged, partial)
+        return merged
 
     def finish(self, shards: Sequence[Partial]) -> dict[str, Result]:
-        """Make the results of these shards."""
+        """Return the results of these shards."""
         with self.model.session():
-            needs = tuple(self._need(one) for one in self.explainer.needs())
+            needs = tuple(self._needed_results(explainer) for explainer in self.explainer.needs())
             items = _Items(self.dataset, self.model)
             return self.explainer.finish(self.model, iter(shards), items, needs)
 
-    def _need(self, explainer: DatasetExplainer) -> dict[str, Result]:
-        sweep = Sweep(self.bench, explainer)
+    def _needed_results(self, explainer: DatasetExplainer) -> dict[str, Result]:
+        sweep = ManualSweep(self.bench, explainer)
         return sweep.finish(sweep.partials([len(self.dataset.ids)]))
 
 

@@ -1,4 +1,4 @@
-"""What several checks use: how one fails, the form of a result, what is written to."""
+"""Functions that several checks use."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 from ..network.inputs import make_batch
 from ..results.types import Heatmap, Mask, Result
 from .bench import Bench
-from .compare import changed, raw
+from .compare import changed_entries, raw
 
 
 class CheckFailedError(Exception):
-    """What a check found."""
+    """A check failed; the message is the reason."""
 
 
 def none_of(problems: Iterator[str] | list[str], before: str = "") -> None:
-    """Raise CheckFailedError where there are problems, naming the first ones."""
+    """Raise CheckFailedError with the first problems, if there are any."""
     reports = list(problems)
     if reports:
         others = f", and {len(reports) - 3} more" if len(reports) > 3 else ""
@@ -26,7 +26,7 @@ def none_of(problems: Iterator[str] | list[str], before: str = "") -> None:
 
 
 def shape_problems(result: Result, bench: Bench) -> Iterator[str]:
-    """Yield what is wrong with the form of a result of all photos."""
+    """Yield the problems of the shapes and dtypes of a result for all photos."""
     size = make_batch(list(bench.photos), bench.model).images.shape[-2:]
     if isinstance(result, Mask | Heatmap) and result.values.shape[-2:] != size:
         yield f"a map has shape {list(result.values.shape)}, the model's input is {list(size)}"
@@ -37,9 +37,9 @@ def shape_problems(result: Result, bench: Bench) -> Iterator[str]:
 
 
 def nothing_written(bench: Bench, target: Any = None) -> None:
-    """Check that the explainer writes to nothing that other explainers read."""
+    """Check that the explainer does not write to tensors that it shares with other explainers."""
     call = bench.call(target)
     before = {name: (raw(t), t.requires_grad) for name, t in call.tensors().items()}
     call.run()
     after = {name: (raw(t), t.requires_grad) for name, t in call.tensors().items()}
-    none_of(changed(before, after), "it writes to what other explainers read too: ")
+    none_of(changed_entries(before, after), "it writes to tensors that other explainers share: ")

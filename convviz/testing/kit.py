@@ -1,4 +1,4 @@
-"""The checks, one function each, and the two ways to run them all."""
+"""The checks, one function each, and the two functions that run them all."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from ..plugin.explainer import DatasetExplainer, Explainer, partial_problem
 from ..plugin.registry import explainer as by_name
 from ..plugin.registry import identify
 from ..results.types import Result
-from .bench import Bench, Sweep, tiny_model, tiny_photos
+from .bench import Bench, ManualSweep, tiny_model, tiny_photos
 from .checking import CheckFailedError, none_of, nothing_written, shape_problems
-from .compare import batch_differences, changed, differences, snapshot
+from .compare import batch_differences, changed_entries, differences, snapshot
 from .process import no_trace_in_process
 from .units import takes_units
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check and how it went."""
+    """The outcome of a check."""
 
     name: str
     passed: bool
@@ -40,10 +40,10 @@ class Check:
 
 
 class ConformanceError(AssertionError):
-    """An explainer fails checks of the kit.
+    """An explainer failed checks of the kit.
 
     Attributes:
-        failed: the checks it fails.
+        failed: the failed checks.
     """
 
     def __init__(self, explainer: object, failed: Sequence[Check]) -> None:
@@ -55,16 +55,16 @@ class ConformanceError(AssertionError):
 def check_explainer(
     explainer: Any, model: Model | None = None, photos: np.ndarray | None = None
 ) -> None:
-    """Check that an explainer keeps the contract.
+    """Check that an explainer fulfils the contract.
 
     Args:
         explainer: an instance, a class whose parameters all have defaults, or a name. Choose
-            parameters that make it quick: it runs a dozen times.
-        model: what to try it on; `tiny_model()` if not given. Should be float64.
-        photos: uint8 `[n, h, w, 3]`; two, or 96 for a DatasetExplainer, if not given.
+            parameters that make it fast: it runs a dozen times.
+        model: the model, by default `tiny_model()`. Should be float64.
+        photos: uint8 `[n, h, w, 3]`; by default two, or 96 for a DatasetExplainer.
 
     Raises:
-        ConformanceError: it does not; the message lists the failed checks.
+        ConformanceError: checks failed; the message lists them.
     """
     explainer = _instance(explainer)
     failed = [check for check in conformance(explainer, model, photos) if not check.passed]
@@ -75,9 +75,9 @@ def check_explainer(
 def conformance(
     explainer: Any, model: Model | None = None, photos: np.ndarray | None = None
 ) -> Iterator[Check]:
-    """Yield the checks of `check_explainer` one by one, as they are done.
+    """Yield the checks of `check_explainer` one by one.
 
-    Checks that cannot be made because an earlier one failed are left out.
+    Checks that need one that failed are left out.
     """
     explainer = _instance(explainer)
     single = isinstance(explainer, Explainer)
@@ -96,10 +96,10 @@ def conformance(
 def _instance(explainer: Any) -> Any:
     if isinstance(explainer, str):
         return by_name(explainer)
-    made = explainer() if isinstance(explainer, type) else explainer
-    if not isinstance(made, Explainer | DatasetExplainer):
-        raise TypeError(f"{made!r} is neither an Explainer nor a DatasetExplainer")
-    return made
+    instance = explainer() if isinstance(explainer, type) else explainer
+    if not isinstance(instance, Explainer | DatasetExplainer):
+        raise TypeError(f"{instance!r} is neither an Explainer nor a DatasetExplainer")
+    return instance
 
 
 def _run(name: str, check: Callable[[Bench], None], bench: Bench) -> Check:
@@ -123,7 +123,7 @@ def _parameters(bench: Bench) -> None:
         raise CheckFailedError("model_config must keep frozen=True and extra='forbid'")
     again = cls(**explainer.model_dump())
     if again.model_dump() != explainer.model_dump():
-        raise CheckFailedError(f"{explainer!r} becomes {again!r}")
+        raise CheckFailedError(f"{explainer!r} is rebuilt from its parameters as {again!r}")
     text = explainer.model_dump_json()
     if cls.model_validate_json(text).model_dump_json() != text:
         raise CheckFailedError(
@@ -141,20 +141,20 @@ def _no_blank(explanation: Explanation) -> None:
         with Image.open(io.BytesIO(picture.png)) as image:
             pixels = np.asarray(image.convert("RGB")).reshape(-1, 3)
         if (pixels == pixels[0]).all():
-            raise CheckFailedError(f"picture {picture.name!r} has one colour only")
+            raise CheckFailedError(f"picture {picture.name!r} has only one colour")
 
 
 def _no_loss(explanation: Explanation) -> None:
     with tempfile.TemporaryDirectory() as folder:
         explanation.save(folder)
-        again = load(folder)  # whose files are read when they are looked at
+        again = load(folder)  # its files are read on demand
         none_of(differences(again.result, explanation.result, exact=True))
         if not again.equals(explanation):
-            raise CheckFailedError("what is loaded is not what was saved")
+            raise CheckFailedError("the loaded explanation differs from the saved one")
 
 
 def _with_traces(model: Model) -> Model:
-    """Return a copy of a model whose modes, gradients and hooks are those of a user at work."""
+    """Return a copy of a model with mixed modes, gradients and a hook, which must be preserved."""
     model = copy.deepcopy(model)
     model.module.train()
     for index, part in enumerate(model.module.modules()):
@@ -177,20 +177,20 @@ def _form(bench: Bench) -> None:
         bench.explain(None)
         return
     result = bench.call().run()
-    who = identify(bench.explainer)
-    named = Named(bench.explainer, who.name, who.distribution, who.version)
+    identity = identify(bench.explainer)
+    named = Named(bench.explainer, identity.name, identity.distribution, identity.version)
     check_result(named, result, len(bench.photos))
     none_of(shape_problems(result, bench))
 
 
 def _repeats(bench: Bench) -> None:
     again = _after_seed(1, lambda: bench.explain(bench.images)).result
-    found = differences(bench.explanation.result, again, exact=True)
-    none_of(found, "a second call gives another result: ")
+    problems = differences(bench.explanation.result, again, exact=True)
+    none_of(problems, "a second call has another result: ")
 
 
 def _after_seed(seed: int, call: Callable[[], Any]) -> Any:
-    """Call with the global random generators in a certain state, and put them back."""
+    """Return the result of a call with seeded global random generators, which are restored."""
     numpy_state, python_state = np.random.get_state(), random.getstate()
     try:
         with torch.random.fork_rng(devices=[]):
@@ -203,7 +203,7 @@ def _after_seed(seed: int, call: Callable[[], Any]) -> Any:
         random.setstate(python_state)
 
 
-def _batched(bench: Bench) -> None:
+def _batch_independent(bench: Bench) -> None:
     if bench.images is None:
         return
     singles = [bench.explain([photo]).result for photo in bench.photos]
@@ -217,7 +217,7 @@ def _no_trace(bench: Bench) -> None:
     inputs = make_batch(list(bench.photos), model).images
     before = snapshot(model.module, inputs)
     bench.explain(inputs if bench.explainer.needs_image else None, model)
-    none_of(changed(before, snapshot(model.module, inputs)), "changed: ")
+    none_of(changed_entries(before, snapshot(model.module, inputs)), "changed: ")
 
 
 def _no_trace_of_errors(bench: Bench) -> None:
@@ -228,18 +228,18 @@ def _no_trace_of_errors(bench: Bench) -> None:
         before = snapshot(model.module, inputs)
         with suppress(ConvvizError, RuntimeError):
             bench.explain(inputs if bench.explainer.needs_image else None, model)
-        none_of(changed(before, snapshot(model.module, inputs)), "changed: ")
+        none_of(changed_entries(before, snapshot(model.module, inputs)), "changed: ")
 
 
 def _raise_after(model: Model, calls: int) -> None:
-    """Cause the network to fail in all forward passes but the first ones."""
+    """Add a hook that raises an error in every forward pass after the first `calls`."""
     count = 0
 
     def fail(*_: Any) -> None:
         nonlocal count
         count += 1
         if count > calls:
-            raise RuntimeError("the network fails, as the kit wants it to")
+            raise RuntimeError("the network fails on purpose")
 
     model.module.register_forward_hook(fail)
 
@@ -254,11 +254,11 @@ def _draws(bench: Bench) -> None:
 
 def _analyzes(bench: Bench) -> None:
     if not bench.analysis:
-        raise CheckFailedError("finish made no result")
+        raise CheckFailedError("finish returned no result")
 
 
 def _partial_form(bench: Bench) -> None:
-    for partial in Sweep(bench).partials([2, 3]):
+    for partial in ManualSweep(bench).partials([2, 3]):
         if problem := partial_problem(partial):
             raise CheckFailedError(problem)
         none_of(
@@ -270,45 +270,45 @@ def _partial_form(bench: Bench) -> None:
 
 
 def _any_merging(bench: Bench) -> None:
-    sweep = Sweep(bench)
+    sweep = ManualSweep(bench)
     size = len(bench.photos) // 3
     a, b, c = sweep.partials([size, size, len(bench.photos) - 2 * size])
     merge = sweep.explainer.merge
-    left = sweep.finish([merge(merge(a, b), c)])
-    right = sweep.finish([merge(a, merge(b, c))])
-    _same_layers(left, right, "merge(merge(a, b), c) and merge(a, merge(b, c)): ")
+    left_first = sweep.finish([merge(merge(a, b), c)])
+    right_first = sweep.finish([merge(a, merge(b, c))])
+    _same_layers(left_first, right_first, "merge(merge(a, b), c) and merge(a, merge(b, c)): ")
 
 
 def _any_batches(bench: Bench) -> None:
-    sweep = Sweep(bench)
+    sweep = ManualSweep(bench)
     total = len(bench.photos)
     whole = sweep.finish(sweep.partials([total]))
     for size in (1, 7):
         sizes = [min(size, total - start) for start in range(0, total, size)]
-        parts = sweep.finish([sweep.merged(sweep.partials(sizes))])
+        parts = sweep.finish([sweep.merge(sweep.partials(sizes))])
         _same_layers(whole, parts, f"all at once and batches of {size}: ")
 
 
 def _any_shards(bench: Bench) -> None:
-    sweep = Sweep(bench)
+    sweep = ManualSweep(bench)
     half = len(bench.photos) // 2
     partials = sweep.partials([half, len(bench.photos) - half])
-    one, two = sweep.finish([sweep.merged(partials)]), sweep.finish(partials)
-    _same_layers(one, two, "one shard and two: ")
+    one_shard, two_shards = sweep.finish([sweep.merge(partials)]), sweep.finish(partials)
+    _same_layers(one_shard, two_shards, "one shard and two: ")
 
 
-def _same_layers(one: dict[str, Result], other: dict[str, Result], before: str) -> None:
-    if list(one) != list(other):
-        raise CheckFailedError(f"{before}layers {list(one)} and {list(other)}")
-    for layer in one:
-        none_of(differences(one[layer], other[layer]), f"{before}{layer}: ")
+def _same_layers(first: dict[str, Result], other: dict[str, Result], before: str) -> None:
+    if list(first) != list(other):
+        raise CheckFailedError(f"{before}layers {list(first)} and {list(other)}")
+    for layer in first:
+        none_of(differences(first[layer], other[layer]), f"{before}{layer}: ")
 
 
 def _analysis_repeats(bench: Bench) -> None:
     again = _after_seed(1, bench.analyze)
     for layer, explanation in bench.analysis.items():
-        found = differences(explanation.result, again[layer].result, exact=True)
-        none_of(found, f"a second run gives another result: {layer}: ")
+        problems = differences(explanation.result, again[layer].result, exact=True)
+        none_of(problems, f"a second run has another result: {layer}: ")
 
 
 def _analysis_no_trace(bench: Bench) -> None:
@@ -316,7 +316,7 @@ def _analysis_no_trace(bench: Bench) -> None:
     photos = torch.from_numpy(bench.photos)
     before = snapshot(model.module, photos)
     bench.analyze(model)
-    none_of(changed(before, snapshot(model.module, photos)), "changed: ")
+    none_of(changed_entries(before, snapshot(model.module, photos)), "changed: ")
 
 
 def _analysis_saves(bench: Bench) -> None:
@@ -330,13 +330,13 @@ def _analysis_draws(bench: Bench) -> None:
 
 
 _FIRST = ("runs", "result keeps its form", "partials keep their form")
-"""Where one of these fails, the others have nothing to go by."""
+"""Checks whose failure makes the following ones meaningless."""
 
 _IMAGE_CHECKS: dict[str, Callable[[Bench], None]] = {
     "runs": _runs,
     "result keeps its form": _form,
     "repeats": _repeats,
-    "batched equals single": _batched,
+    "batched equals single": _batch_independent,
     "takes units as targets": takes_units,
     "leaves no trace": _no_trace,
     "leaves no trace of errors": _no_trace_of_errors,

@@ -1,4 +1,4 @@
-"""Whether an explainer leaves the state of the process and of its thread as it was."""
+"""Check that an explainer does not change the state of the process or of its thread."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .checking import none_of
 def no_trace_in_process(bench: Bench) -> None:
     """Check the default dtype, threads, modes, global hooks, working directory and the like.
 
-    This has to be the first check: what an explainer changes once and for all is seen only from
-    before its first run. Importing a library may change warning filters and environment
-    variables; such a change counts only where a second run makes it again.
+    It must be the first check, because a permanent change is visible only relative to the state
+    before the first run. Importing a library may change warning filters and environment variables;
+    such changes are reported only if a second run makes them again.
     """
-    with bench.model.session():  # which puts some of it back at its end
+    with bench.model.session():  # it restores some of the state at its end
         before, variables = ProcessState(), set(os.environ)
         first = _changes(bench, before)
         new = {name: os.environ.pop(name) for name in set(os.environ) - variables}
@@ -27,7 +27,7 @@ def no_trace_in_process(bench: Bench) -> None:
 
 
 def _changes(bench: Bench, before: ProcessState, untold: bool = False) -> list[str]:
-    """Run the explainer; returns what it changed, and puts that back."""
+    """Run the explainer; return the changes of the process state, which are undone."""
     try:
         bench.run_once()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Whether an explainer takes a unit of a layer as its target."""
+"""Check that an explainer accepts a unit of a layer as its target."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ CHANNEL = 1
 
 
 def takes_units(bench: Bench) -> None:
-    """Check that a unit is explained, or refused with a ConvvizError that is no PluginError.
+    """Check that units are explained, or refused with a ConvvizError other than PluginError.
 
     Raises:
-        CheckFailedError: a unit is mistaken for the class of its number, an image's result
-            depends on the images beside it, or the explainer writes to what others read.
+        CheckFailedError: a unit is treated as the class with its number, the result of an image
+            depends on the other images, or the explainer writes to shared tensors.
     """
     if bench.images is None:
         return
@@ -38,5 +38,5 @@ def takes_units(bench: Bench) -> None:
     nothing_written(bench, unit)
 
 
-def _same(one: Explanation, other: Explanation) -> bool:
-    return not list(differences(one.result, other.result, exact=True))
+def _same(first: Explanation, second: Explanation) -> bool:
+    return not list(differences(first.result, second.result, exact=True))

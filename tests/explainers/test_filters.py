@@ -148,13 +148,13 @@ def test_folding_a_norm_of_zeros_takes_the_right_one() -> None:
 @pytest.mark.parametrize("inplace", [False, True])
 def test_folding_without_a_norm_directly_behind_is_an_error(inplace: bool) -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace), nn.BatchNorm2d(4), nn.Flatten())
-    with pytest.raises(ParameterError, match="no batch norm takes the output of layer '0'"):
+    with pytest.raises(ParameterError, match="no batch norm .*'0'"):
         draw(net, fold_bn=True)
 
 
 def test_folding_a_norm_without_statistics_is_an_error() -> None:
     norm = nn.BatchNorm2d(4, track_running_stats=False)
-    with pytest.raises(ConvvizError, match="keeps no running statistics"):
+    with pytest.raises(ConvvizError, match="no running statistics"):
         draw(nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.Flatten()), fold_bn=True)
 
 
@@ -226,7 +226,7 @@ class Branched(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("layer", "what"), [("stem", "is the first conv itself"), ("top", "there is 'add'")]
+    ("layer", "what"), [("stem", "'stem' is the first conv"), ("top", "there is 'add'")]
 )
 def test_pixel_view_refuses_what_is_not_a_chain_of_two(layer: str, what: str) -> None:
     with pytest.raises(ParameterError, match=what):

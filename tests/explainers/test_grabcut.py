@@ -147,7 +147,7 @@ def test_repeats_and_leaves_the_callers_random_numbers_alone():
 
 @pytest.mark.parametrize("heat", [0.0, 0.3, float("nan")])
 def test_a_flat_map_is_a_clear_error(heat):
-    with pytest.raises(convviz.ConvvizError, match="map of image 0 is flat"):
+    with pytest.raises(convviz.ConvvizError, match="map of image 0"):
         cut(source=Given(heat=torch.full((SIDE, SIDE), heat)))
 
 
@@ -162,9 +162,9 @@ def test_a_map_of_two_values_seeds_both():
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (Given(heat=torch.zeros(SIDE, SIDE), classes=True), "gives classes"),
-        (Given(heat=torch.rand(1, 2, SIDE, SIDE)), "gives 2 maps an image"),
-        (Given(heat=torch.zeros(SIDE, SIDE), table=True), "gives table"),
+        (Given(heat=torch.zeros(SIDE, SIDE), classes=True), "classes"),
+        (Given(heat=torch.rand(1, 2, SIDE, SIDE)), "2 maps"),
+        (Given(heat=torch.zeros(SIDE, SIDE), table=True), "table"),
     ],
 )
 def test_a_source_without_one_map_is_refused(source, said):

@@ -199,7 +199,7 @@ def test_pixels_under_no_window_are_nan_and_said():
     assert missing[12:].all()
     assert missing[:, 16:].all()
     assert not missing[:12, :16].any()
-    assert any("under no window" in note for note in got.result.notes)
+    assert any("by no window" in note for note in got.result.notes)
 
 
 @pytest.mark.parametrize("aggregate", AGGREGATES)

@@ -121,7 +121,7 @@ def _explain_photo(out: Path, model: Any, name: str) -> None:
     from convviz import explain, explainer
 
     package, inside = PHOTOS[name]
-    what = [explainer(one, **PARAMETERS.get(one, {})) for one in ONE_IMAGE]
+    what = [explainer(key, **PARAMETERS.get(key, {})) for key in ONE_IMAGE]
     with as_file(files(package).joinpath(inside)) as path:
         for explanation in explain(model, path, what):
             explanation.save(out / name / explanation.place)

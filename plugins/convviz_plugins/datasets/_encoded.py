@@ -1,4 +1,4 @@
-"""What data sets share whose photos are encoded bytes inside larger files."""
+"""Base class of data sets whose photos are encoded bytes inside larger files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from convviz.authoring import decode_image, readable
 
 
 @dataclass(frozen=True, eq=False)
-class Encoded(ABC):
+class EncodedDataset(ABC):
     """Photos as encoded bytes.
 
     Attributes:
-        name: for a reader.
+        name: name for display.
         ids, labels, classes, notes: as in Dataset.
     """
 
@@ -37,16 +37,16 @@ class Encoded(ABC):
         """Read the bytes of one photo."""
 
     def bytes_in(self, value: Any, index: int) -> bytes:
-        """Return the bytes in a table's cell: bytes, or a struct that has them."""
+        """Return the bytes of a table cell: bytes, or a struct with a field `bytes`."""
         data = value.get("bytes") if isinstance(value, dict) else value
         if not data:
-            raise ImageError(f"image {self.ids[index]!r}: the row holds no bytes")
+            raise ImageError(f"image {self.ids[index]!r}: the row has no bytes")
         return bytes(data)
 
 
-def unique_ids(given: Sequence[Any], count: int, strict: bool) -> tuple[str, ...]:
-    """Return ids from a column; numbers where it names not every photo, or two alike."""
-    ids = tuple(readable(str(v)) for v in given if v is not None and v != "")
+def unique_ids(values: Sequence[Any], count: int, strict: bool) -> tuple[str, ...]:
+    """Return the ids of a column, or row numbers if some are missing or equal."""
+    ids = tuple(readable(str(v)) for v in values if v is not None and v != "")
     if len(ids) == count and (strict or len(set(ids)) == count):
         return ids
     if strict:

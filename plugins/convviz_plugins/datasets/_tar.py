@@ -1,4 +1,4 @@
-"""What lies where in a tar file."""
+"""Index of the files in a tar file."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Member:
     """A file in a tar file.
 
     Attributes:
-        place: which tar file.
-        name: as it is stored.
-        offset, size: where its bytes are.
-        problem: why they are not there.
-        label: what a file of a label holds: a text, or a value of JSON.
+        place: index of the tar file.
+        name: name in the tar file.
+        offset, size: position of its bytes.
+        problem: reason why its bytes are not available, or "".
+        label: content of a label file: a text, or a value of JSON.
     """
 
     place: int
@@ -41,11 +41,11 @@ class Member:
 
 
 def is_tar(path: Path) -> bool:
-    """Whether a file is a tar; a compressed one is refused, since it allows no random access."""
+    """Return whether a file is a tar; raises for compressed ones, which have no random access."""
     if path.name.endswith(COMPRESSED):
         raise ParameterError(
-            f"{str(path)!r} is compressed, so that no photo in it can be reached: unpack it to "
-            "a plain .tar (photos do not get smaller anyway)"
+            f"{str(path)!r} is compressed and does not allow random access: decompress it to a "
+            "plain .tar (photos hardly shrink by compression)"
         )
     with path.open("rb") as file:
         head = file.read(BLOCK)
@@ -53,13 +53,13 @@ def is_tar(path: Path) -> bool:
 
 
 def read_members(path: Path, place: int, label: str | None, notes: list[str]) -> list[Member]:
-    """List the files of a tar file, with the labels in them; notes what cannot be read.
+    """Return the files of a tar file, with the labels in label files.
 
     Args:
         path: the tar file.
-        place: its number.
-        label: a further suffix of labels, or a key in JSON.
-        notes: get sentences about labels that cannot be read, and about a missing end.
+        place: its index.
+        label: additional suffix of label files, or a key in JSON.
+        notes: receives notes on unreadable labels and on a missing end mark.
     """
     bad_labels: list[str] = []
     links: dict[str, str] = {}
@@ -71,8 +71,7 @@ def read_members(path: Path, place: int, label: str | None, notes: list[str]) ->
         raise ParameterError(f"{str(path)!r} is not a readable tar file: {error}") from error
     if bad_labels:
         notes.append(
-            f"{path.name!r}: {len(bad_labels)} labels cannot be read, the first is "
-            f"{bad_labels[0]!r}"
+            f"{path.name!r}: {len(bad_labels)} labels cannot be read, for example {bad_labels[0]!r}"
         )
     return _resolve_links(members, links)
 
@@ -99,7 +98,7 @@ def _read(
 
 
 def _resolve_links(members: list[Member], links: dict[str, str]) -> list[Member]:
-    """Replace links to files of the same tar by those files."""
+    """Return the members with links to files of the same tar replaced by those files."""
     if not links:
         return members
     files = {posixpath.normpath(m.name): m for m in members if not m.problem}
@@ -112,15 +111,15 @@ def _resolve_links(members: list[Member], links: dict[str, str]) -> list[Member]
 
 
 def _check_end(path: Path, end: int, notes: list[str]) -> None:
-    """Note a missing end mark; refuse what lies behind one, which tarfile does not read."""
+    """Add a note on a missing end mark; raise for data after it, which tarfile does not read."""
     with path.open("rb") as file:
         file.seek(end)
         if len(file.read(BLOCK)) < BLOCK:
-            notes.append(f"{path.name!r} has no end mark and may be cut short")
+            notes.append(f"{path.name!r} has no end mark and may be truncated")
         while chunk := file.read(CHUNK):
             if chunk.strip(b"\0"):
                 raise ParameterError(
-                    f"{str(path)!r} has data behind its end, as two joined tar files have; "
+                    f"{str(path)!r} has data after its end mark, like two concatenated tar files; "
                     "join them with tar --concatenate"
                 )
 
@@ -148,7 +147,7 @@ def _label(
 
 
 def _in_json(values: Any, label: str | None) -> Any:
-    """Return the label in what a JSON file holds: a value by itself, or under a known key."""
+    """Return the label of a JSON file: its value, or that under a known key."""
     if not isinstance(values, dict):
         return values
     keys = IN_JSON if label in (None, "json") else (label,)

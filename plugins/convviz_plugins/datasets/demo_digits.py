@@ -1,4 +1,4 @@
-"""The 1797 handwritten digits, 8 x 8 pixels, that come with scikit-learn."""
+"""The 1797 handwritten digits of scikit-learn, 8 x 8 pixels."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from convviz import ParameterError, array_dataset
 from convviz.authoring import Dataset, hookimpl
 
 SHADES = 16
-"""Pixels count how many of the 16 sub-pixels of a cell are inked: 0 to 16."""
+"""Largest pixel value: a pixel is the number of inked sub-pixels, 0 to 16."""
 
 
 @hookimpl
 def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
-    """Vouch for digits that scikit-learn brings."""
+    """Return True: the data are part of scikit-learn."""
     return True
 
 
 @hookimpl
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
-    """Open the digits; the source names nothing, `limit=` takes only the first so many."""
+    """Open the digits; the option `limit` is the number of digits to use."""
     if source:
         return None
     from sklearn.datasets import load_digits

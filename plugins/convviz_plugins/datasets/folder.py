@@ -14,17 +14,17 @@ from convviz.authoring import IMAGE_SUFFIXES, Dataset, PathDataset, hookimpl, re
 SPLITS = frozenset(
     {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
 )
-"""Names of folders that are parts of a data set, not classes."""
+"""Names of folders that are splits of a data set, not classes."""
 
-NAMED = 4
-"""Names that a note gives of many."""
+MAX_NAMES = 4
+"""Most names that a note lists."""
 
 RUN_MARK = ("run.json", "items.parquet")
 
 
-@hookimpl(trylast=True)  # others know folders of a certain kind
+@hookimpl(trylast=True)  # other plugins recognise folders with certain files
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
-    """Open a folder; None where there is no such folder."""
+    """Open a folder; None if there is no such folder."""
     folder = Path(source).expanduser()
     if not folder.is_dir():
         return None
@@ -34,17 +34,19 @@ def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | N
 
 
 def open_folder(folder: Path) -> PathDataset:
-    """List the images of a folder and its sub-folders, in the order of their relative paths.
+    """Return the images of a folder and its sub-folders, sorted by their relative paths.
 
-    Where most images lie in sub-folders, the first level of sub-folders are the classes, as in
-    torchvision's ImageFolder, and images beside these have no label. Where the first level is
-    called like splits ("train", "val"), the second level are the classes. Hidden files and
-    finished runs are left out.
+    If most images are in sub-folders, the first level of sub-folders are the classes, as in
+    torchvision's ImageFolder, and images outside of them have no label. If the first level has the
+    names of splits ("train", "val"), the second level are the classes. Hidden files and finished
+    runs are left out.
     """
-    passed: Counter[str] = Counter()
-    paths = sorted(_images(folder, passed), key=lambda path: path.relative_to(folder).parts)
+    skipped: Counter[str] = Counter()
+    paths = sorted(_images(folder, skipped), key=lambda path: path.relative_to(folder).parts)
     if not paths:
-        raise ParameterError(f"folder {str(folder)!r} holds no images ({' '.join(IMAGE_SUFFIXES)})")
+        raise ParameterError(
+            f"folder {str(folder)!r} contains no images ({' '.join(IMAGE_SUFFIXES)})"
+        )
     parts = [path.relative_to(folder).parts for path in paths]
     level, notes = _class_level(parts)
     names = [p[level] if level is not None and len(p) > level + 1 else None for p in parts]
@@ -52,9 +54,9 @@ def open_folder(folder: Path) -> PathDataset:
     index = {name: i for i, name in enumerate(classes)}
     if level is not None:
         notes += _unlabelled_notes(folder, parts, names, level)
-    if passed:
-        kinds = ", ".join(f"{count} {readable(kind)!r}" for kind, count in passed.most_common(8))
-        notes.append(f"{passed.total()} files without an image suffix are passed over: {kinds}")
+    if skipped:
+        kinds = ", ".join(f"{count} {readable(kind)!r}" for kind, count in skipped.most_common(8))
+        notes.append(f"{skipped.total()} files without an image suffix are ignored: {kinds}")
     return PathDataset(
         name=readable(folder.resolve().name),
         paths=tuple(paths),
@@ -66,26 +68,26 @@ def open_folder(folder: Path) -> PathDataset:
 
 
 def _class_level(parts: Sequence[tuple[str, ...]]) -> tuple[int | None, list[str]]:
-    """Return which level of folders are the classes, None where none is, and notes on it."""
+    """Return the level of the folders that are the classes, or None, and notes on the choice."""
     inside = [p for p in parts if len(p) > 1]
     firsts = {p[0] for p in inside}
     if not inside:
         return None, []
     if 2 * len(inside) <= len(parts):
         return None, [
-            f"{len(parts) - len(inside)} of {len(parts)} photos lie beside the sub-folders "
-            f"({some_names(sorted(firsts))}), which are therefore no classes"
+            f"{len(parts) - len(inside)} of {len(parts)} photos are outside of the sub-folders "
+            f"({some_names(sorted(firsts))}), so these are not used as classes"
         ]
     if all(name.lower() in SPLITS for name in firsts):
         if all(len(p) > 2 for p in inside):
             return 1, [
-                f"the sub-folders {some_names(sorted(firsts))} are splits; theirs are the classes"
+                f"the sub-folders {some_names(sorted(firsts))} are splits; their sub-folders are "
+                "the classes"
             ]
-        return None, [f"{some_names(sorted(firsts))} are splits, and no classes"]
+        return None, [f"{some_names(sorted(firsts))} are splits, not classes"]
     if len(firsts) == 1 and all(len(p) > 2 for p in inside):
         return 0, [
-            f"all sub-folders lie in {min(firsts)!r}, which is the only class; open that folder "
-            "for those in it"
+            f"{min(firsts)!r} is the only class; open that folder to use its sub-folders as classes"
         ]
     return 0, []
 
@@ -97,27 +99,27 @@ def _unlabelled_notes(
     notes = []
     if stray:
         notes.append(
-            f"{len(stray)} of {len(parts)} photos lie in no class folder and have no label: "
+            f"{len(stray)} of {len(parts)} photos are in no class folder and have no label: "
             f"{some_names(stray)}"
         )
     if level == 0:
         folders = (p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
         if empty := sorted(set(folders) - {p[0] for p in parts}):
-            notes.append(f"sub-folders without photos are no classes: {some_names(empty)}")
+            notes.append(f"sub-folders without photos are not classes: {some_names(empty)}")
     return notes
 
 
 def some_names(names: Sequence[str]) -> str:
-    """Quote the first of several names."""
-    ellipsis = ", …" if len(names) > NAMED else ""
-    return ", ".join(repr(readable(name)) for name in names[:NAMED]) + ellipsis
+    """Return the first of several names, quoted."""
+    ellipsis = ", …" if len(names) > MAX_NAMES else ""
+    return ", ".join(repr(readable(name)) for name in names[:MAX_NAMES]) + ellipsis
 
 
-def _images(folder: Path, passed: Counter[str]) -> Iterator[Path]:
-    """Yield image files; counts the suffixes of others that are not hidden."""
+def _images(folder: Path, skipped: Counter[str]) -> Iterator[Path]:
+    """Yield image files; counts the suffixes of other files that are not hidden."""
     seen = {folder.resolve()}
     for where, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if _open(Path(where, name), seen)]
+        folders[:] = [name for name in folders if _is_searched(Path(where, name), seen)]
         for name in files:
             if name.startswith("."):
                 continue
@@ -125,13 +127,13 @@ def _images(folder: Path, passed: Counter[str]) -> Iterator[Path]:
             if suffix in IMAGE_SUFFIXES:
                 yield Path(where, name)
             else:
-                passed[suffix] += 1
+                skipped[suffix] += 1
 
 
-def _open(folder: Path, seen: set[Path]) -> bool:
-    """Return whether to search a sub-folder: it is not hidden, no run, and not seen before."""
+def _is_searched(folder: Path, seen: set[Path]) -> bool:
+    """Return whether to search a sub-folder: not if hidden, a run, or already searched."""
     real = folder.resolve()
     if folder.name.startswith(".") or real in seen or all((folder / m).exists() for m in RUN_MARK):
         return False
-    seen.add(real)  # links can lead in a circle
+    seen.add(real)  # links may be circular
     return True

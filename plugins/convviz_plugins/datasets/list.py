@@ -1,4 +1,4 @@
-"""Lists of photos: a text file with one path a line, or a table with the columns path and label."""
+"""Lists of photos: text files with one path per line, or tables with columns path and label."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from convviz.authoring import (
 from .patterns import check_options
 
 DELIMITERS = {".csv": ",;\t|", ".tsv": "\t"}
-"""What may stand between the columns of a table, by the suffix of its file."""
+"""Possible delimiters of the columns of a table, by the suffix of its file."""
 HEADERS = ("path,label", "path\tlabel", "path")
 OPTIONS = ("path", "label")
-SNIFFED = 4096
+SNIFFED_BYTES = 4096
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 Row = tuple[str, str | None]
@@ -38,7 +38,7 @@ _EXCEL = re.compile(r"sep=(.)\s*")
 
 @hookimpl
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
-    """Open a list; None where there is no such file, or where it is no text."""
+    """Open a list; None if there is no such file, or it is not a text file."""
     path = Path(source).expanduser()
     if not path.is_file() or not _is_text(path):
         return None
@@ -47,15 +47,15 @@ def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | N
 
 
 def open_list(path: Path, options: Mapping[str, str] | None = None) -> PathDataset:
-    """Open the photos that a list names, in its order. Paths are relative to the list's folder.
+    """Return the photos of a list, in its order. Paths are relative to the folder of the list.
 
     In a text file a label may follow the path after a tab, after a comma or, if it is a number,
-    after spaces, unless there is a file named like the whole line. Labels that are all whole
-    numbers are class indices, others names. Lines that begin with "#" are comments.
+    after spaces, unless the whole line is the name of a file. If all labels are whole numbers, they
+    are class indices, otherwise names. Lines that begin with "#" are comments.
 
     Args:
         path: the list.
-        options: the columns path and label of a table, where they are called otherwise.
+        options: names of the columns `path` and `label` of a table, if they differ.
     """
     options = options or {}
     text = _text(path)
@@ -66,7 +66,7 @@ def open_list(path: Path, options: Mapping[str, str] | None = None) -> PathDatas
     else:
         rows = _lines(path, text)
     if not rows:
-        raise ParameterError(f"list {str(path)!r} names no photos")
+        raise ParameterError(f"list {str(path)!r} contains no photos")
     notes: list[str] = []
     values = values_of_text([label for _, label in rows])
     labels, classes = as_labels(values, len(rows), (), notes)
@@ -82,10 +82,10 @@ def open_list(path: Path, options: Mapping[str, str] | None = None) -> PathDatas
 
 def _is_text(path: Path) -> bool:
     with path.open("rb") as file:
-        head = file.read(SNIFFED)
+        head = file.read(SNIFFED_BYTES)
     if head.startswith(UTF16_MARKS):
         return True
-    # Whatever else is in a name, a file of pictures has zero bytes near its beginning.
+    # Image files contain zero bytes near their beginning, text files do not.
     return b"\0" not in head and not head.startswith((b"\xff\xd8\xff", b"PAR1", b"\x1f\x8b"))
 
 
@@ -111,8 +111,8 @@ def _expand_user(name: str) -> Path:
 def _table(path: Path, text: str, delimiters: str, options: Mapping[str, str]) -> list[Row]:
     if excel := _EXCEL.match(text.partition("\n")[0]):
         delimiters, text = excel[1], text.partition("\n")[2]
-    wanted = options.get("path", "path")
-    delimiter = _delimiter(text.partition("\n")[0], delimiters, wanted)
+    path_column = options.get("path", "path")
+    delimiter = _delimiter(text.partition("\n")[0], delimiters, path_column)
     try:
         lines = [
             (number, row)
@@ -127,31 +127,32 @@ def _table(path: Path, text: str, delimiters: str, options: Mapping[str, str]) -
     if not options and "path" not in header and _names_a_photo(path.parent, lines[0][1][0]):
         columns, body = (0, 1 if len(header) > 1 else None), lines
     else:
-        columns, body = _columns(path, header, wanted, options.get("label")), lines[1:]
+        columns, body = _columns(path, header, path_column, options.get("label")), lines[1:]
     return [_row(path, number, row, len(header), columns) for number, row in body]
 
 
-def _delimiter(first: str, allowed: str, wanted: str) -> str:
-    """Return the delimiter that makes the wanted column, or else the most columns."""
+def _delimiter(first: str, allowed: str, path_column: str) -> str:
+    """Return the delimiter that yields the column of paths, or otherwise the most columns."""
 
     def rank(delimiter: str) -> tuple[bool, int]:
         cells = next(csv.reader([first], delimiter=delimiter), [])
-        return wanted.lower() in [cell.strip().lower() for cell in cells], len(cells)
+        return path_column.lower() in [cell.strip().lower() for cell in cells], len(cells)
 
     return max(allowed, key=rank)
 
 
 def _columns(
-    path: Path, header: Sequence[str], wanted: str, label: str | None
+    path: Path, header: Sequence[str], path_column: str, label: str | None
 ) -> tuple[int, int | None]:
-    for name in [wanted] + ([label] if label else []):
+    for name in [path_column] + ([label] if label else []):
         if name.strip().lower() not in header:
             raise ParameterError(
-                f"list {str(path)!r} has the columns {', '.join(header)}; needed is {name}, and "
-                "label where the photos have labels. ?path=COLUMN&label=COLUMN takes others"
+                f"list {str(path)!r} has the columns {', '.join(header)}, but not {name}; "
+                "?path=COLUMN&label=COLUMN selects others"
             )
     label = (label or "label").strip().lower()
-    return header.index(wanted.strip().lower()), header.index(label) if label in header else None
+    label_index = header.index(label) if label in header else None
+    return header.index(path_column.strip().lower()), label_index
 
 
 def _row(
@@ -159,13 +160,13 @@ def _row(
 ) -> Row:
     if len(row) > width:
         raise ParameterError(
-            f"list {str(path)!r}, row {number}: {len(row)} cells, and there are {width} columns; "
-            "a cell with a delimiter in it needs quotes"
+            f"list {str(path)!r}, row {number}: {len(row)} cells for {width} columns; cells that "
+            "contain a delimiter need quotes"
         )
     cells = [*row, *[""] * (width - len(row))]
     place, label = columns
     if not cells[place].strip():
-        raise ParameterError(f"list {str(path)!r}, row {number}: it names no photo")
+        raise ParameterError(f"list {str(path)!r}, row {number}: the path is empty")
     return cells[place].strip(), cells[label].strip() if label is not None else None
 
 
@@ -182,7 +183,7 @@ def _lines(path: Path, text: str) -> list[Row]:
 
 
 def _split(folder: Path, line: str) -> Row:
-    """Split a line into path and label."""
+    """Return path and label of a line."""
     if "\t" in line:
         name, _, label = line.rpartition("\t")
         return name.strip(), label.strip()

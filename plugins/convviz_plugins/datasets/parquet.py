@@ -1,4 +1,4 @@
-"""Parquet files of encoded photos, as Hugging Face and others write them."""
+"""Parquet files with encoded photos, as written by Hugging Face and others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from convviz import ParameterError
 from convviz.authoring import Dataset, as_labels, hookimpl, readable
 
-from ._encoded import Encoded, unique_ids
+from ._encoded import EncodedDataset, unique_ids
 from .patterns import check_options, is_pattern, named_files
 
 MAGIC = b"PAR1"
@@ -23,7 +23,7 @@ OPTIONS = ("image", "label", "id")
 
 @hookimpl
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
-    """Open a file, a pattern, or a folder that holds Parquet files at its top and no others."""
+    """Open a file, the files of a pattern, or a folder that contains only Parquet files."""
     files = _files(source)
     if not files:
         return None
@@ -34,51 +34,51 @@ def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | N
 def open_parquet(
     files: Sequence[Path], name: str, options: Mapping[str, str] | None = None
 ) -> ParquetDataset:
-    """Open Parquet files as one data set, in their order and that of their rows.
+    """Open Parquet files as one data set, in the order of the files and their rows.
 
     Args:
-        files: they share their columns.
-        name: for a reader.
-        options: the columns image, label and id by name. Not given, they are: "image", or the
-            only column of bytes; "label"; "id", "path", or the paths kept with the images.
+        files: files with the same columns.
+        name: name for display.
+        options: names of the columns `image`, `label` and `id`. Defaults: "image", or the only
+            column of bytes; "label"; "id", "path", or the paths stored with the images.
     """
     options = options or {}
-    with _opened(files[0]) as first:
+    with _open(files[0]) as first:
         schema = first.schema_arrow
     image = _image_column(files, schema, options.get("image"))
     label = _column(files, schema, "label", options.get("label"))
     groups: list[tuple[int, int, int]] = []
     ids: list[Any] = []
     labels: list[Any] = []
-    wanted = _id_columns(schema, image, _column(files, schema, "id", options.get("id")))
+    id_columns = _id_columns(schema, image, _column(files, schema, "id", options.get("id")))
     for place, path in enumerate(files):
-        with _opened(path) as file:
-            _check_columns(path, file.schema_arrow, schema, (image, label, *wanted))
+        with _open(path) as file:
+            _check_columns(path, file.schema_arrow, schema, (image, label, *id_columns))
             for group in range(file.num_row_groups):
                 groups.append((place, group, file.metadata.row_group(group).num_rows))
-            table = file.read(columns=[*wanted, *([label] if label else [])])
+            table = file.read(columns=[*id_columns, *([label] if label else [])])
         if label:
             labels += table[label].to_pylist()
-        if wanted:
-            ids += _paths(table, wanted[0])
+        if id_columns:
+            ids += _paths(table, id_columns[0])
     count = sum(rows for _, _, rows in groups)
     notes: list[str] = []
     names = _class_names(schema, label)
-    known, classes = as_labels(labels if label else None, count, names, notes)
+    class_indices, classes = as_labels(labels if label else None, count, names, notes)
     return ParquetDataset(
         name=name,
         files=tuple(files),
         column=image,
         groups=np.array(groups, np.int64).reshape(-1, 3),
         ids=unique_ids(ids, count, strict="id" in options),
-        labels=known,
+        labels=class_indices,
         classes=classes,
         notes=tuple(notes),
     )
 
 
 @dataclass(frozen=True, eq=False)
-class ParquetDataset(Encoded):
+class ParquetDataset(EncodedDataset):
     """Photos in Parquet files, read one row group at a time.
 
     Attributes:
@@ -102,19 +102,19 @@ class ParquetDataset(Encoded):
         return np.cumsum(self.groups[:, 2])
 
     @cached_property
-    def _held(self) -> dict[tuple[int, int], Any]:
-        """The one row group that is kept, since neighbours are asked for one after the other."""
+    def _cached_group(self) -> dict[tuple[int, int], Any]:
+        """The row group read last: consecutive photos come from the same one."""
         return {}
 
     def _group(self, group: int) -> Any:
         place, inside, _ = self.groups[group].tolist()
         changed = self.files[place].stat().st_mtime_ns
-        if (group, changed) not in self._held:
-            self._held.clear()
-            with _opened(self.files[place]) as file:
+        if (group, changed) not in self._cached_group:
+            self._cached_group.clear()
+            with _open(self.files[place]) as file:
                 column = file.read_row_group(inside, columns=[self.column])[self.column]
-            self._held[group, changed] = column
-        return self._held[group, changed]
+            self._cached_group[group, changed] = column
+        return self._cached_group[group, changed]
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_held"}
@@ -135,12 +135,12 @@ def _files(source: str) -> tuple[Path, ...]:
     return ()
 
 
-def _opened(path: Path) -> Any:
+def _open(path: Path) -> Any:
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
-        # Mapped rather than read ahead: a row group is asked for by several processes.
+        # Memory-mapped, because several processes read the same row group.
         return parquet.ParquetFile(path, memory_map=True)
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
@@ -158,43 +158,47 @@ def _holds_bytes(kind: Any) -> bool:
     )
 
 
-def _found(schema: Any) -> str:
+def _describe_schema(schema: Any) -> str:
     return ", ".join(f"{field.name} ({field.type})" for field in schema)
 
 
 def _image_column(files: Sequence[Path], schema: Any, asked: str | None) -> str:
     fitting = [field.name for field in schema if _holds_bytes(field.type)]
-    wanted = asked or ("image" if "image" in fitting or len(fitting) != 1 else fitting[0])
-    if wanted not in fitting:
+    column = asked or ("image" if "image" in fitting or len(fitting) != 1 else fitting[0])
+    if column not in fitting:
         raise ParameterError(
-            f"{str(files[0])!r} has no column {wanted!r} of encoded photos (bytes, or a struct "
-            f"with bytes and path); it has {_found(schema)}. ?image=COLUMN takes another"
+            f"{str(files[0])!r} has no column {column!r} of encoded photos (bytes, or a struct "
+            f"with bytes and path); it has {_describe_schema(schema)}. ?image=COLUMN selects "
+            "another"
         )
-    return wanted
+    return column
 
 
 def _column(files: Sequence[Path], schema: Any, name: str, asked: str | None) -> str | None:
     if asked and asked not in schema.names:
-        raise ParameterError(f"{str(files[0])!r} has no column {asked!r}; it has {_found(schema)}")
+        raise ParameterError(
+            f"{str(files[0])!r} has no column {asked!r}; it has {_describe_schema(schema)}"
+        )
     return asked or (name if name in schema.names else None)
 
 
 def _id_columns(schema: Any, image: str, asked: str | None) -> list[str]:
-    """Return where ids are, as the one column to read, or nothing."""
+    """Return the column of the ids as a list, or an empty list."""
     import pyarrow as pa
 
     kind = schema.field(image).type
     inner = pa.types.is_struct(kind) and "path" in [field.name for field in kind]
-    named = asked or ("path" if "path" in schema.names else None)
-    return [named] if named else [f"{image}.path"] if inner else []
+    column = asked or ("path" if "path" in schema.names else None)
+    return [column] if column else [f"{image}.path"] if inner else []
 
 
-def _check_columns(path: Path, found: Any, first: Any, columns: Sequence[str | None]) -> None:
+def _check_columns(path: Path, schema: Any, first: Any, columns: Sequence[str | None]) -> None:
     for column in columns:
         name = (column or "").partition(".")[0] if column not in first.names else column
-        if name and (name not in found.names or found.field(name).type != first.field(name).type):
+        if name and (name not in schema.names or schema.field(name).type != first.field(name).type):
             raise ParameterError(
-                f"{str(path)!r} has {_found(found)}, and the first file {_found(first)}"
+                f"{str(path)!r} has {_describe_schema(schema)}, but the first file has "
+                f"{_describe_schema(first)}"
             )
 
 
@@ -206,7 +210,7 @@ def _paths(table: Any, column: str) -> list[Any]:
 
 
 def _class_names(schema: Any, label: str | None) -> tuple[str, ...]:
-    """Return the class names that Hugging Face keeps in a file's metadata."""
+    """Return the class names in the metadata of Hugging Face."""
     try:
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
         return tuple(map(str, features[label]["names"]))

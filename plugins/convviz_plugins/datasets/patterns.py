@@ -1,4 +1,4 @@
-"""Which files a source names: one, all of a pattern, all of a folder."""
+"""The files that a source names: a single file, or those of a pattern."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ MAX_FILES = 1_000_000
 
 
 def is_pattern(source: str) -> bool:
-    """Whether a source names files by `{00..31}`, `{a,b}` or `*`."""
+    """Return whether a source contains `{00..31}`, `{a,b}` or `*`."""
     return "*" in source or _BRACES.search(source) is not None
 
 
 def named_files(source: str) -> tuple[Path, ...]:
-    """Return the files that a path or pattern names, in order; raises where one is missing."""
+    """Return the files that a path or pattern names, in order; raises if one is missing."""
     if Path(source).expanduser().exists():
         return (Path(source).expanduser(),)
     files: list[Path] = []
-    for name in _expanded(source):
+    for name in _expand_braces(source):
         path = Path(name).expanduser()
-        found = sorted(map(Path, glob(str(path)))) if "*" in name else [path]
-        if not found or not all(p.is_file() for p in found):
-            raise ParameterError(f"{source!r} names {name!r}, and there is no such file")
-        files += found
+        matches = sorted(map(Path, glob(str(path)))) if "*" in name else [path]
+        if not matches or not all(p.is_file() for p in matches):
+            raise ParameterError(f"{source!r} names {name!r}, which does not exist")
+        files += matches
         if len(files) > MAX_FILES:
             raise ParameterError(f"{source!r} names more than {MAX_FILES:,} files")
     return tuple(dict.fromkeys(files))
 
 
 def check_options(kind: str, options: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    """Refuse options that a source does not know."""
+    """Raise for options that a source does not have."""
     if unknown := sorted(set(options) - set(known)):
         allowed = f"takes {', '.join(known)}" if known else "takes no options"
         raise ParameterError(f"{kind} {allowed}, not {', '.join(unknown)}")
 
 
-def _expanded(text: str) -> Iterator[str]:
-    """Yield what braces stand for, from left to right."""
-    found = _BRACES.search(text)
-    if not found:
+def _expand_braces(text: str) -> Iterator[str]:
+    """Yield the expansions of the braces in a text, from left to right."""
+    braces = _BRACES.search(text)
+    if not braces:
         yield text
         return
-    for value in _values(found[1]):
-        yield from _expanded(text[: found.start()] + value + text[found.end() :])
+    for value in _values(braces[1]):
+        yield from _expand_braces(text[: braces.start()] + value + text[braces.end() :])
 
 
 def _values(inner: str) -> list[str]:
-    """Return the values of `a,b` or of `00..31`, whose zeros are kept."""
+    """Return the values of `a,b` or of `00..31`, with leading zeros."""
     span = _RANGE.fullmatch(inner)
     if not span:
         return inner.split(",")

@@ -14,7 +14,7 @@ import numpy as np
 from convviz import ImageError, ParameterError
 from convviz.authoring import Dataset, as_labels, hookimpl, readable, values_of_text
 
-from ._encoded import Encoded
+from ._encoded import EncodedDataset
 from ._tar import Member, is_tar, read_members
 from .folder import some_names
 from .patterns import check_options, is_pattern, named_files
@@ -23,15 +23,15 @@ IMAGES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "img", "ima
 LABELS = ("cls", "label", "txt.cls", "json")
 OPTIONS = ("image", "label", "key")
 FIRST, LAST = "first", "last"
-"""At which dot of its last part a name is cut into key and suffix."""
+"""The dot of its last part at which a name is split into key and suffix."""
 
-FIELDS = 8
-"""So many kinds of photos may a sample have before its key is taken for a part of a name."""
+MAX_PHOTOS_PER_SAMPLE = 8
+"""With more kinds of photos per sample, names are split at their last dot instead."""
 
 
 @hookimpl
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
-    """Open one tar file, or all that a pattern names."""
+    """Open a tar file, or the tar files of a pattern."""
     path = Path(source).expanduser()
     if path.is_file():
         if not is_tar(path):
@@ -41,30 +41,30 @@ def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | N
     check_options("webdataset", options, OPTIONS)
     files = named_files(source)
     for file in files:
-        is_tar(file)  # raises for a compressed one
+        is_tar(file)  # raises for compressed files
     return open_tars(files, readable(path.name), options)
 
 
 def open_tars(
     files: Sequence[Path], name: str, options: Mapping[str, str] | None = None
 ) -> TarDataset:
-    """Index tar files by one look at their headers, and open them as one data set.
+    """Index tar files by their headers and open them as one data set.
 
-    A sample are the files of one tar file whose names are the same up to the first dot of their
-    last part. Its photo is the first file with the suffix of an image; its label is in `.cls`, or
-    under "label", "cls" or "class" of its `.json`. Keys are the ids; where two tar files share
-    one, the file's name stands before all of them.
+    A sample consists of the files of one tar file whose names are equal up to the first dot of
+    their last part, the key. Its photo is the first file with the suffix of an image; its label is
+    in `.cls`, or under "label", "cls" or "class" of its `.json`. Keys are the ids, prefixed by the
+    names of the tar files if two of these share a key.
 
     Args:
         files: the tar files.
-        name: for a reader.
+        name: name for display.
         options: image: the suffix of the photos ("left.jpg"); label: the suffix of the labels
-            ("txt"), or a key in `.json`; key: "first" or "last", the dot at which names are cut.
-            Not given, it is the last one where the first would make many photos one sample.
+            ("txt"), or a key in `.json`; key: "first" or "last", the dot at which names are split,
+            by default the last one if the first would merge many photos into one sample.
     """
     options = options or {}
     if options.get("key", FIRST) not in (FIRST, LAST):
-        raise ParameterError(f"key is {FIRST} or {LAST}, not {options['key']!r}")
+        raise ParameterError(f"key must be {FIRST} or {LAST}, not {options['key']!r}")
     label = options.get("label")
     notes: list[str] = []
     members = [
@@ -74,10 +74,10 @@ def open_tars(
     samples = _group_members(members, cut, label, notes)
     chosen = list(_choose_images(samples, options.get("image"), notes))
     if not chosen:
-        wanted = options.get("image") or ", ".join(IMAGES)
-        raise ParameterError(f"{name!r} holds no photos: no file ends in {wanted}")
-    given = [samples[key].label(label) for key, _ in chosen]
-    labels, classes = as_labels(_values(given), len(given), (), notes)
+        suffixes = options.get("image") or ", ".join(IMAGES)
+        raise ParameterError(f"{name!r} contains no photos: no file ends in {suffixes}")
+    sample_labels = [samples[key].label(label) for key, _ in chosen]
+    labels, classes = as_labels(_values(sample_labels), len(sample_labels), (), notes)
     return TarDataset(
         name=name,
         files=tuple(files),
@@ -91,13 +91,13 @@ def open_tars(
 
 
 @dataclass(frozen=True, eq=False)
-class TarDataset(Encoded):
-    """Photos inside tar files, read where they lie.
+class TarDataset(EncodedDataset):
+    """Photos inside tar files, read without unpacking.
 
     Attributes:
         files: the tar files.
         places: file, first byte and number of bytes of each photo, `[n, 3]`.
-        problems: why the bytes of a photo are not in its file, by its index.
+        problems: by index, the reason why the bytes of a photo are not available.
     """
 
     files: tuple[Path, ...]
@@ -113,12 +113,12 @@ class TarDataset(Encoded):
             file.seek(offset)
             data = file.read(size)
         if len(data) < size:
-            raise ImageError(f"image {self.ids[index]!r}: {self.files[place].name} is cut short")
+            raise ImageError(f"image {self.ids[index]!r}: {self.files[place].name} is truncated")
         return data
 
 
 Key = tuple[int, str]
-"""Place of a tar file, and what the names of a sample share."""
+"""Index of a tar file, and the common part of the names of a sample."""
 
 
 @dataclass
@@ -138,24 +138,24 @@ def _is_photo(suffix: str) -> bool:
 
 
 def _split(name: str, cut: str = FIRST) -> tuple[str, str]:
-    """Split a member's name into key and suffix, in small letters; hidden files have neither."""
+    """Return key and lower-case suffix of a member's name; two empty texts for hidden files."""
     folder, slash, file = name.removeprefix("./").rpartition("/")
     stem, _, suffix = file.partition(".") if cut == FIRST else file.rpartition(".")
     return (f"{folder}{slash}{stem}", suffix.lower()) if stem and file[0] != "." else ("", "")
 
 
 def _fitting_cut(members: Sequence[Member], notes: list[str]) -> str:
-    """Choose the dot at which names are cut; notes it where it is not the first."""
+    """Return the dot at which names are split; adds a note if it is the last."""
     split = [(m.place, *_split(m.name)) for m in members]
     photos = [(place, key, suffix) for place, key, suffix in split if _is_photo(suffix)]
     longer = {suffix for *_, suffix in photos if "." in suffix}
     numbered = {s for s in longer if any(c.isdigit() for c in s.rpartition(".")[0])}
     keys = {(place, key) for place, key, _ in photos}
-    if len(numbered) <= len(keys) and len(longer) <= max(FIELDS, len(keys)):
+    if len(numbered) <= len(keys) and len(longer) <= max(MAX_PHOTOS_PER_SAMPLE, len(keys)):
         return FIRST
     notes.append(
-        f"names are cut at their last dot: at the first, {len(photos)} photos would share "
-        f"{len(keys)} keys, such as {min(keys)[1]!r} (?key=first does that)"
+        f"names are split at their last dot: at the first, {len(photos)} photos would share "
+        f"{len(keys)} keys, such as {min(keys)[1]!r} (?key=first splits there)"
     )
     return LAST
 
@@ -163,7 +163,7 @@ def _fitting_cut(members: Sequence[Member], notes: list[str]) -> str:
 def _group_members(
     members: Sequence[Member], cut: str, label: str | None, notes: list[str]
 ) -> dict[Key, _Sample]:
-    """Collect the files of each sample, wherever they lie in their tar file."""
+    """Return the files of each sample, wherever they are in their tar file."""
     samples: dict[Key, _Sample] = {}
     replaced = []
     for member in members:
@@ -178,8 +178,7 @@ def _group_members(
         files[suffix] = member
     if replaced:
         notes.append(
-            f"{len(replaced)} names are there twice, and the later file counts: "
-            f"{some_names(replaced)}"
+            f"{len(replaced)} names occur twice; the later file is used: {some_names(replaced)}"
         )
     return samples
 
@@ -187,7 +186,7 @@ def _group_members(
 def _choose_images(
     samples: Mapping[Key, _Sample], asked: str | None, notes: list[str]
 ) -> Iterator[tuple[Key, Member]]:
-    """Yield each sample that has a photo, with the photo; notes what is left out."""
+    """Yield each sample with a photo, and the photo; adds notes on those left out."""
     others: Counter[str] = Counter()
     without = []
     for key, sample in samples.items():
@@ -198,17 +197,17 @@ def _choose_images(
         else:
             without.append(key[1])
     if others:
-        kinds = ", ".join(f"{count} {suffix!r}" for suffix, count in others.most_common(FIELDS))
+        kinds = ", ".join(f"{count} {suffix!r}" for suffix, count in others.most_common(8))
         notes.append(
             f"{others.total()} photos are not read, because a sample has one photo: {kinds} "
-            "(?image=SUFFIX takes others, ?key=last makes each a sample)"
+            "(?image=SUFFIX selects others, ?key=last makes each of them a sample)"
         )
     if without:
         notes.append(f"{len(without)} samples have no photo: {some_names(without)}")
 
 
 def _values(labels: Sequence[Any]) -> Any:
-    """Return labels for `as_labels`: as numbers where all that is written are numbers."""
+    """Return labels for `as_labels`; texts become numbers if all of them are numbers."""
     kinds = {type(v) for v in labels}
     simple = kinds <= {type(None), str, int, float}
     if not simple:
@@ -217,7 +216,7 @@ def _values(labels: Sequence[Any]) -> Any:
 
 
 def _ids(files: Sequence[Path], keys: Sequence[Key]) -> list[str]:
-    """Return keys as ids, with the name of the tar file where they repeat."""
+    """Return keys as ids, with the name of the tar file if keys repeat."""
     names = [key for _, key in keys]
     if len(set(names)) == len(names):
         return names

@@ -1,4 +1,4 @@
-"""Weights from the cache that torch.hub shares, or from the network."""
+"""Weights from the cache of torch.hub, downloaded if missing."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ _CHUNK = 1 << 20
 _TIMEOUT = 30.0
 
 
-def cached(url: str) -> Path:
-    """Return where torch.hub keeps (or would keep) the file of a URL."""
+def cache_path(url: str) -> Path:
+    """Return the path of the file of a URL in the cache of torch.hub."""
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
 
 
 def fetch(url: str, model: str) -> Path:
-    """Return the cached file of a URL, downloading it first where it is missing.
+    """Return the cached file of a URL, downloading it if it is missing.
 
-    Raises ModelError, naming the file expected, where that fails.
+    Raises:
+        ModelError: the download failed; the message has the expected path.
     """
-    path = cached(url)
+    path = cache_path(url)
     if path.is_file():
         return path
     try:
@@ -37,8 +38,8 @@ def fetch(url: str, model: str) -> Path:
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise ModelError(
             f"the weights of {model} are not at {path}, and downloading {url} failed "
-            f"({error}); put the file there, name others ('{model}?weights=NAME'), or take random "
-            f"ones: '{model}?weights=none'"
+            f"({error}); put the file there, choose other weights ('{model}?weights=NAME'), or "
+            f"random ones: '{model}?weights=none'"
         ) from error
     return path
 

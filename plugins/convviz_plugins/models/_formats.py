@@ -1,4 +1,4 @@
-"""Which kind of file a checkpoint is, told by its content; other kinds are refused by name."""
+"""Detection of the file format of checkpoints by content; other formats are refused by name."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ _ZIPPED = (
     ("model.weights.h5", "a Keras model"),
     (".npy", "an archive of NumPy arrays"),
 )
-"""End of a name inside a zip file -> what that file is."""
+"""Suffix of a name inside a zip file -> description of the zip file."""
 
 
 def kind_of(path: Path) -> Kind:
-    """Return how a checkpoint is to be read, by its first bytes.
+    """Return the format of a checkpoint, detected by its first bytes.
 
     Raises:
-        ModelError: there is no such file, or it is of a kind that holds no weights of PyTorch.
+        ModelError: there is no such file, or it has no weights of PyTorch.
     """
     if not path.exists():
         raise ModelError(f"there is no checkpoint {str(path)!r}")
     if path.is_dir():
         raise ModelError(_about_folder(path))
     if not path.is_file():
-        raise ModelError(f"{str(path)!r} is no regular file")
+        raise ModelError(f"{str(path)!r} is not a regular file")
     with path.open("rb") as file:
         head = file.read(512)
     _refuse(path, _foreign(path, head))
@@ -76,7 +76,7 @@ def _about_folder(path: Path) -> str:
 
 
 def _foreign(path: Path, head: bytes) -> str:
-    """Return what a file is that holds no weights of PyTorch, "" where it may hold some."""
+    """Return a description of a file without weights of PyTorch, "" if it may have some."""
     if path.suffix.lower() in _SUFFIXES:
         return _SUFFIXES[path.suffix.lower()]
     if head[4:8] == b"TFL3":
@@ -95,7 +95,7 @@ def _kind_of_zip(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return ""  # which the reader will say
+        return ""  # the reader will report it
     for end, name in _ZIPPED:
         if any(n.endswith(end) for n in names):
             return name

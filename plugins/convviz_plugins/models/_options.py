@@ -1,4 +1,4 @@
-"""The options that every model source understands, from keywords or from a query string."""
+"""Options of all model sources, given as keywords or in a query string."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from convviz import Model, ModelError, ParameterError, Preprocess, UnknownNameEr
 FIELDS = ("resize", "crop", "interpolation", "mean", "std", "channels")
 _NEUTRAL = {"resize": None, "crop": None, "mean": (0.0,), "std": (1.0,)}
 LARGEST_SIDE = 8192
-"""Pixels that an image may be resized to where an untrusted file says so."""
+"""Largest side, in pixels, to which untrusted sources may resize images."""
 
 COMMON = ("labels", "device", "dtype", "output", "activation", "preprocess", *FIELDS)
 
 
-def check(options: Mapping[str, Any], own: Iterable[str] = ()) -> None:
-    """Refuse options that neither all sources nor this one (`own`) understand."""
-    known = (*own, *COMMON)
+def check(options: Mapping[str, Any], source_options: Iterable[str] = ()) -> None:
+    """Raise for options that neither all sources nor this one (`source_options`) have."""
+    known = (*source_options, *COMMON)
     for name in options:
         if name not in known:
             raise UnknownNameError("model option", name, known)
 
 
-def are_harmless(options: Mapping[str, Any], own: Iterable[str] = ()) -> bool:
-    """Return whether an untrusted query is safe: it reads no file and cannot fill the memory.
+def are_harmless(options: Mapping[str, Any], source_options: Iterable[str] = ()) -> bool:
+    """Return whether an untrusted query is safe: it reads no file and limits image sizes.
 
     Args:
         options: its values, all of them texts.
-        own: the options that its source knows beside the fields of a Preprocess.
+        source_options: the options of its source in addition to the fields of a Preprocess.
     """
-    known = {*own, *FIELDS}
+    known = {*source_options, *FIELDS}
     sides = ",".join(str(options.get(name, "")) for name in ("resize", "crop"))
     numbers = [part for part in sides.split(",") if part.strip().isdecimal()]
     small = all(len(part) < 9 and int(part) <= LARGEST_SIDE for part in numbers)
@@ -43,12 +43,12 @@ def are_harmless(options: Mapping[str, Any], own: Iterable[str] = ()) -> bool:
 
 
 def is_none(value: Any) -> bool:
-    """Whether an option says "nothing": None, or that in words."""
+    """Return whether the value of an option is None, False, or a text for it."""
     return value is None or value is False or str(value).casefold() in ("none", "false", "")
 
 
 def integer(name: str, value: Any) -> int:
-    """Read a whole number."""
+    """Return a value as an int; raises ParameterError."""
     try:
         return int(value)
     except (TypeError, ValueError):
@@ -65,44 +65,46 @@ def make_model(
     classes: int | None = None,
     output: Any = None,
 ) -> Model:
-    """Wrap a network, the user's options before the source's own `preprocess`, `labels`, …
+    """Return a Model of a network; options of the user override those of the source.
 
-    `classes` is how many the network has, where that is known: as many labels must be given.
+    `classes` is the number of classes of the network, if known; the labels must match it.
     """
-    given = read_labels(options["labels"]) if "labels" in options else tuple(labels)
-    if classes is not None and given and len(given) != classes:
-        raise ModelError(f"{len(given)} labels were given for the {classes} classes of {name}")
+    class_names = read_labels(options["labels"]) if "labels" in options else tuple(labels)
+    if classes is not None and class_names and len(class_names) != classes:
+        raise ModelError(
+            f"{len(class_names)} labels were given for the {classes} classes of {name}"
+        )
     output = options.get("output", output)
     device = _device(options.get("device"))
     try:
         return Model(
             module.eval(),
             preprocess=_preprocess(options, preprocess),
-            labels=given,
+            labels=class_names,
             output=int(output) if isinstance(output, str) and output.isdecimal() else output,
             activation=options.get("activation"),
             device=device,
             dtype=options.get("dtype"),
             name=name,
         )
-    except (RuntimeError, AssertionError) as error:  # what torch raises for a device it lacks
+    except (RuntimeError, AssertionError) as error:  # raised by torch for unavailable devices
         reason = str(error).splitlines()[0]
         raise ModelError(f"{name} cannot be put on device {str(device)!r}: {reason}") from error
 
 
-def _device(given: Any) -> Any:
-    """Read "auto" as the first GPU where there is one."""
+def _device(device: Any) -> Any:
+    """Return the device; "auto" is the first GPU if there is one."""
     import torch
 
-    if given is None or given == "auto":
+    if device is None or device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    return given
+    return device
 
 
 def read_labels(value: Any) -> tuple[str, ...]:
-    """Read class names: a list, or a file with one a line, a JSON list or a JSON object.
+    """Return class names from a list, or a file with one per line, a JSON list or a JSON object.
 
-    A JSON object maps each class index to a name, or to a list that ends with it.
+    A JSON object maps each class index to a name, or to a list whose last element is the name.
     """
     if is_none(value):
         return ()
@@ -132,15 +134,15 @@ def _preprocess(options: Mapping[str, Any], default: Any) -> Any:
     if base is None:
         return Preprocess.from_dict({**_NEUTRAL, **fields})
     if not isinstance(base, Preprocess):
-        raise ParameterError(f"{', '.join(fields)}: the preprocess has no such fields to set")
+        raise ParameterError(f"{', '.join(fields)}: the preprocess has no such fields")
     if fields.get("channels", base.channels) != base.channels:
-        # Colour means and deviations say nothing about grey.
+        # Means and deviations of colour channels do not apply to grey images.
         fields = {"mean": (0.0,), "std": (1.0,), **fields}
     return replace(base, **fields)
 
 
 def _field(name: str, value: Any) -> Any:
-    """Read a field of a Preprocess from a query ("224", "224,256", "none")."""
+    """Return the value of a Preprocess field in a query ("224", "224,256", "none")."""
     if not isinstance(value, str) or name == "interpolation":
         return value
     if is_none(value):

@@ -1,4 +1,4 @@
-"""The sets of weights that a checkpoint holds, and which of them a network gets.
+"""Sets of weights in a checkpoint, and the choice of the one that fits a network.
 
 Training scripts nest a state dict under keys ("state_dict", "model"), add prefixes to its names
 ("module.", "backbone."), and keep several of them: an average beside the last weights, a teacher
@@ -21,7 +21,7 @@ from convviz import ConvvizWarning, ModelError, UnknownNameError
 
 State = dict[str, Tensor]
 Shapes = Mapping[str, tuple[int, ...] | None]
-"""Name in a network -> the shape of the weight, None for any."""
+"""Name in a network -> shape of the weight, or None for any shape."""
 
 _DEPTH = 4
 _NO_WEIGHTS = re.compile(
@@ -29,13 +29,13 @@ _NO_WEIGHTS = re.compile(
     r"hparams|hyper_parameters)(_|$)",
     re.IGNORECASE,
 )
-"""Keys of what training scripts keep beside weights, some of it tensors by name."""
+"""Keys of other training state in checkpoints, which may contain tensors by name."""
 
 _AVERAGES = re.compile(r"(^|[._])(ema|avg|averaged?|teacher|swa|shadow|polyak)([._]|$)", re.I)
-"""Names of sets that are taken after the weights that were trained."""
+"""Names of averaged weights, which are chosen only after the trained weights."""
 
 _COUNTER = "num_batches_tracked"
-"""Of batch norms; checkpoints from before PyTorch 0.4.1 lack them."""
+"""Counters of batch norms, missing in checkpoints from before PyTorch 0.4.1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +43,10 @@ class WeightSet:
     """A state dict in a checkpoint.
 
     Attributes:
-        name: the keys and the prefix that lead to it, joined by dots; "" at the top.
+        name: its keys and prefix in the checkpoint, joined by dots; "" at the top level.
         state: name -> tensor.
-        names: how many of the network's names it has.
-        shapes: how many of these have the network's shape.
+        names: number of names that the network has too.
+        shapes: number of these whose shapes match.
     """
 
     name: str
@@ -56,25 +56,25 @@ class WeightSet:
 
 
 def weight_sets(loaded: Any) -> list[WeightSet]:
-    """List the state dicts in what was read from a checkpoint, in its order."""
+    """Return the state dicts of a checkpoint, in its order."""
     return [WeightSet(".".join(path), state) for path, state in _walk(loaded, ())]
 
 
 def choose(sets: Sequence[WeightSet], network: Shapes, key: str | None, what: str) -> WeightSet:
     """Return the set of weights that fits a network best, without its prefix.
 
-    Of several that fit alike the trained weights come before averages of them, then the first
-    in the file; a warning names the others.
+    If several fit equally well, trained weights come before averaged ones, then the order in the
+    file decides; a warning names the others.
 
     Args:
-        sets: those of a checkpoint.
-        network: the names in the network's state dict, with shapes.
-        key: the name of the set to take, or the beginning of it; None chooses.
-        what: what messages call the checkpoint.
+        sets: the sets of a checkpoint.
+        network: names and shapes of the network's state dict.
+        key: name of the set to use, or its beginning; None chooses the best.
+        what: name of the checkpoint for messages.
 
     Raises:
         UnknownNameError: there is no set of that name.
-        ModelError: no name of any set is one of the network's.
+        ModelError: no set has a name of the network.
     """
     fitting = sorted((f for s in sets for f in _fitting(s, network)), key=_order)
     if key is not None:
@@ -92,8 +92,8 @@ def choose(sets: Sequence[WeightSet], network: Shapes, key: str | None, what: st
     others = [s for s in fitting[1:] if (s.names, s.shapes) == fit and not _same(s, best)]
     if others:
         warnings.warn(
-            f"{what} holds several sets of weights that fit: {best.name or 'the top level'!r} is "
-            f"taken; key= takes another: {', '.join(repr(s.name) for s in others)}",
+            f"{what} has several sets of weights that fit: {best.name or 'the top level'!r} is "
+            f"used; key= selects another: {', '.join(repr(s.name) for s in others)}",
             ConvvizWarning,
             stacklevel=2,
         )
@@ -101,9 +101,9 @@ def choose(sets: Sequence[WeightSet], network: Shapes, key: str | None, what: st
 
 
 def describe(sets: Sequence[WeightSet]) -> str:
-    """Name the sets of a checkpoint with the first name in each."""
-    shown = [f"{s.name or 'the top level'!r} ({next(iter(s.state))}, …)" for s in sets[:6]]
-    return "the file holds " + (", ".join(shown) or "no weights by name (a state dict)")
+    """Return a description of the sets of a checkpoint, with the first name of each."""
+    descriptions = [f"{s.name or 'the top level'!r} ({next(iter(s.state))}, …)" for s in sets[:6]]
+    return "the file contains " + (", ".join(descriptions) or "no weights by name (a state dict)")
 
 
 def _walk(loaded: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], State]]:
@@ -120,10 +120,10 @@ def _walk(loaded: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
             yield from _walk(value, (*path, key))
 
 
-def _fitting(found: WeightSet, network: Shapes) -> Iterator[WeightSet]:
-    """Yield a set once for each prefix behind which it has names of the network."""
+def _fitting(weights: WeightSet, network: Shapes) -> Iterator[WeightSet]:
+    """Yield a set for each prefix after which its names are those of the network."""
     prefixes = Counter[str]()
-    for name in found.state:
+    for name in weights.state:
         at = 0
         while at >= 0:
             if name[at:] in network and not name.endswith(_COUNTER):
@@ -133,14 +133,16 @@ def _fitting(found: WeightSet, network: Shapes) -> Iterator[WeightSet]:
     for prefix, count in prefixes.items():
         if 2 * count < most:
             continue
-        state = {k.removeprefix(prefix): v for k, v in found.state.items() if k.startswith(prefix)}
+        state = {
+            k.removeprefix(prefix): v for k, v in weights.state.items() if k.startswith(prefix)
+        }
         shapes = sum(k in network and network[k] in (None, v.shape) for k, v in state.items())
-        name = ".".join(part for part in (found.name, prefix.rstrip(".")) if part)
+        name = ".".join(part for part in (weights.name, prefix.rstrip(".")) if part)
         yield WeightSet(name, state, count, shapes)
 
 
-def _order(found: WeightSet) -> tuple[int, int, bool]:
-    return -found.names, -found.shapes, bool(_AVERAGES.search(found.name))
+def _order(weights: WeightSet) -> tuple[int, int, bool]:
+    return -weights.names, -weights.shapes, bool(_AVERAGES.search(weights.name))
 
 
 def _is_called(name: str, key: str) -> bool:
@@ -148,7 +150,7 @@ def _is_called(name: str, key: str) -> bool:
 
 
 def _same(a: WeightSet, b: WeightSet) -> bool:
-    """Return whether two sets hold the same numbers: one checkpoint may name one set twice."""
+    """Return whether two sets are equal: a checkpoint may contain the same set twice."""
     return a.state.keys() == b.state.keys() and all(
         torch.equal(value, b.state[name]) for name, value in a.state.items()
     )

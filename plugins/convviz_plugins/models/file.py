@@ -1,4 +1,4 @@
-"""A checkpoint of the user's own: "path/weights.safetensors?arch=resnet18"."""
+"""Checkpoint files: "path/weights.safetensors?arch=resnet18"."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
 
     Further options: `arch`, a network of torchvision ("resnet18") or timm ("timm:resnet18"),
     a factory ("python:package.module:factory") or, from Python, an `nn.Module` or a function
-    that makes one. How many classes a torchvision or timm network has is read from the weights.
-    `key` names the set of weights where the file holds several ("state_dict_ema").
+    that returns one. The number of classes of a torchvision or timm network is read from the
+    weights. `key` selects one of several sets of weights in a file ("state_dict_ema").
     """
     path = Path(source)
     if path.suffix not in _formats.SUFFIXES and not path.exists():
         return None
     _options.check(options, ("arch", "key"))
-    _formats.kind_of(path)  # which refuses other files, whatever network is named
+    _formats.kind_of(path)  # raises for files of other formats
     if not options.get("arch"):
         raise ParameterError(
-            f"which network are the weights {source!r} for? Say '{source}?arch=resnet18', "
+            f"the weights {source!r} need an architecture: '{source}?arch=resnet18', "
             "'?arch=timm:NAME' or '?arch=python:MODULE:FACTORY'"
         )
-    plan = _plan(options["arch"])
+    plan = _architecture_plan(options["arch"])
     weights, module, classes = _build(plan, source, options.get("key"))
     where = f" ({weights.name})" if weights.name else ""
     return _options.make_model(
@@ -53,9 +53,9 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
 
 @hookimpl
 def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
-    """Vouch for safetensors files of this machine, put into torchvision's or timm's networks.
+    """Return True for local safetensors files with an architecture of torchvision or timm.
 
-    A PyTorch file is unpickled, if only in part; a factory runs code.
+    PyTorch files are unpickled, and factories run code.
     """
     if Path(source).suffix != ".safetensors" or source.startswith(("//", "\\\\")):
         return False
@@ -66,8 +66,8 @@ def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """An architecture: how to build it for so many classes (None: as it is)."""
+class _ArchitecturePlan:
+    """An architecture; `build` takes the number of classes, or None for the default."""
 
     name: str
     build: Callable[[int | None], nn.Module]
@@ -76,29 +76,29 @@ class _Plan:
     sized: bool = True
 
 
-def _plan(arch: Any) -> _Plan:
+def _architecture_plan(arch: Any) -> _ArchitecturePlan:
     if isinstance(arch, nn.Module):
-        return _Plan(type(arch).__name__, lambda _classes: arch, sized=False)
+        return _ArchitecturePlan(type(arch).__name__, lambda _classes: arch, sized=False)
     if callable(arch):
         name = getattr(arch, "__name__", "arch")
-        return _Plan(name, lambda _classes: _network(arch(), name), sized=False)
+        return _ArchitecturePlan(name, lambda _classes: _network(arch(), name), sized=False)
     scheme, rest = _architecture(arch)
     if scheme == "timm":
         timm_source.check_name(rest)
-        return _Plan(
+        return _ArchitecturePlan(
             rest,
             lambda classes: timm_source.build(rest, classes=classes),
             timm_source.default_preprocess,
         )
     if scheme == "python":
         module_name, _, factory = rest.partition(":")
-        return _Plan(
+        return _ArchitecturePlan(
             factory,
             lambda _classes: _network(python.call(module_name, factory), factory),
             sized=False,
         )
     name = torchvision_source.check_name(rest)
-    return _Plan(
+    return _ArchitecturePlan(
         name,
         lambda classes: torchvision_source.build(name, classes=classes),
         lambda _module: torchvision_source.default_preprocess(name),
@@ -107,9 +107,9 @@ def _plan(arch: Any) -> _Plan:
 
 
 def _architecture(arch: Any) -> tuple[str, str]:
-    """Split an architecture into the scheme that builds it and what follows.
+    """Return the scheme of an architecture and the name after it.
 
-    What no other scheme is known for is a name of torchvision's.
+    Names without a known scheme are those of torchvision.
     """
     scheme, _, rest = str(arch).partition(":")
     if scheme in ("timm", "torchvision") or (scheme == "python" and ":" in rest):
@@ -117,16 +117,18 @@ def _architecture(arch: Any) -> tuple[str, str]:
     return "torchvision", str(arch)
 
 
-def _network(made: Any, name: str) -> nn.Module:
-    if isinstance(made, Model):
-        made = made.module
-    if not isinstance(made, nn.Module):
-        raise ModelError(f"arch {name} must give an nn.Module, not {type(made).__name__}")
-    return made
+def _network(result: Any, name: str) -> nn.Module:
+    if isinstance(result, Model):
+        result = result.module
+    if not isinstance(result, nn.Module):
+        raise ModelError(f"arch {name} must return an nn.Module, not {type(result).__name__}")
+    return result
 
 
-def _build(plan: _Plan, source: str, key: str | None) -> tuple[WeightSet, nn.Module, int | None]:
-    """Build a network with the weights of a file; returns which set, and how many classes."""
+def _build(
+    plan: _ArchitecturePlan, source: str, key: str | None
+) -> tuple[WeightSet, nn.Module, int | None]:
+    """Return the set of weights, the network with these weights, and its number of classes."""
     what = f"{source} into {plan.name}"
     sets = _checkpoint.read_sets(source)
     if not plan.sized:
@@ -135,6 +137,7 @@ def _build(plan: _Plan, source: str, key: str | None) -> tuple[WeightSet, nn.Mod
         weights, classes = choose(sets, shapes, key, what), None
     else:
         with torch.device("meta"):
+            # Weights whose shapes depend on the number of classes differ between these two.
             few, many = plan.build(7).state_dict(), plan.build(11).state_dict()
         sized = [name for name, value in few.items() if value.shape != many[name].shape]
         shapes = {name: None if name in sized else value.shape for name, value in few.items()}
@@ -145,13 +148,13 @@ def _build(plan: _Plan, source: str, key: str | None) -> tuple[WeightSet, nn.Mod
         _checkpoint.load_into(module, weights.state, what)
     except ModelError as error:
         if len(sets) > 1:
-            error.args = (f"{error}\n{describe(sets)}; key= takes one of them",)
+            error.args = (f"{error}\n{describe(sets)}; key= selects one of them",)
         raise
     return weights, module, classes
 
 
 def _classes(sized: list[str], state: State, what: str) -> int:
-    """Read the number of classes from the weights whose shape depends on it."""
+    """Return the number of classes, read from the weights whose shape depends on it."""
     name = next((name for name in reversed(sized) if name in state and state[name].ndim), None)
     if name is None:
         last = sized[-1] if sized else "a classifier"

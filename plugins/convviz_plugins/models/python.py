@@ -1,4 +1,4 @@
-"""A network made by a function of the user's own: "python:package.module:factory"."""
+"""Networks returned by a function: "python:package.module:factory"."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from . import _options
 def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     """Call a factory, which returns an `nn.Module` or a `convviz.Model`.
 
-    The module is imported, so this runs code: the command line accepts it because its user
-    chose it. The current folder is searched first.
+    The module is imported, which runs its code. Only sources given by the user are loaded in this
+    way, never those in run folders. The current folder is searched first.
     """
     module_name, colon, factory_name = source.partition(":")
     if not colon:
         return None
     _options.check(options)
-    made = call(module_name, factory_name)
-    if isinstance(made, nn.Module):
-        return _options.make_model(made, options, name=source)
-    if not isinstance(made, Model):
+    result = call(module_name, factory_name)
+    if isinstance(result, nn.Module):
+        return _options.make_model(result, options, name=source)
+    if not isinstance(result, Model):
         raise ModelError(
-            f"{source} must return an nn.Module or a convviz.Model, not {type(made).__name__}"
+            f"{source} must return an nn.Module or a convviz.Model, not {type(result).__name__}"
         )
     if _overrides(options):
         raise ModelError(
-            f"{source} returns a convviz.Model, which brings its own "
-            f"{', '.join(_overrides(options))}: set it there"
+            f"{source} returns a convviz.Model, whose {', '.join(_overrides(options))} cannot be "
+            "overridden; set it in the factory"
         )
-    return made
+    return result
 
 
 def call(module_name: str, factory_name: str) -> Any:
-    """Import a module from the current folder or the Python path, and call its factory."""
+    """Return the result of a factory in a module of the current folder or the Python path."""
     sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
@@ -68,5 +68,5 @@ def call(module_name: str, factory_name: str) -> Any:
 
 
 def _overrides(options: Mapping[str, Any]) -> list[str]:
-    """Name the options that were given a value other than the default."""
+    """Return the names of the options with a value other than the default."""
     return [k for k, v in options.items() if v is not None and (k, str(v)) != ("device", "auto")]

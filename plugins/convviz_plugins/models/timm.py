@@ -1,4 +1,4 @@
-"""timm's networks: "timm:convnext_tiny", "timm:resnet18.a1_in1k?weights=none"."""
+"""Networks of timm: "timm:convnext_tiny", "timm:resnet18.a1_in1k?weights=none"."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from convviz import Model, ModelError, ParameterError, UnknownNameError
 from convviz.authoring import hookimpl, preprocess_from_timm
 
 from . import _options
-from ._fetch import cached
+from ._fetch import cache_path
 
 _SAFE = "model.safetensors"
 
 
 @hookimpl(trylast=True)
 def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
-    """Load a network of timm's, with its own preprocessing.
+    """Load a network of timm with its preprocessing.
 
-    Further options: `weights` ("none", or a tag as after the dot of timm's names), `seed` of
-    random weights.
+    Further options: `weights` ("none", or a tag, the part of timm's names after the dot), and the
+    `seed` of random weights.
     """
     check_name(source)
     _options.check(options, ("weights", "seed"))
@@ -35,11 +35,11 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     if not random and str(weights).upper() != "DEFAULT" and weights is not True:
         name = check_name(f"{source.partition('.')[0]}.{weights}")
     seed = _options.integer("seed", options.get("seed", 0))
-    module = build(name, seed=seed) if random else _pretrained(name)
+    module = build(name, seed=seed) if random else _load_pretrained(name)
     return _options.make_model(
         module,
         options,
-        name=f"{name} (random weights)" if random else f"timm {_tagged(module, name)}",
+        name=f"{name} (random weights)" if random else f"timm {_name_with_tag(module, name)}",
         preprocess=default_preprocess(module),
         labels=() if random else _labels(module),
         classes=getattr(module, "num_classes", None) or None,
@@ -48,7 +48,7 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
 
 @hookimpl
 def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
-    """Vouch for the networks that timm registers: it alone says where their weights are."""
+    """Return True: timm defines the networks and the locations of their weights."""
     return _options.are_harmless(options, ("weights", "seed"))
 
 
@@ -65,7 +65,7 @@ def check_name(name: str) -> str:
 
 
 def build(name: str, *, classes: int | None = None, seed: int = 0) -> nn.Module:
-    """Build a network with random weights from the seed; the caller's generator is left alone."""
+    """Return a network with random weights of a seed; the caller's generator is not changed."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
@@ -76,7 +76,7 @@ def build(name: str, *, classes: int | None = None, seed: int = 0) -> nn.Module:
 
 
 def default_preprocess(module: nn.Module) -> Any:
-    """Return what timm does to photos: a Preprocess, or timm's own function where none fits."""
+    """Return the preprocessing of timm, as a Preprocess if possible."""
     from timm.data import create_transform, resolve_model_data_config
 
     config = resolve_model_data_config(module)
@@ -96,34 +96,34 @@ def _timm(name: str) -> Any:
     return timm
 
 
-def _pretrained(name: str) -> nn.Module:
+def _load_pretrained(name: str) -> nn.Module:
     import torch
 
     timm = _timm(name)
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.has_weights:
-        raise ModelError(f"timm has no weights for {name}; take random ones: '{name}?weights=none'")
+        raise ModelError(f"timm has no weights for {name}; use random ones: '{name}?weights=none'")
     overlay = _overlay(config)
     try:
         if not overlay:
-            _reach(config)
+            _check_hub_reachable(config)
         with torch.random.fork_rng(devices=[]):
             module: nn.Module = timm.create_model(
                 name, pretrained=True, pretrained_cfg_overlay=overlay
             )
-    except Exception as error:  # what the hub's client raises depends on its version
+    except Exception as error:  # the errors of the hub's client depend on its version
         raise ModelError(
-            f"the weights of {name}, expected at {_expected(config)}, can be neither read nor "
-            f"downloaded ({_first_line(error)}); put the file there, or take random weights: "
+            f"the weights of {name}, expected at {_expected_path(config)}, can be neither read nor "
+            f"downloaded ({_first_line(error)}); put the file there, or use random weights: "
             f"'{name}?weights=none'"
         ) from error
     return module
 
 
 def _overlay(config: Any) -> dict[str, Any]:
-    """Point timm to the weights where the hub's cache has them.
+    """Return an overlay with the path of the weights if the cache of the hub has them.
 
-    The hub's client asks the network even then, and without one tries for half a minute.
+    The client of the hub would access the network even then, and retry for half a minute offline.
     """
     if not config.hf_hub_id or config.custom_load:
         return {}
@@ -137,20 +137,20 @@ def _overlay(config: Any) -> dict[str, Any]:
     return {}
 
 
-def _reach(config: Any) -> None:
-    """Raise at once where the hub cannot be reached, which its client tries for a minute."""
+def _check_hub_reachable(config: Any) -> None:
+    """Raise immediately if the hub cannot be reached; its client would retry for a minute."""
     if not config.hf_hub_id:
         return
     from huggingface_hub.constants import ENDPOINT
 
-    with suppress(urllib.error.HTTPError):  # an answer, whatever it says
+    with suppress(urllib.error.HTTPError):  # any answer means that the hub is reachable
         urllib.request.urlopen(ENDPOINT, timeout=10).close()
 
 
-def _expected(config: Any) -> Path:
-    """Return where timm looks for a network's weights before it asks the network."""
+def _expected_path(config: Any) -> Path:
+    """Return the path in the cache where timm looks for the weights of a network."""
     if not config.hf_hub_id:
-        return cached(config.url)
+        return cache_path(config.url)
     from huggingface_hub.constants import HF_HUB_CACHE
 
     repository = "models--" + config.hf_hub_id.partition("@")[0].replace("/", "--")
@@ -159,7 +159,7 @@ def _expected(config: Any) -> Path:
 
 
 def _labels(module: nn.Module) -> tuple[str, ...]:
-    """Return the names of ImageNet's 1000 classes, where the weights have these."""
+    """Return the class names of the weights, those of ImageNet for 1000 classes."""
     config = getattr(module, "pretrained_cfg", {}) or {}
     if config.get("label_names"):
         return tuple(config["label_names"])
@@ -170,7 +170,7 @@ def _labels(module: nn.Module) -> tuple[str, ...]:
     return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
 
 
-def _tagged(module: nn.Module, name: str) -> str:
+def _name_with_tag(module: nn.Module, name: str) -> str:
     tag = (getattr(module, "pretrained_cfg", {}) or {}).get("tag")
     return f"{name.partition('.')[0]}.{tag}" if tag else name
 

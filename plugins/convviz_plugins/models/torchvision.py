@@ -1,4 +1,4 @@
-"""torchvision's networks: "resnet50", "torchvision:resnet50@IMAGENET1K_V2", "?weights=none"."""
+"""Networks of torchvision: "resnet50", "torchvision:resnet50@IMAGENET1K_V2", "?weights=none"."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _lock = threading.Lock()
 
 
 def _renew_lock() -> None:
-    """In a forked child, where the thread that may have held the lock does not exist."""
+    """Replace the lock in a forked child, where a thread that held it does not exist."""
     global _lock
     _lock = threading.Lock()
 
@@ -31,7 +31,7 @@ if hasattr(os, "register_at_fork"):
 
 @hookimpl(tryfirst=True)
 def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
-    """Load a classification or segmentation network, with `weights=` or `@` naming its weights.
+    """Load a classification or segmentation network; `weights=` or `@` selects its weights.
 
     Further options: `weights` (a name, "DEFAULT" or "none"), `seed` of random weights.
     """
@@ -55,12 +55,12 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
 
 @hookimpl
 def convviz_vouches_for_source(source: str, options: Mapping[str, Any]) -> bool:
-    """Vouch for torchvision's own networks and weights, which are read as tensors only."""
+    """Return True: the weights of torchvision are read as tensors only."""
     return _options.are_harmless(options, ("weights", "seed"))
 
 
 def names() -> list[str]:
-    """Return the networks that map an image to scores."""
+    """Return the names of the networks for classification and segmentation."""
     import torchvision
 
     return [*torchvision.models.list_models(module=torchvision.models), *_segmentation()]
@@ -75,32 +75,32 @@ def check_name(name: str) -> str:
 
 
 def output_of(name: str) -> Callable[[Any], Tensor] | None:
-    """Return what picks the scores out of what the network returns."""
+    """Return the function that extracts the scores from the output of the network, if needed."""
     return mean_of_maps if name in _segmentation() else None
 
 
 def mean_of_maps(output: Mapping[str, Tensor]) -> Tensor:
-    """Score a class by the mean of its map, `{"out": [N, classes, H, W]}` -> `[N, classes]`."""
+    """Return the mean of the map of each class, `{"out": [N, classes, H, W]}` -> `[N, classes]`."""
     return output["out"].mean((2, 3))
 
 
-def find_weights(name: str, given: Any) -> Any:
-    """Return the entry of torchvision's enum of weights, or None for random ones."""
+def find_weights(name: str, tag: Any) -> Any:
+    """Return the entry of torchvision's enum of weights, or None for random weights."""
     from torchvision.models import get_model_weights
 
-    if _options.is_none(given):
+    if _options.is_none(tag):
         return None
     known = get_model_weights(name)
-    if given in ("DEFAULT", "default", True):
+    if tag in ("DEFAULT", "default", True):
         return known.DEFAULT if known.__members__ else None
-    plain = str(given).rpartition(".")[2]
+    plain = str(tag).rpartition(".")[2]
     if plain not in known.__members__:
         raise UnknownNameError(f"weights of {name}", plain, [*known.__members__, "none"])
     return known[plain]
 
 
 def default_preprocess(name: str, weights: Any = None) -> Preprocess:
-    """Return the preprocessing of the weights, of the network's usual ones where none are."""
+    """Return the preprocessing of the weights, by default of the default weights."""
     weights = find_weights(name, "DEFAULT") if weights is None else weights
     return Preprocess() if weights is None else preprocess_from_torchvision(weights)
 
@@ -108,12 +108,15 @@ def default_preprocess(name: str, weights: Any = None) -> Preprocess:
 def build(
     name: str, *, weights: Any = None, classes: int | None = None, seed: int = 0
 ) -> nn.Module:
-    """Build a network, its random weights from the seed, the caller's generator left alone."""
+    """Return a network; random weights depend on the seed only, the caller's generator is kept."""
     import torch
     from torchvision.models import get_model
 
     arguments: dict[str, Any] = {} if classes is None else {"num_classes": classes}
-    if name in ("googlenet", "inception_v3"):  # heads for training only
+    if name in (
+        "googlenet",
+        "inception_v3",
+    ):  # without auxiliary heads, which are for training only
         arguments["aux_logits"] = False
         if weights is None:
             arguments["init_weights"] = True
@@ -133,10 +136,10 @@ def _segmentation() -> list[str]:
 
 @contextmanager
 def _read_safely(name: str, weights: Any) -> Iterator[None]:
-    """Cause torchvision's builder to load weights as tensors only.
+    """Context in which torchvision's builder loads weights as tensors only.
 
-    Its own loader unpickles anything. The entry of the enum gets a `get_state_dict` of its own
-    for the time of the block.
+    Its own loader unpickles arbitrary objects. Inside the block, the entry of the enum has a
+    `get_state_dict` that returns the state dict read safely.
     """
     if weights is None:
         yield

@@ -1,4 +1,4 @@
-"""Trains the network of the source "demo-digits": under two minutes on one core.
+"""Training of the network "demo-digits": under two minutes on one core.
 
     python -m convviz_plugins.models.train_demo_digits demo_digits.safetensors
 
@@ -23,11 +23,11 @@ from .demo_digits import PREPROCESS, DigitNet, split
 
 BATCH = 64
 LEAST = 0.98
-"""Test accuracy below which nothing is written."""
+"""Smallest test accuracy for which the weights are written."""
 
 
 def load() -> tuple[Tensor, Tensor]:
-    """Return all digits as the network sees them, `[1797, 1, 32, 32]`, and their classes."""
+    """Return all digits, preprocessed `[1797, 1, 32, 32]`, and their classes."""
     dataset = digits.convviz_open_dataset("", {})
     preprocess = Preprocess.from_dict(PREPROCESS)
     images = torch.stack([preprocess(dataset.load(i)) for i in range(len(dataset.ids))])
@@ -35,7 +35,7 @@ def load() -> tuple[Tensor, Tensor]:
 
 
 def augment(images: Tensor) -> Tensor:
-    """Turn, shear, scale and shift each image a little."""
+    """Return the images with small random rotations, shears, scales and shifts."""
     n = len(images)
     empty = images.min()
     angle = (torch.rand(n) - 0.5) * 2 * math.radians(12)
@@ -54,9 +54,8 @@ def augment(images: Tensor) -> Tensor:
 def start_smooth(kernels: Tensor, sigma: float = 1.3, size: float = 0.02) -> None:
     """Fill `[out, 1, k, k]` in place with small blurred noise.
 
-    Enlarged digits have no fine grain, so no gradient ever takes grain out of a kernel: one that
-    starts as plain noise ends as a stroke under noise. A smooth and small start leaves what was
-    learned to be seen.
+    Enlarged digits have no high frequencies, so the gradients never remove those of a kernel: white
+    noise at the start would remain visible after training.
     """
     side = kernels.shape[-1]
     steps = torch.arange(side) - side // 2
@@ -101,7 +100,7 @@ def accuracy(net: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 def _groups(net: DigitNet) -> list[dict[str, object]]:
-    """Weight decay for kernels only, more of it for the kernels that are looked at."""
+    """Return parameter groups: weight decay for kernels only, stronger for the first ones."""
     first = net.first_kernels
     kernels = [p for p in net.parameters() if p.ndim > 1 and p is not first]
     rest = [p for p in net.parameters() if p.ndim == 1]
@@ -113,7 +112,7 @@ def _groups(net: DigitNet) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    """Train, print the accuracy on digits never seen, and write the weights."""
+    """Train the network, print its accuracies, and write the weights."""
     from safetensors.torch import save_file
 
     parser = argparse.ArgumentParser(description="Train the network of convviz's demo-digits.")
@@ -132,7 +131,7 @@ def main() -> None:
         "epochs": args.epochs,
         "seed": args.seed,
     }
-    # One entry: safetensors writes several in any order, and equal runs give equal files.
+    # A single entry: safetensors writes several in random order, and equal runs give equal files.
     save_file(net.state_dict(), args.out, {"convviz": json.dumps(facts)})
 
 
