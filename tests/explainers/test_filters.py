@@ -148,7 +148,7 @@ def test_folding_a_norm_of_zeros_takes_the_right_one() -> None:
 @pytest.mark.parametrize("inplace", [False, True])
 def test_folding_without_a_norm_directly_behind_is_an_error(inplace: bool) -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace), nn.BatchNorm2d(4), nn.Flatten())
-    with pytest.raises(ParameterError, match="no batch norm .*'0'"):
+    with pytest.raises(ParameterError, match=r"no batch norm .*'0'"):
         draw(net, fold_bn=True)
 
 
