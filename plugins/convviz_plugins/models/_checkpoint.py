@@ -103,9 +103,8 @@ def _outputs(network_state: State, state: State) -> str:
     if len(layers) > 1 or any(network_state[k].shape[1:] != state[k].shape[1:] for k in differing):
         return ""
     in_file, in_network = len(state[differing[0]]), len(network_state[differing[0]])
-    return f": layer {layers.pop()!r} has {in_file} outputs in the file, {in_network} in the "
-        "network "
-        "          "
+    layer = layers.pop()
+    return f": layer {layer!r} has {in_file} outputs in the file, {in_network} in the network"
 
 
 def nearest(key: str, others: Iterable[str]) -> str:

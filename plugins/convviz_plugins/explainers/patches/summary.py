@@ -76,7 +76,9 @@ def extent(field: ReceptiveField) -> str:
 def field_note(field: ReceptiveField) -> str:
     """Return a note on the part of the image that a patch shows."""
     if field.whole:
-        return f"A unit of this layer sees the whole image, and so does each patch: {field.reason}."
+        return (
+            f"Units of this layer see the whole image, and patches show all of it: {field.reason}."
+        )
     high, wide = field.image
     patch = f"Each patch is the receptive field of the unit, {extent(field)}"
     if field.size[0] > high or field.size[1] > wide:
