@@ -16,8 +16,8 @@ from convviz import Model, ParameterError
 def explain(module: nn.Module, images: Tensor, **params: object) -> convviz.Explanation:
     model = Model(module)
     model.forward(images)  # so that it knows the size of its images
-    made: convviz.Explanation = convviz.explain(model, images, "activations", **params)
-    return made
+    result: convviz.Explanation = convviz.explain(model, images, "activations", **params)
+    return result
 
 
 def scaler(*factors: float) -> nn.Conv2d:
@@ -85,10 +85,10 @@ def test_top_is_limited_by_the_channels_and_can_be_none() -> None:
 
 def test_silent_is_said_and_dead_is_not_claimed() -> None:
     result = explain(net(1.0, -1.0), RAMP).result
-    said = " ".join(result.notes)
+    text = " ".join(result.notes)
     assert result.measures["silent channels"] == 1
-    assert "1 of 2 channels are silent on this input" in said
-    assert "whether they are dead" in said
+    assert "1 of 2 channels are silent on this input" in text
+    assert "whether they are dead" in text
     assert not any("silent" in n for n in explain(net(1.0, 2.0), RAMP).result.notes)
 
 
@@ -159,15 +159,15 @@ def swept_run(folder: Path, **params: object) -> tuple[Model, str]:
 def test_statistics_of_a_run_tell_dead_channels_from_silent_ones(tmp_path: Path) -> None:
     model, run = swept_run(tmp_path / "run", layers=("1",))
     dark = np.full((6, 6, 3), 60, np.uint8)
-    found = convviz.explain(model, dark, "activations", layer="1", statistics=tmp_path / "run")
-    assert found["dead"].tolist() == [False, False, True]
-    assert (found["active"][0] == 0).tolist() == [False, True, True]
-    assert found.result.measures["silent channels"] == 2
-    assert found.result.measures["dead channels"] == 1
-    (note, *_) = found.result.notes
+    result = convviz.explain(model, dark, "activations", layer="1", statistics=tmp_path / "run")
+    assert result["dead"].tolist() == [False, False, True]
+    assert (result["active"][0] == 0).tolist() == [False, True, True]
+    assert result.result.measures["silent channels"] == 2
+    assert result.result.measures["dead channels"] == 1
+    (note, *_) = result.result.notes
     assert note.endswith("1 are dead: they fired on none of 3 images.")
-    assert found.pictures()[0].png[:4] == b"\x89PNG"
-    found.save(tmp_path / "leaf")
+    assert result.pictures()[0].png[:4] == b"\x89PNG"
+    result.save(tmp_path / "leaf")
     assert convviz.load(tmp_path / "leaf").explainer.statistics == run
 
 

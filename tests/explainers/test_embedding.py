@@ -57,30 +57,30 @@ def apart(points, labels):
 
 def test_tsne_keeps_clusters_apart_and_says_how_well():
     x, labels = clusters()
-    found = finish(x, labels, perplexity=10)
-    assert found.values.shape == (60, 2)
-    assert found.values.dtype == torch.float32
-    assert apart(found.values, labels) > 2
-    assert found.measures["5-NN accuracy in the map"] == 1
-    assert found.measures["5-NN accuracy of features"] == 1
-    assert found.measures["trustworthiness"] > 0.85
-    assert found.measures["KL divergence"] > 0
-    assert found.measures["perplexity"] == 10
-    assert found.axes == ("t-SNE 1", "t-SNE 2")
-    assert found["labels"].tolist() == labels
+    result = finish(x, labels, perplexity=10)
+    assert result.values.shape == (60, 2)
+    assert result.values.dtype == torch.float32
+    assert apart(result.values, labels) > 2
+    assert result.measures["5-NN accuracy in the map"] == 1
+    assert result.measures["5-NN accuracy of features"] == 1
+    assert result.measures["trustworthiness"] > 0.85
+    assert result.measures["KL divergence"] > 0
+    assert result.measures["perplexity"] == 10
+    assert result.axes == ("t-SNE 1", "t-SNE 2")
+    assert result["labels"].tolist() == labels
 
 
 def test_the_kl_divergence_is_that_of_the_points():
     x = np.random.default_rng(2).normal(size=(31, 12)).astype(np.float32)
-    found = finish(x, perplexity=10)  # all others are neighbours: nothing is left out
-    y = found.values.double().numpy()
+    result = finish(x, perplexity=10)  # all others are neighbours: nothing is left out
+    y = result.values.double().numpy()
     p = joint_probabilities(x.astype(np.float64), 10)
     q = 1 / (1 + ((y[:, None] - y[None]) ** 2).sum(axis=2))
     np.fill_diagonal(q, 0)
     q /= q.sum()
-    there = p > 0
-    kl = float((p[there] * np.log(p[there] / q[there])).sum())
-    assert found.measures["KL divergence"] == pytest.approx(kl, rel=0.03)
+    exists = p > 0
+    kl = float((p[exists] * np.log(p[exists] / q[exists])).sum())
+    assert result.measures["KL divergence"] == pytest.approx(kl, rel=0.03)
 
 
 def joint_probabilities(x, perplexity):
@@ -102,16 +102,16 @@ def joint_probabilities(x, perplexity):
 
 def test_pca_equals_the_singular_vectors():
     x, _ = clusters(each=5, length=4)
-    found = finish(x, method="pca")
+    result = finish(x, method="pca")
     centred = x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)
     u, s, _ = np.linalg.svd(centred, full_matrices=False)
     expected = (u * s)[:, :2] / np.abs(centred).max()
-    sign = np.sign((expected * found.values.numpy()).sum(axis=0))
-    assert np.abs(found.values.numpy() - expected * sign).max() < 1e-5
+    sign = np.sign((expected * result.values.numpy()).sum(axis=0))
+    assert np.abs(result.values.numpy() - expected * sign).max() < 1e-5
     share = float((s[:2] ** 2).sum() / (s**2).sum())
-    assert found.measures["explained variance"] == pytest.approx(share)
-    assert "of variance" in found.axes[0]
-    assert "KL divergence" not in found.measures
+    assert result.measures["explained variance"] == pytest.approx(share)
+    assert "of variance" in result.axes[0]
+    assert "KL divergence" not in result.measures
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
@@ -125,59 +125,59 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
 
 def test_a_perplexity_that_is_too_large_is_lowered_and_said():
     x, _ = clusters(each=4)
-    found = finish(x, perplexity=30)
-    assert found.measures["perplexity"] == pytest.approx(11 / 3)
-    assert any("Perplexity 30 is too large for 12 images" in note for note in found.notes)
+    result = finish(x, perplexity=30)
+    assert result.measures["perplexity"] == pytest.approx(11 / 3)
+    assert any("Perplexity 30 is too large for 12 images" in note for note in result.notes)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_few_images_are_laid_out_by_pca(count):
     x, _ = clusters()
-    found = finish(x[:count])
-    assert found.values.shape == (count, 2)
-    assert torch.isfinite(found.values).all()
-    assert len({tuple(cell) for cell in found["cells"].tolist()}) == count
+    result = finish(x[:count])
+    assert result.values.shape == (count, 2)
+    assert torch.isfinite(result.values).all()
+    assert len({tuple(cell) for cell in result["cells"].tolist()}) == count
     if count > 1:
-        assert any("at least 5 images" in note for note in found.notes)
+        assert any("at least 5 images" in note for note in result.notes)
 
 
 def test_five_images_are_enough_for_tsne():
-    found = finish(clusters()[0][::12])
-    assert found.axes[0] == "t-SNE 1"
-    assert torch.isfinite(found.values).all()
+    result = finish(clusters()[0][::12])
+    assert result.axes[0] == "t-SNE 1"
+    assert torch.isfinite(result.values).all()
 
 
 def test_equal_features_are_laid_out_in_one_place():
-    found = finish(np.full((9, 4), 3, np.float32), [0, 1, 2] * 3)
-    assert (found.values == 0).all()
-    assert any("All features are equal" in note for note in found.notes)
-    assert len({tuple(cell) for cell in found["cells"].tolist()}) == 9
+    result = finish(np.full((9, 4), 3, np.float32), [0, 1, 2] * 3)
+    assert (result.values == 0).all()
+    assert any("All features are equal" in note for note in result.notes)
+    assert len({tuple(cell) for cell in result["cells"].tolist()}) == 9
 
 
 def test_a_constant_feature_and_duplicates_do_no_harm():
     x, labels = clusters(each=6)
     x[:, 3] = 7
     x[1] = x[0]
-    found = finish(x, labels)
-    assert torch.isfinite(found.values).all()
+    result = finish(x, labels)
+    assert torch.isfinite(result.values).all()
 
 
 def test_one_feature_is_enough():
     for method in ("tsne", "pca"):
-        found = finish(np.arange(12, dtype=np.float32)[:, None], method=method)
-        assert found.values.shape == (12, 2)
-        assert torch.isfinite(found.values).all()
+        result = finish(np.arange(12, dtype=np.float32)[:, None], method=method)
+        assert result.values.shape == (12, 2)
+        assert torch.isfinite(result.values).all()
 
 
 def test_vectors_that_are_not_finite_are_left_out_and_named():
     x, labels = clusters(each=5)
     x[4, 2] = np.nan
-    found = finish(x, labels)
-    assert torch.isnan(found.values[4]).all()
-    assert found["cells"][4].tolist() == [-1, -1]
+    result = finish(x, labels)
+    assert torch.isnan(result.values[4]).all()
+    assert result["cells"][4].tolist() == [-1, -1]
     rest = np.delete(np.arange(15), 4)
-    assert torch.isfinite(found.values[rest]).all()
-    assert "1 of 15 images ('item 4')" in found.notes[0]
+    assert torch.isfinite(result.values[rest]).all()
+    assert "1 of 15 images ('item 4')" in result.notes[0]
     with pytest.raises(ParameterError, match="none of the 3"):
         finish(np.full((3, 2), np.inf, np.float32))
 
@@ -231,10 +231,10 @@ def test_many_points_snap_to_the_nearest_cell(monkeypatch):
 def test_a_grid_that_leaves_images_out_says_so(monkeypatch):
     monkeypatch.setattr("convviz_plugins.explainers.embedding.grid.ASSIGNED_UP_TO", 10)
     monkeypatch.setattr("convviz_plugins.explainers.embedding.grid.SNAP_SIDE", 3)
-    found = finish(clusters()[0], method="pca")
-    shown = int((found["cells"][:, 0] >= 0).sum())
+    result = finish(clusters()[0], method="pca")
+    shown = int((result["cells"][:, 0] >= 0).sum())
     assert 3 <= shown <= 9
-    assert any(f"shows {shown} of 60 images" in note for note in found.notes)
+    assert any(f"shows {shown} of 60 images" in note for note in result.notes)
 
 
 # The measures
@@ -261,9 +261,9 @@ def vote(x, labels, count=5):
 def test_items_without_label_do_not_count():
     x, labels = clusters(each=6)
     labels[0] = None
-    found = finish(x, labels)
-    assert found["labels"][0] == -1
-    assert found.measures["5-NN accuracy of features"] == 1
+    result = finish(x, labels)
+    assert result["labels"][0] == -1
+    assert result.measures["5-NN accuracy of features"] == 1
 
 
 def test_wrong_parameters():
@@ -308,8 +308,8 @@ def test_components_are_those_of_the_singular_value_decomposition(count, length)
     _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
     expected = centred @ axes[: scores.shape[1]].T
     ratio = np.abs(expected).max() / np.abs(scores).max()
-    kept = sizes[: scores.shape[1]] > 1e-3
+    stored = sizes[: scores.shape[1]] > 1e-3
     np.testing.assert_allclose(
-        np.abs(scores[:, kept]) * ratio, np.abs(expected[:, kept]), atol=1e-3 * ratio
+        np.abs(scores[:, stored]) * ratio, np.abs(expected[:, stored]), atol=1e-3 * ratio
     )
     np.testing.assert_allclose(shares, (sizes**2 / (sizes**2).sum())[: len(shares)], atol=1e-6)

@@ -15,8 +15,8 @@ def draw(module: nn.Module, **params: object) -> convviz.Tiles:
     if isinstance(module, nn.Conv2d):
         module = nn.Sequential(module, nn.Flatten())
     model = Model(module, preprocess=None)
-    made: convviz.Tiles = convviz.explain(model, None, "filters", **params).result
-    return made
+    result: convviz.Tiles = convviz.explain(model, None, "filters", **params).result
+    return result
 
 
 class Chain(nn.Module):
@@ -135,8 +135,8 @@ def test_folding_finds_the_norm_that_takes_the_convs_output(spelling: str) -> No
     x = torch.randn(1, 3, 9, 9, dtype=torch.float64)
     norm = net.behind
     with torch.no_grad():
-        wanted = norm(net.conv(x)) - norm(net.conv(torch.zeros_like(x)))
-    assert (F.conv2d(x, folded) - wanted).abs().max() < 1e-12
+        expected = norm(net.conv(x)) - norm(net.conv(torch.zeros_like(x)))
+    assert (F.conv2d(x, folded) - expected).abs().max() < 1e-12
 
 
 def test_folding_a_norm_of_zeros_takes_the_right_one() -> None:
@@ -186,11 +186,11 @@ def test_pixel_view_does_the_work_of_two_convs(one: dict, two: dict, kernels: tu
     result = draw(Chain(first, second, nn.Identity()), layer="second", view="pixel")
     x = torch.randn(2, 3, 53, 61, dtype=torch.float64)
     with torch.no_grad():
-        wanted = second(first(x))
+        expected = second(first(x))
     stride = [a * b for a, b in zip(first.stride, second.stride, strict=True)]
     got = F.conv2d(x, result.values, stride=stride)
-    assert got.shape == wanted.shape
-    assert (got - wanted).abs().max() <= 1e-12 * max(1.0, float(wanted.abs().max()))
+    assert got.shape == expected.shape
+    assert (got - expected).abs().max() <= 1e-12 * max(1.0, float(expected.abs().max()))
     assert not any("approximation" in note for note in result.notes)
 
 
@@ -199,9 +199,9 @@ def test_pixel_view_says_what_it_ignores_and_keeps_the_pooling_stride() -> None:
     net = Chain(nn.Conv2d(3, 4, 5, 2), nn.Conv2d(4, 6, 3), between)
     result = draw(net, layer="second", view="pixel")
     assert result.values.shape == (6, 3, 5 + 2 * 2 * 2, 13)
-    said = " ".join(result.notes)
-    assert "linear approximation: it ignores batch norm, relu, max pooling" in said
-    assert "pooling stride (2, 2)" in said
+    text = " ".join(result.notes)
+    assert "linear approximation: it ignores batch norm, relu, max pooling" in text
+    assert "pooling stride (2, 2)" in text
 
 
 def test_pixel_view_with_folded_norms_is_exact_on_a_linear_chain() -> None:
@@ -211,8 +211,8 @@ def test_pixel_view_with_folded_norms_is_exact_on_a_linear_chain() -> None:
     kernels = draw(chain, layer="2", view="pixel", fold_bn=True).values
     x = torch.randn(1, 3, 9, 9, dtype=torch.float64)
     with torch.no_grad():
-        wanted = chain[:4](x) - chain[:4](torch.zeros_like(x))
-    assert (F.conv2d(x, kernels) - wanted).abs().max() < 1e-12
+        expected = chain[:4](x) - chain[:4](torch.zeros_like(x))
+    assert (F.conv2d(x, kernels) - expected).abs().max() < 1e-12
 
 
 class Branched(nn.Module):

@@ -224,13 +224,13 @@ def test_quantiles_must_be_in_order():
 
 def test_parameters_and_arrays_survive_saving(tmp_path):
     source = convviz.explainer("saliency", samples=2, seed=5)
-    made = cut(source=source, iterations=2, reference=DISC)
-    made.save(tmp_path / "leaf")
+    result = cut(source=source, iterations=2, reference=DISC)
+    result.save(tmp_path / "leaf")
     again = convviz.load(tmp_path / "leaf")
     assert again.explainer.source == source
     assert again.explainer.iterations == 2
-    assert torch.equal(again.values, made.values)
-    assert torch.equal(again["seeds"], made["seeds"])
+    assert torch.equal(again.values, result.values)
+    assert torch.equal(again["seeds"], result["seeds"])
     assert torch.equal(again.explainer.reference[0], torch.from_numpy(DISC))
 
 
@@ -281,12 +281,12 @@ def red_score(picture: np.ndarray, keep: np.ndarray) -> float:
 def test_the_score_of_the_cut_is_compared_with_that_of_the_rest():
     got = cut()
     mask = got.values[0].numpy()
-    kept, rest = red_score(photo(), mask), red_score(photo(), ~mask)
-    assert kept > 2 * rest
-    assert got["cut_score"].tolist() == pytest.approx([kept], rel=1e-5)
+    stored, rest = red_score(photo(), mask), red_score(photo(), ~mask)
+    assert stored > 2 * rest
+    assert got["cut_score"].tolist() == pytest.approx([stored], rel=1e-5)
     assert got["rest_score"].tolist() == pytest.approx([rest], rel=1e-5)
     margin = got.result.measures["score of the cut less that of the rest"]
-    assert margin == pytest.approx(kept - rest, rel=1e-5)
+    assert margin == pytest.approx(stored - rest, rel=1e-5)
     assert not got.result.notes
 
 
@@ -296,8 +296,8 @@ def test_a_cut_of_something_else_than_the_object_is_noted():
     got = cut([photo(), photo()], source=Given(heat=heat), smoothing=0, foreground=0.5)
     assert got["gathered"].tolist()[1] > 0.6
     mask = got.values[1].numpy()
-    kept, rest = red_score(photo(), mask), red_score(photo(), ~mask)
-    assert kept < rest
+    stored, rest = red_score(photo(), mask), red_score(photo(), ~mask)
+    assert stored < rest
     (note,) = got.result.notes
     assert note.startswith("Image 1")
     assert f"{got['cut_score'][1].item():.3g}" in note

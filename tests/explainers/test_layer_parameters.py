@@ -16,8 +16,8 @@ SEVERAL_LAYERS = ("embedding", "neighbors", "patches", "statistics")
 
 @pytest.mark.parametrize("name", SEVERAL_LAYERS)
 def test_layers_are_a_name_or_several(name):
-    for given in ("conv2", ("conv2",), ["conv2"]):
-        assert convviz.explainer(name, layers=given).layers == ("conv2",)
+    for value in ("conv2", ("conv2",), ["conv2"]):
+        assert convviz.explainer(name, layers=value).layers == ("conv2",)
     assert convviz.explainer(name, layers="").layers == ()
 
 

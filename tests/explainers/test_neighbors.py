@@ -67,57 +67,57 @@ def brute_force(x, k, metric="l2"):
 @pytest.mark.parametrize("count", [9, 70])
 def test_equals_brute_force(metric, count):
     x = vectors(count)
-    found = finish(x, k=5, metric=metric)
+    result = finish(x, k=5, metric=metric)
     distances, indices = brute_force(x, 5, metric)
-    assert np.array_equal(found["indices"].numpy(), indices)
-    assert np.abs(found.values.numpy() - distances).max() < 1e-6
-    assert found.values.dtype == torch.float32
+    assert np.array_equal(result["indices"].numpy(), indices)
+    assert np.abs(result.values.numpy() - distances).max() < 1e-6
+    assert result.values.dtype == torch.float32
 
 
 def test_pixel_neighbours_equal_brute_force():
     pictures = noise(12)
-    found = finish(vectors(12), pictures=pictures, k=4)
+    result = finish(vectors(12), pictures=pictures, k=4)
     distances, indices = brute_force(pictures.double().flatten(1).numpy() / 255, 4)
-    assert np.array_equal(found["pixel_indices"].numpy(), indices)
-    assert np.abs(found["pixel_distances"].numpy() - distances).max() < 1e-5
-    assert torch.equal(found["thumbnails"], pictures)
+    assert np.array_equal(result["pixel_indices"].numpy(), indices)
+    assert np.abs(result["pixel_distances"].numpy() - distances).max() < 1e-5
+    assert torch.equal(result["thumbnails"], pictures)
 
 
 def test_self_is_left_out_and_duplicates_stay():
     x = vectors(6)
     x[4] = x[1]
-    found = finish(x, k=2)
-    assert found["indices"][1, 0] == 4
-    assert found["indices"][4, 0] == 1
-    assert found.values[1, 0] == 0
-    assert (found["indices"] != torch.arange(6)[:, None]).all()
+    result = finish(x, k=2)
+    assert result["indices"][1, 0] == 4
+    assert result["indices"][4, 0] == 1
+    assert result.values[1, 0] == 0
+    assert (result["indices"] != torch.arange(6)[:, None]).all()
 
 
 def test_many_duplicates_are_neighbours_of_each_other():
-    found = finish(np.ones((30, 3), np.float32), k=3)
-    assert (found.values == 0).all()
-    assert (found["indices"] != torch.arange(30)[:, None]).all()
-    assert all(len(set(row)) == 3 for row in found["indices"].tolist())
+    result = finish(np.ones((30, 3), np.float32), k=3)
+    assert (result.values == 0).all()
+    assert (result["indices"] != torch.arange(30)[:, None]).all()
+    assert all(len(set(row)) == 3 for row in result["indices"].tolist())
 
 
 def test_close_vectors_far_from_the_origin_keep_their_order():
     x = (1000 + np.arange(8, dtype=np.float32) ** 2 / 64)[:, None] * np.ones((1, 4), np.float32)
-    found = finish(x, k=3)
-    assert np.array_equal(found["indices"].numpy(), brute_force(x, 3)[1])
+    result = finish(x, k=3)
+    assert np.array_equal(result["indices"].numpy(), brute_force(x, 3)[1])
 
 
 def test_vectors_that_are_not_finite_are_left_out_and_named():
     x = vectors(9)
     x[2, 0], x[5, 3] = np.nan, np.inf
-    found = finish(x, k=3)
+    result = finish(x, k=3)
     good = [0, 1, 3, 4, 6, 7, 8]
     distances, indices = brute_force(x[good], 3)
-    assert np.array_equal(found["indices"][good].numpy(), np.array(good)[indices])
-    assert np.abs(found.values[good].numpy() - distances).max() < 1e-6
-    assert (found["indices"][[2, 5]] == -1).all()
-    assert torch.isnan(found.values[[2, 5]]).all()
-    assert found["rows"].tolist() == good
-    assert "2 of 9 images ('item 2', 'item 5')" in found.notes[0]
+    assert np.array_equal(result["indices"][good].numpy(), np.array(good)[indices])
+    assert np.abs(result.values[good].numpy() - distances).max() < 1e-6
+    assert (result["indices"][[2, 5]] == -1).all()
+    assert torch.isnan(result.values[[2, 5]]).all()
+    assert result["rows"].tolist() == good
+    assert "2 of 9 images ('item 2', 'item 5')" in result.notes[0]
 
 
 def test_vectors_without_direction_are_left_out_for_cosine_only():
@@ -128,9 +128,9 @@ def test_vectors_without_direction_are_left_out_for_cosine_only():
 
 
 def test_fewer_images_than_k():
-    found = finish(vectors(4), k=8)
-    assert found.values.shape == (4, 3)
-    assert any("fewer than k=8" in note for note in found.notes)
+    result = finish(vectors(4), k=8)
+    assert result.values.shape == (4, 3)
+    assert any("fewer than k=8" in note for note in result.notes)
     with pytest.raises(ParameterError, match="two images"):
         finish(vectors(1))
     with pytest.raises(ParameterError, match="0 of them"):
@@ -139,49 +139,49 @@ def test_fewer_images_than_k():
 
 def test_precision_counts_neighbours_of_the_same_class():
     x = np.array([[0], [1], [3], [10], [11], [13]], np.float32)
-    found = finish(x, labels=[0, 0, 1, 1, 1, 2], k=2)
+    result = finish(x, labels=[0, 0, 1, 1, 1, 2], k=2)
     # neighbours: 0:(1,2) 1:(0,2) 2:(1,0) 3:(4,5) 4:(3,5) 5:(4,3)
-    assert found.measures["precision@2"] == pytest.approx((0.5 + 0.5 + 0 + 0.5 + 0.5 + 0) / 6)
+    assert result.measures["precision@2"] == pytest.approx((0.5 + 0.5 + 0 + 0.5 + 0.5 + 0) / 6)
     # of 5 others: 1, 1, 2, 2, 2, 0 have the same label
-    assert found.measures["precision of chance"] == pytest.approx((1 + 1 + 2 + 2 + 2 + 0) / 30)
-    assert 0 <= found.measures["precision@2 of pixels"] <= 1
-    assert found["labels"].tolist() == [0, 0, 1, 1, 1, 2]
+    assert result.measures["precision of chance"] == pytest.approx((1 + 1 + 2 + 2 + 2 + 0) / 30)
+    assert 0 <= result.measures["precision@2 of pixels"] <= 1
+    assert result["labels"].tolist() == [0, 0, 1, 1, 1, 2]
     assert not any("precision" in name for name in finish(x, k=2).measures)
 
 
 def test_items_without_label_do_not_count():
     x = np.array([[0], [1], [2], [10]], np.float32)
-    found = finish(x, labels=[0, None, 0, 1], k=2)
+    result = finish(x, labels=[0, None, 0, 1], k=2)
     # 0:(1,2) -> 1 of 1; 1 has no label; 2:(1,0) -> 1 of 1; 3:(2,1) -> 0 of 1
-    assert found.measures["precision@2"] == pytest.approx(2 / 3)
-    assert found["labels"].tolist() == [0, -1, 0, 1]
+    assert result.measures["precision@2"] == pytest.approx(2 / 3)
+    assert result["labels"].tolist() == [0, -1, 0, 1]
 
 
 @pytest.mark.parametrize("kind", ["ivf", "hnsw"])
 @pytest.mark.parametrize("metric", ["l2", "cosine"])
 def test_approximate_indexes_report_their_recall(kind, metric):
     x = vectors(600, 4)
-    found = finish(x, index=kind, metric=metric, k=5)
+    result = finish(x, index=kind, metric=metric, k=5)
     _, truth = brute_force(x, 5, metric)
-    pairs = zip(found["indices"].tolist(), truth.tolist(), strict=True)
+    pairs = zip(result["indices"].tolist(), truth.tolist(), strict=True)
     share = np.mean([len(set(a) & set(b)) / 5 for a, b in pairs])
-    assert found.measures["recall@5"] == pytest.approx(share, abs=1e-3)
-    assert found.measures["recall@5"] > 0.7
-    assert found.measures["recall measured on"] == 600
+    assert result.measures["recall@5"] == pytest.approx(share, abs=1e-3)
+    assert result.measures["recall@5"] > 0.7
+    assert result.measures["recall measured on"] == 600
     again = finish(x, index=kind, metric=metric, k=5)
-    assert again.files["index.faiss"] == found.files["index.faiss"]
-    assert torch.equal(again["indices"], found["indices"])
+    assert again.files["index.faiss"] == result.files["index.faiss"]
+    assert torch.equal(again["indices"], result["indices"])
     kinds = {"ivf": faiss.IndexIVFFlat, "hnsw": faiss.IndexHNSWFlat}
-    stored = faiss.deserialize_index(np.frombuffer(found.files["index.faiss"], np.uint8))
+    stored = faiss.deserialize_index(np.frombuffer(result.files["index.faiss"], np.uint8))
     assert isinstance(stored, kinds[kind])
 
 
 def test_the_index_file_holds_the_vectors_that_were_compared():
     x = vectors(7)
     x[3] = np.nan
-    found = finish(x, k=2)
-    index = faiss.deserialize_index(np.frombuffer(found.files["index.faiss"], np.uint8))
-    assert np.array_equal(index.reconstruct_n(0, 6), x[found["rows"].numpy()])
+    result = finish(x, k=2)
+    index = faiss.deserialize_index(np.frombuffer(result.files["index.faiss"], np.uint8))
+    assert np.array_equal(index.reconstruct_n(0, 6), x[result["rows"].numpy()])
 
 
 def test_wrong_parameters():
@@ -271,21 +271,21 @@ def test_a_run_finds_the_neighbours_of_its_own_features(model, photos, run):
 
 
 def test_what_is_found_is_named(model, photos, run, tmp_path):
-    found = convviz.explain(model, photos[[5, 0]], "neighbors", index=run.folder, k=4)
+    result = convviz.explain(model, photos[[5, 0]], "neighbors", index=run.folder, k=4)
     matches = run["neighbors"].only.result
-    assert [len(one) for one in found.result.found] == [4, 4]
-    for query, row in enumerate(found["indices"].tolist()):
-        for rank, (index, one) in enumerate(zip(row, found.result.found[query], strict=True)):
-            assert one["id"] == run.items[index].id
-            assert one["distance"] == pytest.approx(float(found.values[query, rank]), rel=1e-6)
+    assert [len(item) for item in result.result.found] == [4, 4]
+    for query, row in enumerate(result["indices"].tolist()):
+        for rank, (index, item) in enumerate(zip(row, result.result.found[query], strict=True)):
+            assert item["id"] == run.items[index].id
+            assert item["distance"] == pytest.approx(float(result.values[query, rank]), rel=1e-6)
             label = run.items[index].label
-            assert one.get("class") == (None if label is None else matches.classes[label])
-    text = found.describe()
-    for one in found.result.found[0]:
-        assert f"{one['distance']:<9.4g} {one['id']}" in text
+            assert item.get("class") == (None if label is None else matches.classes[label])
+    text = result.describe()
+    for item in result.result.found[0]:
+        assert f"{item['distance']:<9.4g} {item['id']}" in text
     assert text.count("nearest to ") == 2
-    found.save(tmp_path / "leaf")
-    assert convviz.load(tmp_path / "leaf").result.found == found.result.found
+    result.save(tmp_path / "leaf")
+    assert convviz.load(tmp_path / "leaf").result.found == result.result.found
 
 
 def test_memory_that_is_read_only_is_measured_without_a_warning():
@@ -299,27 +299,27 @@ def test_memory_that_is_read_only_is_measured_without_a_warning():
 
 
 def test_an_image_is_looked_up_in_a_run(model, photos, run):
-    found = convviz.explain(model, photos[[5, 0]], "neighbors", index=run.folder, k=4)
-    assert found.values.shape == (2, 4)
-    assert found["indices"][:, 0].tolist() == [5, 0]
-    assert found["pixel_indices"][:, 0].tolist() == [5, 0]
-    assert found.values[:, 0].abs().max() < 1e-4
-    kept = run["neighbors"].only["indices"]
-    assert torch.equal(found["indices"][:, 1:], kept[[5, 0]])
+    result = convviz.explain(model, photos[[5, 0]], "neighbors", index=run.folder, k=4)
+    assert result.values.shape == (2, 4)
+    assert result["indices"][:, 0].tolist() == [5, 0]
+    assert result["pixel_indices"][:, 0].tolist() == [5, 0]
+    assert result.values[:, 0].abs().max() < 1e-4
+    stored = run["neighbors"].only["indices"]
+    assert torch.equal(result["indices"][:, 1:], stored[[5, 0]])
     assert torch.equal(
-        found["pixel_indices"][:, 1:], run["neighbors"].only["pixel_indices"][[5, 0]]
+        result["pixel_indices"][:, 1:], run["neighbors"].only["pixel_indices"][[5, 0]]
     )
-    assert found.layer == run["neighbors"].layer
-    assert len(found.pictures()) == 1
+    assert result.layer == run["neighbors"].layer
+    assert len(result.pictures()) == 1
 
 
 @pytest.mark.parametrize("kind", ["ivf", "hnsw"])
 def test_a_run_with_an_approximate_index_is_looked_up(model, photos, tmp_path, kind):
     out = tmp_path / "run"
     convviz.analyze(model, photos, "neighbors", out, index=kind, metric="cosine", k=2)
-    found = convviz.query(convviz.open_run(out, model), photos[7], k=1)
-    assert found["indices"].tolist() == [[7]]
-    assert float(found.values) < 1e-5
+    result = convviz.query(convviz.open_run(out, model), photos[7], k=1)
+    assert result["indices"].tolist() == [[7]]
+    assert float(result.values) < 1e-5
 
 
 def test_query_needs_the_same_model(model, photos, run):

@@ -92,12 +92,12 @@ def to_pixels(grid: np.ndarray, size, window, stride, edge, how: str) -> np.ndar
                 over.append((far, r, c))
         if not over:
             continue
-        found = [grid[r, c] for _, r, c in over]
+        result = [grid[r, c] for _, r, c in over]
         if how == "center":
             _, r, c = min(over)
             dense[y, x] = grid[r, c]
         else:
-            dense[y, x] = sum(found) if how == "sum" else sum(found) / len(found)
+            dense[y, x] = sum(result) if how == "sum" else sum(result) / len(result)
     return dense
 
 
@@ -266,9 +266,9 @@ def test_xplique_preset_follows_its_formula():
     with torch.no_grad():
         clean = net(images.clone())
         for top in range(0, height - WINDOW[0] + 1, STRIDE[0]):
-            for left in range(0, width - WINDOW[1] + 1, STRIDE[1]):
+            for remaining in range(0, width - WINDOW[1] + 1, STRIDE[1]):
                 mask = torch.zeros(SIZE, dtype=torch.bool)
-                mask[top : top + WINDOW[0], left : left + WINDOW[1]] = True
+                mask[top : top + WINDOW[0], remaining : remaining + WINDOW[1]] = True
                 covered = net(images * ~mask)
                 for i, target in enumerate((3, 1)):
                     expected[i] += (clean[i, target] - covered[i, target]) * mask
@@ -474,14 +474,14 @@ def test_the_inputs_are_left_alone():
 def test_parameters_and_arrays_survive_saving(tmp_path):
     net, images = convviz.Model(small_net()), photos(1)
     fill, unit = torch.rand(3, *SIZE).double(), convviz.Unit("3", 1, (0, 1))
-    made = explain(net, images, window=(4, 6), stride=5, fill=fill, targets=[1, unit])
-    made.save(tmp_path / "leaf")
+    result = explain(net, images, window=(4, 6), stride=5, fill=fill, targets=[1, unit])
+    result.save(tmp_path / "leaf")
     again = convviz.load(tmp_path / "leaf")
     assert torch.equal(again.explainer.fill, fill)
     assert torch.equal(again["fill"], fill)
     assert again.explainer.targets == (1, unit)
     assert (again.explainer.window, again.explainer.stride) == ((4, 6), 5)
-    assert torch.allclose(again.values, made.values, rtol=0, atol=0, equal_nan=True)
+    assert torch.allclose(again.values, result.values, rtol=0, atol=0, equal_nan=True)
     assert again.result.window == (4, 6)
 
 

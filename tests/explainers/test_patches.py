@@ -46,8 +46,8 @@ class Photos:
 def network(seed: int = 0, dtype: torch.dtype = torch.float64) -> nn.Sequential:
     torch.manual_seed(seed)
     layers = (nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(True), nn.MaxPool2d(2))
-    more = (nn.Conv2d(4, 6, 3, stride=2, padding=1), nn.ReLU(True), nn.Flatten())
-    return nn.Sequential(*layers, *more).to(dtype).eval()
+    extra = (nn.Conv2d(4, 6, 3, stride=2, padding=1), nn.ReLU(True), nn.Flatten())
+    return nn.Sequential(*layers, *extra).to(dtype).eval()
 
 
 def coarse(count: int, size: int = 12, seed: int = 0) -> np.ndarray:
@@ -110,17 +110,17 @@ def brute_force(
         maps.append(x[0].detach().numpy().copy())
     result = []
     for c in range(maps[0].shape[0]):
-        kept = []
-        for i, one in enumerate(maps):
-            high, wide = one[c].shape
-            mean = math.fsum(one[c, rim : high - rim, rim : wide - rim].ravel()) / one[c].size
+        stored = []
+        for i, item in enumerate(maps):
+            high, wide = item[c].shape
+            mean = math.fsum(item[c, rim : high - rim, rim : wide - rim].ravel()) / item[c].size
             spots = [
                 (-float(v), -mean, i, y, x)
-                for (y, x), v in np.ndenumerate(one[c])
+                for (y, x), v in np.ndenumerate(item[c])
                 if min(y, x, high - 1 - y, wide - 1 - x) >= rim
             ]
-            kept += sorted(spots)[:per_image]
-        result.append([(-v, i, y, x) for v, _, i, y, x in sorted(kept)[:k]])
+            stored += sorted(spots)[:per_image]
+        result.append([(-v, i, y, x) for v, _, i, y, x in sorted(stored)[:k]])
     return result
 
 
@@ -175,8 +175,8 @@ def test_only_where_a_field_leaves_the_image_is_the_border_left_out(
     photos = np.full((2, 12, 12, 3), 200, np.uint8)
     model = Model(module, preprocess=preprocess)
     got = swept(model, photos, [1, 1], layers=("0",), k=400, per_image=200)
-    found = {(y, x) for y, x in got["0"]["positions"][0].tolist()}
-    assert found == {(y, x) for y in rows for x in columns}
+    result = {(y, x) for y, x in got["0"]["positions"][0].tolist()}
+    assert result == {(y, x) for y in rows for x in columns}
     total = np.prod([(12 + 2 * p - 3) // stride + 1 for p in padding])
     assert got["0"]["cut"].item() == total - len(rows) * len(columns)
     note = f"{got['0']['cut'].item()} positions at the border"
@@ -199,8 +199,8 @@ def test_padding_wins_no_list_by_itself() -> None:
 
 
 def test_there_were_ties() -> None:
-    found = brute_force(network(), 4, coarse(17), 9, 1)
-    assert sum(a[0] == b[0] for row in found for a, b in itertools.pairwise(row)) > 10
+    result = brute_force(network(), 4, coarse(17), 9, 1)
+    assert sum(a[0] == b[0] for row in result for a, b in itertools.pairwise(row)) > 10
 
 
 class Poisoned(nn.Module):
@@ -228,8 +228,8 @@ def finished(
     parts = []
     for b in batches(model, photos, sizes):
         parts.append(patches.reduce(model, b, model.forward(b.images, (layer,))))
-    made: convviz.Tiles = patches.finish(model, iter(parts), Photos(photos), ())[layer]
-    return made
+    result: convviz.Tiles = patches.finish(model, iter(parts), Photos(photos), ())[layer]
+    return result
 
 
 @pytest.mark.parametrize("sizes", [[4], [1, 1, 1, 1], [2, 2]])
@@ -494,8 +494,8 @@ def swept_by_class(model: Model, photos: np.ndarray, sizes: list[int]) -> Partia
     patches = convviz.explainer("patches", layers=("3",), k=4, per_class=True)
     parts, start = [], 0
     for batch in batches(model, photos, sizes):
-        own = LABELS[start : start + len(batch)]
-        items = tuple(replace(i, label=n) for i, n in zip(batch.items, own, strict=True))
+        part = LABELS[start : start + len(batch)]
+        items = tuple(replace(i, label=n) for i, n in zip(batch.items, part, strict=True))
         start += len(batch)
         forward = model.forward(batch.images, ("3",))
         parts.append(patches.reduce(model, replace(batch, items=items), forward))
@@ -509,12 +509,14 @@ def test_patches_of_a_class_are_those_of_its_images_alone() -> None:
         got = swept_by_class(model, photos, sizes)
         assert got[""]["labels"].tolist() == [0, 2, 4]
         for row, label in enumerate((0, 2, 4)):
-            mine = [i for i, own in enumerate(LABELS) if own == label]
-            expected = brute_force(module, 3, photos[mine], 4, 1)  # a map of 3 x 3 loses no border
+            selected = [i for i, part in enumerate(LABELS) if part == label]
+            expected = brute_force(
+                module, 3, photos[selected], 4, 1
+            )  # a map of 3 x 3 loses no border
             items = got["3"]["class items"][row].tolist()
             for channel, best in enumerate(expected):
-                found = [i for i in items[channel] if i != -1]
-                assert found == [mine[i] for _, i, *_ in best]
+                result = [i for i in items[channel] if i != -1]
+                assert result == [selected[i] for _, i, *_ in best]
         assert torch.equal(
             got["3"]["items"], swept(model, photos, [17], layers=("3",), k=4)["3"]["items"]
         )
@@ -527,19 +529,19 @@ def test_a_run_holds_and_draws_the_patches_of_every_class(tmp_path: Path) -> Non
         model, (photos, names), "patches", tmp_path / "run", layers=("3",), k=4, units=3,
         per_class=True, batch_size=5,
     )  # fmt: skip
-    found = convviz.open_run(tmp_path / "run")["patches"]["3"]
-    assert found["class_values"].shape == (5, 6, 4)
-    assert found["class_boxes"].shape == (5, 6, 4, 4)
+    result = convviz.open_run(tmp_path / "run")["patches"]["3"]
+    assert result["class_values"].shape == (5, 6, 4)
+    assert result["class_boxes"].shape == (5, 6, 4, 4)
     for label in range(5):
-        items = found["class_items"][label]
+        items = result["class_items"][label]
         assert {i % 5 for i in items.flatten().tolist() if i >= 0} == {label}
-        best = found["class_values"][label].nan_to_num(-torch.inf)
+        best = result["class_values"][label].nan_to_num(-torch.inf)
         assert torch.equal(best, best.sort(1, descending=True).values)
-    first = found["class_values"][..., 0].nan_to_num(-torch.inf).amax(0)
-    assert torch.equal(first, found.values[:, 0].nan_to_num(-torch.inf))
-    assert [s.title for s in found.result.stacks][2:] == [f"class c{i}" for i in range(5)]
-    assert len(found.pictures()) == 1
-    assert run["patches"]["3"].equals(found)
+    first = result["class_values"][..., 0].nan_to_num(-torch.inf).amax(0)
+    assert torch.equal(first, result.values[:, 0].nan_to_num(-torch.inf))
+    assert [s.title for s in result.result.stacks][2:] == [f"class c{i}" for i in range(5)]
+    assert len(result.pictures()) == 1
+    assert run["patches"]["3"].equals(result)
 
 
 def test_patches_of_classes_need_labels(tmp_path: Path) -> None:
@@ -557,8 +559,8 @@ def test_the_winners_are_the_best_of_all_candidates_in_any_layout():
     best = ranking.best_entries(winners(last, *convviz.authoring.channel_peaks(last)), 3)
     for channel in range(4):
         spots = [
-            (-one.max().item(), -one.mean().item(), i, int(one.flatten().argmax()))
-            for i, one in enumerate(maps[:, channel])
+            (-item.max().item(), -item.mean().item(), i, int(item.flatten().argmax()))
+            for i, item in enumerate(maps[:, channel])
         ]
         expected = sorted(spots)[:3]
         assert best["values"][channel].tolist() == [-v for v, *_ in expected]

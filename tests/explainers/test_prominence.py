@@ -104,6 +104,6 @@ def test_a_single_image_gives_every_unit_the_score_zero() -> None:
 def test_missing_images_are_no_zeros() -> None:
     """Images without a finite value change nothing."""
     values = peaks()
-    more = torch.cat([values, torch.full((5, 7), -torch.inf, dtype=torch.float64)])
+    extra = torch.cat([values, torch.full((5, 7), -torch.inf, dtype=torch.float64)])
     for sizes in itertools.permutations((30, 35)):
-        assert torch.allclose(scores(more, sizes=sizes), scores(values), rtol=1e-12)
+        assert torch.allclose(scores(extra, sizes=sizes), scores(values), rtol=1e-12)

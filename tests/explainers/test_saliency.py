@@ -48,38 +48,38 @@ def differences(function, image, step=1e-5):
 
 
 def test_equals_finite_differences_for_a_class(model, images):
-    found = convviz.explain(model, images, "saliency", target=["cat", 0])
+    result = convviz.explain(model, images, "saliency", target=["cat", 0])
     net = smooth_net().eval()
     with torch.no_grad():
         for i, index in enumerate((2, 0)):
             slope = differences(lambda x, k=index: net(x[None])[0, k], images[i])
-            assert (found["gradient"][i] - slope).abs().max() <= 1e-6
-            assert (found.values[i] - slope.abs().amax(0)).abs().max() <= 1e-6
+            assert (result["gradient"][i] - slope).abs().max() <= 1e-6
+            assert (result.values[i] - slope.abs().amax(0)).abs().max() <= 1e-6
             assert slope.abs().max() > 1e-3
 
 
 def test_equals_finite_differences_for_a_unit(model, images):
-    found = convviz.explain(model, images, "saliency", target=Unit("2", 3, (1, 0)))
+    result = convviz.explain(model, images, "saliency", target=Unit("2", 3, (1, 0)))
     net = smooth_net().eval()
     with torch.no_grad():
         for i in range(2):
             slope = differences(lambda x: net[:3](x[None])[0, 3, 1, 0], images[i])
-            assert (found["gradient"][i] - slope).abs().max() <= 1e-6
+            assert (result["gradient"][i] - slope).abs().max() <= 1e-6
             assert slope.abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("channels", ["max", "l2", "signed"])
 def test_channels(model, images, channels):
-    found = convviz.explain(model, images, "saliency", channels=channels)
-    g = found["gradient"].numpy()
+    result = convviz.explain(model, images, "saliency", channels=channels)
+    g = result["gradient"].numpy()
     expected = {
         "max": abs(g).max(axis=1),
         "l2": (g**2).sum(axis=1) ** 0.5,
         "signed": g[:, 0] + g[:, 1] + g[:, 2],
     }[channels]
-    torch.testing.assert_close(found.values, torch.from_numpy(expected), atol=1e-14, rtol=0)
-    assert found.result.signed == (channels == "signed")
-    assert found.values.shape == (2, 7, 6)
+    torch.testing.assert_close(result.values, torch.from_numpy(expected), atol=1e-14, rtol=0)
+    assert result.result.signed == (channels == "signed")
+    assert result.values.shape == (2, 7, 6)
 
 
 def test_batched_is_singles(model, images):
@@ -87,15 +87,15 @@ def test_batched_is_singles(model, images):
         whole = convviz.explain(model, images, "saliency", target=1, **options)["gradient"]
         single = torch.cat(
             [
-                convviz.explain(model, one[None], "saliency", target=1, **options)["gradient"]
-                for one in images
+                convviz.explain(model, item[None], "saliency", target=1, **options)["gradient"]
+                for item in images
             ]
         )
         assert (whole - single).abs().max() <= 1e-10 * whole.abs().max()
 
 
 def test_smoothgrad_averages_gradients_around_the_image(model, images):
-    found = convviz.explain(model, images, "saliency", target=1, samples=6, noise=0.3, seed=7)
+    result = convviz.explain(model, images, "saliency", target=1, samples=6, noise=0.3, seed=7)
     net = smooth_net().eval()
     generator = torch.Generator().manual_seed(7)
     expected = []
@@ -103,11 +103,11 @@ def test_smoothgrad_averages_gradients_around_the_image(model, images):
     for image in images:
         spread = 0.3 * (image.max() - image.min())
         total = 0
-        for one in noise:
-            x = (image + spread * one).requires_grad_()
+        for item in noise:
+            x = (image + spread * item).requires_grad_()
             total = total + torch.autograd.grad(net(x[None])[0, 1], x)[0]
         expected.append(total / 6)
-    torch.testing.assert_close(found["gradient"], torch.stack(expected), atol=1e-12, rtol=0)
+    torch.testing.assert_close(result["gradient"], torch.stack(expected), atol=1e-12, rtol=0)
 
 
 def test_smoothgrad_is_seeded_and_does_not_depend_on_its_batches(model, images):
@@ -126,9 +126,9 @@ def test_dtypes():
     single = convviz.Model(smooth_net(channels=1).float())
     assert convviz.explain(single, images, "saliency").values.dtype == torch.float32
     half = convviz.Model(smooth_net(channels=1).to(torch.bfloat16))
-    found = convviz.explain(half, images, "saliency", samples=2)
-    assert found.values.dtype == torch.float32
-    assert found["gradient"].dtype == torch.float32
+    result = convviz.explain(half, images, "saliency", samples=2)
+    assert result.values.dtype == torch.float32
+    assert result["gradient"].dtype == torch.float32
 
 
 @pytest.mark.parametrize(
@@ -156,5 +156,5 @@ def test_gradient_works_under_no_grad_and_inference_mode(model, images):
     with torch.no_grad():
         assert torch.equal(convviz.explain(model, images, "saliency").values, expected)
     with torch.inference_mode():
-        found = convviz.explain(model, images.clone(), "saliency").values
-    assert torch.equal(found, expected)
+        result = convviz.explain(model, images.clone(), "saliency").values
+    assert torch.equal(result, expected)

@@ -48,9 +48,9 @@ def network(dtype=torch.float64):
 
 
 def photos(count=11, seed=0, broken=()):
-    made = np.random.default_rng(seed).integers(0, 200, (count, 8, 8, 3), dtype=np.uint8)
-    made[list(broken), 0, 0, 0] = 255
-    return made
+    result = np.random.default_rng(seed).integers(0, 200, (count, 8, 8, 3), dtype=np.uint8)
+    result[list(broken), 0, 0, 0] = 255
+    return result
 
 
 def batches(model, pictures, labels, sizes):
@@ -67,8 +67,8 @@ def kept(model, pictures, labels, sizes, layers=("0", "1", "2")):
 
     stats = convviz.explainer("statistics", layers=layers)
     parts = []
-    for batch, own in batches(model, pictures, labels, sizes):
-        items = tuple(replace(i, label=n) for i, n in zip(batch.items, own, strict=True))
+    for batch, part in batches(model, pictures, labels, sizes):
+        items = tuple(replace(i, label=n) for i, n in zip(batch.items, part, strict=True))
         batch = replace(batch, items=items)
         parts.append(stats.reduce(model, batch, model.forward(batch.images, layers)))
     return functools.reduce(stats.merge, parts)
@@ -97,46 +97,46 @@ def values_of(model, pictures, layer):
 @pytest.mark.parametrize("layer", ["0", "1"])
 def test_statistics_are_those_of_all_values_taken_together(layer):
     model, pictures = network(), photos()
-    found = tables(model, pictures, LABELS)[layer]
+    result = tables(model, pictures, LABELS)[layer]
     x = values_of(model, pictures, layer)
     flat = x.transpose(1, 0, 2, 3).reshape(6, -1)
-    np.testing.assert_allclose(found["mean"], flat.mean(1), rtol=1e-12)
-    np.testing.assert_allclose(found["variance"], flat.var(1), rtol=1e-9, atol=1e-15)
-    np.testing.assert_array_equal(found["min"], flat.min(1))
-    np.testing.assert_array_equal(found["max"], flat.max(1))
-    np.testing.assert_array_equal(found["fires"], (x.max((2, 3)) > 0).mean(0))
-    np.testing.assert_array_equal(found["active"], (flat > 0).mean(1))
+    np.testing.assert_allclose(result["mean"], flat.mean(1), rtol=1e-12)
+    np.testing.assert_allclose(result["variance"], flat.var(1), rtol=1e-9, atol=1e-15)
+    np.testing.assert_array_equal(result["min"], flat.min(1))
+    np.testing.assert_array_equal(result["max"], flat.max(1))
+    np.testing.assert_array_equal(result["fires"], (x.max((2, 3)) > 0).mean(0))
+    np.testing.assert_array_equal(result["active"], (flat > 0).mean(1))
     labels = np.array([-1 if n is None else n for n in LABELS])
     for k in (0, 1):
-        mine = x[labels == k]
-        np.testing.assert_allclose(found["class_mean"][k], mine.mean((0, 2, 3)), rtol=1e-12)
-        np.testing.assert_allclose(found["class_fires"][k], (mine.max((2, 3)) > 0).mean(0))
-    assert found["class_images"].tolist() == [5, 4, 0]
-    assert found["class_mean"][2].isnan().all()
+        selected = x[labels == k]
+        np.testing.assert_allclose(result["class_mean"][k], selected.mean((0, 2, 3)), rtol=1e-12)
+        np.testing.assert_allclose(result["class_fires"][k], (selected.max((2, 3)) > 0).mean(0))
+    assert result["class_images"].tolist() == [5, 4, 0]
+    assert result["class_mean"][2].isnan().all()
 
 
 def test_dead_is_what_never_fires_and_constant_what_never_changes():
     model, pictures = network(), photos()
-    found = tables(model, pictures, LABELS)
-    assert found["1"]["dead"].tolist() == [False] * 4 + [True, False]
-    assert found["1"]["constant"].tolist() == [False] * 4 + [True, True]
-    assert found["0"]["dead"].tolist() == [False] * 4 + [True, False]
-    assert not found["0"]["constant"][4]
-    assert "vary below zero" in " ".join(found["0"].notes)
-    below = int((found["0"]["min"] < 0).sum())
-    assert f"{below} of 6 channels go below zero" in " ".join(found["0"].notes)
-    assert "below zero" not in " ".join(found["1"].notes)
-    assert found["1"].measures["dead channels"] == 1
+    result = tables(model, pictures, LABELS)
+    assert result["1"]["dead"].tolist() == [False] * 4 + [True, False]
+    assert result["1"]["constant"].tolist() == [False] * 4 + [True, True]
+    assert result["0"]["dead"].tolist() == [False] * 4 + [True, False]
+    assert not result["0"]["constant"][4]
+    assert "vary below zero" in " ".join(result["0"].notes)
+    below = int((result["0"]["min"] < 0).sum())
+    assert f"{below} of 6 channels go below zero" in " ".join(result["0"].notes)
+    assert "below zero" not in " ".join(result["1"].notes)
+    assert result["1"].measures["dead channels"] == 1
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_histograms_count_every_value_once_in_the_bin_between_its_edges(dtype):
     model, pictures = network(dtype), photos()
     for layer in ("0", "1"):
-        found = tables(model, pictures, LABELS)[layer]
+        result = tables(model, pictures, LABELS)[layer]
         flat = values_of(model, pictures, layer).transpose(1, 0, 2, 3).reshape(6, -1)
-        edges = found["edges"].numpy()
-        for counts, channel in zip(found["histogram"].numpy(), flat, strict=True):
+        edges = result["edges"].numpy()
+        for counts, channel in zip(result["histogram"].numpy(), flat, strict=True):
             assert counts.sum() == channel.size
             for i in counts.nonzero()[0]:
                 low, high = edges[i : i + 2]
@@ -155,8 +155,8 @@ def test_bins_are_right_at_their_edges_and_for_extreme_values(dtype):
 
     values = [0.0, -0.0, 1.0, 1.5, 2.0, -1.0, -1.5, 1e-30, -1e-30, 1e30, -1e30, 2.0**-16]
     for value in values:
-        one = torch.tensor([[[[value]]]], dtype=dtype)
-        counts = measure(one, torch.zeros(1, dtype=torch.long), 1)["histogram"][0]
+        item = torch.tensor([[[[value]]]], dtype=dtype)
+        counts = measure(item, torch.zeros(1, dtype=torch.long), 1)["histogram"][0]
         (at,) = counts.nonzero().flatten().tolist()
         low, high = EDGES[at], EDGES[at + 1]
         if value == 0:
@@ -208,23 +208,23 @@ def test_variance_holds_where_the_mean_is_a_million_times_larger():
         preprocess=AS_IT_IS,
     )
     pictures = photos(8)
-    found = tables(model, pictures, [0] * 8, [1] * 8, ("0", "1"))
-    torch.testing.assert_close(found["1"]["variance"], found["0"]["variance"], rtol=1e-6, atol=0)
+    result = tables(model, pictures, [0] * 8, [1] * 8, ("0", "1"))
+    torch.testing.assert_close(result["1"]["variance"], result["0"]["variance"], rtol=1e-6, atol=0)
 
 
 def test_values_that_are_not_finite_are_counted_and_enter_nothing_else():
     model, pictures = network(), photos(broken=(2, 3, 9))
-    found = tables(model, pictures, LABELS, [4, 7])["2"]
-    assert found["nonfinite"].tolist() == [0, 3, 3, 0, 0, 0]
-    assert found.measures["images with non-finite values"] == 3
-    assert "6, in 3 image(s)" in " ".join(found.notes)
+    result = tables(model, pictures, LABELS, [4, 7])["2"]
+    assert result["nonfinite"].tolist() == [0, 3, 3, 0, 0, 0]
+    assert result.measures["images with non-finite values"] == 3
+    assert "6, in 3 image(s)" in " ".join(result.notes)
     flat = values_of(model, pictures, "2").transpose(1, 0, 2, 3).reshape(6, -1)
     good = np.ma.masked_invalid(flat)
-    np.testing.assert_allclose(found["mean"], good.mean(1), rtol=1e-12)
-    np.testing.assert_allclose(found["variance"], good.var(1), rtol=1e-9, atol=1e-15)
-    np.testing.assert_array_equal(found["max"], good.max(1))
-    np.testing.assert_array_equal(found["histogram"].sum(1), good.count(1))
-    assert found["class_mean"][:2].isfinite().all()
+    np.testing.assert_allclose(result["mean"], good.mean(1), rtol=1e-12)
+    np.testing.assert_allclose(result["variance"], good.var(1), rtol=1e-9, atol=1e-15)
+    np.testing.assert_array_equal(result["max"], good.max(1))
+    np.testing.assert_array_equal(result["histogram"].sum(1), good.count(1))
+    assert result["class_mean"][:2].isfinite().all()
 
 
 def test_a_channel_without_a_finite_value_is_unknown_not_dead():
@@ -234,10 +234,10 @@ def test_a_channel_without_a_finite_value_is_unknown_not_dead():
     maps = torch.ones(2, 2, 3, 3)
     maps[:, 1] = torch.nan
     partial = stats.reduce(model, batch, Forward(torch.zeros(2, 1), {"0": maps}))
-    found = stats.finish(model, iter([partial]), Known(), ())["0"]
-    assert found["dead"].tolist() == [False, False]
-    assert found["constant"].tolist() == [True, False]
-    assert found["mean"].isnan().tolist() == [False, True]
+    result = stats.finish(model, iter([partial]), Known(), ())["0"]
+    assert result["dead"].tolist() == [False, False]
+    assert result["constant"].tolist() == [True, False]
+    assert result["mean"].isnan().tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -250,11 +250,11 @@ def test_every_kind_of_layer_is_measured_over_its_channels(shape, channels):
     torch.manual_seed(0)
     x = torch.randn(shape)
     partial = stats.reduce(model, batch, Forward(torch.zeros(2, 1), {"0": x}))
-    found = stats.finish(model, iter([partial]), Known(), ())["0"]
+    result = stats.finish(model, iter([partial]), Known(), ())["0"]
     axis = 2 if len(shape) == 3 else 1
     others = tuple(i for i in range(len(shape)) if i != axis)
-    assert len(found.values) == channels
-    np.testing.assert_allclose(found["mean"], x.double().mean(others), atol=1e-6)
+    assert len(result.values) == channels
+    np.testing.assert_allclose(result["mean"], x.double().mean(others), atol=1e-6)
 
 
 def test_a_run_gives_them_by_layer_and_draws_them(tmp_path):
@@ -274,8 +274,8 @@ def test_a_run_gives_them_by_layer_and_draws_them(tmp_path):
 def test_pictures_of_odd_tables_can_be_drawn():
     model = network()
     for count, labels in itertools.product((1, 3), ([None] * 3, [0, 0, 0])):
-        found = tables(model, photos(count), labels[:count])
-        for table in found.values():
+        result = tables(model, photos(count), labels[:count])
+        for table in result.values():
             assert render(
                 table, convviz.explanation.explanation.Explanation(table, None, "s").scene
             )
@@ -291,9 +291,9 @@ def test_memory_format_changes_nothing(bad):
     rows = torch.tensor([0, 1, 0, 1, 1])
     expected = moments.measure(maps, rows, 2)
     assert expected["histogram"].sum() == maps.isfinite().sum()
-    found = moments.measure(maps.contiguous(memory_format=torch.channels_last), rows, 2)
+    result = moments.measure(maps.contiguous(memory_format=torch.channels_last), rows, 2)
     for name, value in expected.items():
-        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(result[name], value, rtol=1e-5, atol=1e-6)
 
 
 def drawn_colours(difference: float) -> np.ndarray:

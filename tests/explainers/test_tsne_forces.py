@@ -44,9 +44,9 @@ def test_gradient_and_divergence_are_those_of_t_sne():
     points, p = cloud(2.0), affinities()
     apart, q = pairwise(points)
     divergence, gradient = Forces()(points, csr_matrix(p), 1, should_eval_error=True)
-    some = p > 0
+    subset = p > 0
     assert divergence == pytest.approx(
-        (p[some] * np.log(p[some] / (q / q.sum())[some])).sum(), 1e-4
+        (p[subset] * np.log(p[subset] / (q / q.sum())[subset])).sum(), 1e-4
     )
     # The factor 4 of van der Maaten and Hinton is in openTSNE's learning rate.
     expected = ((p - q / q.sum())[:, :, None] * q[:, :, None] * apart).sum(axis=1)
@@ -55,18 +55,18 @@ def test_gradient_and_divergence_are_those_of_t_sne():
 
 def test_threads_and_kept_kernels_change_no_bit():
     points, threads = cloud(9.0, 5000), torch.get_num_threads()
-    found = []
+    result = []
     try:
         for count in (1, 2, 3, 2):
             torch.set_num_threads(count)
             forces = Forces()
             forces.repulsion(cloud(3.0 * count))
-            found += [forces.repulsion(points), forces.repulsion(points)]
+            result += [forces.repulsion(points), forces.repulsion(points)]
     finally:
         torch.set_num_threads(threads)
-    for forces, total in found[1:]:
-        np.testing.assert_array_equal(forces, found[0][0])
-        assert total == found[0][1]
+    for forces, total in result[1:]:
+        np.testing.assert_array_equal(forces, result[0][0])
+        assert total == result[0][1]
 
 
 def test_points_that_are_equal_or_far_off_stand():

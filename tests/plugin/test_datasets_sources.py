@@ -256,15 +256,15 @@ def saved(path: Path, **splits: list[bytes]) -> None:
     features = library.Features(
         {"image": library.Image(), "label": library.ClassLabel(names=["cat", "dog"])}
     )
-    made = {}
+    result = {}
     for name, photos in splits.items():
         rows = {
             "image": [{"bytes": data, "path": f"{i}-ü.png"} for i, data in enumerate(photos)],
             "label": [i % 2 for i in range(len(photos))],
         }
-        made[name] = library.Dataset.from_dict(rows, features=features)
-    whole = library.DatasetDict(made)
-    (whole if len(made) > 1 else next(iter(made.values()))).save_to_disk(str(path))
+        result[name] = library.Dataset.from_dict(rows, features=features)
+    whole = library.DatasetDict(result)
+    (whole if len(result) > 1 else next(iter(result.values()))).save_to_disk(str(path))
 
 
 def test_a_saved_data_set(tmp_path):
@@ -318,8 +318,8 @@ def test_a_missing_library_names_its_extra(tmp_path, monkeypatch):
 def test_content_is_that_of_the_bytes_or_of_the_pixels(folder):
     data = convviz.open_dataset(folder)
     place = data.ids.index("a.png")
-    found, content = photo_of(data, place)
-    assert np.array_equal(found, photo(0))
+    result, content = photo_of(data, place)
+    assert np.array_equal(result, photo(0))
     assert content == (len(encoded(0)), hashlib.sha256(encoded(0)).hexdigest())
     assert content_of(data, place) == content
     arrays = convviz.array_dataset(np.stack([photo(0), photo(1)]))

@@ -92,11 +92,11 @@ def test_a_stray_photo_costs_no_other_its_label(tmp_path) -> None:
     data = convviz.open_dataset(tmp_path)
     assert data.ids == ("cat/1.png", "cat/2.png", "dog/3.png", "dog/deep/4.png", "stray.png")
     assert (data.labels, data.classes) == ((0, 0, 1, 1, None), ("cat", "dog"))
-    said = " ".join(data.notes)
-    assert "1 of 5 photos lie in no class folder" in said
-    assert "'stray.png'" in said
-    assert "without photos are no classes: 'empty'" in said
-    assert "1 '.csv'" in said
+    text = " ".join(data.notes)
+    assert "1 of 5 photos lie in no class folder" in text
+    assert "'stray.png'" in text
+    assert "without photos are no classes: 'empty'" in text
+    assert "1 '.csv'" in text
 
 
 def test_sub_folders_beside_most_photos_are_no_classes(tmp_path) -> None:

@@ -157,11 +157,11 @@ class TestOptions:
         assert load_model("squeezenet1_1?weights=none&crop=none").preprocess.crop is None
 
     def test_of_preprocess_from_python(self):
-        own = Preprocess(30, 20)
-        for given in (own, own.to_dict()):
-            model = load_model("squeezenet1_1", weights=None, preprocess=given)
-            assert model.preprocess == own
-        model = load_model("squeezenet1_1", weights=None, preprocess=own, crop=16)
+        part = Preprocess(30, 20)
+        for value in (part, part.to_dict()):
+            model = load_model("squeezenet1_1", weights=None, preprocess=value)
+            assert model.preprocess == part
+        model = load_model("squeezenet1_1", weights=None, preprocess=part, crop=16)
         assert model.preprocess.crop == 16
 
     @pytest.mark.parametrize(
@@ -459,8 +459,8 @@ class TestDemoDigits:
         assert sorted([*known, *unseen]) == list(range(1797))
         model, digits = load_model("demo-digits"), convviz.open_dataset("demo-digits")
         batch = convviz.authoring.make_batch([digits.load(i) for i in unseen], model)
-        found = model.forward(batch.images).output.argmax(1).tolist()
-        right = sum(f == digits.labels[i] for f, i in zip(found, unseen, strict=True))
+        result = model.forward(batch.images).output.argmax(1).tolist()
+        right = sum(f == digits.labels[i] for f, i in zip(result, unseen, strict=True))
         assert right / len(unseen) >= 0.98
         assert metadata()["test_accuracy"] == round(right / len(unseen), 4)
         assert WEIGHTS.stat().st_size < 2_000_000

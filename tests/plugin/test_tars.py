@@ -105,8 +105,8 @@ def test_labels_that_lie_apart_from_their_photos(tmp_path) -> None:
 )  # fmt: skip
 def test_forms_of_labels(tmp_path, contents, options, known, classes) -> None:
     members = [(f"{i}.png", encoded(i)) for i in range(3)]
-    for suffix, given in contents.items():
-        for i, value in enumerate(given):
+    for suffix, argument in contents.items():
+        for i, value in enumerate(argument):
             data = value if isinstance(value, bytes) else json.dumps(value).encode()
             members.append((f"{i}.{suffix}", data))
     data = convviz.open_dataset(f"{tar(tmp_path / 'a.tar', members)}{options}")

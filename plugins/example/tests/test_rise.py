@@ -30,9 +30,9 @@ def test_keeps_the_contract():
 
 
 def test_is_found_by_its_name():
-    found = convviz.explainer("rise", masks=5)
-    assert isinstance(found, Rise)
-    assert found.masks == 5
+    result = convviz.explainer("rise", masks=5)
+    assert isinstance(result, Rise)
+    assert result.masks == 5
 
 
 def test_finds_the_corner_that_decides():
@@ -53,7 +53,7 @@ def test_map_is_the_weighted_mean_of_the_masks():
     model = convviz.Model(Records())
     images = torch.ones(1, 3, 32, 32, dtype=torch.float32)
     heat = convviz.explain(model, images, Rise(masks=7, batch_size=3), target=0).values[0]
-    masks = np.stack([one.numpy() for one in seen[-7:]]).astype(np.float64)
+    masks = np.stack([item.numpy() for item in seen[-7:]]).astype(np.float64)
     logits = 4 * masks[:, :16, :16].mean((1, 2))
     weights = 1 / (1 + np.exp(-logits))
     expected = sum(w * mask for w, mask in zip(weights, masks, strict=True)) / (7 * 0.5)
