@@ -251,7 +251,7 @@ def test_too_few_images_leave_blanks() -> None:
     assert torch.isnan(result["boxes"][0, 3:]).all()
     assert result["positions"][0, 3:].unique().tolist() == [-1]
     assert (result["photo patches"][0, 3:] == 255).all()
-    assert "4 images are too few for 6 patches a unit." in result.notes
+    assert "4 images are too few for 6 patches per unit." in result.notes
 
 
 def test_an_empty_data_set_is_an_error() -> None:

@@ -57,7 +57,7 @@ def test_columns_with_other_names(folder) -> None:
     assert "1 of them with a negative label" in data.notes[0]
     assert convviz.open_dataset(f"{folder / 't.csv'}?path=File").labels == (None,) * 3
     for options, missing in (("path=nope", "nope"), ("path=file&label=nope", "nope")):
-        with pytest.raises(ParameterError, match=f"columns id, file, kind; needed is {missing}"):
+        with pytest.raises(ParameterError, match=f"columns id, file, kind, but not {missing}"):
             convviz.open_dataset(f"{folder / 't.csv'}?{options}")
 
 
@@ -67,10 +67,10 @@ def test_commas_in_names_of_photos_that_are_not_there(folder) -> None:
     assert data.ids == ("gone, too.png", "gone.png", "a.png")
     assert data.labels == (None, 0, 1)
     (folder / "t.csv").write_text("path,label\nb, c.png,3\n")
-    with pytest.raises(ParameterError, match="row 2: 3 cells, and there are 2 columns"):
+    with pytest.raises(ParameterError, match="row 2: 3 cells for 2 columns"):
         convviz.open_dataset(folder / "t.csv")
     (folder / "t.csv").write_text("path,label\n,3\n")
-    with pytest.raises(ParameterError, match="row 2: it names no photo"):
+    with pytest.raises(ParameterError, match="row 2: the path is empty"):
         convviz.open_dataset(folder / "t.csv")
 
 
@@ -93,9 +93,9 @@ def test_a_stray_photo_costs_no_other_its_label(tmp_path) -> None:
     assert data.ids == ("cat/1.png", "cat/2.png", "dog/3.png", "dog/deep/4.png", "stray.png")
     assert (data.labels, data.classes) == ((0, 0, 1, 1, None), ("cat", "dog"))
     text = " ".join(data.notes)
-    assert "1 of 5 photos lie in no class folder" in text
+    assert "1 of 5 photos are in no class folder" in text
     assert "'stray.png'" in text
-    assert "without photos are no classes: 'empty'" in text
+    assert "without photos are not classes: 'empty'" in text
     assert "1 '.csv'" in text
 
 
@@ -103,7 +103,7 @@ def test_sub_folders_beside_most_photos_are_no_classes(tmp_path) -> None:
     photos(tmp_path, "1.png", "2.png", "3.png", "extra/4.png")
     data = convviz.open_dataset(tmp_path)
     assert (data.labels, data.classes) == ((None,) * 4, ())
-    assert "3 of 4 photos lie beside the sub-folders ('extra')" in data.notes[0]
+    assert "3 of 4 photos are outside of the sub-folders ('extra')" in data.notes[0]
 
 
 def test_splits_are_no_classes(tmp_path) -> None:
@@ -117,7 +117,7 @@ def test_splits_are_no_classes(tmp_path) -> None:
     photos(tmp_path / "c", "all/cat/1.png", "all/dog/2.png")
     data = convviz.open_dataset(tmp_path / "c")
     assert data.classes == ("all",)
-    assert "all sub-folders lie in 'all'" in data.notes[0]
+    assert "'all' is the only class" in data.notes[0]
 
 
 @pytest.mark.parametrize("names", [("n01440764", "n02084071"), ("0", "1", "10", "2")])

@@ -408,7 +408,7 @@ class TestPython:
             ("python:my_netz:net", ModelError, "cannot import 'my_netz'"),
             ("python:my_nets:broken", ModelError, "my_nets:broken failed: RuntimeError: no luck"),
             ("python:my_nets:number", ModelError, "must return an nn.Module .* not int"),
-            ("python:my_nets:model?crop=3", ModelError, "brings its own crop"),
+            ("python:my_nets:model?crop=3", ModelError, "whose crop cannot"),
             ("python:my_nets", UnknownNameError, "my_nets"),
         ],
     )

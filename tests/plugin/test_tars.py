@@ -69,7 +69,7 @@ def test_several_photos_a_sample_are_no_names_with_dots(tmp_path) -> None:
     assert "4 'right.png'" in data.notes[0]
     assert values(convviz.open_dataset(f"{path}?image=right.png")) == [1, 11, 21, 31]
     assert len(convviz.open_dataset(f"{path}?key=last").ids) == 8
-    with pytest.raises(ParameterError, match="key is first or last"):
+    with pytest.raises(ParameterError, match="key must be first or last"):
         convviz.open_dataset(f"{path}?key=middle")
 
 
@@ -121,7 +121,7 @@ def test_labels_that_cannot_be_read_are_counted(tmp_path) -> None:
         ("1.json", b"[" * 99999),
     ]
     data = convviz.open_dataset(tar(tmp_path / "a.tar", members))
-    assert "2 labels cannot be read, the first is '0.json'" in data.notes[0]
+    assert "2 labels cannot be read, for example '0.json'" in data.notes[0]
 
 
 def test_links_devices_and_names_that_are_there_twice(tmp_path) -> None:
@@ -143,7 +143,7 @@ def test_links_devices_and_names_that_are_there_twice(tmp_path) -> None:
     for index, reason in ((3, "link to '/etc/passwd'"), (5, "not a regular file")):
         with pytest.raises(ImageError, match=f"{data.ids[index]}.*{reason}"):
             data.load(index)
-    assert "1 names are there twice" in data.notes[0]
+    assert "1 names occur twice" in data.notes[0]
     assert "'4.png'" in data.notes[0]
 
 
@@ -163,7 +163,7 @@ def test_tars_that_end_early_or_are_joined(tmp_path) -> None:
     assert len(data.ids) == 2
     assert "'short.tar' has no end mark" in data.notes[0]
     (tmp_path / "joined.tar").write_bytes(whole + whole)
-    with pytest.raises(ParameterError, match=r"joined\.tar' has data behind its end"):
+    with pytest.raises(ParameterError, match=r"joined\.tar' has data after its end"):
         convviz.open_dataset(tmp_path / "joined.tar")
     with tarfile.open(tmp_path / "z-0.tar.gz", "w:gz") as archive:
         archive.add(tmp_path / "a.tar", "0.png")
