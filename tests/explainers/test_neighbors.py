@@ -224,7 +224,9 @@ def test_features_pool_a_layer(pool, by_hand):
 def test_flattened_features_of_different_sizes_are_refused():
     explainer = Features(pool="flatten")
     with pytest.raises(ParameterError, match="pool='flatten'"):
-        explainer.merge({"a/vectors": torch.zeros(2, 8)}, {"a/vectors": torch.zeros(1, 6)})
+        explainer.merge(
+            {"a": {"vectors": torch.zeros(2, 8)}}, {"a": {"vectors": torch.zeros(1, 6)}}
+        )
 
 
 def test_pictures_are_means_of_areas():

@@ -264,8 +264,8 @@ class ByClass:
         for c in drawn_classes:
             of_class = {name: t[c] for name, t in lists.items()}
             spots = spots_of(self.layer, drawn, of_class, boxes[c])
-            made = crops.draw(self.model, self.items, spots, (len(drawn), self.k), False, size)
-            arrays[f"patches of {names[c]}"] = torch.from_numpy(made.photos)
+            pictures = crops.draw(self.model, self.items, spots, (len(drawn), self.k), False, size)
+            arrays[f"patches of {names[c]}"] = torch.from_numpy(pictures.photos)
             stacks.append(Stack(title=f"class {names[c]}", pictures=f"patches of {names[c]}"))
         known_lists = lists_of(merged[self.layer], "class ")
         total = known_lists["values"].shape[0] * known_lists["values"].shape[1]
