@@ -25,7 +25,9 @@ from _nets import network
 from torch import Tensor, nn
 
 import convviz
-from convviz.ops import operators
+from convviz.ops.gather_windows import gather_windows
+from convviz.ops.guided_relu import guided_relu, guided_relu_backward
+from convviz.ops.occlude import occlude
 
 GIB = 1 << 30
 NETS = "vgg16,resnet18,resnet50,mobilenet_v2,convnext_tiny"
@@ -109,7 +111,7 @@ def operator_calls(
     x = torch.randn(n, c, side, side, device=args.device, dtype=dtype)
     last = x.contiguous(memory_format=torch.channels_last)
     grad = torch.randn_like(x)
-    _, bits = operators.guided_relu(x, "guided")
+    _, bits = guided_relu(x, "guided")
     size, kept = x.numel() * x.element_size(), bits.numel()
     image, positions = torch.randn(3, 224, 224, device=args.device, dtype=dtype), 16 * n
     corners = torch.arange(positions, device=args.device) % 208
@@ -121,14 +123,14 @@ def operator_calls(
     clean, chart = x[:1].contiguous(), torch.tensor(rows)
     bins = torch.arange(1024, device=args.device) // 8
     calls: dict[str, tuple[Callable[[], Any], int]] = {
-        "guided_relu": (lambda: operators.guided_relu(x, "guided"), 2 * size + kept),
+        "guided_relu": (lambda: guided_relu(x, "guided"), 2 * size + kept),
         "guided_relu_backward": (
-            lambda: operators.guided_relu_backward(grad, bits, "guided", False),
+            lambda: guided_relu_backward(grad, bits, "guided", False),
             2 * size + kept,
         ),
-        "occlude": (lambda: operators.occlude(image, corners, corners, 16, 16, fill), copies),
+        "occlude": (lambda: occlude(image, corners, corners, 16, 16, fill), copies),
         "gather_windows": (
-            lambda: operators.gather_windows(clean, [], chart, window, window, 0.0),
+            lambda: gather_windows(clean, [], chart, window, window, 0.0),
             2 * gathered,
         ),
         "channel_peaks": (lambda: convviz.authoring.channel_peaks(last), size),

@@ -40,7 +40,7 @@ AUTHORS: Groups = {
     "Explainers": ["Explainer", "DatasetExplainer", "ExplainerField", "Partial"],
     "Inputs of an explainer": ["Batch", "Item", "Forward", "Target", "Items"],
     "Parts of results": ["Stack", "Note", "LayerResults"],
-    "Models and layers": ["LayerInfo", "ReceptiveField"],
+    "Models and layers": ["LayerInfo", "LayerKind", "ReceptiveField"],
     "Computing": [
         *("occluded", "Occluded", "channel_means", "channel_moments", "channel_peaks"),
         "fold_batch_norm",
