@@ -28,8 +28,10 @@ USER_FOLDERS = {"photos/", ".convviz-sweep/"}
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
 TABLE_ROW_OF_FOLDER = re.compile(r"^\| `([\w/-]+/)` \|(.*)$", re.MULTILINE)
 SOURCE_PATH = re.compile(
-    rf"(?<![\w./-])(?:{'|'.join(map(re.escape, SOURCE_FOLDERS))})/[\w./-]*[\w/]"
+    rf"(?<![\w./-])(?:{'|'.join(map(re.escape, SOURCE_FOLDERS))})/[\w./-]*[\w/](?![\w/<*-])"
 )
+"""Paths with a placeholder, such as `tests/explainers/test_<name>.py`, do not match."""
+
 LAYERS_DIAGRAM = re.compile(r"^```text layers\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
