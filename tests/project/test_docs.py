@@ -1,10 +1,13 @@
-"""The documentation: its links lead somewhere, and what the README shows runs."""
+"""The documentation: its links work, and its commands and code run."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
+import tomllib
 import warnings
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -13,35 +16,42 @@ import pytest
 import convviz
 from convviz.cli.main import run
 from convviz.plugin import registry
+from convviz.testing import check_explainer, tiny_photos
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/**/*.md")])
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+CODE_BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
-
-def blocks(language):
-    text = (ROOT / "README.md").read_text("utf-8")
-    return [code for found, code in BLOCK.findall(text) if found == language]
+PUBLIC_MODULES = {"convviz.authoring", "convviz.testing"}
+"""Modules that plugins may import, apart from `convviz` itself."""
 
 
-def anchor(heading):
-    """Name a heading as GitHub does."""
+def code_blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text("utf-8")
+    return [code for block_language, code in CODE_BLOCK.findall(text) if block_language == language]
+
+
+def anchor(heading: str) -> str:
+    """Return the anchor that GitHub gives to a heading."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 
 
+# Links and completeness
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_within_the_project_lead_somewhere(page):
-    text = BLOCK.sub("", page.read_text("utf-8"))
+def test_links_within_the_project_work(page):
+    text = CODE_BLOCK.sub("", page.read_text("utf-8"))
     for link in LINK.findall(text):
         if re.match(r"[a-z]+:", link):
             continue
-        path, _, jump = link.partition("#")
+        path, _, fragment = link.partition("#")
         target = page.parent / path if path else page
         assert target.exists(), link
-        if jump:
+        if fragment:
             headings = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE)
-            assert jump in map(anchor, headings), link
+            assert fragment in map(anchor, headings), link
 
 
 def test_every_explainer_has_its_section_and_picture():
@@ -52,19 +62,20 @@ def test_every_explainer_has_its_section_and_picture():
         assert f"pictures/{name}.png" in section
 
 
-def test_every_dependency_is_accounted_for():
-    import tomllib
-
+def test_every_dependency_is_documented():
     text = (ROOT / "docs" / "dependencies.md").read_text("utf-8").casefold()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    wanted = project["dependencies"] + list(chain(*project["optional-dependencies"].values()))
-    names = {re.split(r"[\[<>=]", line)[0].casefold() for line in wanted} - {"convviz"}
-    assert not {name for name in names if name not in text}
+    requirements = chain(project["dependencies"], *project["optional-dependencies"].values())
+    names = {re.split(r"[\[<>=]", requirement)[0].casefold() for requirement in requirements}
+    assert not {name for name in names - {"convviz"} if name not in text}
+
+
+# Code and commands of the README
 
 
 @pytest.fixture
-def workshop(tmp_path, monkeypatch):
-    """A folder with a photo in it, as the README takes for granted."""
+def folder_with_photo(tmp_path, monkeypatch):
+    """A current folder with the photo `cat.jpg`, which the README uses."""
     from importlib.resources import files
 
     photo = files("skimage") / "data" / "chelsea.png"
@@ -74,9 +85,9 @@ def workshop(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_python_of_the_readme_runs(number, workshop):
-    code = blocks("python")[number]
+@pytest.mark.parametrize("number", range(len(code_blocks("README.md", "python"))))
+def test_python_of_the_readme_runs(number, folder_with_photo):
+    code = code_blocks("README.md", "python")[number]
     # The same calls, on fewer digits and positions.
     code = code.replace('"demo-digits", [', '"demo-digits:?limit=100", [')
     code = code.replace("stride=16", "stride=64")
@@ -86,8 +97,8 @@ def test_python_of_the_readme_runs(number, workshop):
         exec(compile(code, f"README.md block {number}", "exec"), names)
     if "convviz.register" in code:
         try:
-            found = convviz.explain(convviz.load_model("demo"), "cat.jpg", "input_gradient")
-            assert tuple(found.values.shape) == (1, 224, 224)
+            explanation = convviz.explain(convviz.load_model("demo"), "cat.jpg", "input_gradient")
+            assert tuple(explanation.values.shape) == (1, 224, 224)
         finally:
             registry.reset()
     if 'out="run"' in code:
@@ -95,33 +106,55 @@ def test_python_of_the_readme_runs(number, workshop):
 
 
 def test_commands_of_the_readme_exist(capsys):
-    """Every subcommand and option in the README is one that its help lists."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    """Every subcommand and option in the README is listed by `--help`."""
+    lines = [line for block in code_blocks("README.md", "sh") for line in block.splitlines()]
     calls = [shlex.split(line, comments=True) for line in lines]
-    calls = [c[c.index("convviz") :] for c in calls if "convviz" in c]
+    calls = [call[call.index("convviz") :] for call in calls if "convviz" in call]
     assert len(calls) >= 8
-    for _, command, *rest in calls:
+    for _, command, *arguments in calls:
         assert run([command, "--help"]) == 0
-        shown = capsys.readouterr().out
-        for option in (word for word in rest if word.startswith("-")):
-            assert option in shown, (command, option)
+        help_text = capsys.readouterr().out
+        for option in (argument for argument in arguments if argument.startswith("-")):
+            assert option in help_text, (command, option)
 
 
-def test_plugins_use_what_everyone_can_use():
-    """Built-in plugins import `convviz` and nothing below it but what is public."""
-    import ast
+# Plugins
 
-    public = {"convviz.authoring", "convviz.testing"}
+
+def explainers_of_the_plugin_page() -> list[str]:
+    """Return the code blocks of docs/plugins.md that are complete plugins with explainers."""
+    blocks = code_blocks("docs/plugins.md", "python")
+    return [code for code in blocks if "Explainer):" in code and "convviz_explainers" in code]
+
+
+@pytest.mark.parametrize("code", explainers_of_the_plugin_page(), ids=lambda code: "explainer")
+def test_explainers_of_the_plugin_page_keep_the_contract(code):
+    names = {"__name__": "plugin_page"}
+    exec(compile(code, "docs/plugins.md", "exec"), names)
+    (explainer,) = names["convviz_explainers"]()
+    try:
+        convviz.register(explainer)
+        photos = tiny_photos(12) if hasattr(explainer, "reduce") else None
+        check_explainer(explainer, photos=photos)
+    finally:
+        registry.reset()
+
+
+def imports_of_plugins() -> Iterator[tuple[str, str, list[str]]]:
+    """Yield place, module and names of every absolute import below `plugins/`."""
     for path in sorted((ROOT / "plugins").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            place = f"{path}:{getattr(node, 'lineno', 0)}"
             if isinstance(node, ast.Import):
-                for name in node.names:
-                    inner = name.name.startswith("convviz.") and name.name not in public
-                    assert not inner, f"{path}:{node.lineno} imports {name.name}"
-            if isinstance(node, ast.ImportFrom) and not node.level:
-                module = node.module or ""
-                inner = module.startswith("convviz.") and module not in public
-                assert not inner, f"{path}:{node.lineno} imports from {module}"
-                if module == "convviz":
-                    hidden = [n.name for n in node.names if n.name not in convviz.__all__]
-                    assert not hidden, f"{path}:{node.lineno} imports {hidden}"
+                yield from ((place, alias.name, []) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                yield place, node.module or "", [alias.name for alias in node.names]
+
+
+def test_plugins_import_only_public_names():
+    for place, module, names in imports_of_plugins():
+        if module.startswith("convviz."):
+            assert module in PUBLIC_MODULES, f"{place} imports {module}"
+        if module == "convviz":
+            private = set(names) - set(convviz.__all__)
+            assert not private, f"{place} imports {private}"
