@@ -28,11 +28,11 @@ from _occlusion_table import report
 from captum.attr import Occlusion
 from torch import Tensor, nn
 
-from convviz.device import fast_bf16
 from convviz.network.model import Model
 from convviz.occlusion.executor import WindowExecutor
 from convviz.occlusion.plan import WindowPlan, make_plan
 from convviz.occlusion.prepare import PreparedOcclusion, prepare
+from convviz.state.device import fast_bf16
 
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")  # read at its first use
 

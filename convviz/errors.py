@@ -6,7 +6,10 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-from .text import printable
+
+def printable(name: str) -> str:
+    """Return any text, such as a file name, as one printable line with escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 class ConvvizError(Exception):

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO, TypeVar
 
-from .text import printable
+from .errors import printable
 
 T = TypeVar("T")
 

@@ -117,7 +117,7 @@ def analyze(
 
 
 def _print_items(run: Run, out: str, verbose: bool) -> None:
-    from ..text import printable
+    from ..errors import printable
 
     for skipped in run.skipped:
         print(printable(f"left out {skipped.id}: {skipped.reason}"), file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ParameterError, TargetError, UnknownNameError
-from .group import LazyGroup
+from .lazy_group import LazyGroup
 
 UsageError = typer.BadParameter.__mro__[1]
 """Base class of the errors of a mistyped command line (of click, or of typer's copy of it)."""

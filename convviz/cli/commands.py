@@ -124,7 +124,7 @@ def chosen_explainers(
 ) -> dict[str, Any]:
     """Return the explainers of the options -e and -p, by name."""
     from ..plugin import registry
-    from .values import build_explainers
+    from .parameter_values import build_explainers
 
     if not names:
         known = ", ".join(registry.explainer_names())
@@ -140,7 +140,7 @@ def _job(
     target: str | None,
 ) -> _ImageJob:
     from ..scores.targets import parse_target
-    from .choice import chosen_model
+    from .model_choice import chosen_model
 
     model = chosen_model(source, explainers, device, dtype)
     return _ImageJob(model, explainers, target and parse_target(target, model.labels))
@@ -221,7 +221,7 @@ def _log_occlusion(verbose: bool) -> Iterator[None]:
 
 
 def _print_failures(image: str | None, failed: Mapping[str, ConvvizError]) -> None:
-    from ..text import printable
+    from ..errors import printable
 
     for name, error in failed.items():
         place = f"{image or '(no image)'}{', ' if name else ''}{name}"
@@ -234,8 +234,8 @@ def _print_results(
     folders: Mapping[str, Path],
     verbose: bool,
 ) -> None:
+    from ..errors import printable
     from ..explanation.display import list_matches
-    from ..text import printable
 
     if not explanations:
         return

@@ -94,7 +94,7 @@ def check(
 ) -> None:
     """Run the conformance tests on an explainer; prints one line per test."""
     from ..testing import conformance
-    from .values import build_explainers
+    from .parameter_values import build_explainers
 
     failed = 0
     for explainer in build_explainers(list(_classes(name)), parameter or ()):

@@ -12,8 +12,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from ..errors import ConvvizError
-from ..text import printable
+from ..errors import ConvvizError, printable
 from . import commands, explore, show  # noqa: F401  (importing them registers their commands)
 from .app import USAGE_ERRORS, UsageError, _State, app
 
@@ -86,7 +85,7 @@ def _report(error: Exception) -> int:
 def _lacks_memory(error: Exception) -> bool:
     if "torch" not in sys.modules:  # importing it would take seconds
         return isinstance(error, MemoryError)
-    from ..device import is_out_of_memory
+    from ..state.device import is_out_of_memory
 
     return is_out_of_memory(error)
 

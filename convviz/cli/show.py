@@ -64,10 +64,10 @@ def show(
     ] = True,
 ) -> None:
     """Show the pictures of a run: print their paths and open them."""
+    from ..errors import printable
     from ..explanation.display import has_screen
     from ..sweep.run import open_run
     from ..sweep.store.object_store import Remote, place_of
-    from ..text import printable
 
     if isinstance(place_of(run), Remote) and out is None:
         out = Path("convviz-out")  # the cache of the run is deleted at exit

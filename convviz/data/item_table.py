@@ -8,12 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
-from ..errors import ConvvizError
+from ..errors import ConvvizError, printable
 from ..images.batch import Item
 from ..storage.checksums import Checksum
 from ..storage.parquet_file import read_batches
 from ..storage.untrusted_files import copy_regular
-from ..text import printable
 
 OPTIONAL = frozenset({"label"})
 """The columns of an item that may be empty."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch import bool as torch_bool
 
+from ..errors import printable
 from ..results.types import Matches
-from ..text import printable
 
 if TYPE_CHECKING:
     from .content import ExplanationContent

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
-from ..device import is_out_of_memory
 from ..errors import ConvvizError, ConvvizWarning, ParameterError, PluginError, message_of
 from ..network.model import Model
 from ..plugin.explainer import DatasetExplainer, Explainer
 from ..results.types import RESULT_TYPES, Result
+from ..state.device import is_out_of_memory
 from ..state.process_state import preserve_state
 
 CORE_DISTRIBUTIONS = ("convviz", "torch", "torchvision")

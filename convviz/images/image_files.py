@@ -6,7 +6,7 @@ import os
 from glob import glob, has_magic
 
 from ..errors import ImageError, ParameterError
-from ..text import natural
+from ..storage.path_names import natural
 
 IMAGE_SUFFIXES = (
     *(".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg"),

@@ -8,8 +8,8 @@ the whole image.
 
 from .analysis import locality, receptive_field
 from .axis_maps import AxisMap
-from .field import ReceptiveField
 from .pixel_sets import Box
+from .receptive_field import ReceptiveField
 from .rules import Edge, Global, ImageAxes, Local
 
 __all__ = [

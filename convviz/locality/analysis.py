@@ -7,8 +7,8 @@ from torch import fx
 from ..errors import UnknownNameError
 from ..graph.export import Graph, NoGraph
 from . import rules_pointwise, rules_reshape, rules_sliding
-from .field import ReceptiveField
 from .pixel_sets import PixelIntervals, PixelMasks, PixelSet
+from .receptive_field import ReceptiveField
 from .rules import RULES, Global, ImageAxes, Local, OperatorCall, operator, shape
 
 _FIXED = frozenset(

@@ -22,9 +22,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from ..device import is_out_of_memory
 from ..errors import ConvvizWarning, ModelError
 from ..scores.outputs import Pick
+from ..state.device import is_out_of_memory
 from ..state.network_state import RandomState, preserve_network
 from .interface import TracedNetwork
 from .probing import Difference, ProbePass, attempt, difference, largest_gap, mirror, probe_images

@@ -11,10 +11,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..device import is_out_of_memory
 from ..errors import ConvvizError, ModelError, first_line
 from ..gradients.memory_efficient import Untrusted
 from ..images.preprocess import Preprocess
+from ..state.device import is_out_of_memory
 from .interface import TracedNetwork
 
 _CHANNELS = re.compile(r"to have (\d+) channels, but got (\d+) channels")

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..device import is_out_of_memory
 from ..errors import ModelError
 from ..gradients.memory_efficient import MemoryEfficientMode, Untrusted
 from ..gradients.relu_rules import RuleMode, RuleSettings
@@ -18,6 +17,7 @@ from ..layouts import AxisLayout, arrange
 from ..scores.outputs import add_notes, differentiate, layers_of, values_of
 from ..scores.targets import Target
 from ..state.checkpointing import CheckpointsOff, is_checkpoint_error
+from ..state.device import is_out_of_memory
 from ..state.network_state import freeze_parameters
 from .batch_behavior import score_tolerance
 from .interface import TracedNetwork

@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import ImageError, ModelError, ParameterError
+from ..errors import ImageError, ModelError, ParameterError, printable
 from ..images.affine import IDENTITY, Affine
 from ..images.batch import Batch, Item
 from ..images.image_files import image_files
 from ..images.in_memory import as_photo, is_grey_batch
 from ..images.preprocess import Preprocess
-from ..text import printable
 from .model import Model
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..device import is_out_of_memory
 from ..errors import ConvvizError, ModelError, first_line
 from ..layers import capture, naming
 from ..scores.outputs import Pick, pick_scores
+from ..state.device import is_out_of_memory
 from ..state.eager_mode import call_eagerly
 from ..state.network_state import RandomState
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ..device import is_out_of_memory
 from ..ops.occlude import occlude
+from ..state.device import is_out_of_memory
 
 _BATCH_PIXELS = {"cpu": 32 * 224 * 224, "cuda": 128 * 224 * 224}
 _MAX_BATCH = 512

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..device import no_bf16
 from ..network.model import Model
 from ..progress import track
 from ..scores.outputs import Forward
+from ..state.device import no_bf16
 from .arguments import Engine, Precision, check_boxes, check_fill, check_options
 from .executor import WindowExecutor
 from .forward_batches import HalvingBatches, automatic_batch, covered_copies

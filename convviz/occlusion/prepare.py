@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..device import is_out_of_memory
 from ..network.model import Model
 from ..network.tracing import layouts_of
 from ..program.cast import cast_program
 from ..program.comparison import all_close, tolerance_of
 from ..program.program import Program, compile_graph, usable_graph
 from ..scores.outputs import Forward
+from ..state.device import is_out_of_memory
 from .executor import WindowExecutor, order_by_window_size
 from .intervals import Ints
 from .memory_budget import DEFAULT_MEMORY_BYTES, chunk_size

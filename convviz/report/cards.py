@@ -15,9 +15,9 @@ from ..explanation import result_folder
 from ..explanation.display import in_words
 from ..results.json_codec import decode
 from ..storage.atomic_folder import current, current_name, plain
+from ..storage.path_names import natural
 from ..storage.untrusted_files import MissingFileError, open_regular
-from ..text import natural
-from .reading import how_to_read
+from .how_to_read import how_to_read
 
 KINDS = {
     "heatmap": "a map over the image",

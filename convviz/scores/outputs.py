@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-from ..device import is_out_of_memory
 from ..errors import (
     ConvvizError,
     ConvvizWarning,
@@ -21,6 +20,7 @@ from ..errors import (
     UnknownNameError,
 )
 from ..state.checkpointing import is_checkpoint_error
+from ..state.device import is_out_of_memory
 from .targets import Target, check_unit
 
 Pick = str | int | Callable[[Any], Tensor] | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote, unquote
 
 NO_LAYER = "%"
@@ -25,3 +26,9 @@ def folder_name(layer: str) -> str:
 def layer_name(folder: str) -> str:
     """Return the layer of a folder name; the inverse of `folder_name`."""
     return "" if folder == NO_LAYER else unquote(folder)
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return a sort key that compares numbers in names by value: "features.2", "features.10"."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part or 0), part) if i % 2 else (0, part) for i, part in enumerate(parts)]

@@ -13,7 +13,6 @@ import numpy as np
 
 from ..data.dataset import Dataset
 from ..data.item_table import ItemTable
-from ..device import is_out_of_memory
 from ..errors import ConvvizError, PluginError
 from ..explanation.explanation import Explanation
 from ..explanation.isolation import restore_network
@@ -23,6 +22,7 @@ from ..network.model import Model
 from ..plugin.explainer import Partial
 from ..progress import track
 from ..results.types import Result, with_notes
+from ..state.device import is_out_of_memory
 from ..storage.durable_file import FULL
 from ..storage.path_names import folder_name
 from .plan import ExplainerStep, SweepPlan

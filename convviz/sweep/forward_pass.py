@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..device import is_out_of_memory, no_bf16
 from ..errors import ConvvizError, ConvvizWarning, first_line
 from ..layouts import arrange
 from ..network.model import Model
@@ -20,6 +19,7 @@ from ..program.comparison import all_close, tolerance_of
 from ..program.module import to_module
 from ..program.program import compile_graph, usable_graph
 from ..scores.outputs import Forward, at_least_float32
+from ..state.device import is_out_of_memory, no_bf16
 from .input.loader import Loader, ReadyItem
 
 MIN_ITEMS_FOR_GRAPH = 256

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from ..data.dataset import Dataset, notes_of
-from ..device import is_out_of_memory
 from ..errors import ConvvizWarning, ModelError, ParameterError, PluginError
 from ..explanation.provenance import (
     Named,
@@ -30,6 +29,7 @@ from ..network.inputs import prepare_with
 from ..network.model import Model
 from ..plugin.explainer import DatasetExplainer
 from ..results.json_codec import encode
+from ..state.device import is_out_of_memory
 from .input.gpu_jpeg import check_decode
 from .settings import SweepSettings
 

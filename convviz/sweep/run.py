@@ -9,13 +9,12 @@ from typing import Any
 
 from ..data.fingerprint import Content
 from ..data.item_table import ItemTable
-from ..errors import ConvvizError, ParameterError, UnknownNameError
+from ..errors import ConvvizError, ParameterError, UnknownNameError, printable
 from ..explanation.explanation import Explanation, load
 from ..network.model import Model
 from ..storage.checksums import CHECKSUMS
-from ..storage.path_names import folder_name, layer_name
+from ..storage.path_names import folder_name, layer_name, natural
 from ..storage.untrusted_files import check_inside
-from ..text import natural, printable
 from .input.loader import SkippedItem
 from .store.factory import open_reader, place_of
 from .store.file_names import ITEMS, RESULTS, RUN, SKIPPED

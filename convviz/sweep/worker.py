@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import torch
 
 from ..data.dataset import Dataset
-from ..device import is_out_of_memory
 from ..explanation.result_folder import pack
 from ..network.model import Model
+from ..state.device import is_out_of_memory
 from .forward_pass import ForwardRunner
 from .input.loader import Loader
 from .plan import SweepPlan

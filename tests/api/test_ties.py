@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import convviz
 from convviz import Model, Preprocess
 from convviz.authoring import Batch, Forward, Item
-from convviz_plugins.explainers.patches import ranking
+from convviz_plugins.explainers.patches import top_k
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 PREPROCESS = Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -105,7 +105,7 @@ def test_equal_values_are_ranked_by_the_mean_however_batches_are_cut(dtype, per_
     maps = saturated(23, 5, dtype=dtype)
     partials = [swept(maps, sizes, k=4, per_image=per_image) for sizes in SPLITS]
     for partial in partials:
-        lists = {name: partial["1"][name] for name in ranking.NAMES}
+        lists = {name: partial["1"][name] for name in top_k.NAMES}
         assert all(torch.equal(lists[n], partials[0]["1"][n]) for n in lists)
         for channel in range(5):
             expected = in_order(maps, channel, list(range(23)), per_image)[:4]
@@ -146,7 +146,7 @@ def test_values_that_are_not_finite_enter_no_mean(sizes) -> None:
     maps[5, 1, 2, 3] = math.nan
     maps[6, 2] = math.nan
     partial = swept(maps, sizes, k=6)
-    lists = {name: partial["1"][name] for name in ranking.NAMES}
+    lists = {name: partial["1"][name] for name in top_k.NAMES}
     for channel in range(3):
         assert entries(lists, channel, 6) == in_order(maps, channel, list(range(23)))[:6]
 
@@ -157,7 +157,7 @@ def test_the_patches_of_a_class_have_the_same_order(sizes) -> None:
     labels = [i % 3 for i in range(23)]
     partial = swept(maps, sizes, labels, k=3, per_class=True)
     for label in range(3):
-        lists = {name: partial["1"][f"class {name}"][label] for name in ranking.NAMES}
+        lists = {name: partial["1"][f"class {name}"][label] for name in top_k.NAMES}
         mine = [i for i in range(23) if labels[i] == label]
         for channel in range(3):
             assert entries(lists, channel, 3) == in_order(maps, channel, mine)[:3]
@@ -172,7 +172,7 @@ def test_units_without_a_place_are_tied_where_their_values_are_equal() -> None:
     partial = explainer.reduce(net, batch, Forward(torch.zeros(4, 1), {"1": vectors}))
     assert partial["1"]["items"].tolist() == [[1, 2, 3], [3, 2, 1]]
     assert partial["1"]["positions"].unique().tolist() == [-1]
-    ties = ranking.count_ties({n: partial["1"][n] for n in ranking.NAMES}, 2)
+    ties = top_k.count_ties({n: partial["1"][n] for n in top_k.NAMES}, 2)
     assert ties == (0, 1, 0)
 
 

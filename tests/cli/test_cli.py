@@ -19,7 +19,7 @@ from pydantic import Field
 import convviz
 import convviz.authoring
 from convviz.cli.main import run
-from convviz.cli.values import build_explainers
+from convviz.cli.parameter_values import build_explainers
 from convviz.errors import ConvvizError, ParameterError, UnknownNameError
 from convviz.plugin import registry
 from convviz.testing import tiny_model, tiny_photos

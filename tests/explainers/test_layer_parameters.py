@@ -7,7 +7,7 @@ import pytest
 import convviz
 from convviz import ParameterError, UnknownNameError
 from convviz.authoring import DatasetExplainer
-from convviz.cli.values import build_explainers
+from convviz.cli.parameter_values import build_explainers
 from convviz.testing import tiny_model
 
 ONE_LAYER = ("activations", "filters")

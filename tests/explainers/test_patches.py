@@ -551,12 +551,12 @@ def test_patches_of_classes_need_labels(tmp_path: Path) -> None:
 
 
 def test_the_winners_are_the_best_of_all_candidates_in_any_layout():
-    from convviz_plugins.explainers.patches import ranking
+    from convviz_plugins.explainers.patches import top_k
     from convviz_plugins.explainers.patches.best_positions import winners
 
     maps = torch.randn(7, 4, 5, 3, generator=torch.Generator().manual_seed(0)).mul(2).round()
     last = maps.contiguous(memory_format=torch.channels_last)
-    best = ranking.best_entries(winners(last, *convviz.authoring.channel_peaks(last)), 3)
+    best = top_k.best_entries(winners(last, *convviz.authoring.channel_peaks(last)), 3)
     for channel in range(4):
         spots = [
             (-item.max().item(), -item.mean().item(), i, int(item.flatten().argmax()))

@@ -17,7 +17,7 @@ import torch
 import torchvision
 
 import convviz
-from convviz.device import fast_bf16
+from convviz.state.device import fast_bf16
 
 DEVICE = os.environ.get("CONVVIZ_GPU_TESTS_ON", "cuda")
 

@@ -12,8 +12,8 @@ from convviz import ParameterError
 from convviz.authoring import Dataset, as_labels, hookimpl, readable
 
 from ._encoded import EncodedDataset, unique_ids
+from ._patterns import check_options
 from .parquet import OPTIONS
-from .patterns import check_options
 
 DATASET_FILES, SPLITS_FILE = ("dataset_info.json", "state.json"), "dataset_dict.json"
 

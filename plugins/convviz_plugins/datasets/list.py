@@ -21,7 +21,7 @@ from convviz.authoring import (
     values_of_text,
 )
 
-from .patterns import check_options
+from ._patterns import check_options
 
 DELIMITERS = {".csv": ",;\t|", ".tsv": "\t"}
 """Possible delimiters of the columns of a table, by the suffix of its file."""

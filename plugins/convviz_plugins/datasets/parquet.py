@@ -15,7 +15,7 @@ from convviz import ParameterError
 from convviz.authoring import Dataset, as_labels, hookimpl, readable
 
 from ._encoded import EncodedDataset, unique_ids
-from .patterns import check_options, is_pattern, named_files
+from ._patterns import check_options, is_pattern, named_files
 
 MAGIC = b"PAR1"
 OPTIONS = ("image", "label", "id")

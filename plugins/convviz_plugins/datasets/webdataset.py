@@ -15,9 +15,9 @@ from convviz import ImageError, ParameterError
 from convviz.authoring import Dataset, as_labels, hookimpl, readable, values_of_text
 
 from ._encoded import EncodedDataset
+from ._patterns import check_options, is_pattern, named_files
 from ._tar import Member, is_tar, read_members
 from .folder import some_names
-from .patterns import check_options, is_pattern, named_files
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "img", "image")
 LABELS = ("cls", "label", "txt.cls", "json")

@@ -8,7 +8,7 @@ from torch import Tensor
 import convviz
 import convviz.authoring
 
-from .ranking import Lists
+from .top_k import Lists
 
 
 def finite_maps(maps: Tensor) -> tuple[Tensor, int]:

@@ -25,11 +25,10 @@ from convviz.authoring import (
 )
 
 from ...shared.partials import all_merged, layers_in
-from . import crops, prominence, ranking
+from . import crops, prominence, top_k
 from .best_positions import candidates, finite_maps, winners
 from .border import inner_positions
 from .crops import PatchBox, Spot
-from .ranking import NAMES, NOWHERE, Lists
 from .summary import (
     GRADIENTS,
     LayerCounts,
@@ -39,6 +38,7 @@ from .summary import (
     notes_of,
     table_of,
 )
+from .top_k import NAMES, NOWHERE, Lists
 
 OWN_SCALES = "guided gradients, own scales"
 """Title of the gradients in the picture; each has a colour scale of its own."""
@@ -116,13 +116,13 @@ class Patches(DatasetExplainer):
         lists["positions"] += torch.tensor([rows.start, columns.start]).to(maps.device)
         if forward.activations[layer].ndim == 2:  # units of a linear layer have no position
             lists["positions"].fill_(NOWHERE)
-        best = {name: t.cpu() for name, t in ranking.best_entries(lists, self._list_length).items()}
+        best = {name: t.cpu() for name, t in top_k.best_entries(lists, self._list_length).items()}
         counts = {"nonfinite": torch.tensor([bad]), "cut": torch.tensor([cut])}
         reduced = {**best, **prominence.measure_peaks(peaks), **counts}
         if self.per_class:
             owners = labels.to(lists["items"].device)[lists["items"][0]]
             present = labels[labels >= 0].unique()
-            of_classes = ranking.lists_by_label(lists, owners, present, self._list_length)
+            of_classes = top_k.lists_by_label(lists, owners, present, self._list_length)
             reduced |= {f"class {name}": t for name, t in of_classes.items()}
         return reduced
 
@@ -160,14 +160,14 @@ class Patches(DatasetExplainer):
         self, a: Mapping[str, Tensor], b: Mapping[str, Tensor], count: Tensor
     ) -> Lists:
         """Return the best of the lists `a` and `b`, with `count` images before those of `b`."""
-        right = ranking.shift_items(lists_of(b), count)
-        return ranking.join_lists(lists_of(a), right, self._list_length)
+        right = top_k.shift_items(lists_of(b), count)
+        return top_k.join_lists(lists_of(a), right, self._list_length)
 
     def _merge_labelled_lists(self, a: Partial, b: Partial, layer: str) -> Lists:
         left = lists_of(a[layer], "class ")
-        right = ranking.shift_items(lists_of(b[layer], "class "), a[""]["count"])
+        right = top_k.shift_items(lists_of(b[layer], "class "), a[""]["count"])
         labels = (a[""]["labels"], b[""]["labels"])
-        return ranking.join_labelled_lists((left, right), labels, self._list_length)
+        return top_k.join_labelled_lists((left, right), labels, self._list_length)
 
     def finish(
         self,
@@ -181,7 +181,7 @@ class Patches(DatasetExplainer):
         return {layer: self._result(model, layer, whole, items) for layer in layers_in(whole)}
 
     def _result(self, model: Model, layer: str, merged: Partial, items: Items) -> Tiles:
-        lists = ranking.fill_missing(lists_of(merged[layer]), self.k)
+        lists = top_k.fill_missing(lists_of(merged[layer]), self.k)
         values = lists["values"]
         scores = prominence.prominence(values, merged[layer])
         field = model.receptive_field(layer)
@@ -210,7 +210,7 @@ class Patches(DatasetExplainer):
             count=int(merged[""]["count"]),
             bad=int(merged[layer]["nonfinite"]),
             cut=int(merged[layer]["cut"]),
-            ties=ranking.count_ties(lists_of(merged[layer]), self.k),
+            ties=top_k.count_ties(lists_of(merged[layer]), self.k),
         )
         return Tiles(
             values,
@@ -242,7 +242,7 @@ class ByClass:
         names = self.items.classes
         if not names:
             raise ParameterError("per_class=True needs a data set with labels")
-        known = ranking.fill_missing(lists_of(merged[self.layer], "class "), self.k)
+        known = top_k.fill_missing(lists_of(merged[self.layer], "class "), self.k)
         lists = {
             name: t.new_full(
                 (len(names), *t.shape[1:]), torch.nan if t.is_floating_point() else NOWHERE
@@ -269,7 +269,7 @@ class ByClass:
             stacks.append(Stack(title=f"class {names[c]}", pictures=f"patches of {names[c]}"))
         known_lists = lists_of(merged[self.layer], "class ")
         total = known_lists["values"].shape[0] * known_lists["values"].shape[1]
-        notes = class_tie_notes(ranking.count_ties(known_lists, self.k), total)
+        notes = class_tie_notes(top_k.count_ties(known_lists, self.k), total)
         if hidden := len(merged[""]["labels"]) - len(drawn_classes):
             notes.append(f"{hidden} other classes are in the arrays but not in the picture.")
         return arrays, stacks, tuple(notes)
@@ -279,8 +279,8 @@ class ByClass:
 
         As for patches, classes with equal values are ranked by the mean of the map.
         """
-        keys = [lists[name][:, drawn, 0].nan_to_num(-torch.inf).T for name in ranking.SORTED_BY]
-        order = ranking.sorted_by(keys).T  # [K, units]
+        keys = [lists[name][:, drawn, 0].nan_to_num(-torch.inf).T for name in top_k.SORTED_BY]
+        order = top_k.sorted_by(keys).T  # [K, units]
         rank = order.argsort(dim=0).amin(1)  # best rank of each class over the drawn units
         present = ~lists["values"][..., 0].isnan().all(1)
         ranked = [c for c in rank.argsort(stable=True).tolist() if present[c]]

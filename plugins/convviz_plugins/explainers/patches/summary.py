@@ -10,7 +10,7 @@ from torch import Tensor
 from convviz.authoring import Note, ReceptiveField
 
 from . import crops
-from .ranking import NOWHERE, Ties
+from .top_k import NOWHERE, Ties
 
 GRADIENTS = "guided gradients"
 """The array that holds the pictures of the gradients."""

@@ -22,9 +22,9 @@ def chosen_model(
         explainers: name -> explainer.
         device, dtype: as for `convviz.load_model`.
     """
+    from ..errors import printable
     from ..plugin.sources import load_model
     from ..sweep.run import open_run
-    from ..text import printable
 
     run = run_among(explainers) if source is None else None
     if run is None:

@@ -6,7 +6,7 @@ import platform
 
 import torch
 
-from .errors import message_of
+from ..errors import message_of
 
 MESSAGES = ("can't allocate memory", "not enough memory", "bad_alloc", "STATUS_ALLOC_FAILED")
 """Parts of the messages of RuntimeErrors of torch on CPUs, of C++ and of NVIDIA's libraries."""
