@@ -350,9 +350,9 @@ def test_a_run_loads_its_model_again(tmp_path):
 @pytest.mark.parametrize(
     ("saved", "message"),
     [
-        ({"weights_hash": "0" * 64}, "other weights now"),
-        ({"source": "python:os:system"}, "needs the model of the run"),
-        ({"source": ""}, "needs the model of the run"),
+        ({"weights_hash": "0" * 64}, "other weights than"),
+        ({"source": "python:os:system"}, "the model of the run"),
+        ({"source": ""}, "the model of the run"),
     ],
 )
 def test_a_run_does_not_take_another_model_for_its_own(tmp_path, saved, message):
