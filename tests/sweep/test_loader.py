@@ -21,6 +21,7 @@ from PIL import Image
 import convviz
 from convviz import ParameterError
 from convviz.progress import Lines, measure_sweep, report_progress_to
+from convviz.sweep.input import decoder_process
 from convviz.sweep.input import loader as loading
 from convviz.sweep.input.loader import Loader, ReadyItem, SkippedItem
 
@@ -108,7 +109,9 @@ def processes_of(parent: int) -> set[int]:
         ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(parent)],
         capture_output=True, text=True, check=False,
     ).stdout  # fmt: skip
-    return {int(line.split()[0]) for line in listed.splitlines() if "sweep.decoding" in line}
+    return {
+        int(line.split()[0]) for line in listed.splitlines() if decoder_process.__name__ in line
+    }
 
 
 def gone(pids: set[int], seconds: float = 20) -> bool:
