@@ -395,7 +395,7 @@ def test_the_model_of_a_run_is_taken_where_none_is_asked_for(workplace, capsys):
         capsys, "explain", "cat.png", "-m", "demo", "-e", "neighbors", *of_run["neighbors"]
     )
     assert code == 2
-    assert "was made with other weights (tiny model)" in err
+    assert "was computed with other weights (tiny model)" in err
     assert "that of" not in err
 
 
