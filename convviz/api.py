@@ -10,7 +10,6 @@ import torch
 
 from .errors import ParameterError
 from .explanation.explanation import Explanation
-from .explanation.isolation import explain_alone
 from .explanation.provenance import (
     Named,
     check_result,
@@ -19,6 +18,7 @@ from .explanation.provenance import (
     read_layers,
     versions,
 )
+from .explanation.side_effects import explain_alone
 from .images.batch import Batch
 from .network.batch_behavior import is_measured, repeats
 from .network.inputs import make_batch

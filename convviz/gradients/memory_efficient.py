@@ -36,7 +36,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from ..ops import winograd
-from ..ops.batch_norm import batch_norm_affine
+from ..ops.fold_batch_norm import batch_norm_affine
 from .autograd_graph import nodes_behind
 
 aten = torch.ops.aten

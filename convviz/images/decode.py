@@ -16,8 +16,8 @@ import numpy as np
 
 from ..errors import ImageError
 from .color_modes import ORIENTATION, TRANSPOSED, Colour, rgb_pixels, upright
-from .completeness import END_OF_JPEG, check_complete
 from .tiff import check_tiff
+from .truncated_files import END_OF_JPEG, check_complete
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PILImage

@@ -12,10 +12,10 @@ import pluggy
 from ..errors import ConvvizError, PluginError, UnknownNameError
 from ..state.fork_lock import ForkSafeLock
 from . import hookspecs
-from .addresses import ambiguous, is_called, matches, plain_name, prefixes, shared_parts
 from .entry_points import GROUPS, Entry, Fault, discover
 from .method_names import method_hint
 from .parameters import build
+from .plugin_names import ambiguous, is_called, matches, plain_name, prefixes, shared_parts
 from .validation import (
     BrokenPluginError,
     attribute_errors,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 
 from ..ops import winograd
-from ..ops.batch_norm import fold_batch_norm
+from ..ops.fold_batch_norm import fold_batch_norm
 from ..ops.winograd import Conv3x3
 from .operator import CONVOLUTIONS, OperatorStep, Values
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..data.dataset import Dataset
-from ..data.fingerprint import verify
 from ..data.item_table import ItemTable
-from ..errors import ConvvizError, ConvvizWarning, ImageError, ParameterError
+from ..errors import ConvvizError, ConvvizWarning, ImageError
 from ..explanation.provenance import Named
 from ..network.model import Model
 from ..progress import Meter, announce, measure_sweep
@@ -23,7 +22,13 @@ from .engines import engine_of
 from .finalize import SweepOutcome, SweptItems, finish
 from .forward_pass import ForwardMode, ForwardRunner, choose_forward, first_image
 from .input.loader import LOOKAHEAD, Loader
-from .plan import SweepPlan, differences, make_plan
+from .plan import SweepPlan, make_plan
+from .resume import (
+    check_contents,
+    check_contents_of_shards,
+    finished_shards,
+    holds_finished_run,
+)
 from .settings import SweepSettings
 from .signals import Interrupts
 from .store.factory import open_store
@@ -31,7 +36,7 @@ from .store.file_names import ITEMS, SKIPPED
 from .store.object_store import Remote
 from .store.protocol import RunStore
 from .store.shard_manifest import ShardEntry
-from .store.tables import content_types, read_rows, skipped_types
+from .store.tables import read_rows, skipped_types
 from .worker import Task, Worker, torch_settings
 
 logger = logging.getLogger(__name__)
@@ -41,9 +46,6 @@ FORWARD = "forward"
 
 AMENDED = "amended"
 """Entry of the plan: the shards from which on memory allowed only smaller batches."""
-
-MAX_DIFFERENCES = 4
-"""Differences between two plans that an error message names."""
 
 
 def sweep(
@@ -135,10 +137,10 @@ class _SweepExecution:
             self.store.discard()
         is_new = self.store.unfinished_plan() is None
         self.progress.done = 0 if is_new else None
-        if self._is_finished():
+        if holds_finished_run(self.store, self.plan, self.settings.overwrite):
             if self.settings.verify:
                 tables = [self.store.finished_table(name) for name in (ITEMS, SKIPPED)]
-                _check_contents(self.dataset, *tables)
+                check_contents(self.dataset, *tables)
             logger.info("%s already holds this run, finished", self.store.location)
             return SweepOutcome()
         for note in self.plan.record["dataset"]["notes"]:
@@ -151,28 +153,6 @@ class _SweepExecution:
             if is_new and not self.progress.done:  # there is nothing worth resuming
                 self.store.discard()
             raise
-
-    def _is_finished(self) -> bool:
-        """Return whether the folder holds this run, finished; raises if it holds another one."""
-        unfinished = self.store.unfinished_plan()
-        saved = unfinished or (None if self.settings.overwrite else self.store.finished_plan())
-        if saved is None:
-            return False
-        location = self.store.location
-        if changed := differences(saved, self.plan.record):
-            content = "an unfinished sweep" if unfinished else "a run"
-            raise ParameterError(
-                f"out={location!r} already holds {content} that differs from this one: "
-                f"{_first_differences(changed)}. Nothing was changed. Use overwrite=True "
-                "(--overwrite) to replace it, or another folder to keep both"
-            )
-        if unfinished is None and (failed := saved.get("failed")):
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
-            raise ConvvizError(
-                f"{location!r} holds this run, finished except for {reasons}. Use overwrite=True "
-                "(--overwrite) to compute it again"
-            )
-        return unfinished is None
 
     def _loader(self) -> Loader:
         return Loader(
@@ -192,10 +172,10 @@ class _SweepExecution:
         self.record = {**self.plan.record, AMENDED: saved.get(AMENDED, [])}
         self.record[FORWARD] = forward.mode.record()
         self.store.begin(self.record)
-        entries, damages = self._finished_shards()
+        entries, damages = finished_shards(self.store.manifest, len(self.plan.shards))
         self.progress.done = len(entries)
         if self.settings.verify:
-            self._check_contents_of_shards(entries)
+            check_contents_of_shards(self.dataset, self.store.manifest, entries)
         for damage in damages:  # after all checks that may end this call
             warnings.warn(damage, ConvvizWarning, stacklevel=5)
         if saved:
@@ -239,25 +219,6 @@ class _SweepExecution:
         )
         logger.info("%s", forward.mode)
         return forward
-
-    def _finished_shards(self) -> tuple[dict[int, ShardEntry], list[str]]:
-        """Return the entries of the intact shards, and what is wrong with damaged ones."""
-        entries: dict[int, ShardEntry] = {}
-        damages: list[str] = []
-        for shard in range(len(self.plan.shards)):
-            entry = self.store.manifest.entry(shard)
-            if entry is None:
-                continue
-            if damage := self.store.manifest.damage(entry):
-                damages.append(f"{damage}: shard {shard} is computed again")
-                continue
-            entries[shard] = entry
-        return entries, damages
-
-    def _check_contents_of_shards(self, entries: Mapping[int, ShardEntry]) -> None:
-        for shard in entries:
-            tables = [self.store.manifest.path(shard, kind) for kind in (ITEMS, SKIPPED)]
-            _check_contents(self.dataset, *tables)
 
     def _tasks(self, entries: Mapping[int, ShardEntry]) -> Iterator[Task]:
         """Yield the outstanding shards, each with the batch size that memory allows by then."""
@@ -328,22 +289,6 @@ class _SweepExecution:
             f"none of the {self.plan.count} items of {self.dataset.name!r} could be used; the "
             f"first, {first['id']!r}: {first['reason']}"
         )
-
-
-def _check_contents(dataset: Dataset, *tables: Path) -> None:
-    """Raise ParameterError if items have changed since they were swept."""
-    saved = chain.from_iterable(read_rows(table, content_types()) for table in tables)
-    if changed := verify(dataset, saved):
-        names = ", ".join(map(repr, changed[:3])) + (", …" if len(changed) > 3 else "")
-        raise ParameterError(
-            f"{len(changed)} items of {dataset.name!r} have changed since they were swept: "
-            f"{names}. Nothing was changed. Use overwrite=True (--overwrite) to start again"
-        )
-
-
-def _first_differences(changed: Sequence[str]) -> str:
-    omitted = len(changed) - MAX_DIFFERENCES
-    return "; ".join(changed[:MAX_DIFFERENCES]) + (f"; and {omitted} more" if omitted > 0 else "")
 
 
 def _count_items(entries: Mapping[int, ShardEntry]) -> int:

@@ -15,8 +15,8 @@ from ..data.dataset import Dataset
 from ..data.item_table import ItemTable
 from ..errors import ConvvizError, PluginError
 from ..explanation.explanation import Explanation
-from ..explanation.isolation import restore_network
 from ..explanation.provenance import check_result, versions
+from ..explanation.side_effects import restore_network
 from ..images.affine import Affine
 from ..network.model import Model
 from ..plugin.explainer import Partial

@@ -14,8 +14,8 @@ from torch import Tensor
 from ..data.dataset import Dataset
 from ..data.fingerprint import Content
 from ..errors import PluginError
-from ..explanation.isolation import SweepGuard
 from ..explanation.provenance import Named, attribute_errors
+from ..explanation.side_effects import SweepGuard
 from ..images.batch import Batch, Item
 from ..network.inputs import collate
 from ..network.model import Model

@@ -27,7 +27,7 @@ from .bench import Bench, ManualSweep, tiny_model, tiny_photos
 from .checking import CheckFailedError, none_of, nothing_written, shape_problems
 from .compare import batch_differences, changed_entries, differences, snapshot
 from .process import no_trace_in_process
-from .units import takes_units
+from .unit_targets import takes_units
 
 
 @dataclass(frozen=True)

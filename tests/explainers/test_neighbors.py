@@ -210,7 +210,7 @@ def test_what_is_needed_is_shared_with_embedding():
     ],
 )
 def test_features_pool_a_layer(pool, by_hand):
-    from convviz.plugin.features import pool_positions
+    from convviz.plugin.dataset_features import pool_positions
 
     maps = torch.randn(3, 5, 4, 2, dtype=torch.float64)
     assert torch.allclose(pool_positions(maps, pool), by_hand(maps), rtol=0, atol=1e-12)
@@ -230,7 +230,7 @@ def test_flattened_features_of_different_sizes_are_refused():
 
 
 def test_pictures_are_means_of_areas():
-    from convviz.plugin.features import make_thumbnails
+    from convviz.plugin.dataset_features import make_thumbnails
 
     photo = noise(2, side=16)
     small = make_thumbnails(photo, 8)

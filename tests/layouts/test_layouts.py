@@ -16,7 +16,7 @@ import convviz.authoring
 from convviz import Model, ParameterError, Unit, layouts
 from convviz.authoring import Target
 from convviz.occlusion import occluded_scores
-from convviz.plugin.features import pool_positions
+from convviz.plugin.dataset_features import pool_positions
 from convviz.sweep.forward_pass import ForwardMode, ForwardRunner
 
 SIZE = 32

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ...errors import ConvvizError, ModelError, ParameterError
-from ...images.completeness import looks_filled_up
 from ...images.preprocess import TENSOR_INTERPOLATIONS, Preprocess
+from ...images.truncated_files import looks_filled_up
 from ...network.model import Model
 from ..decode_modes import EXACT, GPU, DecodeMode
 from .decoder_process import DecodedPhoto, EncodedJpeg, ItemDecoder, UnusableItem

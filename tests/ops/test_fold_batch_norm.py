@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from convviz.authoring import fold_batch_norm
-from convviz.ops.batch_norm import batch_norm_affine
+from convviz.ops.fold_batch_norm import batch_norm_affine
 
 
 def statistics(channels: int) -> dict[str, torch.Tensor]:
