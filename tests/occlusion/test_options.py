@@ -16,7 +16,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 import convviz
-from convviz import device as precision
 from convviz.cli.main import run
 from convviz.errors import ParameterError
 from convviz.network.model import Forward, Model
@@ -24,6 +23,7 @@ from convviz.occlusion import occluded_scores
 from convviz.occlusion.executor import WindowExecutor
 from convviz.occlusion.occluded_scores import Occluded
 from convviz.occlusion.prepare import PreparedOcclusion, prepare
+from convviz.state import device as precision
 
 
 @pytest.mark.parametrize(
