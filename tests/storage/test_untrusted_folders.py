@@ -274,7 +274,7 @@ def test_a_run_that_names_such_a_source_asks_for_the_model(run, rewrite):
 def test_the_data_set_of_a_run_is_a_path_or_safe(tmp_path):
     os.mkfifo(tmp_path / "fifo.parquet")
     for name in (str(tmp_path / "fifo.parquet"), "hf:squad", "//host/share", "/dev/zero", ""):
-        with pytest.raises(ParameterError, match="which the run names"):
+        with pytest.raises(ParameterError, match="of the run"):
             open_recorded_dataset(name)
     assert open_recorded_dataset("demo-digits").name == "demo-digits"
 
