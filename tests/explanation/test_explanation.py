@@ -180,7 +180,7 @@ def test_the_json_is_strict_and_says_how(tmp_path, undrawn):
     assert document["explainer"]["name"] == "saliency"
     assert document["explainer"]["distribution"] == "convviz"
     assert document["explainer"]["parameters"]["channels"] == "max"
-    assert document["explainer"]["summary"].startswith("How much each pixel moves the score")
+    assert document["explainer"]["summary"].startswith("Sensitivity of the score to each pixel")
     assert document["model"]["weights_hash"] == "abc"
     assert document["target"][0] == {"index": 1, "unit": None, "label": "dog", "score": 2.5}
     assert document["target"][1]["score"] == {"$float": "nan"}

@@ -265,7 +265,7 @@ class TestFork:
         def check_child():
             assert not net.training
             model.forward(IMAGES)
-            assert model._depth == 1
+            assert model.cache.session_depth == 1
 
         with model.session():
             assert in_child(check_child) == 0

@@ -354,5 +354,5 @@ def test_exact_results_have_no_deviation(net: nn.Module, images: Tensor) -> None
 
 
 def test_the_explainer_refuses_approximate_dense() -> None:
-    with pytest.raises(convviz.ParameterError, match='take engine="auto"'):
+    with pytest.raises(convviz.ParameterError, match='use engine="auto"'):
         convviz.explainer("occlusion", approximate=0.5, engine="dense")

@@ -162,7 +162,7 @@ def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
         "Not a proof.",
         "channels max",
         "convviz 0.1.0",
-        "How much each pixel moves the score",
+        "Sensitivity of the score to each pixel",
     ):
         assert words in text
 

@@ -82,7 +82,7 @@ def test_trained_weights_come_before_their_average_and_a_warning_says_so(tmp_pat
     path = tmp_path / "w.pth"
     trained, average = names
     torch.save({average: weights(2), trained: weights(1), "epoch": 3}, path)
-    with pytest.warns(ConvvizWarning, match=rf"'{trained}' is taken.*'{average}'"):
+    with pytest.warns(ConvvizWarning, match=rf"'{trained}' is used.*'{average}'"):
         model = loaded(path)
     assert torch.equal(run(model), scores(1))
     assert model.name.endswith(f"w.pth ({trained})")
@@ -99,13 +99,13 @@ def test_sets_told_apart_by_prefixes(tmp_path):
         "student.head.weight": torch.ones(2),
     }
     save_file(state, tmp_path / "w.safetensors")
-    with pytest.warns(ConvvizWarning, match=r"'student\.backbone' is taken"):
+    with pytest.warns(ConvvizWarning, match=r"'student\.backbone' is used"):
         model = loaded(tmp_path / "w.safetensors")
     assert torch.equal(run(model), scores(1))
     for key in ("teacher", "teacher.backbone"):
         assert torch.equal(run(loaded(tmp_path / "w.safetensors", key=key)), scores(2))
     torch.save({"teacher": weights(2, "module."), "student": weights(1)}, tmp_path / "w.pth")
-    with pytest.warns(ConvvizWarning, match="'student' is taken"):
+    with pytest.warns(ConvvizWarning, match="'student' is used"):
         assert torch.equal(run(loaded(tmp_path / "w.pth")), scores(1))
 
 
@@ -139,7 +139,7 @@ def test_classes_come_from_the_set_that_is_taken(tmp_path):
     torch.save({"model": states[0], "model_ema": states[1]}, tmp_path / "w.pth")
     source = f"{tmp_path / 'w.pth'}?arch=timm:test_resnet"
     images = torch.rand(1, 3, 32, 32)
-    with pytest.warns(ConvvizWarning, match="'model' is taken"):
+    with pytest.warns(ConvvizWarning, match="'model' is used"):
         assert torch.equal(load_model(source).forward(images).output, nets[0](images))
     model = load_model(source + "&key=model_ema")
     assert torch.equal(model.forward(images).output, nets[1](images))
@@ -200,7 +200,7 @@ def test_names_of_files_do_not_matter_and_folders_are_explained(tmp_path):
     with pytest.raises(ModelError, match=r"is a folder.*weights\.bin"):
         loaded(tmp_path)
     os.mkfifo(tmp_path / "w.pth")
-    with pytest.raises(ModelError, match="no regular file"):
+    with pytest.raises(ModelError, match="not a regular file"):
         loaded(tmp_path / "w.pth")
 
 
