@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-import itertools
 
 import numpy as np
 import pytest
@@ -273,7 +272,7 @@ def test_a_run_gives_them_by_layer_and_draws_them(tmp_path):
 
 def test_pictures_of_odd_tables_can_be_drawn():
     model = network()
-    for count, labels in itertools.product((1, 3), ([None] * 3, [0, 0, 0])):
+    for count, labels in ((1, [None]), (3, [0, 0, 0])):
         result = tables(model, photos(count), labels[:count])
         for table in result.values():
             assert render(

@@ -49,7 +49,14 @@ def build(name):
     return net
 
 
-@pytest.fixture(scope="module", params=NETS)
+SLOW = ("densenet121", "inception_v3")
+"""Networks whose export takes longest; `pytest -m slow` takes them."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in NETS],
+)
 def subject(request):
     size, first_global, known = NETS[request.param]
     model = convviz.Model(build(request.param).double())

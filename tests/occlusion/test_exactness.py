@@ -23,7 +23,10 @@ SMALLEST = (
     *("mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_y_400mf", "resnet18"),
     *("shufflenet_v2_x0_5", "squeezenet1_1", "vgg11"),
 )
-"""The smallest of each family, a module of torchvision; `pytest -m slow` takes all others."""
+"""The smallest of each family, a module of torchvision."""
+
+QUICK = ("alexnet", "mobilenet_v2", "resnet18", "squeezenet1_1", "vgg11")
+"""Those that every test run takes; `pytest -m slow` takes all others."""
 
 TRANSFORMERS = ("maxvit", "swin", "vit")
 CONVNETS = tuple(
@@ -125,7 +128,7 @@ def count_executed(prepared: PreparedOcclusion, image: Tensor, fill: Tensor) -> 
     return counter.get_total_flops() / 2 / len(prepared.order)
 
 
-@pytest.mark.parametrize("name", slow_but(SMALLEST))
+@pytest.mark.parametrize("name", slow_but(QUICK))
 def test_scores_equal_those_of_the_network_itself(name, monkeypatch):
     monkeypatch.setattr(occluded_scores, "MIN_PIXELS_FOR_EXPORT", 0)
     module, (height, width) = network(name), size_of(name)
@@ -171,7 +174,7 @@ def usual(boxes_stride: int = 8, window: int = 16, size: int = 224) -> Tensor:
     return torch.tensor([(x, y, x + window, y + window) for y in starts for x in starts])
 
 
-@pytest.mark.parametrize("name", slow_but(["convnext_tiny", "mobilenet_v3_small", "squeezenet1_1"]))
+@pytest.mark.parametrize("name", slow_but(["mobilenet_v3_small", "squeezenet1_1"]))
 def test_which_networks_run_incrementally(name):
     """At the usual size, where windows are small beside the maps."""
     model = Model(network(name).float())
@@ -191,7 +194,10 @@ def test_which_networks_run_incrementally(name):
         assert plan.saving > (1.1 if name.startswith("convnext") else 1.2)
 
 
-@pytest.mark.parametrize("name", ["alexnet", "vgg11", "resnet18", "mobilenet_v2", "densenet121"])
+@pytest.mark.parametrize(
+    "name",
+    [*("alexnet", "vgg11", "resnet18"), pytest.param("densenet121", marks=pytest.mark.slow)],
+)
 def test_the_work_is_that_of_the_changed_windows(name):
     """Against a count that walks the exported graph with loops over positions."""
     boxes, image = usual(), torch.randn(1, 3, 224, 224)

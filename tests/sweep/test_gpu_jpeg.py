@@ -246,13 +246,16 @@ def photos(tmp_path_factory):
     return folder
 
 
+LAYERS = ("stage1", "stage4")
+
+
 def test_a_sweep_finds_the_same(device, photos, tmp_path, monkeypatch):
     if device == "cpu":
         monkeypatch.setattr("convviz.sweep.plan.check_decode", lambda *_: None)
     model = convviz.load_model("demo-digits", device=device)
     exact, actual = (
         convviz.analyze(
-            model, photos, ["statistics", "patches"], tmp_path / how, decode=how, batch_size=4
+            model, photos, "statistics", tmp_path / how, decode=how, batch_size=4, layers=LAYERS
         )
         for how in ("exact", "gpu")
     )

@@ -71,6 +71,7 @@ def check_finished(out: Path, expected: dict[str, bytes]) -> None:
     same(content(out), expected)
 
 
+@pytest.mark.slow
 def test_a_sweep_killed_five_times_ends_the_same(whole, tmp_path) -> None:
     chance = random.Random(0)
     out = tmp_path / "run"
