@@ -35,7 +35,7 @@ class _DatasetRecord(_OpenRecord):
     classes: list[str]
 
 
-class _ExplainerRecord(_OpenRecord):
+class _RunExplainer(_OpenRecord):
     layers: list[str]
 
 
@@ -55,7 +55,7 @@ class _PlanRecord(_OpenRecord):
 
     model: _ModelRecord
     dataset: _DatasetRecord
-    explainers: dict[str, _ExplainerRecord]
+    explainers: dict[str, _RunExplainer]
     batch_size: Count
     shard_size: Count
     threads: Count
