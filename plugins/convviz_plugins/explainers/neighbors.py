@@ -82,9 +82,8 @@ class Neighbors(DatasetExplainer):
         if self.index in KINDS:
             return super().default_layers(model)
         known = _neighbors_of_run(self.index)
-        self._check_weights(
-            known[next(iter(known))], model
-        )  # layers of another model would be wrong
+        # the layers of another model would be wrong
+        self._check_weights(known[next(iter(known))], model)
         return tuple(known)
 
     def needs(self) -> tuple[DatasetExplainer, ...]:
