@@ -4,8 +4,9 @@
 // It holds for kernels whose threads do not talk to each other: no shared memory, no
 // __syncthreads, no shuffles. A kernel that uses them does not compile here.
 //
-// CONVVIZ_THREAD_ORDER (forward, reversed or shuffled) is the order in which the threads run, and
-// CONVVIZ_MAX_BLOCKS caps the grid, so that small tensors also take the loops that stride over it.
+// CONVVIZ_THREAD_ORDER (forward, reversed, shuffled or mixed) is the order in which the threads
+// run, and CONVVIZ_MAX_BLOCKS limits the grid, so that small tensors also take the loops that stride
+// over it.
 #pragma once
 
 #include <algorithm>
@@ -40,17 +41,26 @@ extern "C" __attribute__((weak)) void convviz_begin_thread(uint64_t thread);
 extern "C" __attribute__((weak)) void convviz_end_thread();
 extern "C" __attribute__((weak)) const char* convviz_end_launch();
 
+// "mixed" takes another order for each launch, the same ones in every run.
+inline std::string order_of_launch() {
+  static std::mt19937_64 random;
+  const char* given = std::getenv("CONVVIZ_THREAD_ORDER");
+  const std::string name = given == nullptr ? "forward" : given;
+  const char* orders[] = {"forward", "reversed", "shuffled"};
+  return name == "mixed" ? orders[random() % 3] : name;
+}
+
 inline std::vector<uint64_t> thread_order(uint64_t count) {
   std::vector<uint64_t> order(count);
   std::iota(order.begin(), order.end(), uint64_t{0});
-  const char* given = std::getenv("CONVVIZ_THREAD_ORDER");
-  const std::string name = given == nullptr ? "forward" : given;
+  const std::string name = order_of_launch();
   if (name == "reversed") {
     std::reverse(order.begin(), order.end());
   } else if (name == "shuffled") {
     std::shuffle(order.begin(), order.end(), std::mt19937_64(count));
   } else if (name != "forward") {
-    throw std::runtime_error("CONVVIZ_THREAD_ORDER is forward, reversed or shuffled, not " + name);
+    throw std::runtime_error(
+        "CONVVIZ_THREAD_ORDER is forward, reversed, shuffled or mixed, not " + name);
   }
   return order;
 }
