@@ -21,14 +21,14 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from ..locality.axis_maps import AxisMap
 from ..ops.gather_windows import gather_windows
 from ..program.operator import OperatorStep, Values
 from ..program.program import Program
+from .chunk_plan import ChunkPlan, ChunkPlanner
 from .intervals import Ints, input_length
 from .memory_budget import DEFAULT_MEMORY_BYTES, whole_map_batch
-from .plan import WindowExtents, WindowPlan, count_channels
-from .window_batch import WindowBatch, group_by_size
+from .plan import WindowPlan, count_channels
+from .window_batch import WindowBatch
 
 
 class WindowExecutor:
@@ -40,6 +40,7 @@ class WindowExecutor:
         image: `[1, C, H, W]`, in the program's dtype.
         fill: `[1, C, H, W]`, the values of covered pixels.
         memory: budget in bytes for the whole maps behind the cut.
+        planner: plans the chunks; executors of several images share one.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class WindowExecutor:
         image: Tensor,
         fill: Tensor,
         memory: int = DEFAULT_MEMORY_BYTES,
+        planner: ChunkPlanner | None = None,
     ) -> None:
         self.program, self.plan, self.memory = program, plan, memory
+        self.planner = planner or ChunkPlanner(program, plan, image.device)
         self.image = image.contiguous(memory_format=torch.channels_last)
         self.fill = fill.contiguous(memory_format=torch.channels_last)
         # All clean values before the cut are kept: windows are gathered from them.
@@ -69,11 +72,12 @@ class WindowExecutor:
 
         All positions run in windows together. Whole maps are larger, so they run in pieces.
         """
-        windows = self._run_windows(positions)
+        chunk = self.planner(positions)
+        windows = self._run_windows(chunk)
         batch = self._whole_map_batch()
         for start in range(0, len(positions), batch):
-            piece = np.arange(start, min(start + batch, len(positions)))
-            yield positions[piece], self._run_whole_maps(windows, piece)
+            piece = slice(start, min(start + batch, len(positions)))
+            yield positions[piece], self._run_whole_maps(chunk, windows, piece)
 
     def _run_clean(self, values: Values, steps: list[OperatorStep]) -> None:
         """Run steps on the unchanged image, and add their results to the values."""
@@ -82,77 +86,70 @@ class WindowExecutor:
             # Never in place: all clean values are read again, for every chunk of positions.
             values[step.node] = step.run(read, in_place=False)
 
-    def _run_windows(self, positions: Ints) -> dict[fx.Node, WindowBatch]:
+    def _run_windows(self, chunk: ChunkPlan) -> dict[fx.Node, WindowBatch]:
         """Compute every step before the cut in windows; return those that are read behind it."""
         image, keep = self.program.image, self.program.kept_nodes
-        held = {image: self._boxes(positions)}
+        held = {image: self._boxes(chunk)}
         for index, step in enumerate(self.program.steps[: self.plan.cut]):
             if step.rule is None:
                 continue  # it counts images, see `_run_whole_maps`
-            held[step.node] = self._run_step(step, held, positions)
+            held[step.node] = self._run_step(step, held, chunk)
             for node in step.inputs():
                 dead = self.program.last_use.get(node, -1) <= index
                 if node in held and dead and node not in keep:
                     del held[node]
         return held
 
-    def _boxes(self, positions: Ints) -> WindowBatch:
+    def _boxes(self, chunk: ChunkPlan) -> WindowBatch:
         """Return the windows of the image: the boxes, cut out of the fill."""
-        batch = self._empty_batch(self.plan.extents[self.program.image], positions)
-        for group in group_by_size(batch.sizes):
-            # Without a changed window (-1): all is read from the "clean" map, here the fill.
-            no_window = np.tile([-1, 0, 0, 0], (len(group), 1))
-            corner = np.stack([batch.y[group], batch.x[group]], 1)
-            table = np.concatenate([no_window, corner], 1).astype(np.int64)
-            height, width = batch.sizes[group[0]].tolist()
-            part = gather_windows(self.fill, [], torch.from_numpy(table), height, width, 0.0)
-            batch.add_part(group, part)
-        return batch
-
-    def _empty_batch(self, extents: WindowExtents, positions: Ints) -> WindowBatch:
-        """Return the places of the windows of a value, without parts."""
-        y, x = extents.computed_y, extents.computed_x
-        row, column = self.plan.row[positions], self.plan.column[positions]
-        return WindowBatch(
-            parts=[],
-            part=np.zeros(len(positions), np.int64),
-            index=np.zeros(len(positions), np.int64),
-            y=y.start[row],
-            x=x.start[column],
-            sizes=np.stack([y.size[row], x.size[column]], 1),
-        )
+        image = self.program.image
+        places = chunk.places[image]
+        parts = [
+            gather_windows(
+                self.fill, [], chunk.tables[image, image, part], *places.size_of(part), 0.0
+            )
+            for part in range(len(places.groups))
+        ]
+        return WindowBatch(places, parts)
 
     def _run_step(
-        self, step: OperatorStep, held: dict[fx.Node, WindowBatch], positions: Ints
+        self, step: OperatorStep, held: dict[fx.Node, WindowBatch], chunk: ChunkPlan
     ) -> WindowBatch:
         """Compute the windows of a step's output, those of one size in one call."""
         assert step.rule is not None
         aligned = self.plan.aligned_inputs(step)
         if aligned:
-            return self._run_aligned(step, held, aligned)
-        batch = self._empty_batch(self.plan.extents[step.node], positions)
-        for group in group_by_size(batch.sizes):
-            height, width = batch.sizes[group[0]].tolist()
-            corner = batch.y[group], batch.x[group]
+            return self._run_aligned(step, held, chunk, aligned)
+        places = chunk.places[step.node]
+        parts = []
+        for part in range(len(places.groups)):
+            size = places.size_of(part)
             if step.slides:
-                part = self._slide(step, held, group, corner, (height, width))
+                table = chunk.tables[step.node, step.rule.edges[0].source, part]
+                parts.append(self._slide(step, held, table, size))
             else:
                 inputs = {
-                    edge.source: self._gather(edge.source, held, group, corner, (height, width))
+                    edge.source: self._gather(
+                        edge.source, held, chunk.tables[step.node, edge.source, part], size
+                    )
                     for edge in step.rule.edges
                 }
-                part = step.run(self._reader(inputs))
-            batch.add_part(group, part)
-        return batch
+                parts.append(step.run(self._reader(inputs)))
+        return WindowBatch(places, parts)
 
     def _run_aligned(
-        self, step: OperatorStep, held: dict[fx.Node, WindowBatch], aligned: list[fx.Node]
+        self,
+        step: OperatorStep,
+        held: dict[fx.Node, WindowBatch],
+        chunk: ChunkPlan,
+        aligned: list[fx.Node],
     ) -> WindowBatch:
         """Run a pointwise step directly on the windows of its inputs.
 
         Args:
             step: the step.
             held: windows of all live values.
+            chunk: places and tables.
             aligned: inputs whose windows are those of the output; any others are gathered.
         """
         first = held[aligned[0]]
@@ -161,14 +158,12 @@ class WindowExecutor:
             rows = {node: held[node].pixel_row for node in aligned}
             return first.with_pixel_row(step.run(self._reader(rows)), self._order(step.node))
         parts = []
-        for i in range(len(first.parts)):
-            inputs = {node: held[node].parts[i] for node in aligned}
-            if others:
-                group = np.flatnonzero(first.part == i)
-                corner = first.y[group], first.x[group]
-                height, width = first.sizes[group[0]].tolist()
-                for node in others:
-                    inputs[node] = self._gather(node, held, group, corner, (height, width))
+        for part in range(len(first.parts)):
+            inputs = {node: held[node].parts[part] for node in aligned}
+            size = first.places.size_of(part)
+            for node in others:
+                table = chunk.tables[step.node, node, part]
+                inputs[node] = self._gather(node, held, table, size)
             parts.append(step.run(self._reader(inputs)))
         return first.with_parts(parts, [held[node] for node in aligned])
 
@@ -182,8 +177,7 @@ class WindowExecutor:
         self,
         step: OperatorStep,
         held: dict[fx.Node, WindowBatch],
-        group: Ints,
-        corner: tuple[Ints, Ints],
+        table: Tensor,
         size: tuple[int, int],
     ) -> Tensor:
         """Run a convolution or pooling on gathered windows with their halo.
@@ -191,28 +185,29 @@ class WindowExecutor:
         The gathered input of an output window begins where the first output's receptive field
         begins, and may overhang the map; there it contains the operator's padding value. The
         operator itself then runs without padding.
+
+        Args:
+            step: the step.
+            held: windows of all live values.
+            table: the windows of the input, as of `gather_windows`.
+            size: height and width of the output windows.
         """
         assert step.rule is not None
         assert step.rule.padding is not None
         edge = step.rule.edges[0]
-        (y, height), (x, width) = (
-            _input_window(axis, start, length)
-            for axis, start, length in zip((edge.y, edge.x), corner, size, strict=True)
-        )
         if step.reads_windows(*size):  # Winograd's kernel gathers its input
             assert step.conv3x3 is not None
             clean, parts = self._sources(edge.source, held)
-            table = held[edge.source].lookup_table(group, (y, x))
             return step.conv3x3.windows(clean, parts, table, *size)
-        window = self._gather(edge.source, held, group, (y, x), (height, width), step.rule.padding)
+        lengths = input_length(edge.y, size[0]), input_length(edge.x, size[1])
+        window = self._gather(edge.source, held, table, lengths, step.rule.padding)
         return step.run_sliding(window, self._reader({}))
 
     def _gather(
         self,
         node: fx.Node,
         held: dict[fx.Node, WindowBatch],
-        group: Ints,
-        corner: tuple[Ints, Ints],
+        table: Tensor,
         size: tuple[int, int],
         padding: float = 0.0,
     ) -> Tensor:
@@ -221,19 +216,17 @@ class WindowExecutor:
         Args:
             node: the value.
             held: windows of all live values.
-            group: indices of the positions, `[n]`.
-            corner: y and x of the top left corner of each window, `[n]`.
+            table: the windows, as of `gather_windows`.
             size: height and width of the windows.
             padding: the value outside of the map.
         """
         clean, parts = self._sources(node, held)
-        table = held[node].lookup_table(group, corner)
         gathered: Tensor = gather_windows(clean, parts, table, *size, padding)
         # Undo the change of axes of `_sources`.
         order = self._order(node)
         depth = [self.clean[node].shape[i] for i in order[1:-2]]
         back = [order.index(i) for i in range(len(order))]
-        return gathered.reshape(len(group), *depth, *size).permute(back)
+        return gathered.reshape(len(table), *depth, *size).permute(back)
 
     def _sources(
         self, node: fx.Node, held: dict[fx.Node, WindowBatch]
@@ -261,12 +254,15 @@ class WindowExecutor:
         constants = self.program.constants
         return lambda node: inputs[node] if node in inputs else constants[node]
 
-    def _run_whole_maps(self, windows: dict[fx.Node, WindowBatch], piece: Ints) -> Values:
+    def _run_whole_maps(
+        self, chunk: ChunkPlan, windows: dict[fx.Node, WindowBatch], piece: slice
+    ) -> Values:
         """Run the steps from the cut on, on whole maps.
 
         Args:
+            chunk: places and tables.
             windows: the windows that are left at the cut.
-            piece: indices of positions in the chunk.
+            piece: the positions, a part of the chunk.
         """
         values: Values = {}
         constants, cut, keep = self.program.constants, self.plan.cut, self.program.kept_nodes
@@ -275,7 +271,8 @@ class WindowExecutor:
             if node in constants:
                 return constants[node]
             if node not in values:
-                values[node] = self._whole_maps(node, windows, piece)
+                table = chunk.tables[None, node, 0][piece]
+                values[node] = self._whole_maps(node, windows, table)
             return values[node]
 
         for index, step in enumerate(self.program.steps):
@@ -284,7 +281,7 @@ class WindowExecutor:
                 continue
             # The batch size of the image or of windows is read: neither exists as a whole map.
             if _reads_batch_size(step) and step.args[0] not in values:
-                values[step.node] = len(piece)
+                values[step.node] = piece.stop - piece.start
             else:
                 values[step.node] = step.run(value)
             for node in step.inputs():
@@ -293,22 +290,16 @@ class WindowExecutor:
         return {node: value(node) for node in keep}
 
     def _whole_maps(
-        self, node: fx.Node, windows: dict[fx.Node, WindowBatch], piece: Ints
+        self, node: fx.Node, windows: dict[fx.Node, WindowBatch], table: Tensor
     ) -> Tensor:
         """Return the true maps of a value, gathered as windows of the size of the map."""
         axes = self.program.axes[node]
         shape = self.clean[node].shape
-        zeros = np.zeros(len(piece), np.int64)
-        return self._gather(node, windows, piece, (zeros, zeros), (shape[axes.y], shape[axes.x]))
+        return self._gather(node, windows, table, (shape[axes.y], shape[axes.x]))
 
     def _whole_map_batch(self) -> int:
         """Return how many positions' whole maps are computed at a time."""
         return whole_map_batch(self.program, self.plan, self.image, self.memory)
-
-
-def _input_window(axis: AxisMap, start: Ints, length: int) -> tuple[Ints, int]:
-    """Return the first input and the number of inputs that output windows read along an axis."""
-    return axis.backward(start, start)[0], input_length(axis, length)
 
 
 def _reads_batch_size(step: OperatorStep) -> bool:

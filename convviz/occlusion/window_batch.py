@@ -10,31 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .intervals import Ints
+from .chunk_plan import WindowPlaces
 
 
 @dataclass(eq=False)
 class WindowBatch:
     """The computed windows of one value, one for each position of a chunk.
 
-    Windows of one size form a part, a tensor `[n, C, h, w]`. Position p has its window at
-    `parts[part[p]][index[p]]`; the top left corner of the window is at (y[p], x[p]) of the map.
-
     Attributes:
-        parts: tensors of windows of one size each.
-        part, index: the part that contains each position's window, and its index there, `[P]`.
-        y, x: top left corner of each window in the map, `[P]`.
-        sizes: height and width of each window, `[P, 2]`.
+        places: the part that contains each position's window, and the window's place in the map.
+        parts: tensors of windows of one size each, `[n, C, h, w]`.
         pixel_row: the pixels of all parts as a single map of height 1, in the axes of the value.
             The parts are then views of it. None where the parts are separate tensors.
     """
 
+    places: WindowPlaces
     parts: list[Tensor]
-    part: Ints
-    index: Ints
-    y: Ints
-    x: Ints
-    sizes: Ints
     pixel_row: Tensor | None = None
 
     def join_pixels(self, order: Sequence[int]) -> None:
@@ -65,21 +56,6 @@ class WindowBatch:
         ]
         return replace(self, parts=parts, pixel_row=rows[0] if rows else None)
 
-    def add_part(self, group: Ints, part: Tensor) -> None:
-        """Add the windows of some positions, in the order of `group`."""
-        self.part[group] = len(self.parts)
-        self.index[group] = np.arange(len(group))
-        self.parts.append(part)
-
-    def lookup_table(self, group: Ints, corner: tuple[Ints, Ints]) -> Tensor:
-        """Return the table that `gather_windows` reads, int64 `[len(group), 6]`.
-
-        Each row names a position's changed window (part, index, y, x) and the top left corner
-        (y, x) of the window that the next operator reads.
-        """
-        columns = [self.part[group], self.index[group], self.y[group], self.x[group]]
-        return torch.from_numpy(np.stack([*columns, *corner], 1))
-
     def _set_pixel_row(self, pixels: Tensor, order: Sequence[int]) -> None:
         """Set the pixel row to `pixels` `[n, ...]`, and the parts to views of it.
 
@@ -88,22 +64,14 @@ class WindowBatch:
         """
         back = np.argsort([order[0], *order[-2:], *order[1:-2]]).tolist()
         depth = pixels.shape[1:]
-        groups = [np.flatnonzero(self.part == i) for i in range(self.part.max() + 1)]
-        shapes = [(len(group), *self.sizes[group[0]].tolist()) for group in groups]
+        groups = self.places.groups
+        shapes = [(len(group), *self.places.size_of(i)) for i, group in enumerate(groups)]
         pieces = torch.split(pixels, [math.prod(shape) for shape in shapes])
         self.pixel_row = pixels[None, None].permute(back)
         self.parts = [
             piece.view(*shape, *depth).permute(back)
             for piece, shape in zip(pieces, shapes, strict=True)
         ]
-
-
-def group_by_size(sizes: Ints) -> list[Ints]:
-    """Return the indices of the windows of each size; `sizes` is `[P, 2]`."""
-    keys = sizes[:, 0] * (1 << 32) + sizes[:, 1]
-    order = np.argsort(keys, kind="stable")
-    cuts = np.flatnonzero(np.diff(keys[order])) + 1
-    return list(np.split(order, cuts))
 
 
 def _pixels(part: Tensor, order: Sequence[int]) -> Tensor:

@@ -223,8 +223,8 @@ class TestOccluded:
         images = torch.randn(1, 2, 40, 40, dtype=torch.float64)
         gather = WindowExecutor._gather
 
-        def shift_windows(run, node, held, group, corner, size, padding=0.0):
-            windows = gather(run, node, held, group, corner, size, padding)
+        def shift_windows(run, node, held, table, size, padding=0.0):
+            windows = gather(run, node, held, table, size, padding)
             return windows if size[0] < 3 else windows.roll(1, 2)
 
         monkeypatch.setattr(WindowExecutor, "_gather", shift_windows)
