@@ -17,7 +17,7 @@ from ..layouts import AxisLayout, arrange
 from ..scores.outputs import add_notes, differentiate, layers_of, values_of
 from ..scores.targets import Target
 from ..state.checkpointing import CheckpointsOff, is_checkpoint_error
-from ..state.device import is_out_of_memory
+from ..state.device import is_out_of_memory, release_cached_memory
 from ..state.network_state import freeze_parameters
 from .batch_behavior import score_tolerance
 from .interface import TracedNetwork
@@ -35,9 +35,27 @@ def gradient(
     """Return the gradient of each image's target, as `Model.gradient` describes it.
 
     The memory-efficient pass is tried first. If it may differ from the network's own operators,
-    its result is discarded, and later calls for this model use these operators right away.
+    its result is discarded, and later calls for this model use these operators right away. A batch
+    that does not fit into memory is halved.
     """
-    inputs = _Inputs(images, target, settings, layer)
+    try:
+        return _gradient_of_batch(model, _Inputs(images, target, settings, layer))
+    except Exception as error:
+        if len(images) < 2 or not is_out_of_memory(error):
+            raise
+    # Outside of the handler: inside, the traceback still holds the failed batch.
+    release_cached_memory()
+    half = len(images) // 2
+    return torch.cat(
+        [
+            gradient(model, images[part], target[part], settings, layer)
+            for part in (slice(half), slice(half, None))
+        ]
+    )
+
+
+def _gradient_of_batch(model: TracedNetwork, inputs: _Inputs) -> Tensor:
+    """Return the gradients of a batch that fits into memory."""
     with model.session(), torch.enable_grad(), freeze_parameters(model.module):
         if model.cache.memory_efficient:
             try:

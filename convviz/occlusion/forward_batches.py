@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..ops.occlude import occlude
-from ..state.device import is_out_of_memory
+from ..state.device import is_out_of_memory, release_cached_memory
 
 _BATCH_PIXELS = {"cpu": 32 * 224 * 224, "cuda": 128 * 224 * 224}
 _MAX_BATCH = 512
@@ -43,6 +43,29 @@ def automatic_batch(images: Tensor) -> int:
     return max(1, min(_MAX_BATCH, budget // max(1, height * width)))
 
 
+class HostCopy:
+    """A copy of a tensor to the CPU, which starts at once and is waited for later.
+
+    Args:
+        source: a tensor on any device.
+    """
+
+    def __init__(self, source: Tensor) -> None:
+        self._copied: torch.cuda.Event | None = None
+        if source.device.type != "cuda":
+            self._copy = source.cpu()
+            return
+        self._copy = torch.empty(source.shape, dtype=source.dtype, pin_memory=True)
+        self._copy.copy_(source, non_blocking=True)
+        self._copied = torch.cuda.current_stream(source.device).record_event()
+
+    def wait(self) -> Tensor:
+        """Return the copy when it is complete."""
+        if self._copied is not None:
+            self._copied.synchronize()
+        return self._copy
+
+
 class HalvingBatches:
     """Calls a function batch by batch, and halves the batch size whenever memory runs out.
 
@@ -69,6 +92,5 @@ class HalvingBatches:
                 indices = indices[len(batch) :]
                 continue
             # Outside of the handler: inside, the traceback still holds the failed batch.
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            release_cached_memory()
         return torch.cat(scores)

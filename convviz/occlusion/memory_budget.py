@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import torch
 from torch import Tensor, fx
 
 from ..program.operator import OperatorStep
@@ -23,11 +24,27 @@ from .plan import WindowExtents, WindowPlan, count_channels
 
 DEFAULT_MEMORY_BYTES = 512 << 20
 
+MAX_CUDA_MEMORY_BYTES = 16 << 30
+"""Limit of the default budget on CUDA; larger chunks are not faster."""
+
 WORKSPACE_SHARE = 1 / 16
 """Share of the budget that is left to the operators."""
 
 WHOLE_MAP_BYTES = {"cpu": 16 << 20, "cuda": 1 << 30}
 """Bytes of the largest whole map of one batch: on a CPU what stays near its caches."""
+
+
+def default_memory(device: torch.device) -> int:
+    """Return the budget in bytes where none is given.
+
+    On CUDA it is half of the memory that is free, including what torch holds but does not use: the
+    other half is for the maps of the image and the operators' workspace.
+    """
+    if device.type != "cuda":
+        return DEFAULT_MEMORY_BYTES
+    free, _ = torch.cuda.mem_get_info(device)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return max(1, min((free + unused) // 2, MAX_CUDA_MEMORY_BYTES))
 
 
 def chunk_size(

@@ -18,9 +18,10 @@ from ..progress import track
 from ..scores.outputs import Forward
 from ..state.device import no_bf16
 from .arguments import Engine, Precision, check_boxes, check_fill, check_options
+from .chunk_plan import ChunkPlanner
 from .executor import WindowExecutor
-from .forward_batches import HalvingBatches, automatic_batch, covered_copies
-from .memory_budget import DEFAULT_MEMORY_BYTES
+from .forward_batches import HalvingBatches, HostCopy, automatic_batch, covered_copies
+from .memory_budget import default_memory
 from .plan import WindowPlan
 from .prepare import PreparedOcclusion, prepare
 
@@ -115,7 +116,8 @@ class _OcclusionTask:
     def incremental(self, prepared: PreparedOcclusion) -> Tensor:
         """Return the scores `[N, P, ...]`, computing only what each box changes.
 
-        The positions of each image run in chunks, in the order of the plan.
+        The positions of each image run in chunks, in the order of the plan. On CUDA, a chunk is
+        started before the scores of the one before it have arrived on the CPU.
         """
         order = torch.from_numpy(prepared.order)
         images = self.images.to(self.model.device, self.model.dtype)
@@ -123,28 +125,37 @@ class _OcclusionTask:
         limit = self.batch_size or prepared.chunk
         chunks = torch.split(order, limit)
         work = [(image, chunk) for image in range(len(images)) for chunk in chunks]
-        scores, score, current = None, None, -1
+        planner = ChunkPlanner(prepared.program, prepared.plan, images.device)
+        score, current = None, -1
+        copies: list[HostCopy] = []
         for image, chunk in track(work, "occluding", len(work)):
             if image != current:
-                score, current = self._scorer(prepared, images, fill, image), image
+                score, current = self._scorer(prepared, planner, images, fill, image), image
             assert score is not None
             halving = HalvingBatches(score, limit)
-            part = halving(chunk)
+            copies.append(HostCopy(halving(chunk)))
             limit = halving.limit
-            if scores is None:
-                scores = part.new_zeros(len(images), len(order), *part.shape[1:])
+            if len(copies) > 1:
+                copies[-2].wait()
+        parts = [copy.wait() for copy in copies]
+        scores = parts[0].new_zeros(len(images), len(order), *parts[0].shape[1:])
+        for (image, chunk), part in zip(work, parts, strict=True):
             scores[image, chunk] = part
-        assert scores is not None
         return scores
 
     def _scorer(
-        self, prepared: PreparedOcclusion, images: Tensor, fill: Tensor, image: int
+        self,
+        prepared: PreparedOcclusion,
+        planner: ChunkPlanner,
+        images: Tensor,
+        fill: Tensor,
+        image: int,
     ) -> Callable[[Tensor], Tensor]:
         """Return a function that computes the scores of positions of one image."""
         program = prepared.program
         picture = images[image : image + 1].to(prepared.dtype)
         cover = fill[image : image + 1].to(prepared.dtype)
-        executor = WindowExecutor(program, prepared.plan, picture, cover, self.memory)
+        executor = WindowExecutor(program, prepared.plan, picture, cover, self.memory, planner)
 
         def score(positions: Tensor) -> Tensor:
             parts = []
@@ -153,7 +164,7 @@ class _OcclusionTask:
                 forward = program.forward(values)
                 if prepared.dtype != images.dtype:
                     forward = _cast_forward(forward, images.dtype)
-                parts.append(self.read(forward, owner).cpu())
+                parts.append(self.read(forward, owner))
             return torch.cat(parts)
 
         return score
@@ -192,9 +203,9 @@ def occluded(
         batch_size: copies in a forward pass; None chooses by the size of an image.
         engine: "auto" or "dense".
         memory: bytes for the windows and whole maps that are computed at a time, for any number
-            of boxes; 512 MiB if None. The maps of the image itself and the operators' workspace
-            come on top. An explicit `batch_size` takes precedence. Full forward passes depend on
-            `batch_size` alone.
+            of boxes; 512 MiB if None, and on CUDA half of the free memory, at most 16 GiB. The maps
+            of the image itself and the operators' workspace come on top. An explicit `batch_size`
+            takes precedence. Full forward passes depend on `batch_size` alone.
         precision: "bf16" runs the covered passes of a float32 model in bfloat16 on processors
             that are fast at it. On others the model's precision is used, and `how` says so.
         approximate: above 0, at most 1: limits what a box changes to the middle of it, to this
@@ -211,7 +222,7 @@ def occluded(
     fill = check_fill(fill, images)
     boxes = check_boxes(boxes, images)
     task = _OcclusionTask(
-        model, images, boxes, fill, read, layers, batch_size, memory or DEFAULT_MEMORY_BYTES
+        model, images, boxes, fill, read, layers, batch_size, memory or default_memory(model.device)
     )
     refusal = no_bf16(model.device, model.dtype) if precision == "bf16" else ""
     dtype = torch.bfloat16 if precision == "bf16" and not refusal else None

@@ -2,6 +2,11 @@
 
 Explainers of data sets read every number of every layer. torch needs far more time for the place
 of a maximum and for histograms than for multiplications; these operators do not.
+
+There are kernels for CPUs only. On CUDA the Python bodies run, which consist of torch's own
+reductions. A kernel would need shared memory or shuffles to reduce a map, and has to be justified
+by a measurement on a GPU, which `benchmarks/gpu.py bandwidth` makes: a share of the bandwidth of a
+copy below 80 % is the reason to write one.
 """
 
 from __future__ import annotations

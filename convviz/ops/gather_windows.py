@@ -26,10 +26,11 @@ def gather_windows(
     Args:
         clean: the map of the unchanged image, `[1, C, H, W]`.
         changed: changed windows, grouped by size into tensors `[n, C, h, w]`.
-        table: int64 `[P, 6]`, on the CPU, one row per position: index of the tensor in `changed`
-            that contains the position's changed window (-1: there is none), index of the window
-            in that tensor, y and x of its corner in the map, y and x of the corner of the window
-            that is read. Both windows may overhang the map.
+        table: int64 `[P, 6]`, one row per position: index of the tensor in `changed` that contains
+            the position's changed window (-1: there is none), index of the window in that tensor,
+            y and x of its corner in the map, y and x of the corner of the window that is read.
+            Both windows may overhang the map. The table is on the CPU, or on clean's device, which
+            saves a copy; the CUDA kernel then stops at an invalid row.
         height, width: size of the windows that are read.
         padding: the value outside of the map.
 

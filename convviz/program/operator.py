@@ -135,7 +135,8 @@ class OperatorStep:
             result: Tensor = self.call(maps, *args, **kwargs)
             return result
 
-        if not self.mixes:
+        # The other algorithms are faster than oneDNN's; cuDNN chooses the fastest by itself.
+        if not self.mixes or maps.device.type != "cpu":
             result = convolve(maps)
         elif not kwargs and _is_faster_as_product(maps, args[0]):
             result = _product(maps, *args[:2])

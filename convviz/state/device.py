@@ -35,6 +35,12 @@ def no_bf16(device: torch.device, dtype: torch.dtype) -> str:
     return f"no fast bf16 on this {what}: computed in {name}"
 
 
+def release_cached_memory() -> None:
+    """Release the memory that torch holds on CUDA devices without using it."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an exception means that memory ran out."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
@@ -124,9 +124,7 @@ def _reduce(
     model: Model, plan: SweepPlan, batch: Batch, forward: Forward, result: ShardResult
 ) -> tuple[Partial, ...]:
     """Return the partial of a batch for each step, and count values that are not finite."""
-    for layer, activation in forward.activations.items():
-        if count := _count_nonfinite(activation):
-            result.nonfinite[layer] += count
+    result.nonfinite.update(_count_nonfinite(forward.activations))
     guard = SweepGuard(model, batch, forward)
     partials = []
     for step in plan.steps:
@@ -137,12 +135,18 @@ def _reduce(
     return tuple(partials)
 
 
-def _count_nonfinite(activation: Tensor) -> int:
-    """Return the number of values that are NaN or infinite."""
-    # A sum needs a single pass and no mask. It is not finite if any value is not.
-    if bool(activation.sum().isfinite()):
-        return 0
-    return int(activation.numel() - activation.isfinite().sum())
+def _count_nonfinite(activations: Mapping[str, Tensor]) -> dict[str, int]:
+    """Return the number of values that are NaN or infinite, for the layers that have any."""
+    # A sum needs a single pass and no mask. It is not finite if any value is not. The result for
+    # all layers is read at once, so that a GPU is waited for once.
+    finite = [activation.sum().isfinite() for activation in activations.values()]
+    if not finite or bool(torch.stack(finite).all()):
+        return {}
+    counts = {
+        layer: int(values.numel() - values.isfinite().sum())
+        for layer, values in activations.items()
+    }
+    return {layer: count for layer, count in counts.items() if count}
 
 
 def _merge(

@@ -11,7 +11,7 @@ import torch
 from ..data.dataset import Dataset
 from ..explanation.result_folder import pack
 from ..network.model import Model
-from ..state.device import is_out_of_memory
+from ..state.device import is_out_of_memory, release_cached_memory
 from .forward_pass import ForwardRunner
 from .input.loader import Loader
 from .plan import SweepPlan
@@ -81,8 +81,7 @@ class Worker:
                     raise
             # Outside of the except block, whose traceback keeps the tensors alive.
             batch_size //= 2
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            release_cached_memory()
         with self.write_guard():
             return self._store(task.shard, result, batch_size)
 

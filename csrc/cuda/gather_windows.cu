@@ -6,12 +6,23 @@
 // moves 16 bytes of adjacent channels of one pixel if their number allows it.
 #include "launch.cuh"
 
+#include <cstring>
+
 namespace convviz {
 namespace {
 
-// One tensor of `changed`: its address and the size of its windows.
+// One tensor of `changed`: its address, and the number and size of its windows.
 struct Source {
-  int64_t address, height, width;
+  int64_t address, count, height, width;
+};
+
+// The sources are an argument of the kernel, so that no copy to the device is needed; `more` lists
+// all of them on the device if they are too many for that.
+constexpr int64_t kListed = 64;
+struct Sources {
+  int64_t count;
+  const Source* more;
+  Source listed[kListed];
 };
 
 struct Extent {
@@ -20,7 +31,7 @@ struct Extent {
 
 template <typename T, int kPerThread>
 __global__ void gather_kernel(Extent e, int64_t count, const T* __restrict__ clean,
-                              const Source* __restrict__ sources,
+                              const __grid_constant__ Sources sources,
                               const WindowEntry* __restrict__ table, T padding,
                               T* __restrict__ out) {
   struct alignas(sizeof(T) * kPerThread) Pack {
@@ -33,13 +44,16 @@ __global__ void gather_kernel(Extent e, int64_t count, const T* __restrict__ cle
     const int64_t pixel = i / packs, channel = (i - pixel * packs) * kPerThread;
     const int64_t row = pixel / e.width, p = row / e.height;
     const WindowEntry entry = table[p];
+    if (entry.source < -1 || entry.source >= sources.count) __trap();
     const int64_t y = entry.y + row % e.height, x = entry.x + pixel % e.width;
     Pack pack;
     const T* from = nullptr;
     if (y >= 0 && y < e.map_height && x >= 0 && x < e.map_width) {
       from = clean + (y * e.map_width + x) * e.channels;
       if (entry.source >= 0) {
-        const Source source = sources[entry.source];
+        const Source source = sources.more ? sources.more[entry.source]
+                                           : sources.listed[entry.source];
+        if (entry.index < 0 || entry.index >= source.count) __trap();
         const int64_t dy = y - entry.source_y, dx = x - entry.source_x;
         if (dy >= 0 && dy < source.height && dx >= 0 && dx < source.width) {
           from = reinterpret_cast<const T*>(source.address) +
@@ -66,39 +80,49 @@ bool wide(const Tensor& x) {
 Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, const Tensor& table,
                       int64_t height, int64_t width, double padding) {
   check_gather("gather_windows", clean, changed, table, height, width);
+  const bool on_host = is_on_host(table);
+  check(on_host || is_on_device_of(clean, table), "gather_windows",
+        "table must be on the CPU or on clean's device");
   const DeviceGuard guard(clean.get_device_index());
   const Extent e{clean.size(1), clean.size(2), clean.size(3), height, width};
   const int64_t count = table.size(0), sizes[] = {count, e.channels, height, width};
   Tensor out = torch::stable::empty({sizes, 4}, clean.scalar_type(), std::nullopt, clean.device(),
                                     std::nullopt, MemoryFormat::ChannelsLast);
   if (out.numel() == 0) return out;
-  check(table.is_cpu(), "gather_windows", "table must be on the CPU");
   const Tensor rows = torch::stable::contiguous(table);
-  check_table("gather_windows", rows.const_data_ptr<int64_t>(), count, changed);
-  const Tensor base = torch::stable::contiguous(clean, MemoryFormat::ChannelsLast);
-  // The windows of one size read a few of many parts. Only these are copied if necessary.
-  std::vector<bool> read(changed.size());
-  const auto* known = reinterpret_cast<const WindowEntry*>(rows.const_data_ptr<int64_t>());
-  for (int64_t i = 0; i < count; ++i) {
-    if (known[i].source >= 0) read[known[i].source] = true;
+  // The windows of one size read a few of many parts. Only these are copied if necessary. The rows
+  // of a table on the device are not known here; the kernel checks them.
+  std::vector<bool> read(changed.size(), !on_host);
+  if (on_host) {
+    check_table("gather_windows", rows.const_data_ptr<int64_t>(), count, changed);
+    const auto* known = reinterpret_cast<const WindowEntry*>(rows.const_data_ptr<int64_t>());
+    for (int64_t i = 0; i < count; ++i) {
+      if (known[i].source >= 0) read[known[i].source] = true;
+    }
   }
+  const Tensor base = torch::stable::contiguous(clean, MemoryFormat::ChannelsLast);
   std::vector<Tensor> dense;
+  std::vector<Source> list;
   for (size_t i = 0; i < changed.size(); ++i) {
     const Tensor& part = changed[i];
     check(is_on_device_of(clean, part),
           "gather_windows", "changed must be on clean's device");
     dense.push_back(read[i] ? torch::stable::contiguous(part, MemoryFormat::ChannelsLast) : part);
+    list.push_back({reinterpret_cast<int64_t>(dense[i].const_data_ptr()), dense[i].size(0),
+                    dense[i].size(2), dense[i].size(3)});
   }
-  const int64_t listed[] = {static_cast<int64_t>(dense.size()), 3};
-  Tensor list = torch::stable::empty({listed, 2}, ScalarType::Long);
-  for (size_t i = 0; i < dense.size(); ++i) {
-    int64_t* row = list.mutable_data_ptr<int64_t>() + 3 * i;
-    row[0] = reinterpret_cast<int64_t>(dense[i].const_data_ptr());
-    row[1] = dense[i].size(2);
-    row[2] = dense[i].size(3);
+  const Tensor entries = on_host ? torch::stable::to(rows, clean.device()) : rows;
+  Sources sources{static_cast<int64_t>(list.size()), nullptr, {}};
+  const int64_t bytes = list.size() * sizeof(Source);
+  Tensor more;
+  if (sources.count <= kListed) {
+    std::copy(list.begin(), list.end(), sources.listed);
+  } else {
+    const Tensor on_cpu = torch::stable::empty({&bytes, 1}, ScalarType::Byte);
+    std::memcpy(on_cpu.mutable_data_ptr<uint8_t>(), list.data(), bytes);
+    more = torch::stable::to(on_cpu, clean.device());
+    sources.more = reinterpret_cast<const Source*>(more.const_data_ptr<uint8_t>());
   }
-  const Tensor entries = torch::stable::to(rows, clean.device());
-  const Tensor sources = torch::stable::to(list, clean.device());
   dispatch_floating("gather_windows", "clean", clean, [&](auto type) {
     using T = decltype(type);
     bool packed = wide<T>(base) && wide<T>(out);
@@ -106,8 +130,7 @@ Tensor gather_windows(const Tensor& clean, const std::vector<Tensor>& changed, c
     constexpr int kWide = 16 / sizeof(T);
     const auto kernel = packed ? &gather_kernel<T, kWide> : &gather_kernel<T, 1>;
     launch(kernel, blocks_for(out.numel() / (packed ? kWide : 1)), current_stream(clean), e, count,
-           base.const_data_ptr<T>(),
-           reinterpret_cast<const Source*>(sources.const_data_ptr<int64_t>()),
+           base.const_data_ptr<T>(), sources,
            reinterpret_cast<const WindowEntry*>(entries.const_data_ptr<int64_t>()),
            padding_value<T>(padding), out.mutable_data_ptr<T>());
     check_launch("gather_windows");

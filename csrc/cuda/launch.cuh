@@ -31,6 +31,11 @@ inline cudaStream_t current_stream(const Tensor&) { return nullptr; }
 
 inline bool is_on_device_of(const Tensor&, const Tensor& other) { return other.is_cpu(); }
 
+// All tensors are on the CPU here. With CONVVIZ_TABLES_ON_DEVICE, tables count as on the device.
+inline bool is_on_host(const Tensor&) {
+  return std::getenv("CONVVIZ_TABLES_ON_DEVICE") == nullptr;
+}
+
 template <typename... Parameters, typename... Args>
 inline void launch(void (*kernel)(Parameters...), unsigned blocks, cudaStream_t, Args... args) {
   cuda_on_cpu::run_grid(blocks, kThreads, [&] { kernel(static_cast<Parameters>(args)...); });
@@ -47,6 +52,8 @@ inline cudaStream_t current_stream(const Tensor& x) {
 inline bool is_on_device_of(const Tensor& x, const Tensor& other) {
   return other.is_cuda() && other.get_device_index() == x.get_device_index();
 }
+
+inline bool is_on_host(const Tensor& x) { return x.is_cpu(); }
 
 template <typename... Parameters, typename... Args>
 inline void launch(void (*kernel)(Parameters...), unsigned blocks, cudaStream_t stream,

@@ -21,6 +21,7 @@
 #define __global__
 #define __device__
 #define __forceinline__ inline
+#define __grid_constant__
 
 using cudaStream_t = void*;
 using cudaError_t = int;
@@ -31,6 +32,10 @@ inline const char* cudaGetErrorString(cudaError_t) { return ""; }
 struct Index {
   unsigned x = 0;
 };
+
+// On a GPU, the launch fails with an error that names no reason.
+[[noreturn]] inline void __trap() { throw std::runtime_error("the kernel trapped"); }
+
 inline thread_local Index threadIdx, blockIdx, blockDim, gridDim;
 
 namespace cuda_on_cpu {
@@ -49,6 +54,16 @@ inline std::string order_of_launch() {
   const char* orders[] = {"forward", "reversed", "shuffled"};
   return name == "mixed" ? orders[random() % 3] : name;
 }
+
+// Records the accesses of one thread, also of one that traps.
+struct RecordedThread {
+  explicit RecordedThread(uint64_t thread) {
+    if (convviz_begin_thread) convviz_begin_thread(thread);
+  }
+  ~RecordedThread() {
+    if (convviz_end_thread) convviz_end_thread();
+  }
+};
 
 inline std::vector<uint64_t> thread_order(uint64_t count) {
   std::vector<uint64_t> order(count);
@@ -77,9 +92,8 @@ void run_grid(unsigned blocks, unsigned threads, const Body& body) {
   for (const uint64_t thread : thread_order(uint64_t{blocks} * threads)) {
     blockIdx.x = static_cast<unsigned>(thread / threads);
     threadIdx.x = static_cast<unsigned>(thread % threads);
-    if (convviz_begin_thread) convviz_begin_thread(thread);
+    const RecordedThread recorded(thread);
     body();
-    if (convviz_end_thread) convviz_end_thread();
   }
   if (convviz_end_launch) {
     if (const char* conflict = convviz_end_launch()) throw std::runtime_error(conflict);

@@ -1,6 +1,6 @@
 """Every explainer and a sweep on a CUDA device, against the same on the CPU.
 
-`CONVVIZ_GPU_TESTS_ON=cpu pytest tests/gpu -m "gpu or not gpu" -n 0` runs the files without a GPU,
+`CONVVIZ_GPU_TESTS_ON=cpu pytest tests/gpu -m gpu -n 0` runs the files without a GPU,
 so that a mistake in a test is found before a GPU is at hand. With `CONVVIZ_WITHOUT_KERNELS=1` the
 operators' Python references run in place of the native kernels.
 """

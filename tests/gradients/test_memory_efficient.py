@@ -389,3 +389,33 @@ def test_any_error_of_the_mode_leads_to_the_ordinary_pass(monkeypatch):
     images = torch.randn(2, 3, 9, 9, dtype=torch.float64)
     want = own_gradient(net, images)
     torch.testing.assert_close(gradient(Model(net), images), want, rtol=0, atol=1e-12)
+
+
+class Scarce(nn.Module):
+    """A network that has memory for three images at once."""
+
+    def __init__(self, room: int = 3) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5))
+        self.room, self.sizes = room, []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.requires_grad or torch.is_grad_enabled():
+            self.sizes.append(len(x))
+            if len(x) > self.room:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.net(x)
+
+
+def test_lack_of_memory_halves_the_batch_of_a_gradient() -> None:
+    torch.manual_seed(0)
+    net, images = Scarce(), torch.randn(7, 3, 8, 8)
+    model = Model(net)
+    target = [model.resolve(i % 5, model.forward(images[i : i + 1]))[0] for i in range(7)]
+    actual = model.gradient(images, target)
+    assert max(net.sizes) == 7
+    net.room = 7
+    torch.testing.assert_close(actual, model.gradient(images, target), rtol=0, atol=1e-6)
+    net.room = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        model.gradient(images, target)

@@ -84,6 +84,18 @@ class TestStrides:
         assert same(got, want)
 
 
+@pytest.mark.parametrize("sources", [1, 70], ids=lambda count: f"{count} sources")
+def test_a_table_is_read_from_any_device(device, sources):
+    """More than 64 sources are too many for the arguments of a CUDA kernel."""
+    clean = noise(1, 3, 6, 7, device=device)
+    changed = [noise(2, 3, 2, 2, device=device) + i for i in range(sources)]
+    table = torch.tensor([[i, i % 2, 2, 2, 1, 1] for i in range(sources)])
+    want = clean[:, :, 1:4, 1:5].repeat(sources, 1, 1, 1)
+    want[:, :, 1:3, 1:3] = torch.stack([part[i % 2] for i, part in enumerate(changed)])
+    for place in ("cpu", device):
+        assert same(gather_windows(clean, changed, table.to(place), 3, 4, 5.0), want)
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("layout", ["permuted", "every second", "offset", "channels_last", "plain"])
 @pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 8, 4, 4), (1, 1, 1, 1), (0, 3, 2, 2)], ids=str)

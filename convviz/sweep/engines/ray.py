@@ -1,8 +1,10 @@
 """The engine "ray": the shards are computed by the processes of a Ray cluster.
 
-Each process holds the model on as many CPUs as the plan has threads, or on one GPU, and writes its
-shards into the run folder itself; only tasks and entries are exchanged. A process that dies is
-replaced, and its shard is swept again.
+Each process holds the model on as many CPUs as the plan has threads, or on one GPU. A machine with
+several GPUs therefore uses all of them. Several processes on one GPU are not supported: they would
+share its memory, while a single one fills the GPU if decoding keeps up. A process writes its shards
+into the run folder itself; only tasks and entries are exchanged. A process that dies is replaced,
+and its shard is swept again.
 """
 
 from __future__ import annotations

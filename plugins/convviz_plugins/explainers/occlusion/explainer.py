@@ -164,10 +164,10 @@ class Occlusion(Explainer):
         "width, rounded up; the deviation from the exact result is measured and reported. None is "
         "exact.",
     )
-    memory: PositiveInt = Field(
-        512,
-        description="Memory for the copies computed at a time, in MiB; batch_size, if given, takes "
-        "precedence.",
+    memory: PositiveInt | None = Field(
+        None,
+        description="Memory for the copies computed at a time, in MiB; None is 512, and on CUDA "
+        "half of the free memory. batch_size, if given, takes precedence.",
     )
     seed: int = Field(0, ge=0, description="Seed of the noise fill.")
 
@@ -222,7 +222,7 @@ class Occlusion(Explainer):
             layers,
             self.batch_size,
             self.engine,
-            self.memory << 20,
+            None if self.memory is None else self.memory << 20,
             self.precision,
             self.approximate,
         )

@@ -31,6 +31,9 @@ class Reading:
     targets: tuple[tuple[Target, ...], ...]
     model: Model
     layers: tuple[str, ...] = field(init=False)
+    _classes: dict[torch.device, Tensor] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         units = [t.unit for row in self.targets for t in row if t.unit is not None]
@@ -50,9 +53,18 @@ class Reading:
         if self.score != "logit":
             log = self.score == "logprob"
             output = self.model.probabilities(output.double(), log).to(output.dtype)
+        if all(target.index is not None for row in self.targets for target in row):
+            return output.gather(1, self._class_indices(output.device)[owner])
         return torch.stack(
             [self._read_target(row, output, forward, owner) for row in self.targets], 1
         )
+
+    def _class_indices(self, device: torch.device) -> Tensor:
+        """Return the classes of all targets, `[N, K]`, copied to the device once."""
+        if device not in self._classes:
+            indices = [[target.index for target in row] for row in self.targets]
+            self._classes[device] = torch.tensor(indices, device=device).T
+        return self._classes[device]
 
     def _winner(self, output: Tensor) -> Tensor:
         if output.shape[1] == 1:
@@ -65,9 +77,6 @@ class Reading:
     def _read_target(
         self, row: tuple[Target, ...], output: Tensor, forward: Forward, owner: Tensor
     ) -> Tensor:
-        if all(t.index is not None for t in row):
-            index = torch.tensor([t.index for t in row], device=output.device)
-            return output.gather(1, index[owner][:, None])[:, 0]
         picked = [
             _value(row[image], output[copy], forward, copy)
             for copy, image in enumerate(owner.tolist())
