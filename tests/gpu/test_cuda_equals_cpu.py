@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ import torch
 import torchvision
 
 import convviz
+from convviz.occlusion import occluded_scores
 from convviz.state.device import fast_bf16
 
 DEVICE = os.environ.get("CONVVIZ_GPU_TESTS_ON", "cuda")
@@ -104,23 +105,34 @@ def test_gradients(rule: str, dtype: torch.dtype) -> None:
     assert difference(gradient, expected) <= tolerance
 
 
-@pytest.mark.parametrize("engine", ["dense", "incremental"])
-def test_occlusion_engines(engine: str) -> None:
+@pytest.mark.parametrize(
+    ("engine", "batch_size"),
+    [("dense", None), ("dense", 13), ("auto", None), ("auto", 13)],
+    ids=["dense", "dense in batches", "incremental", "incremental in chunks"],
+)
+def test_occlusion_engines(
+    engine: Literal["dense", "auto"], batch_size: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(occluded_scores, "MIN_PIXELS_FOR_EXPORT", 0)
     on_cpu, on_device = models(torch.float64)
     images = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     boxes = torch.tensor([(x, y, x + 16, y + 16) for y in range(0, 56, 8) for x in range(0, 56, 8)])
-    boxes = boxes.clamp(max=64)
+    boxes, fill = boxes.clamp(max=64), torch.zeros(1, dtype=torch.float64)
 
-    def occluded(model: convviz.Model, engine: str) -> torch.Tensor:
-        scores: torch.Tensor = convviz.authoring.occluded(
-            model, images.to(model.device), boxes, torch.zeros(1, dtype=torch.float64),
-            lambda forward, _: forward.output, engine=engine,
-        ).scores  # fmt: skip
-        return scores
+    def occluded(model: convviz.Model, **options: Any) -> occluded_scores.Occluded:
+        return convviz.authoring.occluded(
+            model,
+            images.to(model.device),
+            boxes,
+            fill,
+            lambda forward, _: forward.output,
+            **options,
+        )
 
-    expected = occluded(on_cpu, "dense")
-    scores = occluded(on_device, "dense" if engine == "dense" else "auto")
-    assert difference(scores, expected) <= 1e-9
+    expected = occluded(on_cpu, engine="dense")
+    result = occluded(on_device, engine=engine, batch_size=batch_size)
+    assert (result.plan is None) == (engine == "dense"), result.how
+    assert difference(result.scores, expected.scores) <= 1e-9
 
 
 def test_bfloat16_is_close_where_the_device_is_fast() -> None:
