@@ -7,8 +7,9 @@ box changes. The dense engine runs one full forward pass per box, and works for 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -31,6 +32,8 @@ Read = Callable[[Forward, Tensor], Tensor]
 `owner` is the index of the image that each copy was made from, since targets differ by image.
 """
 
+
+Item = TypeVar("Item")
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +122,17 @@ class _OcclusionTask:
         The positions of each image run in chunks, in the order of the plan. On CUDA, a chunk is
         started before the scores of the one before it have arrived on the CPU.
         """
+        scores: Tensor | None = None
+        for image, chunk, copy in _one_behind(self._chunk_scores(prepared)):
+            part = copy.wait()
+            if scores is None:
+                scores = part.new_zeros(len(self.images), len(self.boxes), *part.shape[1:])
+            scores[image, chunk] = part
+        assert scores is not None
+        return scores
+
+    def _chunk_scores(self, prepared: PreparedOcclusion) -> Iterator[tuple[int, Tensor, HostCopy]]:
+        """Yield the scores of chunks: image, positions, and the copy of their scores."""
         order = torch.from_numpy(prepared.order)
         images = self.images.to(self.model.device, self.model.dtype)
         fill = self.fill.to(images).expand(images.shape)
@@ -127,21 +141,13 @@ class _OcclusionTask:
         work = [(image, chunk) for image in range(len(images)) for chunk in chunks]
         planner = ChunkPlanner(prepared.program, prepared.plan, images.device)
         score, current = None, -1
-        copies: list[HostCopy] = []
         for image, chunk in track(work, "occluding", len(work)):
             if image != current:
                 score, current = self._scorer(prepared, planner, images, fill, image), image
             assert score is not None
             halving = HalvingBatches(score, limit)
-            copies.append(HostCopy(halving(chunk)))
+            yield image, chunk, HostCopy(halving(chunk))
             limit = halving.limit
-            if len(copies) > 1:
-                copies[-2].wait()
-        parts = [copy.wait() for copy in copies]
-        scores = parts[0].new_zeros(len(images), len(order), *parts[0].shape[1:])
-        for (image, chunk), part in zip(work, parts, strict=True):
-            scores[image, chunk] = part
-        return scores
 
     def _scorer(
         self,
@@ -268,6 +274,15 @@ def _compute(
     if approximate is not None:
         how += f", each window cut to {approximate:.0%} of the map"
     return Occluded(task.incremental(prepared), how, prepared.plan)
+
+
+def _one_behind(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield items, each when the next one has been made."""
+    previous: list[Item] = []
+    for item in items:
+        yield from previous
+        previous = [item]
+    yield from previous
 
 
 def _describe(plan: WindowPlan) -> str:
