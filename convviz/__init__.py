@@ -9,6 +9,7 @@ from . import authoring as authoring
 from .lazy_exports import lazy_exports
 
 _MODULES = {
+    "Contrast": "scores.targets",
     "ConvvizError": "errors",
     "ConvvizWarning": "errors",
     "Explanation": "explanation.explanation",

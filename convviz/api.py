@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .errors import ParameterError
+from .errors import ParameterError, TargetError
 from .explanation.explanation import Explanation
 from .explanation.provenance import (
     Named,
@@ -18,9 +20,10 @@ from .explanation.provenance import (
     read_layers,
     versions,
 )
-from .explanation.side_effects import explain_alone
+from .explanation.side_effects import explain_each
 from .images.batch import Batch
 from .network.batch_behavior import is_measured, repeats
+from .network.function_model import function_model
 from .network.inputs import make_batch
 from .network.model import Model
 from .plugin import registry
@@ -28,8 +31,9 @@ from .plugin.explainer import DatasetExplainer
 from .plugin.sources import as_dataset, load_model
 from .progress import track
 from .results.types import Result, with_notes
+from .scores.function_scores import provenance_note
 from .scores.outputs import Forward, warn_of_meaningless_scores
-from .scores.targets import Target, TargetSpec
+from .scores.targets import FunctionColumn, Target, TargetSpec
 from .sweep.driver import sweep
 from .sweep.run import Run, open_run
 from .sweep.settings import SweepSettings, add_settings, make_settings
@@ -37,7 +41,13 @@ from .sweep.store.factory import check_out, place_of
 
 
 def explain(
-    model: Model | str, images: Any, what: Any, target: TargetSpec = None, **params: Any
+    model: Model | str,
+    images: Any,
+    what: Any,
+    target: TargetSpec = None,
+    *,
+    targets: Sequence[TargetSpec] | None = None,
+    **params: Any,
 ) -> Any:
     """Explain images by one or several explainers.
 
@@ -49,31 +59,131 @@ def explain(
             `[N, C, H, W]`. An array of three axes is one image if its last axis has the length
             1 or 3. None where no explainer needs an image.
         what: the name of an explainer, an instance of one, or a list of these.
-        target: a class index or label name, a Unit, a list of these with one per image, or None
-            for the top class of each image. It is resolved once, on the unchanged images.
+        target: a class index or label name, a Unit, a Contrast (or "tabby - tiger cat"), a list of
+            these with one per image, or None for the top class of each image. It is resolved once,
+            on the unchanged images. Or a function that gets the network's output for N images, as
+            the network returns it, and returns one value per image, `[N]`: the score of a box, the
+            sum over a mask, a predicted value.
+        targets: a list of several targets, instead of `target`.
         params: parameters of the explainer; only if `what` is a name.
 
     Returns:
-        One Explanation, or a list of them if `what` is a list.
+        One Explanation, or a list of them if `what` is a list. With `targets`, a list of
+        Explanations with one per target takes the place of each Explanation; it has one element
+        for an explainer that does not use the target.
+
+    Raises:
+        TargetError: a target does not fit the model or the images.
     """
     model = as_model(model)
     explainers = named(what, params)
+    groups = _target_groups(model, [target] if targets is None else _checked(target, targets))
+    explanations: list[dict[int, Explanation]] = [{} for _ in explainers]
     with model.session():
         batch = _batch(model, images, explainers)
-        forward, targets = _clean_forward(model, batch, explainers, target)
+        for group in groups:
+            used = [
+                (i, explainer)
+                for i, explainer in enumerate(explainers)
+                if group is groups[0] or explainer.explainer.uses_target
+            ]
+            for i, in_group in _explain_group(model, batch, used, group):
+                explanations[i] |= in_group
+    ordered = [[by_target[k] for k in sorted(by_target)] for by_target in explanations]
+    results = ordered if targets is not None else [single for (single,) in ordered]
+    return results if isinstance(what, list | tuple) else results[0]
+
+
+@dataclass(frozen=True)
+class _TargetGroup:
+    """Targets that one forward pass serves: those of the model's scores, or functions.
+
+    Attributes:
+        model: the model whose scores, units or functions are explained.
+        specs: the targets, by their place among the targets of the call.
+        notes: a note for the results of each function, by its column.
+        is_alone: whether it is the only target of the call.
+    """
+
+    model: Model
+    specs: Mapping[int, TargetSpec]
+    notes: Sequence[str]
+    is_alone: bool
+
+
+def _checked(target: TargetSpec, targets: Sequence[TargetSpec]) -> list[TargetSpec]:
+    """Return several targets as a list."""
+    if target is not None:
+        raise ParameterError("give either target or targets, a list of several, not both")
+    if not isinstance(targets, list | tuple) or not targets:
+        raise ParameterError(f"targets must be a list of at least one target, not {targets!r}")
+    return list(targets)
+
+
+def _target_groups(model: Model, specs: Sequence[TargetSpec]) -> list[_TargetGroup]:
+    """Return the targets that read the model's scores and layers, and those that are functions."""
+    for spec in specs:
+        if isinstance(spec, list | tuple) and any(map(callable, spec)):
+            raise TargetError(
+                "a function as target gets the output for all images at once; pass it alone, not "
+                "in a list with one target per image"
+            )
+    functions = {i: spec for i, spec in enumerate(specs) if callable(spec)}
+    others = {i: spec for i, spec in enumerate(specs) if not callable(spec)}
+    is_alone = len(specs) == 1
+    groups = [_TargetGroup(model, others, (), is_alone)] if others else []
+    if functions:
+        scored = function_model(model, list(functions.values()))
+        columns = [FunctionColumn(name, k) for k, name in enumerate(scored.labels)]
+        notes = [provenance_note(function) for function in functions.values()]
+        specs_of = dict(zip(functions, columns, strict=True))
+        groups.append(_TargetGroup(scored, specs_of, notes, is_alone))
+    return groups
+
+
+def _explain_group(
+    described: Model, batch: Batch, explainers: Sequence[tuple[int, Named]], group: _TargetGroup
+) -> Iterator[tuple[int, dict[int, Explanation]]]:
+    """Yield the explanations of each explainer, by the places of the targets in the call.
+
+    Args:
+        described: the user's model, which the explanations name.
+        batch: the images.
+        explainers: pairs of a place in the call and an explainer.
+        group: the targets.
+    """
+    model = group.model
+    with model.session():
+        forward, targets = _clean_forward(
+            model, batch, [explainer for _, explainer in explainers], [*group.specs.values()]
+        )
         # One image alone cannot be coupled with others, so it takes a second pass at most to see
         # whether the network is random. Explainers that make copies of the image measure the rest.
         is_plain = (
             len(batch) == 1
             and not is_measured(model, batch.images)
-            and any(explainer.explainer.needs_image for explainer in explainers)
+            and any(explainer.explainer.needs_image for _, explainer in explainers)
             and repeats(model, batch.images, forward.output)
         )
-        explanations = [
-            _explain_one(model, batch, targets, forward, explainer, is_plain)
-            for explainer in track(explainers, "explaining", total=len(explainers))
-        ]
-    return explanations if isinstance(what, list | tuple) else explanations[0]
+        for i, explainer in track(explainers, "explaining", total=len(explainers)):
+            is_used = explainer.explainer.uses_target or group.is_alone
+            used = targets if is_used else targets[:1]
+            results = explain_each(explainer, model, batch, used, forward)
+            yield (
+                i,
+                {
+                    place: _explanation(
+                        described,
+                        group,
+                        batch,
+                        target if is_used else (),
+                        explainer,
+                        result,
+                        is_plain,
+                    )
+                    for place, target, result in zip(group.specs, used, results, strict=False)
+                },
+            )
 
 
 def as_model(model: Model | str) -> Model:
@@ -100,42 +210,46 @@ def _batch(model: Model, images: Any, explainers: tuple[Named, ...]) -> Batch:
 
 
 def _clean_forward(
-    model: Model, batch: Batch, explainers: tuple[Named, ...], target: TargetSpec
-) -> tuple[Forward, tuple[Target, ...]]:
-    """Run the one forward pass that all explainers of the call share, and resolve the target."""
+    model: Model, batch: Batch, explainers: Sequence[Named], specs: Sequence[TargetSpec]
+) -> tuple[Forward, tuple[tuple[Target, ...], ...]]:
+    """Run the one forward pass that all explainers of a group share, and resolve its targets."""
     if not len(batch):
-        return Forward(torch.empty(0, 0), {}), ()
-    names = list(model.target_layers(target))
+        return Forward(torch.empty(0, 0), {}), ((),) * len(specs)
+    names = [name for spec in specs for name in model.target_layers(spec)]
     for explainer in explainers:
         names += read_layers(explainer, model)
     layers = tuple(dict.fromkeys(model.check_layer(name) for name in names))
     forward = model.forward(batch.images, layers)
-    resolved = model.resolve(target, forward)
-    warn_of_meaningless_scores(forward.output, resolved, model.name)
+    resolved = tuple(model.resolve(spec, forward) for spec in specs)
+    of_scores = [target for target in resolved if not target[0].units]
+    warn_of_meaningless_scores(forward.output, (of_scores or resolved)[0], model.name)
     return forward, resolved
 
 
-def _explain_one(
-    model: Model,
+def _explanation(
+    described: Model,
+    group: _TargetGroup,
     batch: Batch,
-    targets: tuple[Target, ...],
-    forward: Forward,
+    target: tuple[Target, ...],
     explainer: Named,
+    result: Result,
     is_plain: bool,
 ) -> Explanation:
-    """Run one explainer and add the provenance; `is_plain` leaves out notes on batches."""
-    result = explain_alone(explainer, model, batch, targets, forward)
+    """Check a result and add its provenance; `is_plain` leaves out notes on batches."""
+    model = group.model
     reads_images = explainer.explainer.needs_image
     result = check_result(explainer, result, len(batch) if reads_images else None)
     if reads_images and len(batch) and not (is_plain and not is_measured(model, batch.images)):
         result = with_notes(result, model.behavior(batch.images).notes)
+    if target and target[0].function is not None:
+        result = with_notes(result, (group.notes[target[0].function.column],))
     return Explanation(
         result=result,
         explainer=explainer.explainer,
         name=explainer.name,
         layer=_layer(explainer, model, result),
-        model=describe_model(model) | ({"activation": "sigmoid"} if model.binary else {}),
-        target=targets if reads_images else (),
+        model=describe_model(described) | ({"activation": "sigmoid"} if model.binary else {}),
+        target=target if reads_images else (),
         items=batch.items if reads_images else (),
         pixels=batch.pixels if reads_images else None,
         versions=versions((explainer,)),

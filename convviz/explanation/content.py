@@ -95,10 +95,7 @@ class ExplanationContent:
             model=str(self.model.get("name", "")),
             photos=self.pixels,
             names=tuple(item.source for item in self.items),
-            targets=tuple(
-                f"{t.label} ({'score' if t.unit is None else 'activation'} {t.score:.2f})"
-                for t in self.target
-            ),
+            targets=tuple(f"{t.label} ({t.quantity} {t.score:.2f})" for t in self.target),
         )
 
     def pictures(self) -> list[Picture]:

@@ -40,11 +40,29 @@ class _Unit(_Strict):
     position: Annotated[list[int], Field(min_length=2, max_length=2)] | None
 
 
+class _Function(_Strict):
+    name: str
+    column: Count
+
+
+class _Part(_Strict):
+    """A class or unit of a contrast."""
+
+    index: int | None
+    unit: _Unit | None
+    label: str
+    score: Encoded
+    contrast: None
+    function: None
+
+
 class _Target(_Strict):
     index: int | None
     unit: _Unit | None
     label: str
     score: Encoded
+    contrast: Annotated[list[_Part], Field(min_length=2, max_length=2)] | None
+    function: _Function | None
 
 
 class _Item(_Strict):

@@ -28,7 +28,7 @@ from ..errors import ConvvizError
 from ..images.batch import Item
 from ..results.json_codec import Arrays, decode, encode
 from ..results.types import RESULT_TYPES, Result
-from ..scores.targets import Target, Unit
+from ..scores.targets import FunctionColumn, Target, Unit
 from ..storage.array_file import read_npy, read_tensors
 from ..storage.atomic_folder import current_name, plain, replacing
 from ..storage.checksums import (
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ..render import Picture
     from .content import ExplanationContent
 
-SCHEMA = 3
+SCHEMA = 4
 JSON_NAME = "explanation.json"
 ARRAYS_NAME = "arrays.safetensors"
 ITEMS_NAME = "items.parquet"
@@ -231,8 +231,15 @@ def _write_file(path: Path, content: bytes | np.ndarray) -> None:
 
 def target_from(saved: Mapping[str, Any]) -> Target:
     """Rebuild a resolved target."""
-    unit = saved["unit"]
-    return Target(**{**saved, "unit": None if unit is None else Unit(**unit)})
+    unit, contrast, function = saved["unit"], saved["contrast"], saved["function"]
+    return Target(
+        index=saved["index"],
+        unit=None if unit is None else Unit(**unit),
+        label=saved["label"],
+        score=saved["score"],
+        contrast=None if contrast is None else (target_from(contrast[0]), target_from(contrast[1])),
+        function=None if function is None else FunctionColumn(**function),
+    )
 
 
 def items_from(

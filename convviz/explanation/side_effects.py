@@ -7,7 +7,7 @@ refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from ..errors import PluginError
 from ..images.batch import Batch
 from ..network.model import Model
 from ..network.structure import tensor_versions
+from ..plugin.explainer import DatasetExplainer, Explainer
 from ..results.types import Result
 from ..scores.outputs import Forward
 from ..scores.targets import Target
@@ -31,10 +32,32 @@ _SMALL = 1 << 16
 """Number of values up to which a tensor is compared as a whole."""
 
 
+def explain_each(
+    explainer: Named,
+    model: Model,
+    batch: Batch,
+    targets: Sequence[tuple[Target, ...]],
+    forward: Forward,
+) -> tuple[Result, ...]:
+    """Return one result per target: in one call if the explainer lets targets share work."""
+    cls = type(explainer.explainer)
+    if issubclass(cls, Explainer) and cls.explain_targets is not Explainer.explain_targets:
+        return explain_alone(explainer, model, batch, targets, forward)
+    results = (explain_alone(explainer, model, batch, [target], forward) for target in targets)
+    return tuple(result for (result,) in results)
+
+
 def explain_alone(
-    explainer: Named, model: Model, batch: Batch, targets: tuple[Target, ...], forward: Forward
-) -> Result:
+    explainer: Named,
+    model: Model,
+    batch: Batch,
+    targets: Sequence[tuple[Target, ...]],
+    forward: Forward,
+) -> tuple[Result, ...]:
     """Run one explainer on copies, so that it cannot affect those after it.
+
+    Returns:
+        One result per target.
 
     Raises:
         PluginError: it failed, or it changed the weights of the network, which are too large to
@@ -46,11 +69,29 @@ def explain_alone(
     activations = {name: copies[f"the output of {name}"] for name in forward.activations}
     forward = replace(forward, output=copies["forward.output"], activations=activations)
     with restore_network(explainer, model):
-        result = explainer.explainer.explain(model, batch, targets, forward)
+        results = _results(explainer.explainer, model, batch, targets, forward)
     warn_of_changes(
         explainer, [name for name, copy in copies.items() if _differs(copy, inputs[name])]
     )
-    return result
+    return results
+
+
+def _results(
+    explainer: Explainer | DatasetExplainer,
+    model: Model,
+    batch: Batch,
+    targets: Sequence[tuple[Target, ...]],
+    forward: Forward,
+) -> tuple[Result, ...]:
+    if isinstance(explainer, DatasetExplainer):
+        return tuple(explainer.explain(model, batch, target, forward) for target in targets)
+    results = tuple(explainer.explain_targets(model, batch, targets, forward))
+    if len(results) != len(targets):
+        raise PluginError(
+            f"{type(explainer).__name__}.explain_targets returned {len(results)} results for "
+            f"{len(targets)} targets"
+        )
+    return results
 
 
 @contextmanager

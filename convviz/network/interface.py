@@ -35,6 +35,7 @@ class ModelCache:
         memory_efficient: whether gradients may use `MemoryEfficientMode`; False once a pass of
             it was not exact.
         session_depth: number of nested sessions.
+        function_model: the Model whose scores are the values of the last target functions.
         structure, weights_hash, behaviors: valid until the outermost session ends.
     """
 
@@ -46,6 +47,7 @@ class ModelCache:
     structure: Structure | None = None
     weights_hash: str | None = None
     behaviors: dict[Any, Any] = field(default_factory=dict)
+    function_model: Any = None
 
     def end_session(self) -> None:
         """Clear the values that are valid only while no other code can change the network."""

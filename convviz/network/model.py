@@ -170,7 +170,7 @@ class Model(ScoreReader):
 
         Args:
             images: `[N, C, H, W]`.
-            target: one resolved target per image: a class or a unit of any layer.
+            target: one resolved target per image, of any kind.
             rule: "plain"; "guided" lets only positive gradients into open ReLUs (Springenberg
                 et al. 2014); "deconv" positive ones into any (Zeiler & Fergus 2013).
             nonrelu: "clamp" treats other activations alike, with their own derivative;
@@ -250,8 +250,8 @@ class Model(ScoreReader):
         """Resolve a target once for every image of a clean forward pass.
 
         Args:
-            target: a class index, a class name, a Unit, a list with one of these per image, or
-                None for the top class (the first of several equal ones).
+            target: a class index, a class name, a Unit, a Contrast, a list with one of these per
+                image, or None for the top class (the first of several equal ones).
             forward: the pass; for units it must include the layers that `target_layers` returns.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -58,6 +58,7 @@ class Explainer(BaseModel):
 
     Attributes:
         needs_image: False for an explainer of the model alone.
+        uses_target: False for an explainer whose result does not depend on the target.
         aliases: other names of the method -> a sentence that says how this explainer provides
             it, shown to users who ask for that name.
         default_layer_kind: the kind of layer read if none is given, see `Model.default_layers`;
@@ -67,6 +68,7 @@ class Explainer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     needs_image: ClassVar[bool] = True
+    uses_target: ClassVar[bool] = True
     aliases: ClassVar[Mapping[str, str]] = {}
     default_layer_kind: ClassVar[LayerKind | None] = None
 
@@ -88,6 +90,19 @@ class Explainer(BaseModel):
         """
         raise NotImplementedError(f"{type(self).__name__} does not explain single images")
 
+    def explain_targets(
+        self, model: Model, batch: Batch, targets: Sequence[tuple[Target, ...]], forward: Forward
+    ) -> tuple[Result, ...]:
+        """Return one result per target of the same images.
+
+        Override it if targets can share work; `explain` is called for each otherwise.
+
+        Args:
+            model, batch, forward: as of `explain`.
+            targets: for each target, one resolved target per image.
+        """
+        return tuple(self.explain(model, batch, target, forward) for target in targets)
+
 
 class DatasetExplainer(BaseModel):
     """Base class of explainers of data sets.
@@ -106,6 +121,7 @@ class DatasetExplainer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     needs_image: ClassVar[bool] = True
+    uses_target: ClassVar[bool] = False
     aliases: ClassVar[Mapping[str, str]] = {}
 
     default_layer_kind: ClassVar[LayerKind | None] = None

@@ -21,6 +21,7 @@ from ..errors import (
 )
 from ..state.checkpointing import is_checkpoint_error
 from ..state.device import is_out_of_memory
+from .function_scores import FunctionScores, describe
 from .targets import Target, check_unit
 
 Pick = str | int | Callable[[Any], Tensor] | None
@@ -62,6 +63,8 @@ def scores_of(out: Any, pick: Pick, count: int) -> Tensor:
         count: N, the number of images.
     """
     scores = pick_scores(out, pick)
+    if isinstance(pick, FunctionScores):
+        return pick.check(scores, count)
     what = "the network returned" if pick is None else f"output={pick!r} picked"
     if not isinstance(scores, Tensor):
         raise ModelError(f"{what} {describe(scores)}, not scores [N, classes]; {_HELP}")
@@ -100,18 +103,6 @@ def pick_scores(out: Any, pick: Pick) -> Any:
     return getattr(out, pick)
 
 
-def describe(out: Any) -> str:
-    """Return a short description of a network's output."""
-    if isinstance(out, Tensor):
-        return f"a {str(out.dtype).removeprefix('torch.')} tensor {list(out.shape)}"
-    if isinstance(out, Mapping):
-        return "{" + ", ".join(f"{k!r}: {describe(v)}" for k, v in out.items()) + "}"
-    if isinstance(out, tuple | list):
-        inner = ", ".join(describe(v) for v in out)
-        return f"a {type(out).__name__} ({inner})"
-    return f"a {type(out).__name__}"
-
-
 def check_activation(activation: Activation | None) -> Activation | None:
     """Return the activation; raise ParameterError if it is not allowed."""
     if activation not in ("softmax", "sigmoid", None):
@@ -130,12 +121,12 @@ def warn_of_meaningless_scores(output: Tensor, target: Sequence[Target], name: s
         target: one resolved target per image.
         name: of the model.
     """
-    of_class = [i for i, t in enumerate(target) if t.unit is None]
-    rows = output.detach()[of_class]
+    rows = output.detach()[[i for i, t in enumerate(target) if not t.units]]
+    are_classes = not any(t.function for t in target)
     problem = ""
     if nan := int(rows.isnan().any(1).sum()):
         problem = f"{nan} of {len(output)} images have NaN among their scores, and in their maps"
-    elif rows.shape[1] > 1 and (alike := int((rows == rows[:, :1]).all(1).sum())):
+    elif are_classes and rows.shape[1] > 1 and (alike := int((rows == rows[:, :1]).all(1).sum())):
         problem = (
             f"{alike} of {len(output)} images have the same score in all {rows.shape[1]} classes: "
             "there is no top class, and class maps are flat if the last layer's weights are 0, as "
@@ -156,26 +147,33 @@ def add_notes(sentences: Iterable[str], notes: list[str] | None) -> None:
 
 def layers_of(target: Sequence[Target]) -> tuple[str, ...]:
     """Return the layers of the units among resolved targets."""
-    return tuple(dict.fromkeys(t.unit.layer for t in target if t.unit is not None))
+    return tuple(dict.fromkeys(unit.layer for t in target for unit in t.units))
 
 
 def values_of(target: Sequence[Target], output: Tensor, activations: dict[str, Tensor]) -> Tensor:
     """Return the targets' values, `[N]`, connected to the graph."""
     if len(target) != len(output):
         raise ParameterError(f"{len(target)} targets for {len(output)} images; pass one per image")
-    values = []
-    for i, t in enumerate(target):
-        if t.unit is None:
-            values.append(output[i, t.index])
-            continue
-        maps = activations[t.unit.layer][i]
-        check_unit(t.unit, tuple(maps.shape))
-        where = () if t.unit.position is None else t.unit.position
-        value = maps[(t.unit.channel, *where)]
-        if value.ndim:
-            raise TargetError(f"unit {t.unit} has no position yet; resolve it with model.resolve")
-        values.append(value.to(output.dtype))
+    values = [_value(t, i, output, activations) for i, t in enumerate(target)]
     return torch.stack(values) if values else output.new_zeros(0)
+
+
+def _value(target: Target, row: int, output: Tensor, activations: dict[str, Tensor]) -> Tensor:
+    """Return the value of the target of one image, connected to the graph."""
+    if target.contrast is not None:
+        a, b = (_value(part, row, output, activations) for part in target.contrast)
+        return a - b
+    if target.function is not None:
+        return output[row, target.function.column]
+    unit = target.unit
+    if unit is None:
+        return output[row, target.index]
+    maps = activations[unit.layer][row]
+    check_unit(unit, tuple(maps.shape))
+    value = maps[(unit.channel, *(unit.position or ()))]
+    if value.ndim:
+        raise TargetError(f"unit {unit} has no position yet; resolve it with model.resolve")
+    return value.to(output.dtype)
 
 
 def differentiate(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import ConvvizWarning, ModelError, ParameterError
 from . import targets
+from .function_scores import FunctionScores
 from .outputs import Activation, Pick, pick_scores
 
 
@@ -55,8 +56,15 @@ class ScoreReader:
         """Return the probability of each class, or its logarithm, for scores `[N, classes]`.
 
         Raises:
-            ParameterError: the softmax of a single output, which is 1 for every image.
+            ParameterError: the softmax of a single output, which is 1 for every image, or the
+                scores are values of functions.
         """
+        if isinstance(self.output, FunctionScores):
+            names = ", ".join(self.output.names)
+            raise ParameterError(
+                f"the value of a function ({names}) has no probability; use the value itself "
+                '(score="logit")'
+            )
         if self.binary or self.activation == "sigmoid":
             return nn.functional.logsigmoid(scores) if log else scores.sigmoid()
         if scores.shape[1] == 1:

@@ -1,4 +1,7 @@
-"""Targets of explanations: a class score or a unit of a layer, resolved once per image."""
+"""Targets of explanations: class scores, differences of two, units of layers, values of functions.
+
+A target is resolved once per image, on the unchanged image.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TargetSpec = Any
-"""int, label name, Unit, a list with one of these per image, or None (the model's top class)."""
+"""int, label name, Unit, Contrast, a list with one of these per image, a function of the network's
+output, or None (the model's top class)."""
+
+_MINUS = " - "
+"""Separates the two classes of a contrast in a text."""
 
 _UNIT = re.compile(r"(?P<layer>.+):(?P<channel>\d+)(?:@(?P<y>\d+),(?P<x>\d+))?", re.DOTALL)
 
@@ -33,30 +40,95 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Target:
-    """A resolved target of one image.
+class Contrast:
+    """The score of `a` minus the score of `b`: reasons for one class rather than another.
 
     Attributes:
-        index: the class whose score is explained; None for a unit.
-        unit: the unit that is explained, with its position; None for a class.
-        label: the class name, or the unit as text.
+        a, b: a class index, a label, a Unit, or None for the top class.
+    """
+
+    a: int | str | Unit | None
+    b: int | str | Unit | None
+
+
+@dataclass(frozen=True)
+class FunctionColumn:
+    """A function whose value is explained, in a model whose scores are the values of functions.
+
+    Attributes:
+        name: "module:function", or a description of a function that cannot be imported.
+        column: its place among the functions of the call.
+    """
+
+    name: str
+    column: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """A resolved target of one image: exactly one of index, unit, contrast and function is set.
+
+    `Model.scores` and `Model.gradient` accept all of them.
+
+    Attributes:
+        index: the class whose score is explained; None for another kind of target.
+        unit: the unit that is explained, with its position.
+        label: the class name, or the unit, contrast or function as text.
         score: its value for the unchanged image.
+        contrast: two targets, of which the difference is explained, first minus second.
+        function: the function of the network's output whose value is explained.
     """
 
     index: int | None
     unit: Unit | None
     label: str
     score: float
+    contrast: tuple[Target, Target] | None = None
+    function: FunctionColumn | None = None
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units whose activations its value is computed from."""
+        if self.contrast is not None:
+            return tuple(unit for part in self.contrast for unit in part.units)
+        return () if self.unit is None else (self.unit,)
+
+    @property
+    def quantity(self) -> str:
+        """The name of its value: score, score difference, activation or value."""
+        if self.function is not None:
+            return "value"
+        if self.contrast is not None:
+            return "activation difference" if self.units else "score difference"
+        return "score" if self.unit is None else "activation"
+
+    @property
+    def specification(self) -> Any:
+        """The target as an argument of `explain`; a FunctionColumn for a function."""
+        if self.function is not None:
+            return self.function
+        if self.contrast is not None:
+            return Contrast(*(part.specification for part in self.contrast))
+        return self.index if self.unit is None else self.unit
 
 
-def parse_target(text: str, labels: Sequence[str] = ()) -> int | str | Unit:
+def parse_target(text: str, labels: Sequence[str] = ()) -> int | str | Unit | Contrast:
     """Parse a target in the syntax of the command line.
 
     "281" is a class, "tabby" a label, "layer4.1:17" a unit at its strongest position,
-    "layer4.1:17@3,5" a unit at row 3, column 5. A label with exactly this text takes precedence.
+    "layer4.1:17@3,5" a unit at row 3, column 5, "tabby - tiger cat" the difference of two scores.
+    A label that matches the whole text takes precedence.
+
+    Raises:
+        TargetError: the text can be split into two labels in several ways.
     """
-    if text in labels:
+    if matching_labels(text, labels):
         return text
+    return _parse_contrast(text, labels) or _parse_simple(text)
+
+
+def _parse_simple(text: str) -> int | str | Unit:
+    """Parse a class index or a unit; any other text is a label."""
     if text.lstrip("-").isdecimal():
         return int(text)
     unit = _UNIT.fullmatch(text)
@@ -66,15 +138,47 @@ def parse_target(text: str, labels: Sequence[str] = ()) -> int | str | Unit:
     return Unit(unit["layer"], int(unit["channel"]), position)
 
 
+def _parse_contrast(text: str, labels: Sequence[str]) -> Contrast | None:
+    """Parse "a - b"; None if no split of the text gives a known class or unit.
+
+    Labels may contain " - " as well, so the split with two known sides is chosen, or else one with
+    a known side, so that the error names the other side.
+    """
+    words = text.split(_MINUS)
+    splits = [
+        (_MINUS.join(words[:i]).strip(), _MINUS.join(words[i:]).strip())
+        for i in range(1, len(words))
+    ]
+    ranked = [(sum(_is_known(side, labels) for side in split), split) for split in splits]
+    best = max((count for count, _ in ranked), default=0)
+    chosen = [split for count, split in ranked if count == best]
+    if best == 0:
+        return None
+    if best == 2 and len(chosen) > 1:
+        ways = "; ".join(f"{a!r} minus {b!r}" for a, b in chosen)
+        raise TargetError(f"target {text!r} is ambiguous ({ways}); use convviz.Contrast(a, b)")
+    a, b = (s if matching_labels(s, labels) else _parse_simple(s) for s in chosen[0])
+    return Contrast(a, b)
+
+
+def _is_known(text: str, labels: Sequence[str]) -> bool:
+    return bool(matching_labels(text, labels)) or not isinstance(_parse_simple(text), str)
+
+
+def matching_labels(text: str, labels: Sequence[str]) -> list[int]:
+    """Return the classes with this label; case matters only if that leaves exactly one."""
+    return [i for i, name in enumerate(labels) if name == text] or [
+        i for i, name in enumerate(labels) if name.casefold() == text.casefold()
+    ]
+
+
 def label_index(label: str | int, labels: Sequence[str]) -> int:
     """Return the class index of an index or a label; case matters only if it is ambiguous."""
     if not isinstance(label, str):
         return int(label)
     if not labels:
         raise TargetError(f"target {label!r}: the model has no class names; use an index")
-    same = [i for i, name in enumerate(labels) if name == label] or [
-        i for i, name in enumerate(labels) if name.casefold() == label.casefold()
-    ]
+    same = matching_labels(label, labels)
     if len(same) > 1:
         raise TargetError(
             f"target {label!r} names several classes: {', '.join(map(str, same))}; use an index"
@@ -90,7 +194,7 @@ def targets_per_image(spec: TargetSpec, count: int) -> list[Any]:
     Raises:
         TargetError: the target is a list of another length.
     """
-    if isinstance(spec, str | Unit | Target) or spec is None:
+    if isinstance(spec, str | Unit | Contrast | FunctionColumn | Target) or spec is None:
         return [spec] * count
     if getattr(spec, "ndim", None) is not None:  # a tensor or array
         spec = spec.tolist()
@@ -104,9 +208,19 @@ def targets_per_image(spec: TargetSpec, count: int) -> list[Any]:
 def units_of(spec: TargetSpec, labels: Sequence[str]) -> tuple[str, ...]:
     """Return the layers of the units in a target."""
     specs = list(spec) if isinstance(spec, list | tuple) else [spec]
-    parsed = [parse_target(s, labels) if isinstance(s, str) else s for s in specs]
-    units = [s.unit if isinstance(s, Target) else s for s in parsed]
-    return tuple(dict.fromkeys(u.layer for u in units if isinstance(u, Unit)))
+    units = [unit for single in specs for unit in _units_in(single, labels)]
+    return tuple(dict.fromkeys(unit.layer for unit in units))
+
+
+def _units_in(spec: Any, labels: Sequence[str]) -> tuple[Unit, ...]:
+    """Return the units in the target of one image."""
+    if isinstance(spec, str):
+        spec = parse_target(spec, labels)
+    if isinstance(spec, Target):
+        return spec.units
+    if isinstance(spec, Contrast):
+        return (*_units_in(spec.a, labels), *_units_in(spec.b, labels))
+    return (spec,) if isinstance(spec, Unit) else ()
 
 
 def resolve_all(
@@ -126,29 +240,48 @@ def resolve_one(
     """Resolve the target of one image by its forward pass.
 
     Args:
-        spec: int, label, Unit, Target or None.
+        spec: int, label, Unit, Contrast, FunctionColumn, Target or None.
         row: index of the image.
         output: scores `[N, classes]`.
         activations: outputs of the layers of the units.
         labels: class names.
     """
     if isinstance(spec, Target):
-        spec = spec.index if spec.unit is None else spec.unit
+        spec = spec.specification
     if isinstance(spec, str):
         spec = parse_target(spec, labels)
+    if isinstance(spec, Contrast):
+        a, b = (resolve_one(s, row, output, activations, labels) for s in (spec.a, spec.b))
+        return _resolve_contrast(a, b)
     if isinstance(spec, Unit):
         return _resolve_unit(spec, row, activations)
     scores = output[row]
+    if isinstance(spec, FunctionColumn):
+        if tuple(labels[spec.column : spec.column + 1]) != (spec.name,):
+            raise TargetError(
+                f"target {spec.name!r} is a function, of which only the name is known here; pass "
+                "the function itself to convviz.explain"
+            )
+        return Target(None, None, spec.name, float(scores[spec.column]), function=spec)
     index = _top(scores) if spec is None else _class(spec, len(scores), labels)
     label = labels[index] if index < len(labels) else f"class {index}"
     return Target(index, None, label, float(scores[index]))
 
 
+def _resolve_contrast(a: Target, b: Target) -> Target:
+    if a.contrast is not None or b.contrast is not None:
+        raise TargetError("a contrast is the difference of two classes or units, not of contrasts")
+    if a.specification == b.specification:
+        raise TargetError(f"the contrast of {a.label!r} with itself is 0 for every image")
+    return Target(None, None, f"{a.label}{_MINUS}{b.label}", a.score - b.score, (a, b))
+
+
 def _class(spec: Any, count: int, labels: Sequence[str]) -> int:
     if isinstance(spec, bool) or not (isinstance(spec, str) or hasattr(spec, "__index__")):
         raise TargetError(
-            f"target {spec!r}: allowed are a class index, a class name, a Unit, a list with one "
-            "of these per image, or None for the top class"
+            f"target {spec!r}: allowed are a class index, a class name, a Unit, a Contrast, a "
+            "list with one of these per image, None for the top class, and, in convviz.explain, a "
+            "function of the network's output"
         )
     index = label_index(spec if isinstance(spec, str) else spec.__index__(), labels)
     if not 0 <= index < count:

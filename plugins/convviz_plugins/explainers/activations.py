@@ -22,6 +22,7 @@ class Activations(Explainer):
     aliases: ClassVar[Mapping[str, str]] = {
         "feature maps": "feature maps are drawn by 'activations'",
     }
+    uses_target: ClassVar[bool] = False
     default_layer_kind: ClassVar[LayerKind | None] = "activations"
 
     layer: str | None = Field(

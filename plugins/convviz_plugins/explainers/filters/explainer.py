@@ -26,6 +26,7 @@ class Filters(Explainer):
     }
 
     needs_image: ClassVar[bool] = False
+    uses_target: ClassVar[bool] = False
     default_layer_kind: ClassVar[LayerKind | None] = "filters"
 
     layer: str | None = Field(None, description="Conv layer to draw; default: the first one.")

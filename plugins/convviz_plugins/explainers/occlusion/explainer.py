@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,7 +12,7 @@ import torch
 from pydantic import BeforeValidator, Field, PositiveInt, WithJsonSchema, model_validator
 from torch import Tensor
 
-from convviz import Heatmap, Model, Unit
+from convviz import Heatmap, Model
 from convviz.authoring import Batch, Explainer, Forward, Occluded, Target, hookimpl, occluded
 
 from .fills import Colour, fill_image, parse_fill
@@ -40,7 +40,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "zeiler": {"score": "prob", "output": "value"},
 }
 
-_SCORE_WORDS = {"logit": "score", "prob": "probability", "logprob": "log probability"}
+_SCORE_WORDS = {"prob": "probability", "logprob": "log probability"}
 
 _READING = {
     "drop": "Above 0: covering this part lowers the {score}; below 0: it raises it.",
@@ -59,14 +59,6 @@ def _parse_json_list(value: Any) -> Any:
     return [part.strip() for part in text.split(",")] if "," in text else value
 
 
-def _parse_targets(value: Any) -> Any:
-    """Return one target or several as a tuple; a text may be a JSON list."""
-    if isinstance(value, str) and value.strip().startswith("["):
-        value = json.loads(value)
-    return (value,) if value is None or isinstance(value, str | int | Unit) else tuple(value)
-
-
-Spec = int | str | Unit | None
 Pair = Annotated[
     PositiveInt | tuple[PositiveInt, PositiveInt],
     BeforeValidator(_parse_json_list),
@@ -93,8 +85,7 @@ class Occlusion(Explainer):
         "sensitivity": "covering parts of the image is 'occlusion'",
     }
 
-    # the result belongs to the image, also if targets are units of layers
-    layer: ClassVar[str] = ""
+    layer: ClassVar[str] = ""  # the result belongs to the image, also if the target is a unit
 
     window: Pair | None = Field(
         None,
@@ -135,13 +126,6 @@ class Occlusion(Explainer):
     preset: Literal["captum", "xplique", "zeiler"] | None = Field(
         None, description="Settings of another library or paper; given parameters override them."
     )
-    targets: Annotated[tuple[Spec | tuple[Spec, ...], ...], BeforeValidator(_parse_targets)] = (
-        Field(
-            (),
-            description="List of several targets for the same windows; the results get an axis for "
-            "them. Each is a class, a unit, or a list with one per image.",
-        )
-    )
     batch_size: PositiveInt | None = Field(
         None,
         description="Covered copies per forward pass; by default chosen by the size of the image.",
@@ -180,12 +164,6 @@ class Occlusion(Explainer):
         return parameters
 
     @model_validator(mode="after")
-    def _check_argmax(self) -> Occlusion:
-        if self.output == "argmax" and self.targets:
-            raise ValueError('output="argmax" returns the most probable class; leave out targets')
-        return self
-
-    @model_validator(mode="after")
     def _check_approximate(self) -> Occlusion:
         if self.approximate is not None and self.engine == "dense":
             raise ValueError(
@@ -194,23 +172,21 @@ class Occlusion(Explainer):
             )
         return self
 
-    def layers(self, model: Model) -> tuple[str, ...]:
-        """Return the layers of the targets that are units."""
-        layers = (layer for target in self.targets for layer in model.target_layers(target))
-        return tuple(dict.fromkeys(layers))
-
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Heatmap:
         """Return the change of the score of the fixed targets for each covered window."""
+        (result,) = self.explain_targets(model, batch, [target], forward)
+        return result
+
+    def explain_targets(
+        self, model: Model, batch: Batch, targets: Sequence[tuple[Target, ...]], forward: Forward
+    ) -> tuple[Heatmap, ...]:
+        """Return the results of several targets, all from the same covered copies."""
         height, width = batch.images.shape[-2:]
         window, stride = self._sizes(height, width)
         windows = slide((height, width), window, stride, self.edge)
-        targets = tuple(model.resolve(t, forward) for t in self.targets) or (target,)
-        read = Reading(self.score, self.output, targets, model)
-        layers = read.layers
-        if not all(layer in forward.activations for layer in layers):
-            forward = model.forward(batch.images, layers)
+        read = Reading(self.score, self.output, tuple(targets), model)
         owners = torch.arange(len(batch.images), device=batch.images.device)
         baseline = read(forward, owners).cpu()  # [N, K]
         occlusion = occluded(
@@ -219,22 +195,22 @@ class Occlusion(Explainer):
             windows.boxes,
             fill_image(self.fill, model, batch.images, window, self.seed),
             read,
-            layers,
+            read.layers,
             self.batch_size,
             self.engine,
             None if self.memory is None else self.memory << 20,
             self.precision,
             self.approximate,
         )
-        scores = self._convert_scores(occlusion.scores, baseline)  # [N, P, K]
-        measures = {"window": _format_size(window), "stride": _format_size(stride)}
-        measures |= self._measures(occlusion, baseline)
-        grid = scores.movedim(1, -1).unflatten(-1, (len(windows.rows), len(windows.columns)))
-        if not self.targets:
-            grid, baseline = grid[:, 0], baseline[:, 0]
-        panels = _panels(targets, bool(self.targets))
-        result = self._result(model, windows, grid, baseline, panels, measures)
-        return replace(result, window=window, notes=(*result.notes, *self._size_notes()))
+        sizes = {"window": _format_size(window), "stride": _format_size(stride)}
+        results = [
+            self._result(model, windows, _of_target(occlusion, k), baseline[:, k], target, sizes)
+            for k, target in enumerate(targets)
+        ]
+        return tuple(
+            replace(result, window=window, notes=(*result.notes, *self._size_notes()))
+            for result in results
+        )
 
     def _sizes(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return window and stride for images of this size, (height, width) each."""
@@ -251,7 +227,7 @@ class Occlusion(Explainer):
         return (f"Chosen for images of this size: {chosen}.",) if chosen else ()
 
     def _convert_scores(self, scores: Tensor, baseline: Tensor) -> Tensor:
-        """Return the scores `[N, P, K]`, or for output="drop" their drop from the baseline."""
+        """Return the scores `[N, P]`, or for output="drop" their drop from the baseline `[N]`."""
         return baseline[:, None] - scores if self.output == "drop" else scores
 
     def _measures(self, occlusion: Occluded, baseline: Tensor) -> dict[str, Any]:
@@ -282,11 +258,15 @@ class Occlusion(Explainer):
         self,
         model: Model,
         windows: SlidingWindows,
-        grid: Tensor,
+        occlusion: Occluded,
         baseline: Tensor,
-        panels: tuple[str, ...],
-        measures: dict[str, Any],
+        target: tuple[Target, ...],
+        sizes: dict[str, str],
     ) -> Heatmap:
+        """Return the result of one target, from its scores `[N, P]` and clean scores `[N]`."""
+        scores = self._convert_scores(occlusion.scores, baseline)
+        grid = scores.unflatten(1, (len(windows.rows), len(windows.columns)))
+        word = self._word(target)
         classes = self.output == "argmax"
         dtype = torch.float64 if baseline.dtype == torch.float64 else torch.float32
         values = windows.to_pixels(grid, "center" if classes else self.aggregate)
@@ -300,23 +280,29 @@ class Occlusion(Explainer):
         return Heatmap(
             values.to(torch.float32 if classes else dtype),
             arrays=arrays,
-            unit=self._unit(),
+            unit=self._unit(word),
             signed=self.output == "drop",
-            panels=panels,
             classes=_names(model, arrays["grid"], arrays["baseline"]) if classes else {},
-            measures=measures,
-            notes=self._notes(windows),
+            measures=sizes | self._measures(occlusion, baseline),
+            notes=self._notes(windows, word),
         )
 
-    def _unit(self) -> str:
+    def _word(self, target: tuple[Target, ...]) -> str:
+        """Return what is measured: the quantity of the targets, or their probability."""
+        quantities = {t.quantity for t in target}
+        if self.score == "logit":
+            return quantities.pop() if len(quantities) == 1 else "score"
+        word = _SCORE_WORDS[self.score]
+        return f"{word} difference" if quantities == {"score difference"} else word
+
+    def _unit(self, word: str) -> str:
         if self.output == "argmax":
             return "most probable class"
-        word = _SCORE_WORDS[self.score]
         unit = f"{word} drop" if self.output == "drop" else word
         return f"{unit}, summed over windows" if self.aggregate == "sum" else unit
 
-    def _notes(self, windows: SlidingWindows) -> tuple[str, ...]:
-        notes = [_READING[self.output].format(score=_SCORE_WORDS[self.score])]
+    def _notes(self, windows: SlidingWindows, word: str) -> tuple[str, ...]:
+        notes = [_READING[self.output].format(score=word)]
         uncovered = int((windows.cover_counts == 0).sum())
         if uncovered:
             share = uncovered / (windows.height * windows.width)
@@ -346,15 +332,10 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
 
-def _panels(targets: tuple[tuple[Target, ...], ...], several: bool) -> tuple[str, ...]:
-    """Return a title for each target: its label if all images share it."""
-    if not several:
-        return ()
-    shared = [{t.label for t in row} for row in targets]
-    return tuple(
-        next(iter(labels)) if len(labels) == 1 else f"target {k + 1}"
-        for k, labels in enumerate(shared)
-    )
+def _of_target(occlusion: Occluded, k: int) -> Occluded:
+    """Return the scores `[N, P]` of one of several targets."""
+    exact = None if occlusion.exact is None else occlusion.exact[..., k]
+    return replace(occlusion, scores=occlusion.scores[..., k], exact=exact)
 
 
 def _names(model: Model, *indices: Tensor) -> dict[int, str]:
