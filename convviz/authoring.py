@@ -34,6 +34,7 @@ _MODULES = {
     "decode_image": "images.decode",
     "fold_batch_norm": "ops.fold_batch_norm",
     "hookimpl": "plugin.hookspecs",
+    "import_object": "plugin.python_objects",
     "make_batch": "network.inputs",
     "occluded": "occlusion.occluded_scores",
     "parse_target": "scores.targets",

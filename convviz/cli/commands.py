@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ConvvizError, ImageError, ParameterError
+from ..errors import ConvvizError, ImageError, ParameterError, TargetError
 from ..progress import show_progress
 from .app import USAGE_ERRORS, command
 
@@ -60,11 +60,14 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print details of
 
 @dataclass(frozen=True)
 class _ImageJob:
-    """The model, explainers and target, the same for every image."""
+    """The model, explainers and targets, the same for every image.
+
+    `targets` maps the text of each target to the target; it is empty for the top class.
+    """
 
     model: Model
     explainers: Mapping[str, Any]
-    target: Any
+    targets: Mapping[str, Any]
 
 
 @command
@@ -77,12 +80,13 @@ def explain(
     parameter: Parameters = None,
     model: ModelOrRuns = None,
     target: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "-t",
             "--target",
-            help="Class index (281), class name (tabby) or unit (layer4.1:17, layer4.1:17@3,5). "
-            "[default: the top class of each image]",
+            help="Class index (281), class name (tabby), difference of two scores ('tabby - tiger "
+            "cat'), unit (layer4.1:17, layer4.1:17@3,5), or your function of the network's output "
+            "(python:module:function). May be repeated. [default: the top class of each image]",
         ),
     ] = None,
     out: Annotated[
@@ -90,29 +94,44 @@ def explain(
     ] = Path("convviz-out"),
     device: Device = "auto",
     dtype: Dtype = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Draw the maps of all explainers side by side, one row per image or target, with "
+            "rank correlations.",
+        ),
+    ] = False,
     show: Annotated[bool, typer.Option("--show", help="Open the pictures as well.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Explain images.
 
-    Writes pictures, arrays and metadata to DIR/<image>/<explainer>/.
+    Writes pictures, arrays and metadata to DIR/<image>/<explainer>/; with several targets, to
+    DIR/<image>/<explainer>/<target>/.
     """
     from ..images.image_files import image_files
     from ..report import write_report
+    from .comparisons import Comparisons
 
     explainers = chosen_explainers(explainer, parameter)
     files = [file for source in images or () for file in image_files(source)]
     with show_progress():
         job = _job(explainers, model, device, dtype, target)
+        comparisons = Comparisons(out, len(job.targets) > 1) if compare else None
         failures = 0
         for image, folder in _folders(files, out, job.model):
             with _log_occlusion(verbose):
                 explanations, failed = _explain_image(job, image)
             failures += len(failed)
             _print_failures(image, failed)
-            _print_results(image, explanations, _save(explanations, folder), verbose)
-            for explanation in explanations.values() if show else ():
+            _print_results(image, explanations, _save(explanations, folder, job.targets), verbose)
+            for explanation in _flat(explanations) if show else ():
                 explanation.show()
+            if comparisons is not None:
+                comparisons.add(_flat(explanations), folder)
+        if comparisons is not None:
+            comparisons.finish()
         if out.is_dir():
             print(f"overview: {write_report(out)}")
     if failures:
@@ -137,13 +156,32 @@ def _job(
     source: str | None,
     device: str,
     dtype: str | None,
-    target: str | None,
+    targets: Sequence[str] | None,
 ) -> _ImageJob:
-    from ..scores.targets import parse_target
     from .model_choice import chosen_model
 
     model = chosen_model(source, explainers, device, dtype)
-    return _ImageJob(model, explainers, target and parse_target(target, model.labels))
+    parsed = {text: _parse_target(text, model.labels) for text in targets or ()}
+    if len(parsed) < len(targets or ()):
+        raise ParameterError("a target is given twice")
+    return _ImageJob(model, explainers, parsed)
+
+
+def _parse_target(text: str, labels: Sequence[str]) -> Any:
+    """Return the target that a text names; "python:module:function" imports the function."""
+    from ..plugin.python_objects import import_object
+    from ..scores.targets import matching_labels, parse_target
+
+    scheme, _, function = text.partition(":")
+    if scheme != "python" or matching_labels(text, labels):
+        return parse_target(text, labels)
+    module_name, _, name = function.partition(":")
+    if not module_name or not name:
+        raise ParameterError(f"target {text!r}: write python:module:function")
+    target = import_object(module_name, name, "target function", TargetError)
+    if not callable(target):
+        raise TargetError(f"target {text!r} is {type(target).__name__}, not a function")
+    return target
 
 
 def _folders(images: Sequence[str], out: Path, model: Model) -> Iterator[tuple[str | None, Path]]:
@@ -165,13 +203,15 @@ def _folders(images: Sequence[str], out: Path, model: Model) -> Iterator[tuple[s
 
 def _explain_image(
     job: _ImageJob, image: str | None
-) -> tuple[dict[str, Explanation], dict[str, ConvvizError]]:
+) -> tuple[dict[str, list[Explanation]], dict[str, ConvvizError]]:
     """Explain one image; returns explanations and errors by explainer (an image error by "")."""
     from ..api import explain as explain_images
 
-    names = list(job.explainers)
+    names, targets = list(job.explainers), list(job.targets.values()) or [None]
     try:
-        explanations = explain_images(job.model, image, list(job.explainers.values()), job.target)
+        explanations = explain_images(
+            job.model, image, list(job.explainers.values()), targets=targets
+        )
         return dict(zip(names, explanations, strict=True)), {}
     except (ImageError, *USAGE_ERRORS) as error:
         if isinstance(error, ImageError):
@@ -181,25 +221,41 @@ def _explain_image(
         if len(names) == 1:
             return {}, {names[0]: error}
     # One of several explainers failed: run each alone to get the results of the others.
-    done: dict[str, Explanation] = {}
+    done: dict[str, list[Explanation]] = {}
     failed: dict[str, ConvvizError] = {}
     for name in names:
-        alone = _ImageJob(job.model, {name: job.explainers[name]}, job.target)
+        alone = _ImageJob(job.model, {name: job.explainers[name]}, job.targets)
         explanations, errors = _explain_image(alone, image)
         done |= explanations
         failed |= errors
     return done, failed
 
 
-def _save(explanations: Mapping[str, Explanation], folder: Path) -> dict[str, Path]:
-    """Save explanations below an image's folder; returns the folder of each."""
+def _save(
+    explanations: Mapping[str, list[Explanation]], folder: Path, targets: Mapping[str, Any]
+) -> dict[str, list[Path]]:
+    """Save explanations below an image's folder; returns the folders of each explainer."""
     from ..storage.path_names import folder_name
 
-    # By the name from the command line: explainers of two distributions may have the same one.
-    return {
-        name: explanation.save(folder.joinpath(folder_name(name), *explanation.place.parts[1:]))
-        for name, explanation in explanations.items()
-    }
+    folders = {}
+    for name, by_target in explanations.items():
+        # By the name from the command line: explainers of two distributions may have the same one.
+        base = folder / folder_name(name)
+        several = len(by_target) > 1
+        folders[name] = [
+            explanation.save(
+                base.joinpath(
+                    *([folder_name(text)] if several else []), *explanation.place.parts[1:]
+                )
+            )
+            for text, explanation in zip(targets or [""], by_target, strict=False)
+        ]
+    return folders
+
+
+def _flat(explanations: Mapping[str, list[Explanation]]) -> list[Explanation]:
+    """Return the explanations of all explainers and targets."""
+    return [explanation for by_target in explanations.values() for explanation in by_target]
 
 
 @contextmanager
@@ -230,8 +286,8 @@ def _print_failures(image: str | None, failed: Mapping[str, ConvvizError]) -> No
 
 def _print_results(
     image: str | None,
-    explanations: Mapping[str, Explanation],
-    folders: Mapping[str, Path],
+    explanations: Mapping[str, list[Explanation]],
+    folders: Mapping[str, list[Path]],
     verbose: bool,
 ) -> None:
     from ..errors import printable
@@ -239,13 +295,14 @@ def _print_results(
 
     if not explanations:
         return
-    first = next(iter(explanations.values()))
-    targets = ", ".join(f"{t.label} ({t.score:.2f})" for t in first.target)
+    resolved = [t for explanation in _flat(explanations) for t in explanation.target]
+    targets = ", ".join(dict.fromkeys(f"{t.label} ({t.score:.2f})" for t in resolved))
     print(printable(f"{image or '(no image)'}{': ' if targets else ''}{targets}"))
-    for name, explanation in explanations.items():
-        print(printable(f"  {name} → {folders[name]}"))
-        if verbose:
-            print(explanation.describe())
-            continue
-        for line in list_matches(explanation):
-            print(f"    {printable(line)}")
+    for name, by_target in explanations.items():
+        for explanation, folder in zip(by_target, folders[name], strict=True):
+            print(printable(f"  {name} → {folder}"))
+            if verbose:
+                print(explanation.describe())
+                continue
+            for line in list_matches(explanation):
+                print(f"    {printable(line)}")

@@ -135,21 +135,6 @@ def test_values_are_read_as_their_field_means_them(house_of_two, text, expected)
     assert type(found) is type(expected)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("tabby,285", ("tabby", 285)),
-        ("285, 281", (285, 281)),
-        ("tabby", ("tabby",)),
-        ("tabby,conv1:17@3,5,285", ("tabby", "conv1:17@3,5", 285)),
-        ('["tabby, tabby cat", 285]', ("tabby, tabby cat", 285)),
-    ],
-)
-def test_several_targets_are_parted_by_commas(text, expected):
-    (built,) = build_explainers(["occlusion"], [f"occlusion.targets={text}"])
-    assert built.targets == expected
-
-
 def test_parameters_of_an_explainer_that_a_field_holds(house_of_two):
     (built,) = build_explainers(["fields"], ["fields.source=inner", "fields.source.size=3"])
     assert built.source == Inner(size=3)

@@ -210,19 +210,32 @@ def test_covering_with_the_original_pixels_changes_nothing(aggregate):
     assert got.values.abs().max() <= 1e-11
 
 
-def test_several_targets_are_single_runs_side_by_side():
+def test_several_targets_share_one_sweep_and_equal_single_runs():
     net, images, how = small_net(), photos(), {"window": 5, "stride": 4, "fill": 0.1}
+    copies = []
+    net.register_forward_hook(lambda _, args, __: copies.append(len(args[0])))
     unit = convviz.Unit("3", 2, (1, 2))
-    several = explain(net, images, targets=[4, None, unit, [0, 1]], **how)
-    singles = [explain(net, images, t, **how) for t in (4, None, unit, [0, 1])]
-    assert several.values.shape == (2, 4, *SIZE)
-    for name in ("values", "grid", "baseline"):
-        for k, single in enumerate(singles):
-            assert torch.allclose(several[name][:, k], single[name], rtol=0, atol=1e-12)
-    assert several.layer == ""
-    assert several.result.panels[0] == "class 4"
-    assert several.result.panels[2] == "3:2@1,2"
-    assert several.result.panels[3] == "target 4"
+    contrast = convviz.Contrast(4, unit)
+    targets = [4, None, unit, [0, 1], contrast, [contrast, 2]]
+    singles = [explain(net, images, t, **how) for t in targets]
+    copies.clear()
+    explain(net, images, 4, **how)
+    single_run = sum(copies)
+    copies.clear()
+    several = explain(net, images, targets=targets, **how)
+    assert sum(copies) == single_run
+    for single, other in zip(singles, several, strict=True):
+        for name in ("values", "grid", "baseline"):
+            assert torch.allclose(single[name], other[name], rtol=0, atol=1e-12)
+        assert single.target == other.target
+        assert (single.result.unit, other.layer) == (other.result.unit, "")
+    expected = several[0]["grid"] - several[2]["grid"]
+    assert torch.allclose(several[4]["grid"], expected, rtol=0, atol=1e-12)
+    assert [r.result.unit for r in several[:5:2]] == [
+        "score drop",
+        "activation drop",
+        "activation difference drop",
+    ]
 
 
 def test_a_unit_is_read_at_its_clean_position():
@@ -474,20 +487,22 @@ def test_the_inputs_are_left_alone():
 def test_parameters_and_arrays_survive_saving(tmp_path):
     net, images = convviz.Model(small_net()), photos(1)
     fill, unit = torch.rand(3, *SIZE).double(), convviz.Unit("3", 1, (0, 1))
-    result = explain(net, images, window=(4, 6), stride=5, fill=fill, targets=[1, unit])
+    result = explain(net, images, unit, window=(4, 6), stride=5, fill=fill)
     result.save(tmp_path / "leaf")
     again = convviz.load(tmp_path / "leaf")
     assert torch.equal(again.explainer.fill, fill)
     assert torch.equal(again["fill"], fill)
-    assert again.explainer.targets == (1, unit)
+    assert again.target == result.target
+    assert again.target[0].unit == unit
     assert (again.explainer.window, again.explainer.stride) == ((4, 6), 5)
     assert torch.allclose(again.values, result.values, rtol=0, atol=0, equal_nan=True)
     assert again.result.window == (4, 6)
 
 
-def test_argmax_takes_no_targets():
+@pytest.mark.parametrize("given", [{"targets": [0, 1]}, {"target": lambda out: out[:, 0]}])
+def test_argmax_takes_no_targets(given):
     with pytest.raises(convviz.ParameterError, match="leave out targets"):
-        convviz.explainer("occlusion", output="argmax", targets=[1])
+        explain(small_net(), photos(), window=5, fill=0, output="argmax", **given)
 
 
 def test_float32_models_give_float32():

@@ -176,13 +176,14 @@ def test_saving_twice_and_after_loading_writes_the_same_bytes(tmp_path, undrawn)
 def test_the_json_is_strict_and_says_how(tmp_path, undrawn):
     explanation(results()[0]).save(tmp_path)
     document = saved_json(tmp_path)
-    assert document["schema"] == 3
+    assert document["schema"] == 4
     assert document["explainer"]["name"] == "saliency"
     assert document["explainer"]["distribution"] == "convviz"
     assert document["explainer"]["parameters"]["channels"] == "max"
     assert document["explainer"]["summary"].startswith("Sensitivity of the score to each pixel")
     assert document["model"]["weights_hash"] == "abc"
-    assert document["target"][0] == {"index": 1, "unit": None, "label": "dog", "score": 2.5}
+    of_class = {"unit": None, "contrast": None, "function": None}
+    assert document["target"][0] == {"index": 1, "label": "dog", "score": 2.5, **of_class}
     assert document["target"][1]["score"] == {"$float": "nan"}
     assert [item["source"] for item in document["items"]] == ["a b/ü.png", "<b>.png"]
     assert document["result"]["measures"]["KL"] == {"$float": "nan"}
@@ -233,7 +234,7 @@ def test_parameters_that_no_longer_hold_leave_the_rest(tmp_path, rewrite, undraw
 
 
 def damage_schema(folder, rewrite):
-    rewrite(folder / "explanation.json", lambda document: document.update(schema=4))
+    rewrite(folder / "explanation.json", lambda document: document.update(schema=5))
 
 
 def older_schema(folder, rewrite):
@@ -270,8 +271,8 @@ def escape(folder, rewrite):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (damage_schema, "schema 4"),
-        (older_schema, "schema 1, this convviz reads schema 3"),
+        (damage_schema, "schema 5"),
+        (older_schema, "schema 1, this convviz reads schema 4"),
         (edit_by_hand, r"explanation.json has changed since it was written"),
         (cut_json, "cannot be read"),
         (drop_key, "damaged"),

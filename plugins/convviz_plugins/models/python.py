@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
-from convviz import Model, ModelError, UnknownNameError
-from convviz.authoring import hookimpl
+from convviz import Model, ModelError
+from convviz.authoring import hookimpl, import_object
 
 from . import _options
 
@@ -44,23 +41,9 @@ def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
 
 def call(module_name: str, factory_name: str) -> Any:
     """Return the result of a factory in a module of the current folder or the Python path."""
-    sys.path.insert(0, os.getcwd())
+    factory = import_object(module_name, factory_name, "factory", ModelError)
     try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise ModelError(
-            f"cannot import {module_name!r}: {type(error).__name__}: {error}"
-        ) from error
-    finally:
-        sys.path.remove(os.getcwd())
-    factory = module
-    for part in factory_name.split("."):
-        if not hasattr(factory, part):
-            public = [name for name in dir(factory) if not name.startswith("_")]
-            raise UnknownNameError(f"factory in {module_name}", factory_name, public)
-        factory = getattr(factory, part)
-    try:
-        return factory()  # type: ignore[operator]
+        return factory()
     except Exception as error:
         raise ModelError(
             f"{module_name}:{factory_name} failed: {type(error).__name__}: {error}"
