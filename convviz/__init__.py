@@ -10,6 +10,7 @@ from .lazy_exports import lazy_exports
 
 _MODULES = {
     "Contrast": "scores.targets",
+    "Comparison": "comparison.comparison",
     "ConvvizError": "errors",
     "ConvvizWarning": "errors",
     "Explanation": "explanation.explanation",
@@ -32,6 +33,7 @@ _MODULES = {
     "UnknownNameError": "errors",
     "analyze": "api",
     "array_dataset": "data.dataset",
+    "compare": "comparison.comparison",
     "explain": "api",
     "explainer": "plugin.registry",
     "explainer_names": "plugin.registry",

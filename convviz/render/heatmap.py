@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 _OPACITY, _EVEN = 0.85, 0.6
-_HIDDEN = 0.15
+HIDDEN_BELOW = 0.15
 """Share of the common range below which the range of a panel would look empty."""
 
 _CLASSES_SHOWN = 12
@@ -80,9 +80,9 @@ def _single(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
     figure, axes, bar = panel_row(1 if photo is None else 3, shape, bar=True)
     if photo is not None:
         _show_photo(axes[0], photo, result)
-        _show_over(axes[1], values, photo, scale, result)
+        show_over(axes[1], values, photo, scale, result)
         panel_title(axes[1], "map over the photo")
-    shown = _show_map(axes[-1], values, scale, shape)
+    shown = show_map(axes[-1], values, scale, shape)
     panel_title(axes[-1], "map")
     if photo is None:
         _draw_window(axes[-1], result, shape)
@@ -96,7 +96,7 @@ def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) 
 
     joint = scale_of(np.stack(maps), result.signed)
     separate = [scale_of(m, result.signed) for m in maps]
-    apart = min(scale.high for scale in separate) < _HIDDEN * joint.high
+    apart = min(scale.high for scale in separate) < HIDDEN_BELOW * joint.high
     scales = separate if apart else [joint] * len(maps)
     shape = maps[0].shape if photo is None else photo.shape
     figure, axes, bar = panel_row(len(maps) + (photo is not None), shape, bar=True)
@@ -107,9 +107,9 @@ def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) 
         name = _panel_name(result, index, k)
         panel_title(ax, f"{name}, own scale: {number(scale.high)}" if apart else name, 52)
         if photo is None:
-            _show_map(ax, values, scale, shape)
+            show_map(ax, values, scale, shape)
         else:
-            _show_over(ax, values, photo, scale, result)
+            show_over(ax, values, photo, scale, result)
     key = Scale(-1.0 if result.signed else 0.0, 1.0, result.signed) if apart else joint
     label = f"{result.unit}, share of the panel's range" if apart else result.unit
     mappable = ScalarMappable(key.norm, key.cmap)
@@ -206,13 +206,14 @@ def _show_photo(ax: Axes, photo: np.ndarray, result: Heatmap) -> None:
     _draw_window(ax, result, photo.shape)
 
 
-def _show_map(ax: Axes, values: np.ndarray, scale: Scale, shape: tuple[int, ...]) -> AxesImage:
+def show_map(ax: Axes, values: np.ndarray, scale: Scale, shape: tuple[int, ...]) -> AxesImage:
+    """Draw a map alone, at the size of the photo."""
     _hatch(ax, values)
     masked = np.ma.masked_invalid(resize_nearest(values, shape[:2]))
     return show_pixels(ax, masked, cmap=scale.cmap, norm=scale.norm, interpolation="nearest")
 
 
-def _show_over(
+def show_over(
     ax: Axes, values: np.ndarray, photo: np.ndarray, scale: Scale, result: Heatmap
 ) -> None:
     """Lay the map over a grey photo: the stronger the value, the more opaque.

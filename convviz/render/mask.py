@@ -81,15 +81,20 @@ def _show_seeds(ax: Axes, seeds: np.ndarray, photo: np.ndarray) -> list[Any]:
     return keys
 
 
+def show_cut(ax: Axes, mask: np.ndarray, photo: np.ndarray) -> None:
+    """Draw the photo, greyed outside the mask, with the outline of the mask."""
+    show_pixels(ax, np.where(mask[..., None], photo / 255, grey(photo, lift=0.65)))
+    _outline(ax, mask, PAPER, 3.2)
+    _outline(ax, mask, ACCENT, 1.4)
+
+
 def _show_cut(ax: Axes, mask: np.ndarray, photo: np.ndarray, result: Mask, index: int) -> list[Any]:
-    """Draw the photo, greyed outside the mask; returns the entries of the legend."""
+    """Draw the cut, the box and the reference mask; returns the entries of the legend."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
 
-    show_pixels(ax, np.where(mask[..., None], photo / 255, grey(photo, lift=0.65)))
+    show_cut(ax, mask, photo)
     panel_title(ax, "cut out" + _overlap(result, index, " — IoU {} with the reference"))
-    _outline(ax, mask, PAPER, 3.2)
-    _outline(ax, mask, ACCENT, 1.4)
     keys = [Line2D([], [], color=ACCENT, label="outline of the mask")]
     boxes, true = result.arrays.get("boxes"), result.arrays.get("reference")
     if boxes is not None and mask.any():

@@ -35,7 +35,7 @@ class FunctionScores:
 
     def __init__(self, functions: Sequence[TargetFunction]) -> None:
         self.functions = tuple(functions)
-        self.names = tuple(map(function_name, self.functions))
+        self.names = _numbered(list(map(function_name, self.functions)))
         # Measurements of a network are cached by the `repr` of its output.
         self._number = next(_serial_numbers)
 
@@ -66,6 +66,14 @@ class FunctionScores:
                 f"images; {_RETURN}"
             )
         return values
+
+
+def _numbered(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names, with numbers where one occurs several times, as "<lambda>" may."""
+    return tuple(
+        name if names.count(name) == 1 else f"{name} {names[: i + 1].count(name)}"
+        for i, name in enumerate(names)
+    )
 
 
 def _values(function: TargetFunction, name: str, out: Any) -> Tensor:

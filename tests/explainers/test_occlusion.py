@@ -219,7 +219,7 @@ def test_several_targets_share_one_sweep_and_equal_single_runs():
     targets = [4, None, unit, [0, 1], contrast, [contrast, 2]]
     singles = [explain(net, images, t, **how) for t in targets]
     copies.clear()
-    explain(net, images, 4, **how)
+    explain(net, images, unit, **how)
     single_run = sum(copies)
     copies.clear()
     several = explain(net, images, targets=targets, **how)

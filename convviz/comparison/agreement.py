@@ -1,0 +1,163 @@
+"""Agreement of two maps of an image: rank correlation and overlap of the strongest pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..results.types import Heatmap, Mask, Result
+
+TOP_SHARE = 0.1
+"""Share of the pixels that count as the strongest."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageMap:
+    """The map of one image in a form that can be compared.
+
+    Attributes:
+        values: `[H, W]`, float64: the larger, the more important; NaN has no value.
+        signed: zero is neutral, and negative values are evidence against the target.
+        is_mask: the values are 0 and 1.
+    """
+
+    values: np.ndarray
+    signed: bool
+    is_mask: bool
+
+    @property
+    def magnitude(self) -> np.ndarray:
+        """How important a pixel is, for or against the target."""
+        return np.abs(self.values) if self.signed else self.values
+
+
+def refusal(result: Result) -> str:
+    """Return why a result cannot be compared with maps; "" if it can."""
+    if isinstance(result, Mask):
+        return ""
+    if not isinstance(result, Heatmap):
+        return f"is a {type(result).__name__}, not a map of the image"
+    if result.classes:
+        return "is a map of classes, which has no order"
+    if result.values.ndim == 4 and not result.colour and result.values.shape[1] != 1:
+        return f"has {result.values.shape[1]} maps per image"
+    return ""
+
+
+def image_map(result: Result, index: int) -> ImageMap:
+    """Return the map of one image of a Heatmap or Mask.
+
+    Of colour channels the largest magnitude counts. The score that remains under an occluder is
+    negated, because it is low where the image matters.
+    """
+    values = result.values[index].detach().cpu().double().numpy()
+    if not isinstance(result, Heatmap):
+        return ImageMap(values, False, True)
+    if values.ndim == 3:
+        values = np.abs(values).max(axis=0) if result.colour else values[0]
+    if result.window is not None and not result.signed:
+        return ImageMap(-values, False, False)
+    return ImageMap(values, result.signed and not result.colour, False)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two maps of an image agree.
+
+    Attributes:
+        image: name of the image.
+        targets: labels of the two targets; the same twice if only the explainers differ.
+        explainers: names of the two explainers; the same twice if only the targets differ.
+        rank_correlation: Spearman's rank correlation over the pixels, NaN for a flat map.
+        overlap: the share that `overlap_of` names, 0 to 1.
+        overlap_of: "top 10 %" for the share of the strongest pixels that two maps have in common
+            (0.1 by chance), "top 10 % in mask" for the share of a map's strongest pixels inside a
+            mask, "masks" for the intersection over union of two masks.
+    """
+
+    image: str
+    targets: tuple[str, str]
+    explainers: tuple[str, str]
+    rank_correlation: float
+    overlap: float
+    overlap_of: str
+
+
+def rank_correlation(a: ImageMap, b: ImageMap) -> float:
+    """Return Spearman's rank correlation of two maps; NaN if one of them is flat.
+
+    Two signed maps are compared by value. Otherwise a signed map is compared by magnitude, since
+    the other one does not distinguish evidence for the target from evidence against it.
+    """
+    first, second = _aligned(a, b)
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return math.nan
+    from scipy.stats import rankdata
+
+    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+
+
+def overlap(a: ImageMap, b: ImageMap) -> tuple[float, str]:
+    """Return the overlap of the strongest pixels of two maps, and of which pixels it is."""
+    first, second = _aligned(a, b)
+    if a.is_mask and b.is_mask:
+        union = np.logical_or(first, second).sum()
+        return float(np.logical_and(first, second).sum() / union) if union else math.nan, "masks"
+    if a.is_mask or b.is_mask:
+        mask, values = (first, second) if a.is_mask else (second, first)
+        weights = top_weights(values)
+        return float((weights * mask).sum() / weights.sum()), "top 10 % in mask"
+    weights = top_weights(first)
+    return float(np.minimum(weights, top_weights(second)).sum() / weights.sum()), "top 10 %"
+
+
+def top_weights(values: np.ndarray) -> np.ndarray:
+    """Return 1 for the strongest tenth of the pixels and 0 for the others.
+
+    Pixels that tie at the limit share the remaining places, so that the result does not depend on
+    the order of the pixels.
+    """
+    count = max(1, math.ceil(TOP_SHARE * values.size))
+    limit = np.partition(values, values.size - count)[values.size - count]
+    above, tied = values > limit, values == limit
+    return above + tied * ((count - above.sum()) / tied.sum())
+
+
+def _aligned(a: ImageMap, b: ImageMap) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of both maps, flat, at the pixels where both are finite."""
+    if a.values.shape != b.values.shape:
+        raise ParameterError(
+            f"maps of {_size(a)} and of {_size(b)} pixels cannot be compared: explain the same "
+            "image with models of the same input size"
+        )
+    by_value = a.signed and b.signed
+    first, second = (a.values, b.values) if by_value else (a.magnitude, b.magnitude)
+    both = np.isfinite(first) & np.isfinite(second)
+    if not both.any():
+        raise ParameterError("two maps have no pixel in common at which both have a value")
+    return first[both], second[both]
+
+
+def _size(image: ImageMap) -> str:
+    return " x ".join(map(str, image.values.shape))
+
+
+def as_rows(agreements: Sequence[Agreement]) -> list[list[str]]:
+    """Return the agreements as rows of text: image, targets, explainers, numbers."""
+    return [
+        [
+            agreement.image,
+            " | ".join(dict.fromkeys(agreement.targets)),
+            " | ".join(dict.fromkeys(agreement.explainers)),
+            f"{agreement.rank_correlation:.2f}",
+            f"{agreement.overlap:.0%} of {agreement.overlap_of}",
+        ]
+        for agreement in agreements
+    ]
+
+
+HEADER = ("image", "target", "explainers", "rank correlation", "overlap")

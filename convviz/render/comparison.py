@@ -1,0 +1,255 @@
+"""Comparison -> picture: images or targets in rows, explainers in columns, a table beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ..results.types import Heatmap, Mask, Result
+from .colour import Scale, about_grey, resize_nearest, scale_of
+from .heatmap import HIDDEN_BELOW, show_map, show_over
+from .mask import show_cut
+from .style import (
+    DPI,
+    FAINT,
+    INK,
+    MUTED,
+    PAPER,
+    SMALL_POINTS,
+    Picture,
+    bare,
+    look,
+    number,
+    readable,
+    show_pixels,
+    title_block,
+    to_png,
+    wrap_text,
+)
+from .text_table import draw_table, table_inches
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MapScale = Literal["auto", "shared", "own"]
+"""One colour scale for all maps of an explainer, one for each map, or whichever shows all maps."""
+
+_SIDE, _GAP, _MARGIN = 2.4, 0.14, 0.08
+_HEAD, _TITLE, _FOOT, _BARS = 0.28, 0.26, 0.2, 0.72
+"""Heights in inches: explainers' names, title of a row, line under a panel, colour bars."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """The map or mask of one image in a result."""
+
+    result: Result
+    index: int
+
+    @property
+    def values(self) -> np.ndarray:
+        """`[H, W]`, or `[C, H, W]` for colours."""
+        values = np.asarray(self.result.values[self.index].cpu(), dtype=float)
+        if isinstance(self.result, Heatmap) and not self.is_colour and values.ndim == 3:
+            return np.abs(values).max(axis=0) if self.result.colour else values[0]
+        return values
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether the values are drawn as colours."""
+        return (
+            isinstance(self.result, Heatmap)
+            and self.result.colour
+            and self.result.values.shape[1] in (1, 3)
+        )
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether zero is the neutral middle of the colours."""
+        return isinstance(self.result, Heatmap) and (
+            self.is_colour or (self.result.signed and not self.result.colour)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PanelRow:
+    """One image and target: a title, the photo, and a panel per explainer, None if missing."""
+
+    title: str
+    photo: np.ndarray | None
+    panels: tuple[Panel | None, ...]
+
+
+def draw_comparison(
+    name: str,
+    rows: Sequence[PanelRow],
+    columns: Sequence[str],
+    scale: MapScale,
+    subtitle: str,
+    table: tuple[Sequence[str], Sequence[Sequence[str]]],
+) -> Picture:
+    """Draw rows of panels, the colour bar of each column, and a table of header and rows."""
+    with look():
+        grid = _Grid(rows, len(columns), table)
+        notes = [
+            _draw_column(grid, k, column, [row.panels[k] for row in rows], scale)
+            for k, column in enumerate(columns)
+        ]
+        grid.draw_titles()
+        if table[1]:
+            draw_table(grid.table_axes(), *table)
+        sentences = " ".join(note for note in dict.fromkeys(notes) if note)
+        title = f"comparison — {', '.join(columns)}"
+        title_block(grid.figure, title, subtitle, [sentences])
+        return Picture(name, to_png(grid.figure), f"{title}. {sentences}")
+
+
+class _Grid:
+    """The figure, and the places in inches of its panels."""
+
+    def __init__(
+        self,
+        rows: Sequence[PanelRow],
+        columns: int,
+        table: tuple[Sequence[str], Sequence[Sequence[str]]],
+    ) -> None:
+        from matplotlib.figure import Figure
+
+        self.rows = rows
+        self.left = 0 if all(row.photo is None for row in rows) else 1
+        shapes = [p.values.shape[-2:] for row in rows for p in row.panels if p is not None]
+        aspect = max(height / width for height, width in shapes)
+        self.panel = (_SIDE / max(1.0, aspect), _SIDE * min(1.0, aspect))
+        table_width, self.table_height = table_inches(*table) if table[1] else (0.0, 0.0)
+        self.table_width = table_width
+        across = (columns + self.left) * (self.panel[0] + _GAP)
+        self.width = 2 * _MARGIN + max(across, table_width)
+        self.row_height = _TITLE + self.panel[1] + _FOOT
+        self.height = _HEAD + len(rows) * self.row_height + _BARS + self.table_height + 0.1
+        self.figure = Figure((self.width, self.height), dpi=DPI, facecolor=PAPER)
+
+    def _axes(self, x: float, top: float, width: float, height: float) -> Axes:
+        bounds = (x, self.height - top - height, width, height)
+        size = (self.width, self.height, self.width, self.height)
+        return self.figure.add_axes(tuple(b / s for b, s in zip(bounds, size, strict=True)))  # type: ignore[arg-type]
+
+    def x(self, column: int) -> float:
+        """Return the left side of a column of panels; -1 is that of the photos."""
+        return _MARGIN + (column + self.left) * (self.panel[0] + _GAP)
+
+    def axes(self, row: int, column: int) -> Axes:
+        """Return the axes of a panel."""
+        top = _HEAD + row * self.row_height + _TITLE
+        return bare(self._axes(self.x(column), top, *self.panel))
+
+    def bar_axes(self, column: int) -> Axes:
+        """Return the axes of the colour bar beneath a column."""
+        top = _HEAD + len(self.rows) * self.row_height + 0.06
+        return self._axes(self.x(column) + 0.05, top, self.panel[0] - 0.1, 0.1)
+
+    def table_axes(self) -> Axes:
+        """Return the axes of the table beneath the panels."""
+        top = self.height - self.table_height
+        return self._axes(_MARGIN, top, self.table_width, self.table_height)
+
+    def write(self, x: float, top: float, text: str, **how: object) -> None:
+        """Write a line of text, whose upper left corner is given in inches."""
+        style = {"va": "top", "ha": "left", "size": SMALL_POINTS, "color": INK} | how
+        self.figure.text(x / self.width, 1 - top / self.height, text, **style)  # type: ignore[arg-type]
+
+    def write_below(self, row: int, column: int, text: str) -> None:
+        """Write a line under a panel."""
+        top = _HEAD + row * self.row_height + _TITLE + self.panel[1] + 0.03
+        self.write(self.x(column), top, text, color=MUTED)
+
+    def write_head(self, column: int, text: str) -> None:
+        """Write the name of an explainer above its column."""
+        lines = wrap_text(text, self.panel[0], SMALL_POINTS, 0.66)
+        self.write(
+            self.x(column), 0.06, readable(lines[0], 60) + "…" * (len(lines) > 1), weight="bold"
+        )
+
+    def draw_titles(self) -> None:
+        """Draw the photos and the titles of the rows."""
+        for i, row in enumerate(self.rows):
+            top = _HEAD + i * self.row_height + 0.06
+            self.write(_MARGIN, top, readable(row.title, int(self.width / 0.075)))
+            if row.photo is not None:
+                show_pixels(self.axes(i, -1), row.photo)
+
+
+def _draw_column(
+    grid: _Grid, k: int, name: str, panels: Sequence[Panel | None], wanted: MapScale
+) -> str:
+    """Draw the panels of an explainer and its colour bar; returns a sentence on the scale."""
+    grid.write_head(k, name)
+    for i, panel in enumerate(panels):
+        if panel is None:
+            axes = grid.axes(i, k)
+            axes.text(0.5, 0.5, "not computed", ha="center", va="center", color=MUTED)
+        elif isinstance(panel.result, Mask):
+            _draw_mask(grid, i, k, panel)
+    maps = {i: p for i, p in enumerate(panels) if p is not None and isinstance(p.result, Heatmap)}
+    if not maps:
+        return ""
+    values = {i: p.values for i, p in maps.items()}
+    signed = any(panel.is_signed for panel in maps.values())
+    own = {i: scale_of(v, signed) for i, v in values.items()}
+    joint = scale_of(np.concatenate([v.ravel() for v in values.values()]), signed)
+    is_hidden = min(s.high for s in own.values()) < HIDDEN_BELOW * joint.high
+    apart = len(maps) > 1 and (wanted == "own" or (wanted == "auto" and is_hidden))
+    for i, panel in maps.items():
+        scale = own[i] if apart else joint
+        _draw_map(grid, i, k, panel, scale)
+        if apart:
+            ends = (
+                f"±{number(scale.high)}"
+                if signed
+                else f"{number(scale.low)} to {number(scale.high)}"
+            )
+            grid.write_below(i, k, f"own scale: {ends}")
+    _draw_bar(grid, k, next(iter(maps.values())), joint, apart)
+    if len(maps) == 1:
+        return ""
+    return f"{name}: {'each map has its own scale' if apart else 'one scale for all rows'}."
+
+
+def _draw_mask(grid: _Grid, row: int, column: int, panel: Panel) -> None:
+    assert isinstance(panel.result, Mask)
+    axes, photo = grid.axes(row, column), grid.rows[row].photo
+    mask = panel.values.astype(bool)
+    show_cut(axes, mask, np.full((*mask.shape, 3), 255, np.uint8) if photo is None else photo)
+    grid.write_below(row, column, f"covers {mask.mean():.0%} of the picture")
+
+
+def _draw_map(grid: _Grid, row: int, column: int, panel: Panel, scale: Scale) -> None:
+    assert isinstance(panel.result, Heatmap)
+    axes, photo, values = grid.axes(row, column), grid.rows[row].photo, panel.values
+    if panel.is_colour:
+        show_pixels(axes, about_grey(values, scale.high))
+    elif photo is None:
+        show_map(axes, values, scale, values.shape)
+    else:
+        show_over(axes, resize_nearest(values, photo.shape[:2]), photo, scale, panel.result)
+
+
+def _draw_bar(grid: _Grid, column: int, panel: Panel, scale: Scale, apart: bool) -> None:
+    """Draw the colour bar of a column, horizontally, with the unit beneath it."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    axes = grid.bar_axes(column)
+    low = -1.0 if scale.signed else 0.0
+    norm = Normalize(low, 1.0) if apart else scale.norm
+    key = ScalarMappable(norm, "gray" if panel.is_colour else scale.cmap)
+    extend = "neither" if apart else scale.extend
+    bar = grid.figure.colorbar(key, cax=axes, orientation="horizontal", extend=extend)
+    bar.outline.set(edgecolor=FAINT, linewidth=0.6)  # type: ignore[operator]
+    bar.ax.tick_params(length=2, width=0.6, labelsize=SMALL_POINTS - 1)
+    bar.ax.locator_params(nbins=4)
+    unit = f"{panel.result.unit}, share of the map's scale" if apart else panel.result.unit
+    lines = wrap_text(unit, grid.panel[0], SMALL_POINTS - 1, 0.56)[:2]
+    bar.ax.set_xlabel("\n".join(lines), size=SMALL_POINTS - 1, color=MUTED, labelpad=2)
