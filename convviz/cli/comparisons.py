@@ -58,8 +58,8 @@ class Comparisons:
         self._save(self.out / f"comparison{number}")
 
     def _save(self, folder: Path) -> None:
-        from ..comparison.agreement import HEADER, as_rows
         from ..comparison.comparison import compare
+        from ..comparison.tables import HEADER, as_rows
 
         explanations, self._pending = self._pending, []
         if sum(len(explanation.values) for explanation in explanations) < 2:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,9 @@ from ..results.types import Heatmap, Mask, Result
 
 TOP_SHARE = 0.1
 """Share of the pixels that count as the strongest."""
+
+TOP, TOP_IN_MASK, MASKS = "top 10 %", "top 10 % in mask", "masks"
+"""Kinds of overlap: of the strongest pixels of two maps, of those with a mask, of two masks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,13 +108,13 @@ def overlap(a: ImageMap, b: ImageMap) -> tuple[float, str]:
     first, second = _aligned(a, b)
     if a.is_mask and b.is_mask:
         union = np.logical_or(first, second).sum()
-        return float(np.logical_and(first, second).sum() / union) if union else math.nan, "masks"
+        return float(np.logical_and(first, second).sum() / union) if union else math.nan, MASKS
     if a.is_mask or b.is_mask:
         mask, values = (first, second) if a.is_mask else (second, first)
         weights = top_weights(values)
-        return float((weights * mask).sum() / weights.sum()), "top 10 % in mask"
+        return float((weights * mask).sum() / weights.sum()), TOP_IN_MASK
     weights = top_weights(first)
-    return float(np.minimum(weights, top_weights(second)).sum() / weights.sum()), "top 10 %"
+    return float(np.minimum(weights, top_weights(second)).sum() / weights.sum()), TOP
 
 
 def top_weights(values: np.ndarray) -> np.ndarray:
@@ -144,20 +146,3 @@ def _aligned(a: ImageMap, b: ImageMap) -> tuple[np.ndarray, np.ndarray]:
 
 def _size(image: ImageMap) -> str:
     return " x ".join(map(str, image.values.shape))
-
-
-def as_rows(agreements: Sequence[Agreement]) -> list[list[str]]:
-    """Return the agreements as rows of text: image, targets, explainers, numbers."""
-    return [
-        [
-            agreement.image,
-            " | ".join(dict.fromkeys(agreement.targets)),
-            " | ".join(dict.fromkeys(agreement.explainers)),
-            f"{agreement.rank_correlation:.2f}",
-            f"{agreement.overlap:.0%} of {agreement.overlap_of}",
-        ]
-        for agreement in agreements
-    ]
-
-
-HEADER = ("image", "target", "explainers", "rank correlation", "overlap")

@@ -22,7 +22,7 @@ from ..explanation.explanation import Explanation
 from ..render.comparison import MapScale, Panel, PanelRow, draw_comparison
 from ..render.style import Picture, shortened_path
 from ..storage import durable_file
-from . import agreement
+from . import agreement, tables
 from .agreement import Agreement
 
 ROWS_PER_PICTURE = 8
@@ -74,7 +74,7 @@ class Comparison:
     Attributes:
         rows: (image, target) of each row.
         columns: the explainers, with the parameters in which those of one name differ.
-        agreements: rank correlation and overlap of every two maps in a row, and of every two
+        agreements: the rank correlation and overlap of every two maps in a row, and of every two
             targets of an image in a column.
         scale: "shared", "own" or "auto", as of `compare`.
     """
@@ -97,30 +97,23 @@ class Comparison:
 
     def _picture(self, start: int, count: int) -> Picture:
         stop = start + ROWS_PER_PICTURE
-        names = {image for image, _ in self.rows[start:stop]}
-        table = [
-            [shortened_path(row[0]), *row[1:]]
-            for row in agreement.as_rows(self.agreements)
-            if row[0] in names
-        ]
-        if len({image for image, _ in self.rows}) == 1:
-            header, table = agreement.HEADER[1:], [row[1:] for row in table]
-        else:
-            header = agreement.HEADER
         number = "" if count == 1 else f"-{start // ROWS_PER_PICTURE + 1}"
+        images = {image for image, _ in self.rows[start:stop]}
+        shown = [a for a in self.agreements if a.image in images]
         return draw_comparison(
             f"comparison{number}",
             self._grid[start:stop],
             self.columns,
             self.scale,
             self._subtitle,
-            (header, table),
+            tables.as_matrices(shown, len({image for image, _ in self.rows}) > 1),
+            tables.reading(shown),
         )
 
     def describe(self) -> str:
         """Return the agreements in plain text, a line for each."""
         lines = [repr(self)[1:-1]]
-        for image, targets, explainers, correlation, overlap in agreement.as_rows(self.agreements):
+        for image, targets, explainers, correlation, overlap in tables.as_rows(self.agreements):
             place = ", ".join(part for part in (image, targets, explainers) if part)
             lines.append(f"  {place}: rank correlation {correlation}, overlap {overlap}")
         return "\n".join(map(printable, lines))

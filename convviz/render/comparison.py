@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ..results.types import Heatmap, Mask, Result
 from .colour import Scale, about_grey, resize_nearest, scale_of
-from .heatmap import HIDDEN_BELOW, show_map, show_over
+from .heatmap import show_map, show_over
 from .mask import show_cut
 from .style import (
     DPI,
@@ -37,9 +37,16 @@ if TYPE_CHECKING:
 MapScale = Literal["auto", "shared", "own"]
 """One colour scale for all maps of an explainer, one for each map, or whichever shows all maps."""
 
+_PALE = 1 / 3
+"""Share of the common scale below which the scale of a map would make it look pale."""
+
 _SIDE, _GAP, _MARGIN = 2.4, 0.14, 0.08
 _HEAD, _TITLE, _FOOT, _BARS = 0.28, 0.26, 0.2, 0.72
 """Heights in inches: explainers' names, title of a row, line under a panel, colour bars."""
+
+
+TextTable = tuple[Sequence[str], Sequence[Sequence[str]]]
+"""A header and rows of text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,19 +96,19 @@ def draw_comparison(
     columns: Sequence[str],
     scale: MapScale,
     subtitle: str,
-    table: tuple[Sequence[str], Sequence[Sequence[str]]],
+    tables: Sequence[TextTable],
+    note: str,
 ) -> Picture:
-    """Draw rows of panels, the colour bar of each column, and a table of header and rows."""
+    """Draw rows of panels, the colour bar of each column, and tables beneath."""
     with look():
-        grid = _Grid(rows, len(columns), table)
+        grid = _Grid(rows, len(columns), tables)
         notes = [
             _draw_column(grid, k, column, [row.panels[k] for row in rows], scale)
             for k, column in enumerate(columns)
         ]
         grid.draw_titles()
-        if table[1]:
-            draw_table(grid.table_axes(), *table)
-        sentences = " ".join(note for note in dict.fromkeys(notes) if note)
+        grid.draw_tables()
+        sentences = " ".join(part for part in (*dict.fromkeys(notes), note) if part)
         title = f"comparison — {', '.join(columns)}"
         title_block(grid.figure, title, subtitle, [sentences])
         return Picture(name, to_png(grid.figure), f"{title}. {sentences}")
@@ -110,31 +117,31 @@ def draw_comparison(
 class _Grid:
     """The figure, and the places in inches of its panels."""
 
-    def __init__(
-        self,
-        rows: Sequence[PanelRow],
-        columns: int,
-        table: tuple[Sequence[str], Sequence[Sequence[str]]],
-    ) -> None:
+    def __init__(self, rows: Sequence[PanelRow], columns: int, tables: Sequence[TextTable]) -> None:
         from matplotlib.figure import Figure
 
-        self.rows = rows
+        self.rows, self.tables = rows, tables
         self.left = 0 if all(row.photo is None for row in rows) else 1
         shapes = [p.values.shape[-2:] for row in rows for p in row.panels if p is not None]
         aspect = max(height / width for height, width in shapes)
         self.panel = (_SIDE / max(1.0, aspect), _SIDE * min(1.0, aspect))
-        table_width, self.table_height = table_inches(*table) if table[1] else (0.0, 0.0)
-        self.table_width = table_width
+        sizes = [table_inches(*table) for table in tables]
         across = (columns + self.left) * (self.panel[0] + _GAP)
-        self.width = 2 * _MARGIN + max(across, table_width)
+        self.width = 2 * _MARGIN + max(across, *(width for width, _ in sizes), 0)
         self.row_height = _TITLE + self.panel[1] + _FOOT
-        self.height = _HEAD + len(rows) * self.row_height + _BARS + self.table_height + 0.1
+        self.panels_height = _HEAD + len(rows) * self.row_height + _BARS
+        self.height = self.panels_height + sum(height + _GAP for _, height in sizes)
         self.figure = Figure((self.width, self.height), dpi=DPI, facecolor=PAPER)
+        # Texts lie in an axes, because `title_block` moves axes when it makes room for the title.
+        self.page = self._axes(0, 0, self.width, self.height)
+        self.page.set(xlim=(0, self.width), ylim=(self.height, 0))
+        self.page.set_axis_off()
 
     def _axes(self, x: float, top: float, width: float, height: float) -> Axes:
-        bounds = (x, self.height - top - height, width, height)
-        size = (self.width, self.height, self.width, self.height)
-        return self.figure.add_axes(tuple(b / s for b, s in zip(bounds, size, strict=True)))  # type: ignore[arg-type]
+        """Add an axes, whose upper left corner and size are given in inches."""
+        across, down = self.width, self.height
+        bounds = (x / across, 1 - (top + height) / down, width / across, height / down)
+        return self.figure.add_axes(bounds)
 
     def x(self, column: int) -> float:
         """Return the left side of a column of panels; -1 is that of the photos."""
@@ -150,15 +157,18 @@ class _Grid:
         top = _HEAD + len(self.rows) * self.row_height + 0.06
         return self._axes(self.x(column) + 0.05, top, self.panel[0] - 0.1, 0.1)
 
-    def table_axes(self) -> Axes:
-        """Return the axes of the table beneath the panels."""
-        top = self.height - self.table_height
-        return self._axes(_MARGIN, top, self.table_width, self.table_height)
+    def draw_tables(self) -> None:
+        """Draw the tables beneath the panels."""
+        top = self.panels_height
+        for table in self.tables:
+            width, height = table_inches(*table)
+            draw_table(self._axes(_MARGIN, top, width, height), *table)
+            top += height + _GAP
 
-    def write(self, x: float, top: float, text: str, **how: object) -> None:
+    def write(self, x: float, top: float, text: str, **how: Any) -> None:
         """Write a line of text, whose upper left corner is given in inches."""
         style = {"va": "top", "ha": "left", "size": SMALL_POINTS, "color": INK} | how
-        self.figure.text(x / self.width, 1 - top / self.height, text, **style)  # type: ignore[arg-type]
+        self.page.text(x, top, text, **style)
 
     def write_below(self, row: int, column: int, text: str) -> None:
         """Write a line under a panel."""
@@ -199,8 +209,8 @@ def _draw_column(
     signed = any(panel.is_signed for panel in maps.values())
     own = {i: scale_of(v, signed) for i, v in values.items()}
     joint = scale_of(np.concatenate([v.ravel() for v in values.values()]), signed)
-    is_hidden = min(s.high for s in own.values()) < HIDDEN_BELOW * joint.high
-    apart = len(maps) > 1 and (wanted == "own" or (wanted == "auto" and is_hidden))
+    is_pale = min(s.high for s in own.values()) < _PALE * joint.high
+    apart = len(maps) > 1 and (wanted == "own" or (wanted == "auto" and is_pale))
     for i, panel in maps.items():
         scale = own[i] if apart else joint
         _draw_map(grid, i, k, panel, scale)

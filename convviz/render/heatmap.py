@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 _OPACITY, _EVEN = 0.85, 0.6
-HIDDEN_BELOW = 0.15
+_HIDDEN = 0.15
 """Share of the common range below which the range of a panel would look empty."""
 
 _CLASSES_SHOWN = 12
@@ -96,7 +96,7 @@ def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) 
 
     joint = scale_of(np.stack(maps), result.signed)
     separate = [scale_of(m, result.signed) for m in maps]
-    apart = min(scale.high for scale in separate) < HIDDEN_BELOW * joint.high
+    apart = min(scale.high for scale in separate) < _HIDDEN * joint.high
     scales = separate if apart else [joint] * len(maps)
     shape = maps[0].shape if photo is None else photo.shape
     figure, axes, bar = panel_row(len(maps) + (photo is not None), shape, bar=True)
