@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MapScale = Literal["auto", "shared", "own"]
 """One colour scale for all maps of an explainer, one for each map, or whichever shows all maps."""
 
-_PALE = 1 / 3
+_PALE = 0.5
 """Share of the common scale below which the scale of a map would make it look pale."""
 
 _SIDE, _GAP, _MARGIN = 2.4, 0.14, 0.08
