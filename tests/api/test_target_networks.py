@@ -1,4 +1,4 @@
-"""Targets of networks that return no class scores: detectors, segmenters, regression, several labels.
+"""Targets of detectors, segmenters, regression heads, and heads with several labels.
 
 These are the examples of docs/explainers.md, on torchvision's models with small random backbones.
 """
