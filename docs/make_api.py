@@ -22,11 +22,12 @@ Groups = Mapping[str, Sequence[str]]
 
 USERS: Groups = {
     "Models": ["load_model", "Model", "Preprocess"],
-    "Explaining images": ["explain", "explainer", "explainer_names", "Unit", "load_image"],
+    "Explaining images": ["explain", "explainer", "explainer_names", "load_image"],
+    "Targets": ["Unit", "Contrast"],
     "Analyzing data sets": [
         *("analyze", "open_run", "Run", "query", "open_dataset", "array_dataset"),
     ],
-    "Explanations": ["Explanation", "load", "write_report"],
+    "Explanations": ["Explanation", "load", "compare", "Comparison", "write_report"],
     "Results": ["Result", "Heatmap", "Tiles", "Points", "Matches", "Mask", "Table"],
     "Errors and warnings": [
         *("ConvvizError", "ImageError", "ModelError", "ParameterError", "PluginError"),
@@ -48,6 +49,7 @@ AUTHORS: Groups = {
     ],
     "Images and targets": [
         *("make_batch", "decode_image", "IMAGE_SUFFIXES", "parse_target"),
+        "import_object",
         *("preprocess_from_torchvision", "preprocess_from_timm"),
     ],
     "Data sets": ["Dataset", "PathDataset", "ArrayDataset", "as_labels", "values_of_text"],

@@ -27,7 +27,7 @@ from .bench import Bench, ManualSweep, tiny_model, tiny_photos
 from .checking import CheckFailedError, none_of, nothing_written, shape_problems
 from .compare import batch_differences, changed_entries, differences, snapshot
 from .process import no_trace_in_process
-from .unit_targets import takes_units
+from .target_kinds import takes_contrasts, takes_units
 
 
 @dataclass(frozen=True)
@@ -338,6 +338,7 @@ _IMAGE_CHECKS: dict[str, Callable[[Bench], None]] = {
     "repeats": _repeats,
     "batched equals single": _batch_independent,
     "takes units as targets": takes_units,
+    "takes contrasts as targets": takes_contrasts,
     "leaves no trace": _no_trace,
     "leaves no trace of errors": _no_trace_of_errors,
     "saves and loads": _saves,

@@ -13,6 +13,7 @@ import warnings
 from typing import Literal
 
 import pytest
+import torch
 from PIL import Image
 from pydantic import Field
 
@@ -22,6 +23,7 @@ from convviz.cli.main import run
 from convviz.cli.parameter_values import build_explainers
 from convviz.errors import ConvvizError, ParameterError, UnknownNameError
 from convviz.plugin import registry
+from convviz.storage.path_names import folder_name
 from convviz.testing import tiny_model, tiny_photos
 
 
@@ -200,6 +202,57 @@ def test_explain_writes_a_folder_an_explainer_of_each_image(workplace, capsys):
         assert convviz.load(workplace / "out" / folder / "activations" / "relu2").layer == "relu2"
         assert f"out/{folder}/fields" in out
     assert (workplace / "out" / "index.html").exists()
+
+
+def test_several_targets_have_a_folder_each_and_are_compared(workplace, capsys):
+    (workplace / "scores.py").write_text("def first(out):\n    return out[:, 0] - out[:, 1]\n")
+    targets = ("bee", "ant - bee", "python:scores:first")
+    code, out, err = calls(
+        capsys,
+        *("explain", "cat.png", "-e", "saliency", "-e", "fields", "-e", "activations"),
+        *(part for target in targets for part in ("-t", target)),
+        *("-m", "tiny", "--out", "out", "--compare"),
+    )
+    assert code == 0
+    assert err == "not compared, because it gives no map: activations\n"
+    folder = workplace / "out" / "cat"
+    saved = [convviz.load(folder / "saliency" / folder_name(target)) for target in targets]
+    assert [e.target[0].label for e in saved] == ["bee", "ant - bee", "scores:first"]
+    assert torch.equal(saved[1].values, saved[2].values)
+    assert convviz.load(folder / "activations" / "relu2").target == ()
+    table = (folder / "comparison" / "comparison.csv").read_text()
+    assert "ant - bee,scores:first,saliency,saliency,1.0" in table
+    assert "saliency | fields" in out
+    assert (folder / "comparison" / "comparison.png").exists()
+
+
+def test_images_are_compared_in_one_picture(workplace, capsys):
+    command = ("explain", "cat.png", "b/cat.jpg", "-e", "saliency", "-m", "tiny", "--compare")
+    code, out, _ = calls(capsys, *command, "-e", "fields", "--out", "out")
+    assert code == 0
+    rows = (workplace / "out" / "comparison" / "comparison.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["image", "cat.png", "b/cat.jpg"]
+    assert "comparison → out/comparison" in out
+    code, _, err = calls(capsys, "explain", "cat.png", "-e", "saliency", "-m", "tiny", "--compare")
+    assert code == 2
+    assert "at least two maps" in err
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("python:scores", "python:module:function"),
+        ("python:no_such_module:f", "cannot import 'no_such_module'"),
+        ("python:math:nope", "unknown target function in math"),
+        ("python:math:pi", "is float, not a function"),
+        ("bee - wasp", "unknown target 'wasp'"),
+    ],
+)
+def test_a_wrong_target_is_a_mistake_in_the_call(workplace, capsys, target, words):
+    command = ("explain", "cat.png", "-e", "saliency", "-m", "tiny", "-t", target)
+    code, _, err = calls(capsys, *command)
+    assert code == 2
+    assert words in err
 
 
 def test_explain_goes_on_after_a_bad_image_and_says_which(workplace, capsys):

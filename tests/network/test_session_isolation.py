@@ -418,8 +418,8 @@ class CannotUnits(TakesUnitForClass):
 
 class RefusesUnits(TakesUnitForClass):
     def explain(self, model, batch, target, forward):
-        if any(t.unit is not None for t in target):
-            raise convviz.TargetError("units are not supported")
+        if any(t.index is None for t in target):
+            raise convviz.TargetError("only classes are supported")
         return super().explain(model, batch, target, forward)
 
 
@@ -431,9 +431,23 @@ class WritesForUnits(convviz.authoring.Explainer):
         return convviz.Heatmap(heat)
 
 
-@pytest.mark.parametrize("cls", [TakesUnitForClass, CannotUnits, WritesForUnits])
-def test_the_kit_finds_explainers_that_fail_on_units(cls):
-    assert list(failed_checks(cls())) == ["takes units as targets"]
+class TakesFirstOfContrast(convviz.authoring.Explainer):
+    def explain(self, model, batch, target, forward):
+        first = [t if t.contrast is None else t.contrast[0] for t in target]
+        return convviz.Heatmap(model.gradient(batch.images, first).abs().amax(1))
+
+
+@pytest.mark.parametrize(
+    ("cls", "kinds"),
+    [
+        (TakesUnitForClass, ["units", "contrasts"]),
+        (CannotUnits, ["units", "contrasts"]),
+        (WritesForUnits, ["units"]),
+        (TakesFirstOfContrast, ["contrasts"]),
+    ],
+)
+def test_the_kit_finds_explainers_that_fail_on_kinds_of_targets(cls, kinds):
+    assert list(failed_checks(cls())) == [f"takes {kind} as targets" for kind in kinds]
 
 
 def test_the_kit_lets_an_explainer_refuse_units():

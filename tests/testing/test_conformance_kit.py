@@ -120,7 +120,7 @@ BAD = {
 def test_an_honest_explainer_passes():
     check_explainer(Honest)
     checks = list(conformance(Honest()))
-    assert len(checks) == 11
+    assert len(checks) == 12
     assert all(check.passed and not check.detail for check in checks)
 
 

@@ -1,10 +1,10 @@
-"""Check that an explainer accepts a unit of a layer as its target."""
+"""Checks that an explainer accepts units of layers and contrasts as targets."""
 
 from __future__ import annotations
 
 from ..errors import ConvvizError, PluginError
 from ..explanation.explanation import Explanation
-from ..scores.targets import Unit
+from ..scores.targets import Contrast, Unit
 from .bench import Bench
 from .checking import CheckFailedError, none_of, nothing_written, shape_problems
 from .compare import batch_differences, differences
@@ -36,6 +36,30 @@ def takes_units(bench: Bench) -> None:
     singles = [bench.explain([photo], target=unit).result for photo in bench.photos]
     none_of(batch_differences(by_unit.result, singles))
     nothing_written(bench, unit)
+
+
+def takes_contrasts(bench: Bench) -> None:
+    """Check that the difference of two scores is explained, or refused with a ConvvizError.
+
+    Raises:
+        CheckFailedError: a contrast is explained like its first class, or all contrasts alike,
+            although the results of two classes differ.
+    """
+    if bench.images is None:
+        return
+    contrasts = [Contrast(k, CHANNEL - 1) for k in (CHANNEL, CHANNEL + 1)]
+    try:
+        first, second = (bench.explain(bench.images, target=c) for c in contrasts)
+    except PluginError:
+        raise
+    except ConvvizError:
+        return
+    none_of(shape_problems(first.result, bench))
+    by_class = [bench.explain(bench.images, target=k) for k in (CHANNEL, CHANNEL - 1)]
+    if not _same(*by_class) and (_same(first, second) or _same(first, by_class[0])):
+        raise CheckFailedError(
+            f"the contrast of classes {CHANNEL} and {CHANNEL - 1} is explained as something else"
+        )
 
 
 def _same(first: Explanation, second: Explanation) -> bool:
