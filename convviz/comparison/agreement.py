@@ -98,9 +98,13 @@ def rank_correlation(a: ImageMap, b: ImageMap) -> float:
     first, second = _aligned(a, b)
     if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return math.nan
-    from scipy.stats import rankdata
+    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
 
-    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the rank of each value; equal values share the mean of their ranks."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])
 
 
 def overlap(a: ImageMap, b: ImageMap) -> tuple[float, str]:
