@@ -167,21 +167,17 @@ def _explain_group(
         )
         for i, explainer in track(explainers, "explaining", total=len(explainers)):
             is_used = explainer.explainer.uses_target or group.is_alone
-            used = targets if is_used else targets[:1]
-            results = explain_each(explainer, model, batch, used, forward)
+            results = explain_each(
+                explainer, model, batch, targets if is_used else targets[:1], forward
+            )
+            places = zip(group.specs, targets if is_used else [()], results, strict=False)
             yield (
                 i,
                 {
                     place: _explanation(
-                        described,
-                        group,
-                        batch,
-                        target if is_used else (),
-                        explainer,
-                        result,
-                        is_plain,
+                        described, group, batch, target, explainer, result, is_plain
                     )
-                    for place, target, result in zip(group.specs, used, results, strict=False)
+                    for place, target, result in places
                 },
             )
 

@@ -30,7 +30,8 @@ Activation = Literal["softmax", "sigmoid"]
 
 _HELP = (
     "Model(output=…) selects the scores [N, classes]: a key, an index, the name of an attribute, "
-    "or a function such as output=lambda out: out['out'].mean((2, 3))"
+    "or a function such as output=lambda out: out['out'].mean((2, 3)). A target that is a function "
+    "of the output needs no scores: explain(…, target=function)"
 )
 
 

@@ -238,8 +238,7 @@ def _maps(result: Any, source: Explainer) -> np.ndarray:
     elif values.ndim == 4:
         if values.shape[1] != 1:
             raise ConvvizError(
-                f"grabcut.source: {name} returns {values.shape[1]} maps per image; one is needed: "
-                "leave out its targets and give the target to explain()"
+                f"grabcut.source: {name} returns {values.shape[1]} maps per image; one is needed"
             )
         values = values[:, 0]
     return np.asarray(values)
