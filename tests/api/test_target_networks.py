@@ -111,7 +111,9 @@ def check_against_network(net, function):
     assert (guided.values[:1] - gradient).abs().max() > 1e-3 * scale
     drop = float(value) - covered_values(net, x, occlusion["boxes"], function)
     assert drop.abs().max() > 0
-    assert torch.allclose(occlusion["grid"][0].flatten(), drop, rtol=0, atol=1e-4 * abs(value))
+    assert torch.allclose(
+        occlusion["grid"][0].flatten(), drop, rtol=0, atol=1e-4 * abs(float(value))
+    )
     assert occlusion.result.unit == "value drop"
     assert cut.values.shape == (1, SIDE, SIDE)
 
