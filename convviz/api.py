@@ -77,7 +77,7 @@ def explain(
     """
     model = as_model(model)
     explainers = named(what, params)
-    groups = _target_groups(model, [target] if targets is None else _checked(target, targets))
+    groups = _target_groups(model, [target] if targets is None else _check_targets(target, targets))
     explanations: list[dict[int, Explanation]] = [{} for _ in explainers]
     with model.session():
         batch = _batch(model, images, explainers)
@@ -111,7 +111,7 @@ class _TargetGroup:
     is_alone: bool
 
 
-def _checked(target: TargetSpec, targets: Sequence[TargetSpec]) -> list[TargetSpec]:
+def _check_targets(target: TargetSpec, targets: Sequence[TargetSpec]) -> list[TargetSpec]:
     """Return several targets as a list."""
     if target is not None:
         raise ParameterError("give either target or targets, a list of several, not both")

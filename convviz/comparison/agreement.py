@@ -33,7 +33,7 @@ class ImageMap:
 
     @property
     def magnitude(self) -> np.ndarray:
-        """How important a pixel is, for or against the target."""
+        """Importance of each pixel, for or against the target."""
         return np.abs(self.values) if self.signed else self.values
 
 
@@ -68,7 +68,7 @@ def image_map(result: Result, index: int) -> ImageMap:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two maps of an image agree.
+    """Agreement of two maps of an image.
 
     Attributes:
         image: name of the image.
@@ -95,7 +95,7 @@ def rank_correlation(a: ImageMap, b: ImageMap) -> float:
     Two signed maps are compared by value. Otherwise a signed map is compared by magnitude, since
     the other one does not distinguish evidence for the target from evidence against it.
     """
-    first, second = _aligned(a, b)
+    first, second = _common_pixels(a, b)
     if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return math.nan
     return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
@@ -109,7 +109,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 def overlap(a: ImageMap, b: ImageMap) -> tuple[float, str]:
     """Return the overlap of the strongest pixels of two maps, and of which pixels it is."""
-    first, second = _aligned(a, b)
+    first, second = _common_pixels(a, b)
     if a.is_mask and b.is_mask:
         union = np.logical_or(first, second).sum()
         return float(np.logical_and(first, second).sum() / union) if union else math.nan, MASKS
@@ -133,7 +133,7 @@ def top_weights(values: np.ndarray) -> np.ndarray:
     return above + tied * ((count - above.sum()) / tied.sum())
 
 
-def _aligned(a: ImageMap, b: ImageMap) -> tuple[np.ndarray, np.ndarray]:
+def _common_pixels(a: ImageMap, b: ImageMap) -> tuple[np.ndarray, np.ndarray]:
     """Return the values of both maps, flat, at the pixels where both are finite."""
     if a.values.shape != b.values.shape:
         raise ParameterError(

@@ -66,7 +66,7 @@ class Panel:
 
     @property
     def is_colour(self) -> bool:
-        """Whether the values are drawn as colours."""
+        """True if the values are drawn as colours."""
         return (
             isinstance(self.result, Heatmap)
             and self.result.colour
@@ -75,7 +75,7 @@ class Panel:
 
     @property
     def is_signed(self) -> bool:
-        """Whether zero is the neutral middle of the colours."""
+        """True if zero is the neutral middle of the colours."""
         return isinstance(self.result, Heatmap) and (
             self.is_colour or (self.result.signed and not self.result.colour)
         )
@@ -192,7 +192,7 @@ class _Grid:
 
 
 def _draw_column(
-    grid: _Grid, k: int, name: str, panels: Sequence[Panel | None], wanted: MapScale
+    grid: _Grid, k: int, name: str, panels: Sequence[Panel | None], mode: MapScale
 ) -> str:
     """Draw the panels of an explainer and its colour bar; returns a sentence on the scale."""
     grid.write_head(k, name)
@@ -207,12 +207,12 @@ def _draw_column(
         return ""
     values = {i: p.values for i, p in maps.items()}
     signed = any(panel.is_signed for panel in maps.values())
-    own = {i: scale_of(v, signed) for i, v in values.items()}
+    scales = {i: scale_of(v, signed) for i, v in values.items()}
     joint = scale_of(np.concatenate([v.ravel() for v in values.values()]), signed)
-    is_pale = min(s.high for s in own.values()) < _PALE * joint.high
-    apart = len(maps) > 1 and (wanted == "own" or (wanted == "auto" and is_pale))
+    is_pale = min(s.high for s in scales.values()) < _PALE * joint.high
+    apart = len(maps) > 1 and (mode == "own" or (mode == "auto" and is_pale))
     for i, panel in maps.items():
-        scale = own[i] if apart else joint
+        scale = scales[i] if apart else joint
         _draw_map(grid, i, k, panel, scale)
         if apart:
             ends = (

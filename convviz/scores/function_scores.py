@@ -35,7 +35,7 @@ class FunctionScores:
 
     def __init__(self, functions: Sequence[TargetFunction]) -> None:
         self.functions = tuple(functions)
-        self.names = _numbered(list(map(function_name, self.functions)))
+        self.names = _distinct_names(list(map(function_name, self.functions)))
         # Measurements of a network are cached by the `repr` of its output.
         self._number = next(_serial_numbers)
 
@@ -68,7 +68,7 @@ class FunctionScores:
         return values
 
 
-def _numbered(names: Sequence[str]) -> tuple[str, ...]:
+def _distinct_names(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names, with numbers where one occurs several times, as "<lambda>" may."""
     return tuple(
         name if names.count(name) == 1 else f"{name} {names[: i + 1].count(name)}"
