@@ -89,8 +89,10 @@ def explain(
             ]
             for i, in_group in _explain_group(model, batch, used, group):
                 explanations[i] |= in_group
-    ordered = [[by_target[k] for k in sorted(by_target)] for by_target in explanations]
-    results = ordered if targets is not None else [single for (single,) in ordered]
+    ordered = [
+        ExplanationList(by_target[k] for k in sorted(by_target)) for by_target in explanations
+    ]
+    results = ordered if targets is not None else ExplanationList(single for (single,) in ordered)
     return results if isinstance(what, list | tuple) else results[0]
 
 

@@ -19,6 +19,7 @@ from .app import USAGE_ERRORS, command
 if TYPE_CHECKING:
     from ..explanation.explanation import Explanation
     from ..network.model import Model
+    from ..render import FileType
 
 MODEL_HELP = (
     "Model: resnet50, timm:convnext_tiny, weights.safetensors?arch=resnet18, "
@@ -54,6 +55,18 @@ ModelOrRuns = Annotated[
 Device = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1, …")]
 Dtype = Annotated[
     str | None, typer.Option(help="Data type: float32, float64, … [default: that of the model]")
+]
+PictureFormat = Annotated[
+    str, typer.Option("--format", help="Format of the pictures: png, svg or pdf.")
+]
+Title = Annotated[
+    bool, typer.Option("--title/--no-title", help="Draw titles above pictures and notes below.")
+]
+Dpi = Annotated[
+    float | None,
+    typer.Option(
+        help="Pixels per inch; in svg and pdf, of the photos and maps inside. [default: 120]"
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print details of every result.")]
 
@@ -102,6 +115,9 @@ def explain(
             "rank correlations.",
         ),
     ] = False,
+    format: PictureFormat = "png",
+    title: Title = True,
+    dpi: Dpi = None,
     show: Annotated[bool, typer.Option("--show", help="Open the pictures as well.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -111,9 +127,11 @@ def explain(
     DIR/<image>/<explainer>/<target>/.
     """
     from ..images.image_files import image_files
+    from ..render import file_type
     from ..report import write_report
     from .comparisons import Comparisons
 
+    kind = file_type(format, dpi)
     explainers = chosen_explainers(explainer, parameter)
     files = [file for source in images or () for file in image_files(source)]
     with show_progress():
@@ -125,7 +143,8 @@ def explain(
                 explanations, failed = _explain_image(job, image)
             failures += len(failed)
             _print_failures(image, failed)
-            _print_results(image, explanations, _save(explanations, folder, job.targets), verbose)
+            folders = _save(explanations, folder, job.targets, kind, title)
+            _print_results(image, explanations, folders, verbose)
             for explanation in _flat(explanations) if show else ():
                 explanation.show()
             if comparisons is not None:
@@ -232,7 +251,11 @@ def _explain_image(
 
 
 def _save(
-    explanations: Mapping[str, list[Explanation]], folder: Path, targets: Mapping[str, Any]
+    explanations: Mapping[str, list[Explanation]],
+    folder: Path,
+    targets: Mapping[str, Any],
+    kind: FileType,
+    title: bool,
 ) -> dict[str, list[Path]]:
     """Save explanations below an image's folder; returns the folders of each explainer."""
     from ..storage.path_names import folder_name
@@ -246,7 +269,10 @@ def _save(
             explanation.save(
                 base.joinpath(
                     *([folder_name(text)] if several else []), *explanation.place.parts[1:]
-                )
+                ),
+                format=kind.format,
+                title=title,
+                dpi=kind.dpi,
             )
             for text, explanation in zip(targets or [""], by_target, strict=False)
         ]

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import typer
 
 from ..errors import ConvvizError, printable
-from . import commands, explore, show  # noqa: F401  (importing them registers their commands)
+from . import commands, explore, export, show  # noqa: F401  (importing them registers their commands)
 from .app import USAGE_ERRORS, UsageError, _State, app
 
 

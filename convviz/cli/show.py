@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ import typer
 
 from ..errors import ConvvizError, ImageError
 from .app import command
+from .commands import Dpi, PictureFormat, Title
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +21,23 @@ if TYPE_CHECKING:
     from ..data.dataset import Dataset
     from ..explanation.explanation import Explanation
     from ..images.batch import Item
+    from ..render import FileType, Picture
     from ..sweep.run import Run
+
+
+@dataclass(frozen=True)
+class Style:
+    """Format and resolution of the pictures, and whether they have titles."""
+
+    kind: FileType
+    title: bool
+
+    @property
+    def is_that_of_runs(self) -> bool:
+        """True if the pictures of a run have this style."""
+        from ..render import PNG
+
+        return self.title and self.kind == PNG
 
 
 @command
@@ -59,6 +77,9 @@ def show(
             "[default: as recorded in the run]",
         ),
     ] = None,
+    format: PictureFormat = "png",
+    title: Title = True,
+    dpi: Dpi = None,
     open_them: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the pictures if there is a screen.")
     ] = True,
@@ -66,13 +87,15 @@ def show(
     """Show the pictures of a run: print their paths and open them."""
     from ..errors import printable
     from ..explanation.display import has_screen
+    from ..render import file_type
     from ..sweep.run import open_run
     from ..sweep.store.object_store import Remote, place_of
 
+    style = Style(file_type(format, dpi), title)
     if isinstance(place_of(run), Remote) and out is None:
         out = Path("convviz-out")  # the cache of the run is deleted at exit
     opened = open_run(run)
-    pictures = list(_pictures(opened, explainer or (), layer or (), unit, out, photos))
+    pictures = list(_pictures(opened, explainer or (), layer or (), unit, out, photos, style))
     for path in pictures:
         print(printable(str(path)))
         if open_them and has_screen():
@@ -86,8 +109,12 @@ def _pictures(
     unit: int | None,
     out: Path | None,
     photos: str | None,
+    style: Style,
 ) -> Iterator[Path]:
-    """Yield the paths of the pictures; those of a unit are drawn, others copied to `out`."""
+    """Yield the paths of the pictures.
+
+    Those of a unit or in another style are drawn, others are copied to `out`.
+    """
     from ..storage.path_names import folder_name
     from ..storage.untrusted_files import open_regular
 
@@ -97,7 +124,12 @@ def _pictures(
             place = Path(folder_name(name), folder_name(layer))
             if unit is not None:
                 target = (out or Path("convviz-out")) / place
-                yield from _write_unit(explanation, unit, loader(run, photos), target)
+                yield from _write_unit(explanation, unit, loader(run, photos), target, style)
+                continue
+            if not style.is_that_of_runs:
+                target = (out or Path("convviz-out")) / place
+                pictures = explanation.pictures(style.kind.format, style.title, style.kind.dpi)
+                yield from _write_pictures(pictures, target)
                 continue
             folder = run[name].folder / folder_name(layer)
             for picture_name in sorted(path.name for path in folder.glob("*.png")):
@@ -109,15 +141,27 @@ def _pictures(
 
 
 def _write_unit(
-    explanation: Explanation, unit: int, load: Callable[[Item], np.ndarray], target: Path
+    explanation: Explanation,
+    unit: int,
+    load: Callable[[Item], np.ndarray],
+    target: Path,
+    style: Style,
 ) -> Iterator[Path]:
     """Draw one unit into a folder; yields the paths of the pictures."""
+    from ..render import FigureOptions
     from ..render.unit import draw_unit
 
+    scene = replace(explanation.scene, options=FigureOptions(title=style.title))
+    pictures = draw_unit(explanation.result, scene, explanation.items, unit, load, style.kind)
+    yield from _write_pictures(pictures, target)
+
+
+def _write_pictures(pictures: Iterable[Picture], target: Path) -> Iterator[Path]:
+    """Write pictures into a folder; yields their paths."""
     target.mkdir(parents=True, exist_ok=True)
-    for picture in draw_unit(explanation.result, explanation.scene, explanation.items, unit, load):
-        path = target / f"{picture.name}.png"
-        path.write_bytes(picture.png)
+    for picture in pictures:
+        path = target / picture.file_name
+        path.write_bytes(picture.data)
         yield path
 
 

@@ -19,8 +19,9 @@ from torch import Tensor
 from ..errors import ParameterError, printable
 from ..explanation import display
 from ..explanation.explanation import Explanation
+from ..render import Picture
 from ..render.comparison import MapScale, Panel, PanelRow, draw_comparison
-from ..render.style import Picture, shortened_path
+from ..render.style import shortened_path
 from ..storage import durable_file
 from . import agreement, tables
 from .agreement import Agreement

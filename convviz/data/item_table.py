@@ -12,6 +12,7 @@ from ..errors import ConvvizError, printable
 from ..images.batch import Item
 from ..storage.checksums import Checksum
 from ..storage.parquet_file import read_batches
+from ..storage.table_formats import arrow_table, to_pandas
 from ..storage.untrusted_files import copy_regular
 
 OPTIONAL = frozenset({"label"})
@@ -42,13 +43,18 @@ class ItemTable(Sequence[Item]):
         path: the file.
         checksum: its length and SHA-256, verified when it is first read; None skips that.
         count: the expected number of rows; None allows any.
+        classes: names of the labels, for `to_pandas`.
     """
 
     def __init__(
-        self, path: Path, checksum: Checksum | None = None, count: int | None = None
+        self,
+        path: Path,
+        checksum: Checksum | None = None,
+        count: int | None = None,
+        classes: Sequence[str] = (),
     ) -> None:
         self.path = path
-        self._checksum, self._count = checksum, count
+        self._checksum, self._count, self._classes = checksum, count, classes
 
     @cached_property
     def _table(self) -> Any:
@@ -106,6 +112,27 @@ class ItemTable(Sequence[Item]):
         types = item_types()
         table = self._table if name in types else self._read({name: pa.int64()})
         return list(table[name].to_pylist())
+
+    def to_arrow(self) -> Any:
+        """Return the columns item (the index), id, source, label, class, height and width.
+
+        The class is left out if the labels have no names.
+        """
+        table = self._table.select(["id", "source", "label", "height", "width"])
+        if self._classes:
+            known = dict(enumerate(self._classes))
+            names = [known.get(label) for label in table["label"].to_pylist()]
+            table = table.add_column(3, "class", arrow_table({"class": names})["class"])
+        index = arrow_table({"item": list(range(len(table)))})["item"]
+        return table.add_column(0, "item", index)
+
+    def to_pandas(self) -> Any:
+        """Return the items as a pandas data frame, see `to_arrow`.
+
+        Raises:
+            ConvvizError: pandas is not installed.
+        """
+        return to_pandas(self.to_arrow())
 
     def save(self, path: Path) -> None:
         """Create a hard link to the table at a path, so that results share one file.

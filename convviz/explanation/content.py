@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from torch import Tensor
 
 from ..errors import ConvvizError
 from ..images.batch import Item
 from ..plugin import registry
-from ..render import Picture, Scene, render
+from ..render import (
+    DPI,
+    FigureOptions,
+    Picture,
+    Scene,
+    draw_figure,
+    figure_options,
+    file_type,
+    render,
+)
 from ..results.types import Result
 from ..scores.targets import Target
 from ..storage.path_names import folder_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,8 +69,28 @@ class ExplanationContent:
         """The main array."""
         return self.result.values
 
-    def __getitem__(self, name: str) -> Tensor:
-        return self.result[name]
+    def __getitem__(self, key: Any) -> Tensor:
+        """Return an array by its name, or a part of `values` by an index."""
+        return self.result[key] if isinstance(key, str) else self.values[key]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.values)
+
+    def __bool__(self) -> bool:
+        return True  # also without values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        if copy is False and dtype is not None and array.dtype != dtype:
+            raise ValueError(f"the {array.dtype} values cannot be converted to {dtype} uncopied")
+        return np.array(array, dtype) if copy else np.asarray(array, dtype)
+
+    def numpy(self) -> np.ndarray:
+        """Return `values` as a NumPy array that shares its memory."""
+        return np.asarray(self.values.numpy())
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -98,20 +132,73 @@ class ExplanationContent:
             targets=tuple(f"{t.label} ({t.quantity} {t.score:.2f})" for t in self.target),
         )
 
-    def pictures(self) -> list[Picture]:
-        """Draw the result."""
-        return list(self._pictures)
+    def pictures(self, format: str = "png", title: bool = True, dpi: float = DPI) -> list[Picture]:
+        """Draw the result as PNG, SVG or PDF files.
+
+        Args:
+            format: "png", "svg" or "pdf".
+            title: draw the title above the panels and the notes below them.
+            dpi: pixels per inch; in vector formats, of the photos and maps inside.
+        """
+        if (format, title, dpi) == ("png", True, DPI):
+            return list(self._pictures)
+        with self._check_drawing():
+            scene = replace(self.scene, options=FigureOptions(title=title))
+            return render(self.result, scene, file_type(format, dpi))
+
+    def narrow_pictures(self, width: float) -> list[Picture]:
+        """Draw the result as PNG files of a width in inches, with type of the usual size."""
+        with self._check_drawing():
+            return render(self.result, replace(self.scene, options=FigureOptions(width=width)))
 
     @cached_property
     def _pictures(self) -> list[Picture]:
-        try:
+        with self._check_drawing():
             return render(self.result, self.scene)
+
+    @contextmanager
+    def _check_drawing(self) -> Iterator[None]:
+        """Raise ConvvizError if the arrays of a loaded result do not fit together."""
+        try:
+            yield
         except Exception as error:
             if self.saved is None or isinstance(error, ConvvizError):
                 raise
-            # Anybody may have written the loaded folder: its arrays need not fit together.
+            # Anybody may have written the loaded folder.
             reason = f"{type(error).__name__}: {error}"
             raise ConvvizError(f"the result of {self.name} cannot be drawn: {reason}") from error
+
+    def figure(
+        self,
+        picture: int | str = 0,
+        *,
+        cmap: str | None = None,
+        title: bool = True,
+        size: float | None = None,
+        dpi: float | None = None,
+        panels: Sequence[str] = (),
+    ) -> Figure:
+        """Draw one picture as a matplotlib Figure, which can be changed and saved.
+
+        Args:
+            picture: number of the picture, from 0, or its name ("classes", the stem of its file).
+            cmap: name of a matplotlib colour map for the values.
+            title: draw the title above the panels and the notes below them.
+            size: width of the panels in inches; the height follows, the type size stays, and lists
+                beside the panels are left out if they do not fit.
+            dpi: pixels per inch.
+            panels: names of the panels to draw, in this order ("photo", "overlay", "map"; for
+                patches the titles of the columns); all if empty.
+
+        Raises:
+            ParameterError, UnknownNameError: an option does not apply to the picture; the message
+                names the alternatives.
+        """
+        options = figure_options(cmap, title, size, panels)
+        with self._check_drawing():
+            figure = draw_figure(self.result, replace(self.scene, options=options), picture)
+        figure.set_dpi(file_type("png", dpi).dpi)
+        return figure
 
 
 def _origin(explainer: Any) -> tuple[str, str]:

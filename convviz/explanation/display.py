@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .content import ExplanationContent
 
 _STYLE = "font: 14px/1.5 system-ui, sans-serif; max-width: 60rem"
+WIDTH_BESIDE = 5.6
+"""Inches of pictures that are shown beside others."""
+
 NAMES_SHOWN = 8
 """Names of a list that are written out; the others are counted."""
 
@@ -86,10 +89,16 @@ def in_words(value: Any) -> str:
     return str(value)
 
 
-def to_html(explanation: ExplanationContent) -> str:
-    """Return an HTML fragment with embedded pictures, for a notebook."""
+def to_html(explanation: ExplanationContent, width: float = 0.0) -> str:
+    """Return an HTML fragment with embedded pictures, for a notebook.
+
+    Args:
+        explanation: the explanation.
+        width: width of the pictures in inches; 0 for that of saved pictures.
+    """
     parts = [f"<p><strong>{html.escape(title(explanation))}</strong></p>"]
-    for picture in explanation.pictures():
+    pictures = explanation.narrow_pictures(width) if width else explanation.pictures()
+    for picture in pictures:
         data = base64.b64encode(picture.png).decode("ascii")
         caption = html.escape(picture.caption)
         parts.append(
@@ -101,6 +110,16 @@ def to_html(explanation: ExplanationContent) -> str:
     if notes:
         parts.append(f"<ul>{notes}</ul>")
     return f'<div style="{_STYLE}">{"".join(parts)}</div>'
+
+
+def side_by_side(explanations: Sequence[ExplanationContent]) -> str:
+    """Return an HTML fragment with several explanations beside each other, for a notebook."""
+    cells = "".join(
+        f'<div style="flex: 0 1 auto; max-width: {WIDTH_BESIDE + 0.5}in">'
+        f"{to_html(explanation, WIDTH_BESIDE)}</div>"
+        for explanation in explanations
+    )
+    return f'<div style="display: flex; flex-wrap: wrap; gap: 1rem">{cells}</div>'
 
 
 def show(explanation: ExplanationContent) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from torch import Tensor
 
 from ..errors import ConvvizError
 from ..plugin import registry
+from ..render import DPI, file_type
 from ..results.json_codec import decode
+from ..storage.table_formats import arrow_table, to_pandas
 from . import display, result_folder
+from .columns import columns_of
 from .content import ExplanationContent
 
 
@@ -23,12 +27,21 @@ class Explanation(ExplanationContent):
     See `ExplanationContent` for the attributes.
     """
 
-    def save(self, folder: str | Path) -> Path:
+    def save(
+        self, folder: str | Path, *, format: str = "png", title: bool = True, dpi: float = DPI
+    ) -> Path:
         """Write `explanation.json`, `arrays.safetensors` and the pictures into a folder.
 
         The files of an earlier save are replaced atomically; other files are kept.
+
+        Args:
+            folder: the folder.
+            format: format of the pictures: "png", "svg" or "pdf". Text stays text in the last two.
+            title: draw the title above the panels and the notes below them.
+            dpi: pixels per inch; in vector formats, of the photos and maps inside.
         """
-        result_folder.write(self, Path(folder))
+        file_type(format, dpi)  # an error before anything is written
+        result_folder.write(self, Path(folder), partial(self.pictures, format, title, dpi))
         return Path(folder)
 
     def equals(self, other: Explanation) -> bool:
@@ -43,6 +56,29 @@ class Explanation(ExplanationContent):
         """Show the pictures in the notebook or in the browser; without a screen, write a page."""
         display.show(self)
 
+    def to_arrow(self, classes: Sequence[str] = ()) -> Any:
+        """Return the result as an Arrow table, see `to_pandas`.
+
+        Args:
+            classes: names of the labels of the items, if the result does not hold them.
+        """
+        return arrow_table(columns_of(self, classes))
+
+    def to_pandas(self, classes: Sequence[str] = ()) -> Any:
+        """Return the result as a pandas data frame with one row per value.
+
+        The rows are units and ranks for patches, channels for statistics, images and ranks for
+        neighbors, images for embedding, filters for filters, images and channels for activations,
+        and pixels for maps. Images are named by their index, id, label and class.
+
+        Args:
+            classes: names of the labels of the items, if the result does not hold them.
+
+        Raises:
+            ConvvizError: pandas is not installed.
+        """
+        return to_pandas(self.to_arrow(classes))
+
     def __repr__(self) -> str:
         return f"<Explanation {self.describe().splitlines()[0]}>"
 
@@ -52,6 +88,16 @@ class Explanation(ExplanationContent):
     def _repr_png_(self) -> bytes | None:
         pictures = self.pictures()
         return pictures[0].png if pictures else None
+
+
+class ExplanationList(list[Explanation]):
+    """A list of explanations, which a notebook shows side by side."""
+
+    def __repr__(self) -> str:
+        return f"[{', '.join(map(repr, self))}]"
+
+    def _repr_html_(self) -> str:
+        return display.side_by_side(self)
 
 
 def load(folder: str | Path) -> Explanation:

@@ -3,7 +3,7 @@
 explanation.json     subject, parameters, provenance, and the checksums of the files
 arrays.safetensors   "values", the further arrays by name, "@pixels", "@parameters.*"
 items.parquet        the items, if they are those of a run
-<picture>.png        the pictures; further files of the result are beside them
+<picture>.png        the pictures (or .svg, .pdf); further files of the result are beside them
 
 Anybody may have written a result folder: everything is checked before it is used.
 """
@@ -15,7 +15,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -57,8 +57,18 @@ _IDS = "$ids"
 """Placeholder for the ids of all items of a run, which are in its table."""
 
 
-def write(explanation: ExplanationContent, folder: Path) -> None:
-    """Save an explanation; an interrupted save leaves that of an earlier one unchanged."""
+def write(
+    explanation: ExplanationContent,
+    folder: Path,
+    draw: Callable[[], Sequence[Picture]] | None = None,
+) -> None:
+    """Save an explanation; an interrupted save leaves that of an earlier one unchanged.
+
+    Args:
+        explanation: the explanation.
+        folder: the folder.
+        draw: returns the pictures to save; by default those of `explanation.pictures()`.
+    """
     result = explanation.result
     arrays: Arrays = {"values": result.values}
     for name, array in result.arrays.items():
@@ -68,7 +78,7 @@ def write(explanation: ExplanationContent, folder: Path) -> None:
     if explanation.pixels is not None:
         arrays[PIXELS] = explanation.pixels
     document = to_json(explanation, arrays, with_table=True)
-    pictures = _draw(explanation, document)
+    pictures = _draw(draw or explanation.pictures, explanation.name, document)
     for name in (*document["pictures"], *document["files"]):
         if plain(name) in RESERVED:
             raise ConvvizError(f"a file of a result may not be called {name!r}")
@@ -81,7 +91,7 @@ def write(explanation: ExplanationContent, folder: Path) -> None:
         names = sorted(path.name for path in new.iterdir())
         document[CHECKSUMS] = {name: checksum(new / name) for name in names}
         for picture in pictures:
-            (new / f"{picture.name}.png").write_bytes(picture.png)
+            (new / picture.file_name).write_bytes(picture.data)
         text = _lay_out(add_seal(document))
         check_size(text, str(folder / JSON_NAME))
         # A lone surrogate (of a file name that is not UTF-8) becomes its JSON escape.
@@ -322,22 +332,24 @@ def _scalars(result: Result) -> dict[str, Any]:
     return {name: getattr(result, name) for name in names}
 
 
-def _draw(explanation: ExplanationContent, document: dict[str, Any]) -> Sequence[Picture]:
+def _draw(
+    draw: Callable[[], Sequence[Picture]], name: str, document: dict[str, Any]
+) -> Sequence[Picture]:
     """Draw the pictures and list them in the document.
 
     An error is recorded in the document, because the numbers may have taken hours.
     """
     try:
-        pictures = explanation.pictures()
+        pictures = draw()
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         document["undrawn"] = reason
         warnings.warn(f"saved without pictures; drawing failed with {reason}", stacklevel=4)
         return ()
     for picture in pictures:
-        document["pictures"][f"{picture.name}.png"] = picture.caption
+        document["pictures"][picture.file_name] = picture.caption
     if len(document["pictures"]) != len(pictures):
-        raise ConvvizError(f"two pictures of {explanation.name} have the same name")
+        raise ConvvizError(f"two pictures of {name} have the same name")
     return pictures
 
 

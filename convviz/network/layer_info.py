@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import get_args
 
-from ..errors import ModelError
+from .. import notebook
+from ..errors import ModelError, printable
 from ..graph.export import Graph, NoGraph, Shape
 from ..layers import capture
 from ..layers.capture import LayerCall
 from ..layers.defaults import LayerKind
 from ..locality import ReceptiveField, receptive_field
 from .interface import TracedNetwork
+
+HEADER = ("layer", "kind", "shape", "receptive field", "parameters", "default for")
+"""Heads of the table of layers."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,36 @@ class LayerInfo:
     default_for: tuple[LayerKind, ...]
 
 
-def list_layers(model: TracedNetwork) -> tuple[LayerInfo, ...]:
+class LayerList(tuple[LayerInfo, ...]):
+    """The layers of a model, which a notebook shows as a table."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        ends = [self[0].name, "…", self[-1].name] if len(self) > 2 else [i.name for i in self]
+        return printable(f"<{len(self)} layers: {', '.join(ends)}>")
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                layer.name,
+                layer.kind,
+                " × ".join(map(str, layer.shape)),
+                layer.receptive_field,
+                f"{layer.parameters:,}",
+                ", ".join(layer.default_for),
+            )
+            for layer in self
+        ]
+        return notebook.table(HEADER, rows)
+
+
+def list_layers(model: TracedNetwork) -> LayerList:
     """List a model's layers in call order; the first time takes seconds for a deep network."""
     with model.session():
         shape = (model.input_channels, *model.input_size)
         kinds = _default_kinds(model)
-        return tuple(_info(model, call, shape, kinds) for call in model.calls(shape))
+        return LayerList(_info(model, call, shape, kinds) for call in model.calls(shape))
 
 
 def field_of(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import notebook
 from ..errors import ParameterError
 from ..gradients.relu_rules import NonReLU, Rule, RuleSettings
 from ..graph.export import Graph, NoGraph, Shape
@@ -41,7 +42,7 @@ from .graph_cache import cached_graph
 from .input_gradient import gradient
 from .interface import ModelCache
 from .introspection import channels_in, check_images, digest, first_float, likely_shapes, unwrap
-from .layer_info import LayerInfo, field_of, list_layers
+from .layer_info import LayerList, field_of, list_layers
 from .layer_weights import used_weight
 from .session import session
 from .structure import Structure, mark, structure_of
@@ -104,6 +105,19 @@ class Model(ScoreReader):
 
     def __repr__(self) -> str:
         return f"Model({self.name}, {self.device}, {str(self.dtype).removeprefix('torch.')})"
+
+    def _repr_html_(self) -> str:
+        parameters = sum(parameter.numel() for parameter in self.module.parameters())
+        preprocess = self.preprocess
+        entries = {
+            "network": type(self.module).__name__,
+            "source": self.source,
+            "parameters": f"{parameters:,}",
+            "classes": str(len(self.labels) or ""),
+            "device and dtype": f"{self.device}, {str(self.dtype).removeprefix('torch.')}",
+            "preprocessing": str(preprocess) if isinstance(preprocess, Preprocess) else "",
+        }
+        return notebook.facts(f"Model {self.name}", entries)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"cache": self.cache.without_network()}
@@ -324,7 +338,7 @@ class Model(ScoreReader):
         """Return the layers that an explainer uses if none are given; see `layers.defaults`."""
         return default_layers(kind, self.module, self.calls())
 
-    def layers(self) -> tuple[LayerInfo, ...]:
+    def layers(self) -> LayerList:
         """List the layers in call order: kind, output shape, receptive field, default marks."""
         return list_layers(self)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,6 +40,7 @@ class Scale:
         signed: zero is in the middle, and the colour map diverges from it.
         extend: the ends beyond which there are values: "neither", "min", "max" or "both".
         note: a sentence about clipped or constant values; empty if there are none.
+        map_name: matplotlib's name of the colour map; "" for the default.
     """
 
     low: float
@@ -47,13 +48,15 @@ class Scale:
     signed: bool = False
     extend: str = "neither"
     note: str = ""
+    map_name: str = ""
 
     @property
     def cmap(self) -> Colormap:
         """The colour map; NaN is transparent."""
         import matplotlib
 
-        chosen = matplotlib.colormaps[DIVERGING if self.signed else SEQUENTIAL]
+        default = DIVERGING if self.signed else SEQUENTIAL
+        chosen = matplotlib.colormaps[self.map_name or default]
         return chosen.with_extremes(bad=(0, 0, 0, 0))
 
     @property
@@ -78,12 +81,16 @@ class Scale:
         return np.asarray(np.clip((values - self.low) / (self.high - self.low), 0, 1))
 
 
-def scale_of(values: np.ndarray, signed: bool = False) -> Scale:
+def scale_of(values: np.ndarray, signed: bool = False, cmap: str = "") -> Scale:
     """Return the scale of a map: its full range, or less if a few values would dominate it.
 
     If the largest magnitude is more than 1.5 times the 99.5 % quantile, the scale ends at the
-    quantile, with a note.
+    quantile, with a note. `cmap` is matplotlib's name of the colour map; "" for the default.
     """
+    return replace(_limits(values, signed), map_name=cmap)
+
+
+def _limits(values: np.ndarray, signed: bool) -> Scale:
     finite = np.asarray(values, dtype=float)
     finite = finite[np.isfinite(finite)]
     if finite.size == 0:
@@ -101,7 +108,7 @@ def scale_of(values: np.ndarray, signed: bool = False) -> Scale:
     return Scale(low, high)
 
 
-def fixed_scale(values: np.ndarray, limit: float) -> Scale:
+def fixed_scale(values: np.ndarray, limit: float, cmap: str = "") -> Scale:
     """Return the signed scale from -limit to limit, independent of the values.
 
     For pictures that are compared with each other, such as those of several layers. `extend` tells
@@ -111,7 +118,7 @@ def fixed_scale(values: np.ndarray, limit: float) -> Scale:
     finite = finite[np.isfinite(finite)]
     over, under = bool((finite > limit).any()), bool((finite < -limit).any())
     extend = "both" if over and under else "max" if over else "min" if under else "neither"
-    return Scale(-limit, limit, True, extend)
+    return Scale(-limit, limit, True, extend, map_name=cmap)
 
 
 def _symmetric(finite: np.ndarray) -> Scale:

@@ -12,23 +12,8 @@ from ..results.types import Heatmap, Mask, Result
 from .colour import Scale, about_grey, resize_nearest, scale_of
 from .heatmap import show_map, show_over
 from .mask import show_cut
-from .style import (
-    DPI,
-    FAINT,
-    INK,
-    MUTED,
-    PAPER,
-    SMALL_POINTS,
-    Picture,
-    bare,
-    look,
-    number,
-    readable,
-    show_pixels,
-    title_block,
-    to_png,
-    wrap_text,
-)
+from .output import DPI, FAINT, INK, MUTED, PNG, SMALL_POINTS, Picture, encode, look
+from .style import PAPER, bare, number, readable, show_pixels, title_block, wrap_text
 from .text_table import draw_table, table_inches
 
 if TYPE_CHECKING:
@@ -111,7 +96,7 @@ def draw_comparison(
         sentences = " ".join(part for part in (*dict.fromkeys(notes), note) if part)
         title = f"comparison — {', '.join(columns)}"
         title_block(grid.figure, title, subtitle, [sentences])
-        return Picture(name, to_png(grid.figure), f"{title}. {sentences}")
+        return Picture(name, encode(grid.figure, PNG), f"{title}. {sentences}")
 
 
 class _Grid:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..results.types import Heatmap
 from .colour import Scale, about_grey, class_colours, grey, laid_over, resize_nearest, scale_of
+from .output import INK, SMALL_POINTS, Drawing
 from .style import (
-    INK,
     PAPER,
-    SMALL_POINTS,
-    Picture,
+    FigureOptions,
     Scene,
     add_outline,
+    chosen_panels,
     colour_bar,
     measures_line,
     number,
@@ -24,8 +26,7 @@ from .style import (
     readable,
     sentence,
     show_pixels,
-    title_block,
-    to_png,
+    side_legend,
 )
 
 if TYPE_CHECKING:
@@ -38,79 +39,119 @@ _HIDDEN = 0.15
 """Share of the common range below which the range of a panel would look empty."""
 
 _CLASSES_SHOWN = 12
+_LEGEND_INCHES = 2.6
 _USUAL, _OTHER = "#d0d5dd", "#475467"
 
 Photo = np.ndarray | None
-Drawn = tuple["Figure", list[str]]
-"""A figure, and the notes below it."""
 
 
-def draw(result: Heatmap, scene: Scene) -> list[Picture]:
+@dataclass(frozen=True, eq=False)
+class Panels:
+    """The panels of one image, drawn into a figure.
+
+    Attributes:
+        figure: the figure.
+        names: the panels to choose from.
+        notes: lines below the panels.
+        uses_cmap: whether values are drawn in the colour map.
+    """
+
+    figure: Figure
+    names: Sequence[str]
+    notes: tuple[str, ...] = ()
+    uses_cmap: bool = True
+
+
+def draw(result: Heatmap, scene: Scene) -> Iterator[Drawing]:
     """Draw one picture per image."""
-    return [_picture(result, scene, i) for i in range(len(result.values))]
+    return (_drawing(result, scene, i) for i in range(len(result.values)))
 
 
-def _picture(result: Heatmap, scene: Scene, index: int) -> Picture:
+def _drawing(result: Heatmap, scene: Scene, index: int) -> Drawing:
     values = np.asarray(result.values[index].cpu(), dtype=float)
     photo = scene.photo(index)
     title = scene.title(index)
     if result.colour:
-        figure, notes = _colour(values, photo, result)
+        drawn = _colour(values, photo, result, scene.options)
     elif result.classes:
-        figure, notes = _categorical(values, photo, result, index)
+        drawn = _categorical(values, photo, result, index, scene.options)
         title = scene.title(what=result.unit)
     elif values.ndim == 3:
-        figure, notes = _several(list(values), photo, result, index)
+        drawn = _several(list(values), photo, result, index, scene.options)
         title = scene.title(what=f"{len(values)} targets")
     else:
-        figure, notes = _single(values, photo, result)
-    if np.isnan(values).any():
-        notes.append("Hatched: no value.")
-    notes_text = " ".join([*result.notes, *notes, measures_line(result.measures)])
-    title_block(figure, title, scene.subtitle(index), [notes_text])
+        drawn = _single(values, photo, result, scene.options)
+    hatched = "Hatched: no value." if np.isnan(values).any() else ""
     shown = "colour gradient" if result.colour else result.unit or "value"
-    caption = f"{title}. Shown for each pixel: {shown}."
-    return Picture(picture_name(index, len(result.values)), to_png(figure), caption)
+    return Drawing(
+        name=picture_name(index, len(result.values)),
+        figure=drawn.figure,
+        caption=f"{title}. Shown for each pixel: {shown}.",
+        title=title,
+        subtitle=scene.subtitle(index),
+        notes=[
+            " ".join([*result.notes, *drawn.notes, hatched, measures_line(result.measures)]).strip()
+        ],
+        panels=drawn.names,
+        uses_cmap=drawn.uses_cmap,
+    )
 
 
-def _single(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
+def _single(values: np.ndarray, photo: Photo, result: Heatmap, options: FigureOptions) -> Panels:
     """Draw photo, map over the photo, map and colour bar."""
-    scale = scale_of(values, result.signed)
+    from matplotlib.cm import ScalarMappable
+
+    scale = scale_of(values, result.signed, options.cmap)
     shape = values.shape if photo is None else photo.shape
-    figure, axes, bar = panel_row(1 if photo is None else 3, shape, bar=True)
-    if photo is not None:
-        _show_photo(axes[0], photo, result)
-        show_over(axes[1], values, photo, scale, result)
-        panel_title(axes[1], "map over the photo")
-    shown = show_map(axes[-1], values, scale, shape)
-    panel_title(axes[-1], "map")
-    if photo is None:
-        _draw_window(axes[-1], result, shape)
-    colour_bar(figure, shown, None, result.unit, scale.extend, into=bar)
-    return figure, [sentence(scale.note)]
+    known = ["map"] if photo is None else ["photo", "overlay", "map"]
+    names = [known[i] for i in chosen_panels(options, known)]
+    has_scale = names != ["photo"]
+    figure, axes, bar = panel_row(len(names), shape, bar=has_scale, width=options.width)
+    for ax, name in zip(axes, names, strict=True):
+        if photo is not None and name == "photo":
+            _show_photo(ax, photo, result)
+        elif photo is not None and name == "overlay":
+            show_over(ax, values, photo, scale, result)
+            panel_title(ax, "map over photo")
+        else:
+            show_map(ax, values, scale, shape)
+            panel_title(ax, "map")
+    if "photo" not in names:
+        _draw_window(axes[0], result, shape)
+    if has_scale:
+        mappable = ScalarMappable(scale.norm, scale.cmap)
+        colour_bar(figure, mappable, None, result.unit, scale.extend, into=bar)
+    return Panels(figure, known, (sentence(scale.note),), has_scale)
 
 
-def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) -> Drawn:
+def _several(
+    maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int, options: FigureOptions
+) -> Panels:
     """Draw the photo and one panel per target, on one scale unless that hides a panel."""
     from matplotlib.cm import ScalarMappable
 
-    joint = scale_of(np.stack(maps), result.signed)
-    separate = [scale_of(m, result.signed) for m in maps]
+    joint = scale_of(np.stack(maps), result.signed, options.cmap)
+    separate = [scale_of(m, result.signed, options.cmap) for m in maps]
     apart = min(scale.high for scale in separate) < _HIDDEN * joint.high
     scales = separate if apart else [joint] * len(maps)
     shape = maps[0].shape if photo is None else photo.shape
-    figure, axes, bar = panel_row(len(maps) + (photo is not None), shape, bar=True)
-    if photo is not None:
-        _show_photo(axes[0], photo, result)
-    panels = axes if photo is None else axes[1:]
-    for k, (ax, values, scale) in enumerate(zip(panels, maps, scales, strict=True)):
-        name = _panel_name(result, index, k)
-        panel_title(ax, f"{name}, own scale: {number(scale.high)}" if apart else name, 52)
+    of_maps = [_map_name(result, k) for k in range(len(maps))]
+    known = of_maps if photo is None else ["photo", *of_maps]
+    chosen = chosen_panels(options, known)  # indices, because two targets may have the same name
+    figure, axes, bar = panel_row(len(chosen), shape, bar=True, width=options.width)
+    for ax, position in zip(axes, chosen, strict=True):
+        k = position - (photo is not None)
+        if photo is not None and k < 0:
+            _show_photo(ax, photo, result)
+            continue
+        title = _panel_name(result, index, k)
+        panel_title(ax, f"{title}, own scale: {number(scales[k].high)}" if apart else title, 52)
         if photo is None:
-            show_map(ax, values, scale, shape)
+            show_map(ax, maps[k], scales[k], shape)
         else:
-            show_over(ax, values, photo, scale, result)
-    key = Scale(-1.0 if result.signed else 0.0, 1.0, result.signed) if apart else joint
+            show_over(ax, maps[k], photo, scales[k], result)
+    low = -1.0 if result.signed else 0.0
+    key = Scale(low, 1.0, result.signed, map_name=options.cmap) if apart else joint
     label = f"{result.unit}, share of the panel's range" if apart else result.unit
     mappable = ScalarMappable(key.norm, key.cmap)
     colour_bar(figure, mappable, None, label, key.extend, into=bar)
@@ -119,36 +160,41 @@ def _several(maps: list[np.ndarray], photo: Photo, result: Heatmap, index: int) 
         if apart
         else sentence(joint.note)
     )
-    return figure, [caption]
+    return Panels(figure, known, (caption,))
 
 
-def _colour(values: np.ndarray, photo: Photo, result: Heatmap) -> Drawn:
+def _colour(values: np.ndarray, photo: Photo, result: Heatmap, options: FigureOptions) -> Panels:
     """Draw signed colour channels about mid-grey beside the photo."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     if values.shape[0] not in (1, 3):  # other numbers of channels cannot be drawn as colours
-        return _single(np.abs(values).max(axis=0), photo, result)
+        return _single(np.abs(values).max(axis=0), photo, result, options)
     scale = scale_of(values, signed=True)
     shape = values.shape[1:] if photo is None else photo.shape
-    figure, axes, bar = panel_row(1 if photo is None else 2, shape, bar=True)
-    if photo is not None:
-        _show_photo(axes[0], photo, result)
-    show_pixels(axes[-1], about_grey(values, scale.high))
+    known = ["gradient"] if photo is None else ["photo", "gradient"]
+    names = [known[i] for i in chosen_panels(options, known)]
+    figure, axes, bar = panel_row(len(names), shape, bar=True, width=options.width)
     channels = "each of red, green, blue" if values.shape[0] == 3 else "grey"
-    panel_title(axes[-1], f"{channels}: mid-grey is 0")
+    for ax, name in zip(axes, names, strict=True):
+        if photo is not None and name == "photo":
+            _show_photo(ax, photo, result)
+        else:
+            show_pixels(ax, about_grey(values, scale.high))
+            panel_title(ax, f"{channels}: mid-grey is 0")
     key = ScalarMappable(Normalize(scale.low, scale.high), "gray")
     colour_bar(figure, key, None, result.unit, scale.extend, into=bar)
-    return figure, [sentence(scale.note)]
+    return Panels(figure, known, (sentence(scale.note),), uses_cmap=False)
 
 
-def _categorical(values: np.ndarray, photo: Photo, result: Heatmap, image: int) -> Drawn:
+def _categorical(
+    values: np.ndarray, photo: Photo, result: Heatmap, image: int, options: FigureOptions
+) -> Panels:
     """Draw classes with a legend: that of the clean image is pale, the others have colours.
 
     The others follow by frequency, as do all if the class of the clean image is not known.
     """
     from matplotlib.colors import to_rgba
-    from matplotlib.patches import Patch
 
     present, counts = np.unique(values[np.isfinite(values)], return_counts=True)
     ranked = present[np.argsort(-counts, kind="stable")].astype(int)
@@ -162,23 +208,42 @@ def _categorical(values: np.ndarray, photo: Photo, result: Heatmap, image: int) 
     shape = values.shape if photo is None else photo.shape
     painted = resize_nearest(painted, shape[:2])
     opacity = np.where(resize_nearest(values, shape[:2]) == ranked[:1], 0.0, _EVEN)
-    figure, axes, _ = panel_row(1 if photo is None else 3, shape)
-    if photo is not None:
-        _show_photo(axes[0], photo, result)
-        show_pixels(axes[1], laid_over(grey(photo), painted, opacity))
-        panel_title(axes[1], "classes over the photo")
-    _hatch(axes[-1], values)
-    show_pixels(axes[-1], painted, interpolation="nearest")
-    panel_title(axes[-1], "classes")
+    known = ["classes"] if photo is None else ["photo", "overlay", "classes"]
+    names = [known[i] for i in chosen_panels(options, known)]
+    figure, axes, _ = panel_row(len(names), shape, beside=_LEGEND_INCHES, width=options.width)
+    for ax, name in zip(axes, names, strict=True):
+        if photo is not None and name == "photo":
+            _show_photo(ax, photo, result)
+        elif photo is not None and name == "overlay":
+            show_pixels(ax, laid_over(grey(photo), painted, opacity))
+            panel_title(ax, "classes over photo")
+        else:
+            _hatch(ax, values)
+            show_pixels(ax, painted, interpolation="nearest")
+            panel_title(ax, "classes")
     shares = dict(zip(present.astype(int).tolist(), (counts / counts.sum()).tolist(), strict=True))
+    keys = _class_keys(result, colours, shares, clean, len(ranked) - len(colours))
+    side_legend(axes, keys)
+    return Panels(figure, known, uses_cmap=False)
+
+
+def _class_keys(
+    result: Heatmap,
+    colours: Mapping[int, str],
+    shares: Mapping[int, float],
+    clean: int | None,
+    others: int,
+) -> list[Any]:
+    """Return the entries of the legend of a categorical map: classes with their shares."""
+    from matplotlib.patches import Patch
+
     names = {i: _class_name(result, i, shares.get(i, 0.0)) for i in colours}
     if clean is not None:
         names[clean] += "\n(with nothing covered)"
     keys = [Patch(color=c, label=names[i]) for i, c in colours.items()]
-    if len(ranked) > len(keys):
-        keys.append(Patch(color=_OTHER, label=f"{len(ranked) - len(keys)} other classes"))
-    axes[-1].legend(handles=keys, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
-    return figure, []
+    if others > 0:
+        keys.append(Patch(color=_OTHER, label=f"{others} other classes"))
+    return keys
 
 
 def _clean_class(result: Heatmap, image: int) -> int | None:
@@ -191,9 +256,13 @@ def _class_name(result: Heatmap, index: int, share: float) -> str:
     return f"{readable(result.classes.get(index, f'class {index}'), 32)}  {share:.0%}"
 
 
+def _map_name(result: Heatmap, k: int) -> str:
+    return result.panels[k] if k < len(result.panels) else f"map {k + 1}"
+
+
 def _panel_name(result: Heatmap, index: int, k: int) -> str:
     """Return the name of one of several maps, with the value of its target on the clean image."""
-    name = result.panels[k] if k < len(result.panels) else f"map {k + 1}"
+    name = _map_name(result, k)
     clean = result.arrays.get("baseline")
     if clean is None or clean.ndim != 2:
         return name

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..results.types import Mask
 from .colour import grey, laid_over
+from .output import Drawing
 from .style import (
     ACCENT,
     PAPER,
-    Picture,
     Scene,
+    chosen_panels,
     measures_line,
     number,
     panel_row,
     panel_title,
     picture_name,
     show_pixels,
-    title_block,
-    to_png,
+    side_legend,
 )
 
 if TYPE_CHECKING:
@@ -34,33 +35,49 @@ _SEEDS = {
 }
 _TRUE = "#009E73"
 _BOX = "#56B4E9"
+_LEGEND_INCHES = 2.4
 
 
-def draw(result: Mask, scene: Scene) -> list[Picture]:
+def draw(result: Mask, scene: Scene) -> Iterator[Drawing]:
     """Draw one picture per image."""
-    return [_picture(result, scene, i) for i in range(len(result.values))]
+    return (_drawing(result, scene, i) for i in range(len(result.values)))
 
 
-def _picture(result: Mask, scene: Scene, index: int) -> Picture:
+def _drawing(result: Mask, scene: Scene, index: int) -> Drawing:
     mask = np.asarray(result.values[index].cpu(), dtype=bool)
     given_photo = scene.photo(index)
     photo = np.full((*mask.shape, 3), 255, np.uint8) if given_photo is None else given_photo
     seeds = result.arrays.get("seeds")
-    figure, axes, _ = panel_row(1 + (given_photo is not None) + (seeds is not None), mask.shape)
+    known = [
+        *(["photo"] if given_photo is not None else []),
+        *(["seeds"] if seeds is not None else []),
+        "mask",
+    ]
+    names = [known[i] for i in chosen_panels(scene.options, known)]
+    width = scene.options.width
+    figure, axes, _ = panel_row(len(names), mask.shape, beside=_LEGEND_INCHES, width=width)
     keys: list[Any] = []
-    if given_photo is not None:
-        show_pixels(axes[0], photo)
-        panel_title(axes[0], "photo")
-    if seeds is not None:
-        keys += _show_seeds(axes[-2], np.asarray(seeds[index].cpu()), photo)
-    keys += _show_cut(axes[-1], mask, photo, result, index)
-    axes[-1].legend(handles=keys, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
+    for ax, name in zip(axes, names, strict=True):
+        if name == "photo":
+            show_pixels(ax, photo)
+            panel_title(ax, "photo")
+        elif name == "seeds" and seeds is not None:
+            keys += _show_seeds(ax, np.asarray(seeds[index].cpu()), photo)
+        else:
+            keys += _show_cut(ax, mask, photo, result, index)
+    if keys:
+        side_legend(axes, keys)
     title = scene.title(index)
     share = f"The mask covers {mask.mean():.0%} of the picture."
-    notes = [*result.notes, share, measures_line(result.measures)]
-    title_block(figure, title, scene.subtitle(index), [" ".join(notes)])
-    name = picture_name(index, len(result.values))
-    return Picture(name, to_png(figure), f"{title}. {share}{_overlap(result, index, ' IoU {}.')}")
+    return Drawing(
+        name=picture_name(index, len(result.values)),
+        figure=figure,
+        caption=f"{title}. {share}{_overlap(result, index, ' IoU {}.')}",
+        title=title,
+        subtitle=scene.subtitle(index),
+        notes=[" ".join([*result.notes, share, measures_line(result.measures)]).strip()],
+        panels=known,
+    )
 
 
 def _show_seeds(ax: Axes, seeds: np.ndarray, photo: np.ndarray) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,21 +10,9 @@ import numpy as np
 
 from ..results.types import Matches
 from .captions import measures_in_words
+from .output import FAINT, INK, MUTED, SMALL_POINTS, Drawing
 from .points import class_name
-from .style import (
-    FAINT,
-    INK,
-    MUTED,
-    SMALL_POINTS,
-    Picture,
-    Scene,
-    new_figure,
-    number,
-    readable,
-    shortened_path,
-    title_block,
-    to_png,
-)
+from .style import Scene, new_figure, number, readable, shortened_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +20,7 @@ if TYPE_CHECKING:
 QUERIES, ACROSS = 5, 8
 """Queries, and neighbours of each, that are drawn."""
 
-TILE, GAP, LINES = 0.88, 0.14, 0.48
+TILE, GAP, LINES = 0.96, 0.16, 0.5
 """Side of a picture, the space between two, and the height of the three lines under it, inches."""
 
 QUERY, LEFT, BETWEEN = 1.3, 1.65, 0.2
@@ -49,13 +38,13 @@ class Row:
     distances: np.ndarray
 
 
-def draw(result: Matches, scene: Scene) -> list[Picture]:
+def draw(result: Matches, scene: Scene) -> Iterator[Drawing]:
     """Draw some queries with their neighbours by features above those by pixels."""
     queries = choose_queries(result)
     across = min(ACROSS, result.values.shape[1])
     spaces = 2 if "pixel_indices" in result.arrays else 1
     if not queries or not across or "thumbnails" not in result.arrays:
-        return []
+        return
     size = (LEFT + across * (TILE + GAP), len(queries) * _height(spaces) - BETWEEN)
     figure = new_figure(*size)
     ax = figure.add_subplot()
@@ -63,10 +52,14 @@ def draw(result: Matches, scene: Scene) -> list[Picture]:
         _query(ax, result, query, across, scene, i * _height(spaces))
     ax.set(xlim=(0, size[0]), ylim=(size[1], 0), aspect="equal")
     ax.set_axis_off()
-    notes = [*_legend(result), measures_in_words(result.measures), *result.notes]
-    subtitle = scene.subtitle(None, _how_many(result, queries))
-    title_block(figure, scene.title(what="nearest images"), subtitle, notes)
-    return [Picture("neighbors", to_png(figure), _caption(result))]
+    yield Drawing(
+        name="neighbors",
+        figure=figure,
+        caption=_caption(result),
+        title=scene.title(what="nearest images"),
+        subtitle=scene.subtitle(None, _how_many(result, queries)),
+        notes=[*_legend(result), measures_in_words(result.measures), *result.notes],
+    )
 
 
 def choose_queries(result: Matches) -> tuple[int, ...]:
@@ -188,7 +181,7 @@ def _neighbour(
         middle,
         under,
         text,
-        size=SMALL_POINTS - 0.5,
+        size=SMALL_POINTS,
         color=colour,
         ha="center",
         va="top",

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import ACCENT, FAINT, INK, bare, readable
+from .output import FAINT, INK, SMALL_POINTS
+from .style import ACCENT, bare, readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CROSS = "#7048e8"
 """The colour of tiles that are crossed out."""
+
+BAR_INCHES, CAPTION_INCHES = 0.9, 0.42
+"""Room for a colour bar, and the width of a caption such as "1024"."""
 
 FRAMED = 200
 """Up to this many tiles have a thin frame each; more would only be slow to draw."""
@@ -79,7 +83,6 @@ def show(
     mosaic: Mosaic,
     captions: Sequence[str] = (),
     outlined: Collection[int] = (),
-    points: float = 7.0,
     colour: str = INK,
     crossed: Collection[int] = (),
 ) -> None:
@@ -95,7 +98,9 @@ def show(
         if i < len(captions):
             lift = 0.03 * wide
             text = readable(captions[i], 40)
-            label = ax.text(x - 0.5, y - 0.5 - lift, text, size=points, color=colour, va="bottom")
+            label = ax.text(
+                x - 0.5, y - 0.5 - lift, text, size=SMALL_POINTS, color=colour, va="bottom"
+            )
             label.set_in_layout(False)
     frames = [(x - 0.5, y - 0.5, wide, high) for x, y in mosaic.corners]
     if len(frames) <= FRAMED:
@@ -128,6 +133,11 @@ def picture_block(pictures: np.ndarray) -> np.ndarray:
     """Join the pictures of a stack, uint8 `[n, h, w, 3]`, to about a square, floats."""
     columns = square(len(pictures), 12)
     return lay_out(pictures / 255, columns, gap=0.06, pixels=1, between=0.82).pixels
+
+
+def fit_columns(columns: int, inches: float) -> int:
+    """Return how many columns leave room for captions in a width in inches, 0 for any width."""
+    return max(1, min(columns, int((inches - BAR_INCHES) / CAPTION_INCHES))) if inches else columns
 
 
 def square(count: int, widest: int) -> int:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import INK, PAPER, add_outline
+from .output import INK
+from .style import PAPER, add_outline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,20 +10,8 @@ import numpy as np
 from ..results.types import Table
 from .captions import measures_in_words
 from .colour import fixed_scale
-from .style import (
-    ACCENT,
-    FAINT,
-    INK,
-    MUTED,
-    Picture,
-    Scene,
-    colour_bar,
-    new_figure,
-    number,
-    readable,
-    title_block,
-    to_png,
-)
+from .output import FAINT, INK, MUTED, SMALL_POINTS, Drawing
+from .style import ACCENT, PAPER, Scene, add_outline, colour_bar, new_figure, number, readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,40 +27,49 @@ DEVIATIONS = 2.0
 
 FEWEST_IN_BIN = 1e-3
 
+CLASS_MEAN = "mean of the class − mean of all (σ)"
+"""Label of the colour bar of class means; σ is the standard deviation over all positions."""
 
-def draw_profile(result: Table, scene: Scene) -> list[Picture]:
+
+def draw_profile(result: Table, scene: Scene) -> Iterator[Drawing]:
     """Draw an overview of all rows and the class means; or single rows."""
     if result.show:
-        return [draw_row(result, row, scene) for row in result.show]
-    pictures = [_overview(result, scene)]
+        yield from (draw_row(result, row, scene) for row in result.show)
+        return
+    yield _overview(result, scene)
     if "class_mean" in result.arrays and len(result.values) > 1:
-        pictures += _by_class(result, scene)
-    return pictures
+        yield from _by_class(result, scene)
 
 
-def draw_row(result: Table, row: int, scene: Scene) -> Picture:
+def draw_row(result: Table, row: int, scene: Scene) -> Drawing:
     """Draw one row: its histogram and its mean by class."""
     means = _class_means(result)
-    figure = new_figure(9.6 if means is not None else 6.0, 3.6)
     if means is None:
+        figure = new_figure(8.0, 3.6)
         _row_histogram(figure.add_subplot(), result, row)
     else:
-        histogram, classes = figure.subplots(1, 2, width_ratios=(1.25, 1))
+        below = 0.5 + 0.24 * min(MOST_CLASSES, int(np.isfinite(means[:, row]).sum()))
+        figure = new_figure(8.0, 3.0 + below)
+        # Both panels have the same axis of values.
+        histogram, classes = figure.subplots(2, 1, sharex=True, height_ratios=(3.0, below))
         _row_histogram(histogram, result, row)
         _row_classes(classes, result, row, means[:, row])
+        classes.set_xlabel(histogram.get_xlabel())
+        histogram.set_xlabel("")
     facts = {n: float(v) for n, v in zip(result.columns, result.values[row].tolist(), strict=True)}
     state = "dead: it never rises above zero" if _dead(result)[row] else ""
     name = result.rows[row] if row < len(result.rows) else f"row {row}"
-    title_block(
-        figure,
-        scene.title(what=name),
-        scene.subtitle(None, _images(result), state),
-        [measures_in_words(facts)],
+    return Drawing(
+        name="profile",
+        figure=figure,
+        caption=f"{name}: {measures_in_words(facts)}",
+        title=scene.title(what=name),
+        subtitle=scene.subtitle(None, _images(result), state),
+        notes=[measures_in_words(facts)],
     )
-    return Picture("profile", to_png(figure), f"{name}: {measures_in_words(facts)}")
 
 
-def _overview(result: Table, scene: Scene) -> Picture:
+def _overview(result: Table, scene: Scene) -> Drawing:
     """Draw firing, means and histograms of all rows, ordered by firing."""
     order = _order(result)
     dead = _dead(result)[order]
@@ -81,7 +79,7 @@ def _overview(result: Table, scene: Scene) -> Picture:
     below, side = figure.add_subplot(grid[2, 0]), figure.add_subplot(grid[2, 1])
     _firing(top, result, order, dead)
     _means(middle, result, order, dead)
-    _histograms(figure, below, side, result, order)
+    _histograms(figure, below, side, result, order, scene.options.cmap or FREQUENT)
     for ax in (top, middle, below):
         ax.set_xlim(-0.5, len(order) - 0.5)
     for ax in (top, middle):
@@ -95,14 +93,15 @@ def _overview(result: Table, scene: Scene) -> Picture:
             labels=[f"dead: {int(dead.sum())} channels"],
             loc="outside right upper",
         )
-    title_block(
-        figure,
-        scene.title(what="channels over the data set"),
-        scene.subtitle(None, _images(result)),
-        result.notes,
+    return Drawing(
+        name="profile",
+        figure=figure,
+        caption="How often each channel fires, its mean and spread, and its histogram.",
+        title=scene.title(what="channels over the data set"),
+        subtitle=scene.subtitle(None, _images(result)),
+        notes=result.notes,
+        uses_cmap=True,
     )
-    caption = "How often each channel fires, its mean and spread, and the histogram of its values."
-    return Picture("profile", to_png(figure), caption)
 
 
 def _name_channels(ax: Axes, order: np.ndarray) -> None:
@@ -151,7 +150,9 @@ def _mark_dead(ax: Axes, dead: np.ndarray) -> None:
         ax.axvspan(x - 0.5, x + 0.5, color=ACCENT, alpha=0.25, lw=0)
 
 
-def _histograms(figure: Figure, ax: Axes, side: Axes, result: Table, order: np.ndarray) -> None:
+def _histograms(
+    figure: Figure, ax: Axes, side: Axes, result: Table, order: np.ndarray, cmap: str
+) -> None:
     """Draw one column of bins per row of the table, and their sum beside it."""
     from matplotlib.colors import LogNorm
 
@@ -163,7 +164,7 @@ def _histograms(figure: Figure, ax: Axes, side: Axes, result: Table, order: np.n
         origin="lower",
         interpolation="nearest",
         norm=LogNorm(FEWEST_IN_BIN, 1),
-        cmap=FREQUENT,
+        cmap=cmap,
     )
     edges = result["edges"].double().numpy()[first : last + 1]
     ticks, names = _bin_ticks(edges)
@@ -227,51 +228,90 @@ def _row_histogram(ax: Axes, result: Table, row: int) -> None:
 
 
 def _row_classes(ax: Axes, result: Table, row: int, means: np.ndarray) -> None:
-    order = np.argsort(-np.nan_to_num(means, nan=-np.inf), kind="stable")[:MOST_CLASSES]
-    ax.barh(np.arange(len(order))[::-1], means[order], color=DEEP, height=0.75)
-    ax.set_yticks(np.arange(len(order))[::-1], [readable(result.classes[i], 20) for i in order])
-    ax.axvline(_column(result, "mean")[row], color=ACCENT, lw=1, label="mean of all")
-    ax.set_xlabel(f"mean {readable(result.unit or 'value', 20)}")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    """Draw the mean of each class as a dot on the axis of the histogram above."""
+    _, first, last = _used_bins(result)
+    edges = result["edges"].double().numpy()[first : last + 1]
+    known = int(np.isfinite(means).sum())
+    order = np.argsort(-np.nan_to_num(means, nan=-np.inf), kind="stable")[
+        : min(MOST_CLASSES, known)
+    ]
+    rows = np.arange(len(order))[::-1]
+    places = np.array([bin_place(edges, float(means[i])) for i in order])
+    ax.hlines(rows, -0.5, places, color=FAINT, lw=1)
+    ax.scatter(places, rows, s=28, color=DEEP, zorder=3)
+    for place, y, index in zip(places, rows, order, strict=True):
+        label = ax.annotate(
+            number(float(means[index])),
+            (place, y),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            size=SMALL_POINTS,
+            zorder=4,
+        )
+        add_outline(label, PAPER, 3)
+    ax.set_yticks(rows, [readable(result.classes[i], 20) for i in order])
+    ax.set_ylim(-0.7, len(order) - 0.3)
+    ax.set_ylabel("mean of the class")
+    mean = float(_column(result, "mean")[row])
+    ax.axvline(bin_place(edges, mean), color=ACCENT, lw=1, label=f"mean of all: {number(mean)}")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
 
 
-def _by_class(result: Table, scene: Scene) -> list[Picture]:
+def bin_place(edges: np.ndarray, value: float) -> float:
+    """Return where a value lies on an axis with one unit per bin, the first bin around 0.
+
+    Args:
+        edges: the edges of the bins, ascending; the outermost may be infinite, and two may be equal
+            (the bin of that value alone).
+        value: the value; values beyond the edges lie at the ends.
+    """
+    equal = np.flatnonzero((edges[:-1] == value) & (edges[1:] == value))
+    if len(equal):
+        return float(equal[0])
+    index = int(np.clip(np.searchsorted(edges, value, "right") - 1, 0, len(edges) - 2))
+    low, high = float(edges[index]), float(edges[index + 1])
+    if not (np.isfinite(low) and np.isfinite(high)) or low == high:
+        return float(index)
+    return index - 0.5 + float(np.clip((value - low) / (high - low), 0, 1))
+
+
+def _by_class(result: Table, scene: Scene) -> Iterator[Drawing]:
     """Draw the class means of the most selective rows, in standard deviations of each row."""
     classes, channels, apart = _selective(result)
     if not len(channels):
-        return []
-    scale = fixed_scale(apart[np.ix_(classes, channels)], DEVIATIONS)
-    figure = new_figure(max(5.2, 2.6 + 0.26 * len(channels)), 1.5 + 0.25 * len(classes))
+        return
+    drawn = apart[np.ix_(classes, channels)]
+    scale = fixed_scale(drawn, DEVIATIONS, scene.options.cmap)
+    figure = new_figure(max(5.2, 2.6 + 0.25 * len(channels)), 1.5 + 0.25 * len(classes))
     ax = figure.add_subplot()
-    image = ax.imshow(
-        apart[np.ix_(classes, channels)], cmap=scale.cmap, norm=scale.norm, aspect="auto"
-    )
+    image = ax.imshow(drawn, cmap=scale.cmap, norm=scale.norm, aspect="auto")
     ax.set_yticks(np.arange(len(classes)), [readable(result.classes[c], 22) for c in classes])
     ax.set_xticks(np.arange(len(channels)), [str(c) for c in channels], rotation=90)
     ax.tick_params(length=0, colors=INK)
     ax.set_xlabel("channel")
-    colour_bar(figure, image, [ax], "class mean − mean, in standard deviations", scale.extend)
-    largest = float(np.nanmax(np.abs(apart[np.ix_(classes, channels)])))
-    choice = (
+    colour_bar(figure, image, [ax], CLASS_MEAN, scale.extend)
+    largest = float(np.nanmax(np.abs(drawn)))
+    chosen = (
         f"All {len(channels)} channels"
         if len(channels) == len(result.values)
-        else f"{len(channels)} of {len(result.values)} channels, those with the largest difference"
+        else f"The {len(channels)} of {len(result.values)} channels with the largest difference"
     )
     notes = [
-        f"{choice}, ordered by the class with the largest mean. Red: the mean of the class is "
-        "above that of all images; blue: below.",
-        f"All layers have this scale, ±{DEVIATIONS:g} standard deviations of the channel over all "
-        f"positions; the largest difference here is {number(largest)}.",
+        f"{chosen}, ordered by the class with the largest mean.",
+        f"The scale is the same for all layers; the largest difference here is {number(largest)}.",
     ]
     if len(classes) < len(result.classes):
         notes.append(f"{len(classes)} of {len(result.classes)} classes are drawn.")
-    title_block(
-        figure,
-        scene.title(what="channels that tell classes apart"),
-        scene.subtitle(None, _images(result)),
-        notes,
+    yield Drawing(
+        name="classes",
+        figure=figure,
+        caption=f"{CLASS_MEAN}. {notes[0]}",
+        title=scene.title(what="channels that tell classes apart"),
+        subtitle=scene.subtitle(None, _images(result)),
+        notes=notes,
+        uses_cmap=True,
     )
-    return [Picture("classes", to_png(figure), notes[0])]
 
 
 def _selective(result: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ..results.types import Tiles
 from .mosaic import lay_out, picture_block
-from .style import (
-    INK,
-    MUTED,
-    SMALL_POINTS,
-    TEXT_POINTS,
-    Picture,
-    Scene,
-    bare,
-    new_figure,
-    picture_name,
-    readable,
-    title_block,
-    to_png,
-)
+from .output import INK, MUTED, SMALL_POINTS, TEXT_POINTS, Drawing
+from .style import Scene, bare, new_figure, picture_name, readable
 from .tile_layout import PAGES, caption_of, cut
 
 COLUMNS, ROWS = 6, 6
@@ -31,12 +19,15 @@ INCHES = 1.65
 
 def draw_table_of_stacks(
     result: Tiles, scene: Scene, stacks: Sequence[np.ndarray], order: Sequence[int]
-) -> list[Picture]:
+) -> Iterator[Drawing]:
     """Draw the tiles in their order, as many pages as it takes, at most six."""
-    lines = math.ceil(len(stacks) / COLUMNS)
+    width = scene.options.width or COLUMNS * INCHES
+    lines = math.ceil(len(stacks) / max(1, min(COLUMNS, int(width / INCHES))))
     pages = cut(list(range(len(order))), max(1, ROWS // lines))
     count = min(len(pages), PAGES)
-    return [_page(result, scene, stacks, order, pages[i], (i + 1, count)) for i in range(count)]
+    return (
+        _page(result, scene, stacks, order, pages[i], lines, (i + 1, count)) for i in range(count)
+    )
 
 
 def _page(
@@ -45,9 +36,9 @@ def _page(
     stacks: Sequence[np.ndarray],
     order: Sequence[int],
     page: Sequence[int],
+    lines: int,
     number: tuple[int, int],
-) -> Picture:
-    lines = math.ceil(len(stacks) / COLUMNS)
+) -> Drawing:
     columns = math.ceil(len(stacks) / lines)
     blocks: list[np.ndarray] = []
     heads = []
@@ -70,7 +61,7 @@ def _page(
     wide = laid.size[0]
     for (x, y), (caption, title) in zip(laid.corners, heads, strict=True):
         text = readable(title, 24)
-        axes.text(x - 0.5, y - 0.03 * wide, text, size=SMALL_POINTS - 0.5, color=MUTED, va="bottom")
+        axes.text(x - 0.5, y - 0.03 * wide, text, size=SMALL_POINTS, color=MUTED, va="bottom")
         if caption:
             at = y - 0.13 * wide
             axes.text(
@@ -78,6 +69,12 @@ def _page(
                 va="bottom",
             )  # fmt: skip
     part = f"{len(page)} of {len(order)} drawn units" if number[1] > 1 else ""
-    title_block(figure, scene.title(), scene.subtitle(None, part), result.notes)
     titles = ", ".join(s.title for s in result.stacks)
-    return Picture(picture_name(*number), to_png(figure), f"{titles}; best first, a row a unit.")
+    return Drawing(
+        name=picture_name(*number),
+        figure=figure,
+        caption=f"{titles}; best first, a row a unit.",
+        title=scene.title(),
+        subtitle=scene.subtitle(None, part),
+        notes=result.notes,
+    )

@@ -1,4 +1,4 @@
-"""Shared parts of all pictures: type, figures, titles, text and PNG files.
+"""Shared parts of all pictures: scenes, figures, titles and text.
 
 The layout of a picture is: a bold title, a second line with model and image, the panels, and
 small notes below them. `render()` draws inside `look()`, so that pictures neither depend on the
@@ -8,15 +8,16 @@ user's matplotlib settings nor change them.
 from __future__ import annotations
 
 import functools
-import io
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
+
+from ..errors import ParameterError, UnknownNameError
+from .output import DPI, FAINT, INK, MUTED, SMALL_POINTS, TEXT_POINTS, TITLE_POINTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,41 +27,59 @@ if TYPE_CHECKING:
 
 SEQUENTIAL = "viridis"
 DIVERGING = "RdBu_r"
-INK = "#1f2430"
-MUTED = "#667085"
-FAINT = "#d0d5dd"
 ACCENT = "#d9480f"
 PAPER = "#ffffff"
-DPI = 120
 BOLD = 0.68
 """Width of a bold letter as a share of the type size."""
-TITLE_POINTS, TEXT_POINTS, SMALL_POINTS = 13.0, 9.5, 8.5
 
-_MARGIN, _BAR = 0.08, 0.9
+PAGE_INCHES = 11.0
+"""The widest panels of a picture: the overview page shows them without shrinking them."""
+
+WIDTH_RANGE = (1, 60)
+"""Allowed widths of a figure in inches."""
+
+_MARGIN, _BAR, _GAP, _HEAD = 0.08, 0.9, 0.18, 0.3
+"""Inches: outer margin, room for a colour bar, space between panels, room for a panel's title."""
+
+_SIDE, _NARROWEST = 3.5, 1.3
+"""Inches: the longer side of a panel, and the narrowest one, which fits its title."""
 
 CRISP_BELOW = 100
 """Side in pixels below which images are drawn without interpolation."""
 
-_LOOK = {
-    "font.family": "DejaVu Sans",
-    "font.size": TEXT_POINTS,
-    "text.color": INK,
-    "text.parse_math": False,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.8,
-    "axes.titlesize": TEXT_POINTS,
-    "axes.titlelocation": "left",
-    "axes.titlepad": 5.0,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelsize": SMALL_POINTS,
-    "ytick.labelsize": SMALL_POINTS,
-    "legend.frameon": False,
-    "legend.fontsize": SMALL_POINTS,
-    "hatch.linewidth": 0.6,
-    "hatch.color": "#98a2b3",
-}
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """Choices of the user for a figure.
+
+    Attributes:
+        cmap: matplotlib's name of the colour map of values; "" for the default.
+        title: draw the title above the panels and the notes below them.
+        width: width of the panels in inches; 0 for the default.
+        panels: the panels to draw, in this order; all if empty.
+    """
+
+    cmap: str = ""
+    title: bool = True
+    width: float = 0.0
+    panels: tuple[str, ...] = ()
+
+
+def figure_options(
+    cmap: str | None, title: bool, size: float | None, panels: Sequence[str]
+) -> FigureOptions:
+    """Return checked options for a figure; raises ParameterError or UnknownNameError."""
+    if cmap is not None:
+        import matplotlib
+
+        if cmap not in matplotlib.colormaps:
+            raise UnknownNameError("colour map", cmap, list(matplotlib.colormaps))
+    low, high = WIDTH_RANGE
+    if size is not None and not (isinstance(size, int | float) and low <= size <= high):
+        raise ParameterError(f"size={size!r} is not a width between {low} and {high} inches")
+    if isinstance(panels, str):
+        raise ParameterError(f"panels={panels!r}: give a list of names")
+    return FigureOptions(cmap or "", title, float(size or 0), tuple(panels))
 
 
 @dataclass(frozen=True)
@@ -72,6 +91,7 @@ class Scene:
         photos: uint8 `[N, H, W, 3]`, the displayable pixels of the model's input, or None.
         names: one per image.
         targets: the targets with scores, one per image.
+        options: choices of the user.
     """
 
     explainer: str = ""
@@ -80,6 +100,7 @@ class Scene:
     photos: Tensor | None = None
     names: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    options: FigureOptions = FigureOptions()
 
     def photo(self, index: int) -> np.ndarray | None:
         """Return the photo of one image, uint8 `[H, W, 3]`, or None."""
@@ -102,38 +123,15 @@ class Scene:
         return "  ·  ".join(readable(part, 90) for part in (*parts, *details) if part)
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A drawn picture.
-
-    Attributes:
-        name: file name without suffix; unique within the explanation.
-        png: the picture.
-        caption: one or two sentences that describe the picture.
-    """
-
-    name: str
-    png: bytes
-    caption: str = ""
-
-
-@contextmanager
-def look() -> Iterator[None]:
-    """Draw with the settings of this project instead of the user's matplotlib settings."""
-    import matplotlib.style
-
-    with matplotlib.style.context(["default", _LOOK]):
-        yield
-
-
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of a size in inches, without pyplot's global state.
 
     The size is that of the panels; `title_block` makes room above and below them.
     """
-    from matplotlib.figure import Figure
+    from .styled_figure import StyledFigure
 
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor=PAPER, layout="constrained")
+    size = (width, height)
+    figure = StyledFigure(figsize=size, dpi=DPI, facecolor=PAPER, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05)  # type: ignore[union-attr,call-arg]
     return figure
 
@@ -159,44 +157,73 @@ def title_block(figure: Figure, title: str, subtitle: str = "", notes: Sequence[
     _write(figure, foot, below - 0.12, SMALL_POINTS, color=MUTED)
 
 
+def chosen_panels(options: FigureOptions, names: Sequence[str]) -> list[int]:
+    """Return the indices of the panels to draw among those that a picture has.
+
+    Raises:
+        UnknownNameError: the picture does not have a chosen panel.
+    """
+    for name in options.panels:
+        if name not in names:
+            raise UnknownNameError("panel", name, names)
+    return [list(names).index(name) for name in options.panels] or list(range(len(names)))
+
+
 def panel_row(
-    count: int, shape: Sequence[int], *, bar: bool = False, side: float = 3.5, across: int = 4
+    count: int,
+    shape: Sequence[int],
+    *,
+    beside: float = 0.0,
+    bar: bool = False,
+    width: float = 0.0,
+    across: int = 4,
 ) -> tuple[Figure, list[Axes], Axes | None]:
     """Return a figure with `count` panels for images `(height, width)`, in rows, exactly placed.
 
-    An image pixel covers a whole number of picture pixels if possible, so that all pixels of small
-    images have the same size. With `bar` a narrow axes for a colour bar is added at the right of
-    the first row.
-    """
-    from matplotlib.figure import Figure
+    A pixel of a small image covers a whole number of picture pixels, so that all have one size.
 
-    long = max(shape[:2])
-    factor = max(1.0, round(side * DPI / long)) if long <= 1.2 * side * DPI else side * DPI / long
-    h, w = (max(0.25, size * factor / DPI) for size in shape[:2])
-    columns, rows = min(count, across), -(-count // across)
-    gap, head = 0.18, 0.3
-    width = 2 * _MARGIN + columns * w + (columns - 1) * gap + (_BAR if bar else 0.0)
-    height = rows * (h + head) + _MARGIN
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor=PAPER)
+    Args:
+        count: number of panels.
+        shape: height and width of an image in pixels.
+        beside: room for a legend at the right of the first row, in inches.
+        bar: add a narrow axes for a colour bar at the right of the first row.
+        width: width of the figure in inches; 0 for that of a page at most.
+        across: the most panels in a row.
+
+    Returns:
+        The figure, the axes of the panels, and that of the colour bar or None.
+    """
+    from .styled_figure import StyledFigure
+
+    beside = _BAR if bar else beside
+    free = (width or PAGE_INCHES) - 2 * _MARGIN - beside
+    columns = max(1, min(count, across, int((free + _GAP) / (_NARROWEST + _GAP))))
+    rows = -(-count // columns)
+    room = free - (columns - 1) * _GAP
+    h, w = _panel_inches(shape, room / columns if width else min(_SIDE, room / columns))
+    total_width = 2 * _MARGIN + columns * w + (columns - 1) * _GAP + beside
+    height = rows * (h + _HEAD) + _MARGIN
+    figure = StyledFigure(figsize=(total_width, height), dpi=DPI, facecolor=PAPER)
 
     def place(x: float, y: float, w: float) -> Axes:
-        return figure.add_axes((x / width, y / height, w / width, h / height))
+        return figure.add_axes((x / total_width, y / height, w / total_width, h / height))
 
     axes = []
     for i in range(count):
-        x = _MARGIN + (i % columns) * (w + gap)
-        axes.append(bare(place(x, height - (i // columns + 1) * (h + head), w)))
-    right = _MARGIN + columns * (w + gap)
-    return figure, axes, place(right, height - h - head, 0.14) if bar else None
+        x = _MARGIN + (i % columns) * (w + _GAP)
+        axes.append(bare(place(x, height - (i // columns + 1) * (h + _HEAD), w)))
+    right = _MARGIN + columns * (w + _GAP)
+    return figure, axes, place(right, height - h - _HEAD, 0.14) if bar else None
 
 
-def to_png(figure: Figure) -> bytes:
-    """Return a figure as PNG bytes, cropped to its content; equal figures give equal bytes."""
-    buffer = io.BytesIO()
-    figure.savefig(
-        buffer, format="png", metadata={"Software": None}, bbox_inches="tight", pad_inches=0.14
-    )
-    return buffer.getvalue()
+def _panel_inches(shape: Sequence[int], side: float) -> tuple[float, float]:
+    """Return height and width of a panel whose longer side is about `side` inches, at most."""
+    long = max(shape[:2])
+    factor = max(side, 0.25) * DPI / long
+    if long < CRISP_BELOW:
+        factor = max(1.0, float(int(factor)))
+    height, width = (max(0.25, size * factor / DPI) for size in shape[:2])
+    return height, width
 
 
 def picture_name(index: int, count: int, stem: str = "picture") -> str:
@@ -221,6 +248,13 @@ def show_pixels(ax: Axes, pixels: np.ndarray, **options: Any) -> AxesImage:
     small = min(pixels.shape[:2]) < CRISP_BELOW
     options.setdefault("interpolation", "nearest" if small else "antialiased")
     return bare(ax).imshow(pixels, **options)
+
+
+def side_legend(axes: Sequence[Axes], keys: Sequence[Any]) -> None:
+    """Draw a legend at the right of the first row of panels."""
+    top = max(ax.get_position().y1 for ax in axes)
+    last = [ax for ax in axes if ax.get_position().y1 == top][-1]
+    last.legend(handles=keys, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
 
 
 def colour_bar(

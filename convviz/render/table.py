@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..results.types import Table
-from .style import Picture, Scene, new_figure, number, picture_name, readable, title_block, to_png
+from .output import Drawing
+from .style import PAGE_INCHES, Scene, new_figure, number, picture_name, readable
 from .text_table import draw_table, table_inches
 from .tile_layout import page_notes
 
 ROWS, COLUMNS, PAGES = 40, 10, 3
+NUMBER_LETTERS = 8
+"""The longest number in a cell."""
 
 
-def draw(result: Table, scene: Scene) -> list[Picture]:
-    """Draw the table, 40 rows and 10 columns a page, or the profile of rows with histograms."""
+def draw(result: Table, scene: Scene) -> Iterator[Drawing]:
+    """Draw the table, at most 40 rows and 10 columns a page, or the profile of histograms."""
     if "histogram" in result.arrays:
         from .profile import draw_profile
 
         return draw_profile(result, scene)
     rows, columns = result.values.shape
-    spots = [(r, c) for r in range(0, max(rows, 1), ROWS) for c in range(0, columns, COLUMNS)]
-    return [_page(result, scene, i, len(spots), *at) for i, at in enumerate(spots[:PAGES], 1)]
+    across = _columns_across(result)
+    spots = [(r, c) for r in range(0, max(rows, 1), ROWS) for c in range(0, columns, across)]
+    return (
+        _page(result, scene, i, len(spots), *spot, across)
+        for i, spot in enumerate(spots[:PAGES], 1)
+    )
 
 
-def _page(result: Table, scene: Scene, index: int, pages: int, top: int, left: int) -> Picture:
-    values = result.values[top : top + ROWS, left : left + COLUMNS].tolist()
-    names = [readable(n, 18) for n in result.columns[left : left + COLUMNS]]
+def _columns_across(result: Table) -> int:
+    """Return how many columns fit the width of a page, at most COLUMNS."""
+    widest = max((len(_column_name(name)) for name in result.columns), default=0)
+    names = max((len(_row_name(result, i)) for i in range(len(result.rows))), default=0)
+    width = table_inches(["x" * names, *["x" * max(widest, NUMBER_LETTERS)] * COLUMNS], [])[0]
+    share = (PAGE_INCHES - table_inches(["x" * names], [])[0]) / width
+    return max(1, min(COLUMNS, int(share * COLUMNS)))
+
+
+def _page(
+    result: Table, scene: Scene, index: int, pages: int, top: int, left: int, across: int
+) -> Drawing:
+    values = result.values[top : top + ROWS, left : left + across].tolist()
+    names = [_column_name(name) for name in result.columns[left : left + across]]
     names += [str(left + j) for j in range(len(names), len(values[0]) if values else 0)]
     shown = [
         [_row_name(result, top + i), *(number(float(v)) for v in row)]
@@ -35,12 +55,20 @@ def _page(result: Table, scene: Scene, index: int, pages: int, top: int, left: i
     draw_table(figure.add_subplot(), head, shown)
     rows = result.values.shape[0]
     part = f"rows {top}–{top + len(shown) - 1} of {rows}" if pages > 1 else ""
-    if part and result.values.shape[1] > COLUMNS:
+    if part and result.values.shape[1] > across:
         part += f", columns {left}–{left + len(names) - 1} of {result.values.shape[1]}"
-    notes = page_notes(result.notes, index, pages, PAGES)
-    title_block(figure, scene.title(), scene.subtitle(None, result.unit, part), notes)
-    caption = f"{rows} rows, {result.values.shape[1]} columns" + (f"; {part}" if part else "")
-    return Picture(picture_name(index, min(pages, PAGES)), to_png(figure), caption)
+    return Drawing(
+        name=picture_name(index, min(pages, PAGES)),
+        figure=figure,
+        caption=f"{rows} rows, {result.values.shape[1]} columns" + (f"; {part}" if part else ""),
+        title=scene.title(),
+        subtitle=scene.subtitle(None, result.unit, part),
+        notes=page_notes(result.notes, index, pages, PAGES),
+    )
+
+
+def _column_name(name: str) -> str:
+    return readable(name, 18)
 
 
 def _row_name(result: Table, index: int) -> str:

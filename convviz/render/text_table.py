@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .style import FAINT, INK, MUTED, SMALL_POINTS, number, readable
+from .output import FAINT, INK, MUTED, SMALL_POINTS
+from .style import number, readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,25 +10,39 @@ from typing import Any
 import numpy as np
 
 from ..results.types import Tiles
-from .style import ACCENT, SMALL_POINTS
+from .output import SMALL_POINTS
+from .style import ACCENT
 
 PAGES = 6
 """The most pages drawn of one result."""
+
+LIST_INCHES = 7.0
+"""The narrowest figure of the user with a table beside the tiles."""
 
 NAN_COLOUR = (0.98, 0.75, 0.55)
 
 
 @dataclass(frozen=True)
 class Range:
-    """The range of values that runs from black to white; NaN has a colour of its own."""
+    """The range of values that runs from black to white; NaN has a colour of its own.
+
+    `cmap` is matplotlib's name of a colour map instead of grey.
+    """
 
     low: float
     high: float
+    cmap: str = "gray"
 
     def greys(self, values: np.ndarray) -> np.ndarray:
-        """Turn values `[...]` into grey colours `[..., 3]`."""
+        """Turn values `[...]` into grey colours `[..., 3]`, or those of the colour map."""
         scaled = np.clip((values - self.low) / (self.high - self.low), 0, 1)
-        return self._mark(np.repeat(scaled[..., None], 3, axis=-1), np.isnan(values))
+        if self.cmap == "gray":
+            colours = np.repeat(scaled[..., None], 3, axis=-1)
+        else:
+            import matplotlib
+
+            colours = matplotlib.colormaps[self.cmap](scaled)[..., :3]
+        return self._mark(colours, np.isnan(values))
 
     def colours(self, values: np.ndarray) -> np.ndarray:
         """Turn values `[..., 3, h, w]` into colours `[..., h, w, 3]`."""
@@ -42,16 +56,21 @@ class Range:
         return colours
 
 
-def range_of(values: np.ndarray, signed: bool) -> Range:
+def range_of(values: np.ndarray, signed: bool, cmap: str = "") -> Range:
     """Return the full range of values, symmetric about zero for signed ones."""
+    low, high = _limits(values, signed)
+    return Range(low, high, cmap or "gray")
+
+
+def _limits(values: np.ndarray, signed: bool) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
     if not finite.size:
-        return Range(-1.0, 1.0) if signed else Range(0.0, 1.0)
+        return (-1.0, 1.0) if signed else (0.0, 1.0)
     if signed:
         limit = float(np.abs(finite).max()) or 1.0
-        return Range(-limit, limit)
+        return -limit, limit
     low, high = float(finite.min()), float(finite.max())
-    return Range(low, high if high > low else low + 1.0)
+    return low, high if high > low else low + 1.0
 
 
 def slim(inches: float) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from ..results.types import Tiles
 from . import mosaic
 from .colour import Scale, grey, laid_over, resize_nearest, scale_of
+from .output import Drawing
 from .style import (
-    Picture,
     Scene,
     colour_bar,
     new_figure,
@@ -19,11 +20,10 @@ from .style import (
     picture_name,
     sentence,
     show_pixels,
-    title_block,
-    to_png,
 )
 from .text_table import cell, draw_table, table_inches
 from .tile_layout import (
+    LIST_INCHES,
     Range,
     caption_of,
     cut,
@@ -40,17 +40,17 @@ WIDE = 9.4
 SAMPLE = 2_000_000
 
 
-def draw_maps(result: Tiles, scene: Scene) -> list[Picture]:
+def draw_maps(result: Tiles, scene: Scene) -> Iterator[Drawing]:
     """Draw the maps of each image, as many pages as it takes, at most four an image."""
-    scale = _scale(result.values.numpy())
+    scale = replace(_scale(result.values.numpy()), map_name=scene.options.cmap or "gray")
     todo = []
     for image in range(len(result.values)):
         pages = cut(_order(result, image), TILES_A_PAGE)
         todo += [(image, i, page, len(pages)) for i, page in enumerate(pages[:PAGES])]
-    return [
-        _page(result, scene, scale, one, picture_name(i + 1, len(todo)))
-        for i, one in enumerate(todo)
-    ]
+    return (
+        _page(result, scene, scale, place, picture_name(i + 1, len(todo)))
+        for i, place in enumerate(todo)
+    )
 
 
 def _scale(values: np.ndarray) -> Scale:
@@ -70,11 +70,12 @@ def _order(result: Tiles, image: int) -> list[int]:
 
 
 def _page(
-    result: Tiles, scene: Scene, scale: Scale, one: tuple[int, int, list[int], int], name: str
-) -> Picture:
-    image, index, page, pages = one
+    result: Tiles, scene: Scene, scale: Scale, place: tuple[int, int, list[int], int], name: str
+) -> Drawing:
+    image, index, page, pages = place
     values = result.values[image].numpy()
     columns = max(min(len(page), 8), mosaic.square(len(page), 14))
+    columns = mosaic.fit_columns(columns, scene.options.width)
     laid = mosaic.lay_out(_greys(values[page], scale), columns, headroom=0.26)
     width = min(WIDE - 0.9, 1.1 * columns)
     top = _top_inches(result, scene, image) if index == 0 else 0.0
@@ -89,7 +90,7 @@ def _page(
     dead = {i for i in silent if is_marked(result, page[i])}
     silent -= dead
     captions = [caption_of(result, t) for t in page]
-    mosaic.show(axes, laid, captions, silent, points=6.5, crossed=dead)
+    mosaic.show(axes, laid, captions, silent, crossed=dead)
     _bar(figure, axes, scale, result.unit, width * laid.aspect)
     if silent:
         mark_legend(axes, "silent on this input")
@@ -97,13 +98,19 @@ def _page(
         mark_legend(axes, "dead: fired on no image of the data set", mosaic.CROSS, right=True)
     part = part_of(page, len(values), "channels") if pages > 1 else f"{len(values)} channels"
     facts = [*(result.notes if index == 0 else ()), sentence(scale.note)]
-    notes = page_notes(facts, index + 1, pages, PAGES)
-    title_block(figure, scene.title(), scene.subtitle(image, part), notes)
-    return Picture(name, to_png(figure), f"Feature maps, {part}, on one scale for the layer.")
+    return Drawing(
+        name=name,
+        figure=figure,
+        caption=f"Feature maps, {part}, on one scale for the layer.",
+        title=scene.title(),
+        subtitle=scene.subtitle(image, part),
+        notes=page_notes(facts, index + 1, pages, PAGES),
+        uses_cmap=True,
+    )
 
 
 def _greys(values: np.ndarray, scale: Scale) -> np.ndarray:
-    return Range(scale.low, scale.high).greys(values.astype(float))
+    return Range(scale.low, scale.high, scale.map_name).greys(values.astype(float))
 
 
 def _is_silent(result: Tiles, image: int, tile: int) -> bool:
@@ -123,8 +130,12 @@ def _columns(result: Tiles, image: int) -> dict[str, Sequence[Any]]:
 
 
 def _top_inches(result: Tiles, scene: Scene, image: int) -> float:
-    """Return the height of the row with photo, overlays and table; 0 where there is none."""
-    if scene.photo(image) is None or not _overlaid(result, image):
+    """Return the height of the row with photo, overlays and table; 0 if there is none.
+
+    There is none either in a figure that is too narrow for it.
+    """
+    narrow = 0 < scene.options.width < LIST_INCHES
+    if narrow or scene.photo(image) is None or not _overlaid(result, image):
         return 0.0
     return 3.0
 
@@ -164,5 +175,5 @@ def _overlay(photo: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _bar(figure: Any, axes: Any, scale: Scale, unit: str, inches: float) -> None:
     from matplotlib.cm import ScalarMappable
 
-    mapped = ScalarMappable(scale.norm, "gray")
+    mapped = ScalarMappable(scale.norm, scale.cmap)
     colour_bar(figure, mapped, axes, unit, scale.extend, aspect=slim(inches))

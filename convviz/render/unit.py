@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import ConvvizError, ParameterError
 from ..images.batch import Item
 from ..results.types import Matches, Note, Result, Stack, Table, Tiles
-from . import Picture, Scene, render
+from . import PNG, FileType, Picture, Scene, render
 
 SIDE = 96
 """The longer side of a patch that is cut out, in pixels."""
@@ -24,7 +24,12 @@ Load = Callable[[Item], np.ndarray]
 
 
 def draw_unit(
-    result: Result, scene: Scene, items: Sequence[Item], unit: int, load: Load
+    result: Result,
+    scene: Scene,
+    items: Sequence[Item],
+    unit: int,
+    load: Load,
+    kind: FileType = PNG,
 ) -> list[Picture]:
     """Draw the part of a data-set result that belongs to one unit.
 
@@ -34,6 +39,7 @@ def draw_unit(
         items: of the explanation.
         unit: the channel; for matches the index of the image among the items.
         load: reads a photo, if patches of a unit that was not drawn must be cut out.
+        kind: format and resolution of the pictures.
 
     Raises:
         ParameterError: there is no such unit, or the result has none.
@@ -45,7 +51,7 @@ def draw_unit(
     count = len(result.values)
     if not 0 <= unit < count:
         raise ParameterError(f"{scene.explainer} of {scene.layer!r} has units 0 to {count - 1}")
-    drawn = render(_alone(result, unit, items, load), scene)
+    drawn = render(_alone(result, unit, items, load), scene, kind)
     return [replace(picture, name=f"unit-{unit}-{picture.name}") for picture in drawn]
 
 

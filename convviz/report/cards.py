@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ..errors import ConvvizError
 from ..explanation import result_folder
 from ..explanation.display import in_words
+from ..render.output import DPI, DPI_RANGE
 from ..results.json_codec import decode
 from ..storage.atomic_folder import current, current_name, plain
 from ..storage.path_names import natural
@@ -27,8 +28,11 @@ KINDS = {
     "points": "a map of points",
     "table": "a table of numbers",
 }
-WIDE_RATIO = 1.7
-"""Width over height from which a picture takes a whole row."""
+CSS_DPI = 96
+"""Pixels per inch of a page: pictures are shown in the size that they are drawn for."""
+
+LARGEST_HEAD = 4096
+"""Bytes at the beginning of a PNG file that contain its size and resolution."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +40,39 @@ class PictureFile:
     """One picture of a result folder.
 
     Attributes:
+        name: the name of its file.
         href: address relative to the page.
         width, height: in pixels; 0 if the file is not a PNG.
+        dpi: pixels per inch.
         caption: description of the picture.
     """
 
+    name: str
     href: str
     width: int
     height: int
+    dpi: float
     caption: str
 
     @property
-    def wide(self) -> bool:
-        """Whether the picture takes a whole row."""
-        return self.width > WIDE_RATIO * self.height
+    def is_image(self) -> bool:
+        """True if a page can show the file."""
+        return self.name.casefold().endswith((".png", ".svg"))
+
+    @property
+    def is_link(self) -> bool:
+        """True if the page links to the file; an SVG that is opened may run scripts."""
+        return self.name.casefold().endswith(".png")
+
+    @property
+    def shown_width(self) -> int:
+        """The width on the page in CSS pixels; 0 if it is not known."""
+        return round(self.width * CSS_DPI / self.dpi)
+
+    @property
+    def shown_height(self) -> int:
+        """The height on the page in CSS pixels; 0 if it is not known."""
+        return round(self.height * CSS_DPI / self.dpi)
 
 
 @dataclass(frozen=True)
@@ -86,11 +109,6 @@ class SavedResult:
         return len({picture.caption for picture in self.pictures}) > 1
 
     @property
-    def beside_wide(self) -> bool:
-        """Whether one of two pictures takes a whole row; then the other takes one too."""
-        return len(self.pictures) == 2 and any(picture.wide for picture in self.pictures)
-
-    @property
     def heading(self) -> str:
         """The heading, which distinguishes the result from others of its card."""
         return " · ".join(part for part in (self.subject, self.layer, self.targets) if part)
@@ -125,9 +143,11 @@ class Card:
         return tuple(note for note in first if all(note in notes for notes in rest))
 
     @property
-    def small(self) -> bool:
-        """Whether its results are shown side by side: several with one picture each."""
-        return len(self.results) > 1 and all(len(result.pictures) < 2 for result in self.results)
+    def widest(self) -> int:
+        """Width of the widest picture if results may be side by side; else 0."""
+        if len(self.results) < 2 or any(len(result.pictures) > 1 for result in self.results):
+            return 0
+        return max((p.shown_width for result in self.results for p in result.pictures), default=0)
 
     @property
     def parameters(self) -> Mapping[str, str]:
@@ -217,8 +237,8 @@ def _measures(document: Mapping[str, Any]) -> dict[str, Any]:
 def _picture_files(root: Path, folder: Path, pictures: Mapping[str, str]) -> Iterator[PictureFile]:
     for name, caption in pictures.items():
         file = current_name(folder, plain(name))
-        width, height = _png_size(folder, file)
-        yield PictureFile(address((folder / file).relative_to(root)), width, height, caption)
+        href = address((folder / file).relative_to(root))
+        yield PictureFile(name, href, *_png_size(folder, file), caption)
 
 
 def address(path: Path) -> str:
@@ -226,17 +246,34 @@ def address(path: Path) -> str:
     return "/".join(quote(os.fsencode(part)) for part in path.parts)
 
 
-def _png_size(folder: Path, name: str) -> tuple[int, int]:
-    """Return the size in the header of a PNG file; raises ConvvizError if it is no regular file."""
+def _png_size(folder: Path, name: str) -> tuple[int, int, float]:
+    """Return width, height and pixels per inch from a PNG file; raises ConvvizError for a link."""
     try:
         with open_regular(folder, name) as file:
-            head = file.read(24)
+            head = file.read(LARGEST_HEAD)
     except MissingFileError:
-        return 0, 0
-    if len(head) < 24 or not head.startswith(b"\x89PNG"):
-        return 0, 0
+        return 0, 0, DPI
+    if len(head) < 33 or not head.startswith(b"\x89PNG"):
+        return 0, 0, DPI
     width, height = struct.unpack(">II", head[16:24])
-    return int(width), int(height)
+    return int(width), int(height), _resolution(head)
+
+
+def _resolution(head: bytes) -> float:
+    """Return the pixels per inch of a PNG file, from the chunks before its pixels."""
+    at = 33  # after the signature and the header
+    while at + 8 <= len(head):
+        (length,) = struct.unpack(">I", head[at : at + 4])
+        kind, body = head[at + 4 : at + 8], head[at + 8 : at + 8 + length]
+        if kind == b"pHYs" and len(body) == 9:
+            per_unit, _, unit = struct.unpack(">IIB", body)
+            per_inch = per_unit * 0.0254
+            # Anybody may have written the file.
+            return per_inch if unit == 1 and DPI_RANGE[0] <= per_inch <= DPI_RANGE[1] else DPI
+        if kind == b"IDAT":
+            break
+        at += 12 + length
+    return DPI
 
 
 def _subject(items: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from torch import Tensor
 
-from ..errors import UnknownNameError
+from ..errors import UnknownNameError, printable
 
 
 class Note(str):
@@ -34,7 +34,7 @@ class Note(str):
         return note
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Result:
     """The result of an explainer: arrays and their meaning.
 
@@ -66,8 +66,15 @@ class Result:
             raise UnknownNameError("array", name, ("values", *self.arrays))
         return self.arrays[name]
 
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.values.shape))
+        dtype = str(self.values.dtype).removeprefix("torch.")
+        unit = f", {self.unit}" if self.unit else ""
+        arrays = f"; arrays: {', '.join(self.arrays)}" if self.arrays else ""
+        return printable(f"<{type(self).__name__} [{shape}] {dtype}{unit}{arrays}>")
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Heatmap(Result):
     """A map over each image, one value per pixel.
 
@@ -107,7 +114,7 @@ class Stack:
     pictures: str
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Tiles(Result):
     """Small pictures side by side, one tile per channel or filter.
 
@@ -143,7 +150,7 @@ class Tiles(Result):
     table: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Points(Result):
     """Points in the plane, `values [n, 2]`.
 
@@ -161,7 +168,7 @@ class Points(Result):
     axes: tuple[str, str] = ("", "")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Matches(Result):
     """Neighbours of images: distances `values [n, k]`, nearest first.
 
@@ -186,7 +193,7 @@ class Matches(Result):
     found: tuple[tuple[Mapping[str, Any], ...], ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Mask(Result):
     """A segmentation, bool `values [N, H, W]`.
 
@@ -198,7 +205,7 @@ class Mask(Result):
     kind: ClassVar[str] = "mask"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Table(Result):
     """Numbers in rows and columns, `values [rows, columns]`.
 

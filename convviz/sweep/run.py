@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .. import notebook
 from ..data.fingerprint import Content
 from ..data.item_table import ItemTable
 from ..errors import ConvvizError, ParameterError, UnknownNameError, printable
@@ -14,6 +15,7 @@ from ..explanation.explanation import Explanation, load
 from ..network.model import Model
 from ..storage.checksums import CHECKSUMS
 from ..storage.path_names import folder_name, layer_name, natural
+from ..storage.table_formats import to_pandas
 from ..storage.untrusted_files import check_inside
 from .input.loader import SkippedItem
 from .store.factory import open_reader, place_of
@@ -125,7 +127,8 @@ class Run:
     @cached_property
     def items(self) -> ItemTable:
         """The items that were used. Results refer to items by their index here."""
-        return ItemTable(self.folder / ITEMS, self.plan[CHECKSUMS][ITEMS], self.plan["items"])
+        checksum = self.plan[CHECKSUMS][ITEMS]
+        return ItemTable(self.folder / ITEMS, checksum, self.plan["items"], self.classes)
 
     @cached_property
     def skipped(self) -> tuple[SkippedItem, ...]:
@@ -178,6 +181,54 @@ class Run:
             )
         return model
 
+    def to_arrow(self, name: str, layer: str | Sequence[str] | None = None) -> Any:
+        """Return the results of an explainer as an Arrow table, see `to_pandas`."""
+        import pyarrow as pa
+
+        results = self[name]
+        layers = list(results) if layer is None else [layer] if isinstance(layer, str) else layer
+        tables = []
+        for key in layers:
+            table = results[key].to_arrow(self.classes)
+            names = pa.array([key] * len(table), pa.string())
+            tables.append(table.add_column(0, "layer", names))
+        return pa.concat_tables(tables, promote_options="permissive")
+
+    def to_pandas(self, name: str, layer: str | Sequence[str] | None = None) -> Any:
+        """Return the results of an explainer as a pandas data frame, with a column for the layer.
+
+        Args:
+            name: the explainer.
+            layer: a layer, or several; all layers if not given.
+
+        Raises:
+            ConvvizError: pandas is not installed.
+            UnknownNameError: the run has no such explainer or layer.
+        """
+        return to_pandas(self.to_arrow(name, layer))
+
+    def export_map(self, path: str | Path, layer: str | None = None) -> Path:
+        """Write the map of embedding to a Parquet file for Embedding Atlas and similar viewers.
+
+        The file has one row per image: `x`, `y`, `id`, `label`, `path`, the thumbnail `image` and,
+        if the run has neighbors of the same layer, `neighbors`.
+
+        Args:
+            path: the file to write.
+            layer: the layer of embedding; it may be omitted if there is only one.
+
+        Raises:
+            UnknownNameError: the run has no embedding, or not of this layer.
+        """
+        from .map_export import write_map
+
+        maps = self["embedding"]
+        points = maps.only if layer is None else maps[layer]
+        has_neighbors = "neighbors" in self and points.layer in self["neighbors"]
+        matches = self["neighbors"][points.layer] if has_neighbors else None
+        write_map(Path(path), points, matches, self.classes)
+        return Path(path)
+
     def __getitem__(self, name: str) -> LayerResults:
         if name not in self.explainers:
             raise UnknownNameError("explainer of this run", name, self.explainers)
@@ -196,6 +247,16 @@ class Run:
 
     def __contains__(self, name: object) -> bool:
         return name in self.explainers
+
+    def _repr_html_(self) -> str:
+        rows = [(name, ", ".join(self[name])) for name in self.explainers]
+        facts = {
+            "model": str(self.plan["model"].get("name", "")),
+            "data set": str(self.plan["dataset"].get("name", "")),
+            "images": f"{len(self.items)}, {len(self.skipped)} skipped",
+        }
+        head = notebook.facts(f"Run {self.address}", facts)
+        return head + notebook.table(("explainer", "layers"), rows)
 
     def __repr__(self) -> str:
         count = f"{len(self.items)} items" + (

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from convviz import Points
-from convviz.render import Scene, points, render
+from convviz.render import Scene, points
+from convviz.render.output import look
 from convviz.render.place_names import densest_places, name_places, spread_apart
-from convviz.render.style import look, new_figure
+from convviz.render.style import new_figure
 
 
 def clusters(centres, count: int = 60, spread: float = 0.5, seed: int = 0):
@@ -135,22 +136,17 @@ def test_where_not_all_names_fit_there_are_none() -> None:
     assert drawn(far, np.concatenate([labels, [-1]]), names) == (False, [])
 
 
-def test_a_map_whose_names_do_not_fit_says_so(monkeypatch) -> None:
-    notes: list[str] = []
-    block = points.title_block
-    monkeypatch.setattr(
-        points, "title_block", lambda f, t, s, n: (notes.extend(n), block(f, t, s, n))
-    )
+def test_a_map_whose_names_do_not_fit_says_so() -> None:
     where, labels = clusters([(0, 0)] * 18, spread=0.01)
     where[0] = 100
     classes = tuple(f"a class of number {i}" for i in range(18))
     for spots, fit in ((where, False), (clusters([(i % 5, i // 5) for i in range(18)])[0], True)):
-        notes.clear()
         result = Points(
             torch.from_numpy(spots),
             arrays={"labels": torch.from_numpy(labels)},
             classes=classes,
             axes=("x", "y"),
         )
-        assert len(render(result, Scene())) == 1
-        assert any("legend only" in note for note in notes) is not fit
+        with look():
+            (drawing,) = points.draw(result, Scene())
+        assert any("legend only" in note for note in drawing.notes) is not fit

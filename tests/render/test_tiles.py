@@ -210,18 +210,12 @@ def test_table_is_paged() -> None:
     assert len(drawn(Table(values(40, 11)))) == 2
 
 
-def test_a_long_table_is_drawn_in_part_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[list[str]] = []
-    title_block = table.title_block
-
-    def watched(figure, title, subtitle, notes) -> None:
-        said.append(list(notes))
-        title_block(figure, title, subtitle, notes)
-
-    monkeypatch.setattr(table, "title_block", watched)
-    assert len(drawn(Table(values(400, 3), notes=("counted",)))) == 3
-    assert said[:2] == [["counted"]] * 2
-    assert said[2] == ["counted", "The first 3 of 10 pages are drawn; the arrays hold all."]
+def test_a_long_table_is_drawn_in_part_and_says_so() -> None:
+    result = Table(values(400, 3), notes=("counted",))
+    assert len(drawn(result)) == 3
+    notes = [list(drawing.notes) for drawing in table.draw(result, SCENE)]
+    assert notes[:2] == [["counted"]] * 2
+    assert notes[2] == ["counted", "The first 3 of 10 pages are drawn; the arrays hold all."]
 
 
 def test_the_same_tiles_give_the_same_bytes() -> None:

@@ -120,7 +120,7 @@ def test_pictures_have_alt_texts_and_sizes(leaf, tmp_path):
     leaf("cat/occlusion")
     (image,) = Page(write_report(tmp_path)).all("img")
     assert image["alt"] == "occlusion: cat.png · dog (2.50). Warm is good."
-    assert (image["width"], image["height"]) == ("4", "3")
+    assert (image["width"], image["height"]) == ("3", "2")  # 4 x 3 at 120 px per inch
 
 
 def test_hostile_words_stay_words(leaf, tmp_path):
@@ -167,13 +167,29 @@ def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
         assert words in text
 
 
-def test_beside_a_picture_of_a_whole_row_the_other_takes_one_too(leaf, tmp_path):
-    leaf("photo/occlusion", pictures=("square", "long"))
-    long = tmp_path / "photo/occlusion/long.png"
-    page = write_report(tmp_path).read_text()
-    assert 'class="wide"' not in page
-    Image.new("RGB", (900, 100)).save(long)
-    assert write_report(tmp_path).read_text().count('<figure class="wide"') == 2
+def test_pictures_are_shown_in_the_size_that_they_are_drawn_for(leaf, tmp_path):
+    folder = leaf("photo/occlusion", pictures=("plain", "fine", "odd"))
+    Image.new("RGB", (600, 120)).save(folder / "plain.png")
+    Image.new("RGB", (600, 120)).save(folder / "fine.png", dpi=(300, 300))
+    Image.new("RGB", (600, 120)).save(folder / "odd.png", dpi=(0.01, 0.01))
+    sizes = [(i["width"], i["height"]) for i in Page(write_report(tmp_path)).all("img")]
+    assert sizes == [("480", "96"), ("192", "38"), ("480", "96")]  # 120 px per inch if not known
+
+
+def test_results_are_side_by_side_only_as_wide_as_their_pictures(leaf, tmp_path):
+    for name in "ab":
+        folder = leaf(f"{name}/occlusion")
+        Image.new("RGB", (1200 if name == "b" else 500, 120)).save(folder / "map.png")
+    assert "minmax(min(100%, 960px)" in write_report(tmp_path).read_text()
+
+
+def test_vector_pictures_are_shown_or_named_but_svg_files_are_no_links(leaf, tmp_path, rewrite):
+    folder = leaf("photo/occlusion")
+    files = {"map.svg": "", "map.pdf": "", "map.html": ""}
+    rewrite(folder / "explanation.json", lambda document: document.update(pictures=files))
+    page = Page(write_report(tmp_path))
+    assert [image["src"] for image in page.all("img")] == ["photo/occlusion/map.svg"]
+    assert set(hrefs(page)) == {"photo/occlusion/"}
 
 
 def test_captions_appear_where_they_tell_pictures_apart(leaf, tmp_path, rewrite):
