@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from .errors import ParameterError, TargetError
-from .explanation.explanation import Explanation
+from .explanation.explanation import Explanation, ExplanationList
 from .explanation.provenance import (
     Named,
     check_result,
