@@ -16,6 +16,7 @@ def load(path: Path, name: str) -> ModuleType:
     """Import a script, which may have no suffix, under a name of its own."""
     loader = SourceFileLoader(name, str(path))
     module = ModuleType(name)
+    module.__file__ = str(path)
     sys.modules[name] = module  # dataclasses look their module up
     loader.exec_module(module)
     return module
