@@ -23,7 +23,8 @@ def net():
 
 @pytest.fixture
 def model(net):
-    return convviz.Model(net, labels=LABELS, name="cats")
+    preprocess = convviz.Preprocess(resize=12, crop=12)
+    return convviz.Model(net, preprocess=preprocess, labels=LABELS, name="cats")
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_a_contrast_is_the_difference_of_two_scores(model, net, images):
         None,
         "score difference",
     )
-    assert target.score == pytest.approx(float(scores[1, 3] - scores[1, 0]))
+    assert target.score == pytest.approx((scores[1, 3] - scores[1, 0]).item())
     assert [part.index for part in target.contrast] == [3, 0]
     assert "Lynx - tabby (score difference" in contrast.scene.targets[0]
     units = convviz.explain(model, images, "saliency", Contrast(Unit("1", 2, (1, 1)), 0))
