@@ -101,19 +101,18 @@ def check_against_network(net, function):
     )
     cut = convviz.explain(model, x[:1], "grabcut", function)
     inputs = x[:1].clone().requires_grad_()
-    value = function(net(inputs))[0]
-    (gradient,) = torch.autograd.grad(value, inputs)
+    score = function(net(inputs))[0]
+    (gradient,) = torch.autograd.grad(score, inputs)
+    value = score.item()
     scale = gradient.abs().max()
     assert scale > 0
     assert (saliency["gradient"][:1] - gradient).abs().max() <= 1e-4 * scale
-    assert saliency.target[0].score == pytest.approx(float(value), rel=1e-4)
+    assert saliency.target[0].score == pytest.approx(value, rel=1e-4)
     assert guided.values.abs().max() > 0
     assert (guided.values[:1] - gradient).abs().max() > 1e-3 * scale
-    drop = float(value) - covered_values(net, x, occlusion["boxes"], function)
+    drop = value - covered_values(net, x, occlusion["boxes"], function)
     assert drop.abs().max() > 0
-    assert torch.allclose(
-        occlusion["grid"][0].flatten(), drop, rtol=0, atol=1e-4 * abs(float(value))
-    )
+    assert torch.allclose(occlusion["grid"][0].flatten(), drop, rtol=0, atol=1e-4 * abs(value))
     assert occlusion.result.unit == "value drop"
     assert cut.values.shape == (1, SIDE, SIDE)
 
