@@ -40,6 +40,7 @@ _MODULES = {
     "load": "explanation.explanation",
     "load_image": "images.decode",
     "load_model": "plugin.sources",
+    "merge": "api",
     "open_dataset": "plugin.sources",
     "open_run": "sweep.run",
     "query": "api",

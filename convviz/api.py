@@ -35,6 +35,7 @@ from .scores.function_scores import provenance_note
 from .scores.outputs import Forward, warn_of_meaningless_scores
 from .scores.targets import FunctionColumn, Target, TargetSpec
 from .sweep.driver import sweep
+from .sweep.merge import merge_runs
 from .sweep.run import Run, open_run
 from .sweep.settings import SweepSettings, add_settings, make_settings
 from .sweep.store.factory import check_out, place_of
@@ -269,7 +270,8 @@ def analyze(
 ) -> Run:
     """Explain a data set in one sweep for all explainers; the results are kept in a run folder.
 
-    The same call with the same folder resumes an interrupted run, and opens a finished one.
+    The same call with the same folder resumes an interrupted run, and opens a finished one. With
+    `extend=True`, explainers, layers and photos are added to a finished run.
 
     Args:
         model: a Model, or a source that `load_model` accepts.
@@ -277,7 +279,7 @@ def analyze(
             with uint8 images `[n, h, w, 3]` or `[n, h, w]`, or a torch data set of PIL images.
         what: the name of a data-set explainer, an instance of one, or a list of these.
         out: the run folder, or an address in an object store ("s3://bucket/run"). It must be new
-            or empty, or hold the same run.
+            or empty, or hold the same run, or a run to extend.
         {settings}
         params: parameters of the explainer; only with a single name.
 
@@ -302,6 +304,43 @@ def analyze(
         error.add_note(f"the results of the other explainers are in {place}")
         raise error
     return open_run(str(place), model)
+
+
+def merge(
+    runs: Sequence[Run | str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    model: Model | str | None = None,
+    photos: Any = None,
+    overwrite: bool = False,
+) -> Run:
+    """Join finished runs over pieces of a data set into one run, without sweeping again.
+
+    The shards of the runs are put together in the order of the runs, and the results are computed
+    from them. The joined run has the bytes of one sweep over everything if the pieces are all the
+    parts of one data set, in order (`analyze(…, part="1/2")`, `part="2/2"`). For other pieces,
+    values differ from one sweep by rounding errors.
+
+    Args:
+        runs: the runs, or their folders.
+        out: the run folder to write.
+        model: the model of the runs; loaded as they record it if not given.
+        photos: a data set with the photos of all runs, if they have moved.
+        overwrite: replace the run in `out`.
+
+    Raises:
+        ParameterError: the runs differ in model, explainers, parameters or preprocessing, have
+            items in common, or different classes.
+        ConvvizError: a shard of a run is missing or damaged.
+    """
+    place = place_of(out)
+    check_out(place)
+    opened = [run if isinstance(run, Run) else open_run(run) for run in runs]
+    known = (
+        as_model(model) if model is not None else next((r.model for r in opened if r.model), None)
+    )
+    dataset = None if photos is None else as_dataset(photos)
+    used = merge_runs(opened, place, known, dataset, overwrite)
+    return open_run(str(place), used)
 
 
 def query(

@@ -25,7 +25,7 @@ USERS: Groups = {
     "Explaining images": ["explain", "explainer", "explainer_names", "load_image"],
     "Targets": ["Unit", "Contrast"],
     "Analyzing data sets": [
-        *("analyze", "open_run", "Run", "query", "open_dataset", "array_dataset"),
+        *("analyze", "merge", "open_run", "Run", "query", "open_dataset", "array_dataset"),
     ],
     "Explanations": ["Explanation", "load", "compare", "Comparison", "write_report"],
     "Results": ["Result", "Heatmap", "Tiles", "Points", "Matches", "Mask", "Table"],
@@ -52,8 +52,15 @@ AUTHORS: Groups = {
         "import_object",
         *("preprocess_from_torchvision", "preprocess_from_timm"),
     ],
-    "Data sets": ["Dataset", "PathDataset", "ArrayDataset", "as_labels", "values_of_text"],
-    "Text and progress": ["readable", "track"],
+    "Data sets": [
+        "Dataset",
+        "PathDataset",
+        "ArrayDataset",
+        "as_labels",
+        "values_of_text",
+        "index_of_name",
+    ],
+    "Text and progress": ["readable", "track", "numbers_of_parts"],
 }
 
 PAGES = {

@@ -68,7 +68,7 @@ def _type_and_metavar(name: str, annotation: Any) -> tuple[Any, str | None]:
         return str, "|".join(get_args(annotation))
     if annotation is bool:
         return bool, None
-    return annotation, {"address": "ADDRESS", "timeout": "SECONDS"}.get(name, "N")
+    return annotation, {"address": "ADDRESS", "timeout": "SECONDS", "part": "K/N"}.get(name, "N")
 
 
 @_with_settings
@@ -97,10 +97,12 @@ def analyze(
         from ..api import analyze as run_sweep
         from ..plugin.sources import load_model, open_dataset
         from ..sweep.forward_pass import ForwardMode
+        from ..sweep.run import open_run
         from ..sweep.store.factory import is_finished, overview_of, place_of
 
         place = place_of(out)
         was_finished = not settings["overwrite"] and is_finished(place)
+        before = open_run(out).plan if was_finished else {}
         items = open_dataset(dataset)
         network = load_model(model, device=device, dtype=dtype)
         try:
@@ -108,7 +110,7 @@ def analyze(
         except KeyboardInterrupt as stop:
             print(stop, file=sys.stderr)
             raise
-    if was_finished:
+    if was_finished and run.plan == before:
         print(f"{out} already holds this run, finished: nothing was computed")
     elif "forward" in run.plan:
         print(ForwardMode.from_record(run.plan["forward"]))

@@ -13,7 +13,13 @@ from typing import Any, NoReturn
 import typer
 
 from ..errors import ConvvizError, printable
-from . import commands, explore, export, show  # noqa: F401  (importing them registers their commands)
+from . import (  # importing them registers their commands
+    commands,  # noqa: F401
+    explore,  # noqa: F401
+    export,  # noqa: F401
+    merge,  # noqa: F401
+    show,  # noqa: F401
+)
 from .app import USAGE_ERRORS, UsageError, _State, app
 
 

@@ -1,26 +1,20 @@
-"""`convviz show`: the pictures of a run, or of one unit."""
+"""`convviz show`: the pictures of a run, or of chosen units and images."""
 
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ConvvizError, ImageError
+from ..errors import ParameterError
 from .app import command
 from .commands import Dpi, PictureFormat, Title
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ..data.dataset import Dataset
-    from ..explanation.explanation import Explanation
-    from ..images.batch import Item
     from ..render import FileType, Picture
     from ..sweep.run import Run
 
@@ -57,12 +51,21 @@ def show(
         typer.Option("-l", "--layer", help="Layer to show. May be repeated. [default: all]"),
     ] = None,
     unit: Annotated[
-        int | None,
+        list[str] | None,
         typer.Option(
             "-u",
             "--unit",
-            min=0,
-            help="Index of one channel, or of one image of matches.",
+            metavar="N",
+            help="Channels, or images of matches: numbers and ranges, such as 100-120,130.",
+        ),
+    ] = None,
+    query: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-q",
+            "--query",
+            metavar="NAME",
+            help="Image whose nearest images are shown, by its file name. May be repeated.",
         ),
     ] = None,
     out: Annotated[
@@ -73,8 +76,18 @@ def show(
         str | None,
         typer.Option(
             metavar="DATASET",
-            help="Data set with the images of the run, for patches that the run did not draw. "
-            "[default: as recorded in the run]",
+            help="Data set with the images of the run, for patches that the run did not draw; "
+            "only if it has moved. [default: as recorded in the run]",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "-m",
+            "--model",
+            metavar="SOURCE",
+            help="Model of the run, for guided gradients that the run did not draw. [default: as "
+            "recorded in the run]",
         ),
     ] = None,
     format: PictureFormat = "png",
@@ -94,26 +107,49 @@ def show(
     style = Style(file_type(format, dpi), title)
     if isinstance(place_of(run), Remote) and out is None:
         out = Path("convviz-out")  # the cache of the run is deleted at exit
-    opened = open_run(run)
-    pictures = list(_pictures(opened, explainer or (), layer or (), unit, out, photos, style))
+    from ..plugin.sources import load_model
+    from ..results.number_ranges import numbers_of_parts
+
+    units = numbers_of_parts(unit or ())
+    opened = open_run(run, load_model(model) if model else None)
+    if query and not explainer:
+        explainer = [name for name in opened.explainers if _has_queries(opened, name)]
+        if not explainer:
+            raise ParameterError("no explainer of the run has queries; neighbors has")
+    chosen = _Chosen(units, tuple(query or ()), photos)
+    pictures = list(_pictures(opened, explainer or (), layer or (), chosen, out, style))
     for path in pictures:
         print(printable(str(path)))
         if open_them and has_screen():
             webbrowser.open(path.resolve().as_uri())
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """The units and queries to draw, and the data set to read; none for the saved pictures."""
+
+    units: tuple[int, ...]
+    queries: tuple[str, ...]
+    photos: str | None
+
+
+def _has_queries(run: Run, name: str) -> bool:
+    from ..results.types import Matches
+
+    return all(isinstance(explanation.result, Matches) for _, explanation in run[name].items())
+
+
 def _pictures(
     run: Run,
     explainers: list[str] | tuple[str, ...],
     layers: list[str] | tuple[str, ...],
-    unit: int | None,
+    chosen: _Chosen,
     out: Path | None,
-    photos: str | None,
     style: Style,
 ) -> Iterator[Path]:
     """Yield the paths of the pictures.
 
-    Those of a unit or in another style are drawn, others are copied to `out`.
+    Those of units or in another style are drawn, others are copied to `out`.
     """
     from ..storage.path_names import folder_name
     from ..storage.untrusted_files import open_regular
@@ -122,12 +158,11 @@ def _pictures(
         for layer in layers or run[name].keys():
             explanation = run[name][layer]  # an error for an unknown layer
             place = Path(folder_name(name), folder_name(layer))
-            if unit is not None:
-                target = (out or Path("convviz-out")) / place
-                yield from _write_unit(explanation, unit, loader(run, photos), target, style)
+            target = (out or Path("convviz-out")) / place
+            if chosen.units or chosen.queries:
+                yield from _write_pictures(_draw(run, name, layer, chosen, style), target)
                 continue
             if not style.is_that_of_runs:
-                target = (out or Path("convviz-out")) / place
                 pictures = explanation.pictures(style.kind.format, style.title, style.kind.dpi)
                 yield from _write_pictures(pictures, target)
                 continue
@@ -140,20 +175,14 @@ def _pictures(
                     yield _copy_picture(folder, picture_name, out / place)
 
 
-def _write_unit(
-    explanation: Explanation,
-    unit: int,
-    load: Callable[[Item], np.ndarray],
-    target: Path,
-    style: Style,
-) -> Iterator[Path]:
-    """Draw one unit into a folder; yields the paths of the pictures."""
-    from ..render import FigureOptions
-    from ..render.unit import draw_unit
+def _draw(run: Run, name: str, layer: str, chosen: _Chosen, style: Style) -> list[Picture]:
+    """Draw units of a layer."""
+    from ..render.unit import name_pictures
 
-    scene = replace(explanation.scene, options=FigureOptions(title=style.title))
-    pictures = draw_unit(explanation.result, scene, explanation.items, unit, load, style.kind)
-    yield from _write_pictures(pictures, target)
+    drawn = run.draw(name, layer, units=chosen.units, queries=chosen.queries, photos=chosen.photos)
+    units = getattr(drawn.result, "order", ()) or getattr(drawn.result, "show", ()) or chosen.units
+    pictures = drawn.pictures(style.kind.format, style.title, style.kind.dpi)
+    return name_pictures(pictures, units)
 
 
 def _write_pictures(pictures: Iterable[Picture], target: Path) -> Iterator[Path]:
@@ -163,29 +192,6 @@ def _write_pictures(pictures: Iterable[Picture], target: Path) -> Iterator[Path]
         path = target / picture.file_name
         path.write_bytes(picture.data)
         yield path
-
-
-def loader(run: Run, photos: str | None = None) -> Callable[[Item], np.ndarray]:
-    """Return a function that reads the photo of an item; it opens the data set at first use."""
-
-    @cache
-    def places() -> tuple[Dataset, dict[str, int]]:
-        from ..plugin.sources import open_dataset, open_recorded_dataset
-
-        name = run.plan["dataset"]["name"]
-        dataset = open_dataset(photos) if photos else open_recorded_dataset(name)
-        return dataset, {name: i for i, name in enumerate(dataset.ids)}
-
-    def load(item: Item) -> np.ndarray:
-        try:
-            dataset, place = places()
-            if item.id not in place:
-                raise ImageError(f"{dataset.name!r} has no item {item.id!r}")
-            return dataset.load(place[item.id])
-        except (ConvvizError, OSError) as error:
-            raise ImageError(f"{error}; --photos DATASET names the place of the photos") from error
-
-    return load
 
 
 def _copy_picture(folder: Path, name: str, target: Path) -> Path:

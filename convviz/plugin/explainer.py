@@ -184,6 +184,22 @@ class DatasetExplainer(BaseModel):
         """
         raise NotImplementedError
 
+    def draw_units(
+        self, model: Model, layer: str, result: Result, units: tuple[int, ...], items: Items
+    ) -> Result | None:
+        """Return a result of `finish` with the pictures of other units; None if not supported.
+
+        Without it, units that have no pictures in a run are drawn without the model.
+
+        Args:
+            model: the model of the run.
+            layer: the layer of the result.
+            result: the result.
+            units: the units to draw.
+            items: the items of the run.
+        """
+        return None
+
     @classmethod
     def for_query(cls, run: str, k: int) -> DatasetExplainer | None:
         """Return an instance whose `explain` looks images up in a run; None if not supported.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 VOUCHES = "convviz_vouches_for_source"
 """The hook that tells whether a source is safe to load whoever wrote it."""
+
+PLACE = "_convviz_place"
+"""Attribute of a data set with the place where `open_dataset` found it."""
+
+CORE = "convviz"
+"""The distribution of the built-in plugins."""
 
 NETWORK_PREFIXES = ("//", "\\\\")
 """Prefixes of network paths."""
@@ -84,7 +91,50 @@ def open_dataset(source: str | os.PathLike[str], **options: Any) -> Dataset:
         **options: options of the plugin that opens it, as in the query.
     """
     dataset: Dataset = _open("datasets", source, options)
+    if place := _place_of(source, options):
+        with suppress(AttributeError):  # a class of a plugin may have slots
+            object.__setattr__(dataset, PLACE, place)
     return dataset
+
+
+def place_of_dataset(dataset: Dataset) -> Mapping[str, Any]:
+    """Return where `open_dataset` found a data set: path, scheme and options; empty if nowhere."""
+    place: Mapping[str, Any] = getattr(dataset, PLACE, {})
+    return place
+
+
+def _place_of(source: str | os.PathLike[str], options: Mapping[str, Any]) -> Mapping[str, Any]:
+    resolved = _resolve(current(), "datasets", source, options)
+    if not resolved.rest or any(not isinstance(v, str) for v in resolved.options.values()):
+        return {}
+    path = os.path.abspath(os.path.expanduser(resolved.rest))
+    if not _exists(os.path.dirname(path)):
+        return {}
+    scheme = resolved.entry.name if resolved.entry else ""
+    return {"path": path, "scheme": scheme, "options": dict(resolved.options)}
+
+
+def open_place(path: str, scheme: str, options: Mapping[str, str]) -> Dataset | None:
+    """Open a data set at a place that a run folder records; None if it is not there.
+
+    Anybody may have written the folder. Therefore only local files are read, and only the plugins
+    of convviz itself get a scheme or options.
+    """
+    if path.startswith(NETWORK_PREFIXES) or not _exists(os.path.dirname(path)):
+        return None
+    if _exists(path) and _is_special(path):
+        return None
+    registry = current()
+    registry.verify()
+    if not scheme and not options:
+        return open_dataset(Path(path)) if _exists(path) else None
+    entries = [e for e in registry.in_order("datasets") if e.distribution == CORE]
+    for entry in entries:
+        if scheme in ("", entry.name):
+            opened: Dataset | None = _ask(registry, entry, path, options)
+            if opened is not None:
+                return opened
+    return None
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def draw(result: Matches, scene: Scene) -> Iterator[Drawing]:
 def choose_queries(result: Matches) -> tuple[int, ...]:
     """Return the queries to draw: those of `show`, else one per class, else evenly spaced ones."""
     if result.show:
-        return result.show[:QUERIES]
+        return result.show
     usable = np.flatnonzero((result["indices"] >= 0).any(1).numpy())
     labels = query_labels(result)[usable]
     _, first = np.unique(labels, return_index=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,10 @@ CLASS_MEAN = "mean of the class − mean of all (σ)"
 def draw_profile(result: Table, scene: Scene) -> Iterator[Drawing]:
     """Draw an overview of all rows and the class means; or single rows."""
     if result.show:
-        yield from (draw_row(result, row, scene) for row in result.show)
+        for row in result.show:
+            drawing = draw_row(result, row, scene)
+            several = len(result.show) > 1
+            yield replace(drawing, name=f"{drawing.name}-{row}") if several else drawing
         return
     yield _overview(result, scene)
     if "class_mean" in result.arrays and len(result.values) > 1:

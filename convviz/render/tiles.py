@@ -48,6 +48,8 @@ def draw(result: Tiles, scene: Scene) -> Iterator[Drawing]:
     """Draw the tiles in their layout, as many pages as it takes, at most six."""
     if result.stacks:
         return draw_stacks(result, scene)
+    if result.values.ndim == 2:  # the pictures of these tiles are their stacks
+        return []
     if result.layout == "images":
         return draw_maps(result, scene)
     if result.layout == "matrix":

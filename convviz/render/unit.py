@@ -1,4 +1,4 @@
-"""Pictures of one unit: a channel of a layer, or one image of matches."""
+"""Pictures of chosen units: channels of a layer, or images of matches."""
 
 from __future__ import annotations
 
@@ -11,94 +11,112 @@ from torch import Tensor
 
 from ..errors import ConvvizError, ParameterError
 from ..images.batch import Item
+from ..results.number_ranges import ranges_of
 from ..results.types import Matches, Note, Result, Stack, Table, Tiles
-from . import PNG, FileType, Picture, Scene, render
+from . import Picture, Scene
 
 SIDE = 96
 """The longer side of a patch that is cut out, in pixels."""
 
 BLANK, PAD = 255, 232
+MAX_NAME = 60
+"""Most characters of the units in the name of a picture."""
 
 Load = Callable[[Item], np.ndarray]
 """Reads the photo of an item, uint8 `[h, w, 3]`."""
 
 
-def draw_unit(
-    result: Result,
-    scene: Scene,
-    items: Sequence[Item],
-    unit: int,
-    load: Load,
-    kind: FileType = PNG,
-) -> list[Picture]:
-    """Draw the part of a data-set result that belongs to one unit.
+MAX_QUERIES = 40
+"""Most images whose neighbours are drawn in one picture."""
 
-    Args:
-        result: with one row or tile per channel, or matches.
-        scene: of the explanation.
-        items: of the explanation.
-        unit: the channel; for matches the index of the image among the items.
-        load: reads a photo, if patches of a unit that was not drawn must be cut out.
-        kind: format and resolution of the pictures.
 
-    Raises:
-        ParameterError: there is no such unit, or the result has none.
-    """
+def check_units(result: Result, scene: Scene, units: Sequence[int]) -> None:
+    """Raise ParameterError if a result has no units, or lacks one of them."""
     if not isinstance(result, Tiles | Table | Matches):
         raise ParameterError(
             f"{scene.explainer} has no units: a map shows all images together; leave out the unit"
         )
     count = len(result.values)
-    if not 0 <= unit < count:
-        raise ParameterError(f"{scene.explainer} of {scene.layer!r} has units 0 to {count - 1}")
-    drawn = render(_alone(result, unit, items, load), scene, kind)
-    return [replace(picture, name=f"unit-{unit}-{picture.name}") for picture in drawn]
+    if missing := [unit for unit in units if not 0 <= unit < count]:
+        raise ParameterError(
+            f"{scene.explainer} of {scene.layer!r} has units 0 to {count - 1}, not {missing[0]}"
+        )
+    if isinstance(result, Matches) and len(units) > MAX_QUERIES:
+        raise ParameterError(f"{len(units)} images are chosen; at most {MAX_QUERIES} are drawn")
 
 
-def _alone(result: Result, unit: int, items: Sequence[Item], load: Load) -> Result:
-    if isinstance(result, Matches):
-        return replace(result, show=(unit,))
+def has_pictures(result: Result, units: Sequence[int]) -> bool:
+    """Return whether a result can be drawn for some units without the photos."""
+    if not isinstance(result, Tiles) or not (result.stacks or "boxes" in result.arrays):
+        return True
+    return set(units) <= set(result.order)
+
+
+def restrict(result: Result, units: Sequence[int], items: Sequence[Item], load: Load) -> Result:
+    """Return the part of a data-set result that is drawn for some units.
+
+    Args:
+        result: with one row or tile per channel, or matches.
+        units: the channels; for matches the indices of images among the items.
+        items: of the explanation.
+        load: reads a photo, if patches of a unit that was not drawn must be cut out.
+    """
+    units = tuple(units)
     if isinstance(result, Tiles):
-        return _tile(result, unit, items, load)
-    if isinstance(result, Table) and "histogram" in result.arrays:
-        return replace(result, show=(unit,))
+        return _tiles(result, units, items, load)
+    if isinstance(result, Matches) or "histogram" in result.arrays:
+        return replace(result, show=units)  # type: ignore[call-arg]
     assert isinstance(result, Table)
-    rows = result.rows[unit : unit + 1] or (str(unit),)
-    return Table(result.values[unit : unit + 1], columns=result.columns, rows=rows)
+    rows = tuple(result.rows[unit] if result.rows else str(unit) for unit in units)
+    return Table(result.values[list(units)], columns=result.columns, rows=rows)
 
 
-def _tile(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
-    if not result.stacks:
-        return replace(result, order=(unit,))
-    if unit not in result.order:
-        return _cut_patches(result, unit, items, load)
-    place = result.order.index(unit)
-    pictures = {s.pictures: result[s.pictures][place : place + 1] for s in result.stacks}
+def name_pictures(pictures: Sequence[Picture], units: Sequence[int]) -> list[Picture]:
+    """Return pictures with the units in their names."""
+    prefix = f"unit-{units[0]}" if len(units) == 1 else f"units-{ranges_of(units)}"
+    if len(prefix) > MAX_NAME:
+        prefix = f"{prefix[:MAX_NAME].rpartition(',')[0]}-and-more"
+    return [replace(picture, name=f"{prefix}-{picture.name}") for picture in pictures]
+
+
+def _tiles(result: Tiles, units: tuple[int, ...], items: Sequence[Item], load: Load) -> Tiles:
+    if has_pictures(result, units) and not result.stacks:
+        return replace(result, order=units)
+    if not has_pictures(result, units):
+        return _cut_patches(result, units, items, load)
+    places = [result.order.index(unit) for unit in units]
+    pictures = {s.pictures: result[s.pictures][places] for s in result.stacks}
     arrays = {**result.arrays, **pictures}
     notes = tuple(note for note in result.notes if _subject(note) != "units")
-    return replace(result, order=(unit,), arrays=arrays, notes=notes)
+    return replace(result, order=units, arrays=arrays, notes=notes)
 
 
-def _cut_patches(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> Tiles:
-    """Cut the patches of a unit without pictures out of the photos."""
+def _cut_patches(result: Tiles, units: tuple[int, ...], items: Sequence[Item], load: Load) -> Tiles:
+    """Cut the patches of units without pictures out of the photos."""
     if "items" not in result.arrays or "boxes" not in result.arrays:
         drawn = ", ".join(map(str, result.order))
-        raise ParameterError(f"unit {unit} was not drawn; drawn are {drawn}")
-    blank = np.full((SIDE, SIDE, 3), BLANK, np.uint8)
-    places = zip(result["items"][unit].tolist(), result["boxes"][unit], strict=True)
+        raise ParameterError(f"unit {units[0]} was not drawn; drawn are {drawn}")
     try:
-        patches = [_patch(load(items[i]), box) if i >= 0 else blank for i, box in places]
+        patches = [_patches_of(result, unit, items, load) for unit in units]
     except (ConvvizError, OSError) as error:
+        named = f"unit {units[0]}" if len(units) == 1 else f"all of the units {ranges_of(units)}"
         raise ConvvizError(
-            f"the run did not draw unit {unit}, and its photos are not available: {error}"
+            f"the run did not draw {named}, and its photos are not available: {error}"
         ) from error
     return replace(
         result,
-        order=(unit,),
+        order=units,
         stacks=(Stack(title="photo patches", pictures="photo patches"),),
-        arrays={**result.arrays, "photo patches": torch.from_numpy(np.stack(patches))[None]},
+        arrays={**result.arrays, "photo patches": torch.from_numpy(np.stack(patches))},
         notes=tuple(note for note in result.notes if not _subject(note)),
     )
+
+
+def _patches_of(result: Tiles, unit: int, items: Sequence[Item], load: Load) -> np.ndarray:
+    """Return the patches of a unit, uint8 `[k, SIDE, SIDE, 3]`."""
+    blank = np.full((SIDE, SIDE, 3), BLANK, np.uint8)
+    places = zip(result["items"][unit].tolist(), result["boxes"][unit], strict=True)
+    return np.stack([_patch(load(items[i]), box) if i >= 0 else blank for i, box in places])
 
 
 def _subject(note: str) -> str:

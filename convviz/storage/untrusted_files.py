@@ -87,6 +87,15 @@ def copy_regular(folder: Path, name: str, target: Path) -> None:
         shutil.copyfileobj(source, copy, 1 << 20)
 
 
+def link_regular(folder: Path, name: str, target: Path) -> None:
+    """Create a hard link to a regular file of a folder, or a copy where links do not work."""
+    open_regular(folder, name).close()  # refuses links that leave the folder, and devices
+    try:
+        os.link(os.path.realpath(Path(folder, name)), target, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        copy_regular(folder, name, target)
+
+
 def _open_below(root: str, target: str) -> int:
     """Open a file below a folder without following links.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -13,16 +14,25 @@ from typing import Any
 
 from ..data.dataset import Dataset
 from ..data.item_table import ItemTable
-from ..errors import ConvvizError, ConvvizWarning, ImageError
+from ..errors import ConvvizError, ConvvizWarning, ImageError, ParameterError
 from ..explanation.provenance import Named
 from ..network.model import Model
 from ..progress import Meter, announce, measure_sweep
 from ..storage import durable_file
 from .engines import engine_of
-from .finalize import SweepOutcome, SweptItems, finish
+from .extension import (
+    HISTORY,
+    Extension,
+    explainers_of_both,
+    history_of,
+    keep_shard_sizes,
+    open_extension,
+)
+from .finalize import SweepOutcome, SweptItems
+from .finalize import finish as compute_results
 from .forward_pass import ForwardMode, ForwardRunner, choose_forward, first_image
 from .input.loader import LOOKAHEAD, Loader
-from .plan import SweepPlan, make_plan
+from .plan import PART, SweepPlan, make_plan, part_of_dataset
 from .resume import (
     check_contents,
     check_contents_of_shards,
@@ -57,6 +67,8 @@ def sweep(
 ) -> SweepOutcome:
     """Sweep a data set into a run folder. An interrupted sweep is resumed.
 
+    With `settings.extend`, the sweep adds to the finished run in the folder.
+
     Returns:
         The results; without explanations if the run is already finished.
 
@@ -67,21 +79,39 @@ def sweep(
     """
     with open_store(place) as store:
         saved = None
+        if settings.extend:
+            with store.lock():
+                store.settle()
         if not settings.overwrite:
             saved = store.unfinished_plan() or store.finished_plan()
-        plan = make_plan(model, dataset, explainers, settings.fill_from(saved or {}))
-        interrupts, progress = Interrupts(), _Progress(len(plan.shards))
+        if settings.extend and (of_run := store.finished_plan() or saved):
+            explainers = explainers_of_both(of_run, explainers, model)
+        filled = settings.fill_from(saved or {})
+        dataset = part_of_dataset(dataset, filled)
+        plan = make_plan(model, dataset, explainers, filled)
+        keep_shard_sizes(saved or {}, plan)
+        add_relative_place(plan, place)
+        interrupts, progress = Interrupts(), Progress(len(plan.shards))
         with (
             store.lock(),
             interrupts.handle_signals(),
             _explain_interruption(store.location, progress),
         ):
-            execution = _SweepExecution(model, dataset, plan, store, settings, interrupts, progress)
+            execution = SweepExecution(model, dataset, plan, store, settings, interrupts, progress)
             return execution.run()
 
 
+def add_relative_place(plan: SweepPlan, out: Path | Remote) -> None:
+    """Record the path from the run folder to the photos, which is valid if both are moved."""
+    record = plan.record["dataset"]
+    places = [part["place"] for part in (record, *record.get("pieces", ())) if "place" in part]
+    for place in places if isinstance(out, Path) else ():
+        with suppress(ValueError):  # on Windows, they may be on different drives
+            place["relative"] = os.path.relpath(place["path"], out.absolute())
+
+
 @dataclass
-class _Progress:
+class Progress:
     """The progress of a sweep.
 
     Attributes:
@@ -94,7 +124,7 @@ class _Progress:
 
 
 @contextmanager
-def _explain_interruption(location: str, progress: _Progress) -> Iterator[None]:
+def _explain_interruption(location: str, progress: Progress) -> Iterator[None]:
     """Add to the errors of an interruption and of a full disk how to resume the sweep."""
 
     def resume_hint() -> str:
@@ -114,11 +144,12 @@ def _explain_interruption(location: str, progress: _Progress) -> Iterator[None]:
 
 
 @dataclass
-class _SweepExecution:
+class SweepExecution:
     """A sweep whose folder is locked.
 
     Attributes:
         record: the content of the plan's file.
+        extension: the finished run that is extended, if one is.
     """
 
     model: Model
@@ -127,8 +158,9 @@ class _SweepExecution:
     store: RunStore
     settings: SweepSettings
     interrupts: Interrupts
-    progress: _Progress
+    progress: Progress
     record: dict[str, Any] = field(default_factory=dict)
+    extension: Extension | None = None
 
     def run(self) -> SweepOutcome:
         """Run the sweep, unless the folder already holds the finished run."""
@@ -137,20 +169,28 @@ class _SweepExecution:
             self.store.discard()
         is_new = self.store.unfinished_plan() is None
         self.progress.done = 0 if is_new else None
-        if holds_finished_run(self.store, self.plan, self.settings.overwrite):
-            if self.settings.verify:
-                tables = [self.store.finished_table(name) for name in (ITEMS, SKIPPED)]
-                check_contents(self.dataset, *tables)
+        is_finished = holds_finished_run(self.store, self.plan, self.settings)
+        finished = self.store.finished_plan() if self.settings.extend else None
+        if self.settings.verify and (is_finished or finished):
+            tables = [self.store.finished_table(name) for name in (ITEMS, SKIPPED)]
+            check_contents(self.dataset, *tables)
+        if is_finished:
             logger.info("%s already holds this run, finished", self.store.location)
             return SweepOutcome()
+        if finished is not None:
+            self.extension = open_extension(
+                self.model, self.dataset, self.plan, self.store, finished
+            )
         for note in self.plan.record["dataset"]["notes"]:
             logger.warning("%s: %s", self.dataset.name, note)
         try:
             with torch_settings(self.plan), self._loader() as loader:
                 entries = self._sweep_shards(loader)
-                return self._finish([entries[shard] for shard in sorted(entries)])
-        except Exception:
-            if is_new and not self.progress.done:  # there is nothing worth resuming
+                return self.finish([entries[shard] for shard in sorted(entries)])
+        except Exception as error:
+            # There is nothing worth resuming, or an extended run whose photos have changed.
+            is_refused = isinstance(error, ParameterError) and self.extension is not None
+            if (is_new and not self.progress.done) or is_refused:
                 self.store.discard()
             raise
 
@@ -169,10 +209,15 @@ class _SweepExecution:
         """Sweep the outstanding shards, and return the entries of all shards."""
         saved = self.store.unfinished_plan() or {}
         forward = self._forward(saved.get(FORWARD), loader)
-        self.record = {**self.plan.record, AMENDED: saved.get(AMENDED, [])}
+        of_run = self.extension.record if self.extension else {}
+        self.record = {**self.plan.record, AMENDED: saved.get(AMENDED, of_run.get(AMENDED, []))}
         self.record[FORWARD] = forward.mode.record()
+        history = history_of(of_run, self.plan) if self.extension else saved.get(HISTORY)
+        if history:
+            self.record[HISTORY] = history
         self.store.begin(self.record)
         entries, damages = finished_shards(self.store.manifest, len(self.plan.shards))
+        self._adopt_shards(forward, entries)
         self.progress.done = len(entries)
         if self.settings.verify:
             check_contents_of_shards(self.dataset, self.store.manifest, entries)
@@ -189,6 +234,7 @@ class _SweepExecution:
             self.interrupts.complete_write,
             loader,
             forward,
+            self.extension and self.extension.known,
         )
         engine = engine_of(self.settings.engine, self.settings.address)
         new_entries = engine(worker, self._tasks(entries))
@@ -201,6 +247,19 @@ class _SweepExecution:
                 meter.reach(_count_items(entries))
         return entries
 
+    def _adopt_shards(self, forward: ForwardRunner, entries: dict[int, ShardEntry]) -> None:
+        """Add the shards of the extended run that need no further steps to the entries."""
+        extension = self.extension
+        if extension is None:
+            return
+        if reason := extension.drop_shards_of_other_numbers(forward):
+            announce(f"all photos are swept again, because the numbers change slightly: {reason}")
+        if len(extension.known.steps) == len(self.plan.steps):
+            for shard, entry in extension.shards.items():
+                if shard not in entries:
+                    source = extension.known.manifest
+                    entries[shard] = self.store.manifest.adopt(shard, source, entry)
+
     def _forward(self, saved: Mapping[str, Any] | None, loader: Loader) -> ForwardRunner:
         """Choose how the model is run; a resumed sweep keeps the choice."""
         plan, layers = self.plan, self.plan.layers
@@ -211,7 +270,7 @@ class _SweepExecution:
             self.model,
             layers,
             image,
-            plan.count,
+            plan.record["dataset"].get(PART, {}).get("count", plan.count),
             plan.batch_size,
             plan.record["precision"],
             plan.record["compile"],
@@ -226,7 +285,14 @@ class _SweepExecution:
         outstanding = [shard for shard in range(len(shards)) if shard not in entries]
         for shard, following in zip_longest(outstanding, outstanding[1:]):
             next_items = range(0) if following is None else shards[following]
-            yield Task(shard, shards[shard], self._batch_size(shard), next_items)
+            known = self.extension is not None and shard in self.extension.shards
+            yield Task(
+                shard,
+                shards[shard],
+                self._batch_size(shard),
+                next_items,
+                shard if known else None,
+            )
 
     def _batch_size(self, shard: int) -> int:
         amended: list[int] = [
@@ -253,21 +319,24 @@ class _SweepExecution:
                 logger.warning("memory ran out: batches of %d from shard %d on", batch_size, shard)
             self.store.manifest.enter(entry)
 
-    def _finish(self, entries: list[ShardEntry]) -> SweepOutcome:
+    def finish(self, entries: list[ShardEntry]) -> SweepOutcome:
         """Compute and write the results."""
         item_count = sum(entry["items"] for entry in entries)
         if not item_count:
             raise self._no_usable_items(entries)
         table = ItemTable(self.store.join_tables(entries))
         leaf_items = ItemTable(self.store.leaf_items)
-        outcome = finish(
+        notes = tuple(self.record[FORWARD].get("notes", ()))
+        reused = self.extension.reused_steps(self.plan, notes) if self.extension else ()
+        outcome = compute_results(
             self.model,
             self.plan,
             lambda step: self.store.partials(entries, step),
             SweptItems(self.dataset, table, leaf_items, self.store.spool),
-            tuple(self.record[FORWARD].get("notes", ())),
+            notes,
+            reused,
         )
-        if not outcome.explanations:
+        if not outcome.explanations and not reused:
             raise next(iter(outcome.failed.values()))
         record = {
             **self.record,
@@ -277,7 +346,8 @@ class _SweepExecution:
             "nonfinite": _sum_counts(entry["nonfinite"] for entry in entries),
         }
         failed = {name: str(error) for name, error in outcome.failed.items()}
-        self.store.complete(record, outcome.explanations, failed)
+        names = [self.plan.steps[i].named.name for i in reused]
+        self.store.complete(record, outcome.explanations, failed, names)
         return outcome
 
     def _no_usable_items(self, entries: list[ShardEntry]) -> ImageError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -113,6 +113,7 @@ def finish(
     partials: PartialsOfStep,
     items: SweptItems,
     notes: tuple[str, ...] = (),
+    reused: Collection[int] = (),
 ) -> SweepOutcome:
     """Compute the results of every explainer.
 
@@ -123,14 +124,15 @@ def finish(
         partials: returns the partials of a step in item order, loaded one by one.
         items: the items that were used.
         notes: notes about the network for all results.
+        reused: positions of the steps whose results exist.
     """
     outcome = SweepOutcome()
-    results: list[ResultsByLayer | ConvvizError] = []
-    steps = track(plan.steps, "finishing", len(plan.steps), lambda step: step.named.name)
-    for i, step in enumerate(steps):
-        result = _finish_step(model, step, partials(i), items, results)
-        results.append(result)
-        if not step.is_requested:
+    results: dict[int, ResultsByLayer | ConvvizError] = {}
+    positions = _steps_to_finish(plan.steps, reused)
+    for i in track(positions, "finishing", len(positions), lambda i: plan.steps[i].named.name):
+        step = plan.steps[i]
+        result = results[i] = _finish_step(model, step, partials(i), items, results)
+        if not step.is_requested or i in reused:
             continue
         name = step.named.name
         if isinstance(result, ConvvizError):
@@ -140,12 +142,21 @@ def finish(
     return outcome
 
 
+def _steps_to_finish(steps: Sequence[ExplainerStep], reused: Collection[int]) -> list[int]:
+    """Return the positions of the steps without results, and of those that they need."""
+    needed = {i for i, step in enumerate(steps) if step.is_requested and i not in reused}
+    for i in reversed(range(len(steps))):  # the needs of a step come before it
+        if i in needed:
+            needed.update(steps[i].needs)
+    return sorted(needed)
+
+
 def _finish_step(
     model: Model,
     step: ExplainerStep,
     partials: Iterator[Partial],
     items: SweptItems,
-    results: list[ResultsByLayer | ConvvizError],
+    results: Mapping[int, ResultsByLayer | ConvvizError],
 ) -> ResultsByLayer | ConvvizError:
     """Return the results of a step, or the error of the explainer or of one that it needs."""
     needs: list[ResultsByLayer] = []

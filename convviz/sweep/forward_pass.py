@@ -217,6 +217,36 @@ def _in_model_precision(
     return runner, ""
 
 
+def differs_from(runner: ForwardRunner, mode: ForwardMode, layers: Sequence[str]) -> str:
+    """Return why a runner gives other last bits than an earlier sweep; empty if it does not.
+
+    Args:
+        runner: how the model is run now.
+        mode, layers: how it was run then, and the layers that were read.
+    """
+    new = runner.mode
+    ways = [(m.graph, m.shape, m.dtype, m.compiled) for m in (mode, new)]
+    if ways[0] != ways[1]:
+        return f"{mode}, before; {new}, now"
+    if new.compiled and set(layers) != set(runner.layers):
+        return "the compiled graph returns other layers"
+    if new.graph and _unfolded_batch_norms(runner, layers) != _unfolded_batch_norms(
+        runner, runner.layers
+    ):
+        return "a layer lies between a convolution and its batch norm, which is not folded any more"
+    return ""
+
+
+def _unfolded_batch_norms(runner: ForwardRunner, layers: Sequence[str]) -> list[str]:
+    """Return the batch norms that are not folded if some layers are read."""
+    c, h, w = runner.mode.shape
+    graph = usable_graph(runner.model, (c, h, w), layers)
+    if isinstance(graph, str):
+        return [graph]
+    steps = compile_graph(graph, layers).steps
+    return [str(step.node) for step in steps if step.call is torch.ops.aten.batch_norm.default]
+
+
 def _problem_of(faster: ForwardRunner, chosen: ForwardRunner, images: Tensor | None) -> str:
     """Return why a faster runner cannot replace the chosen one; empty if it can."""
     if not chosen.mode.graph or images is None:

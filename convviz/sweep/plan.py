@@ -8,6 +8,7 @@ import random
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from math import prod
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 
 from ..data.dataset import Dataset, notes_of
+from ..data.parts import PartOfDataset, part_of
 from ..errors import ConvvizWarning, ModelError, ParameterError, PluginError
 from ..explanation.provenance import (
     Named,
@@ -28,6 +30,7 @@ from ..images.preprocess import Preprocess
 from ..network.inputs import prepare_with
 from ..network.model import Model
 from ..plugin.explainer import DatasetExplainer
+from ..plugin.sources import place_of_dataset
 from ..results.json_codec import encode
 from ..state.device import is_out_of_memory
 from .input.gpu_jpeg import check_decode
@@ -45,11 +48,17 @@ CPU_ACTIVATION_BYTES = 2 << 30
 RANDOM = "different at every call"
 """The description of a preprocess that draws random numbers."""
 
-IRRELEVANT = frozenset({"model.source", "dataset.name", "dataset.notes", "schema"})
+IRRELEVANT = frozenset({"model.source", "dataset.name", "dataset.notes", "dataset.place", "schema"})
 """Entries of a plan that may change without changing any number."""
 
 DESCRIPTIONS = {"dataset.ids_hash": "dataset, the ids or labels of its items (by their hash)"}
 """Descriptions of entries whose names are not clear enough for an error message."""
+
+SHARD_SIZES = "shard_sizes"
+"""Entry of the plan of a joined run whose shards do not all have `shard_size` items."""
+
+PART = "part"
+"""Entry of the data set of a run over a part: its first item, and the whole data set."""
 
 MAX_NEEDS_DEPTH = 8
 """Levels of `needs`; explainers that need each other in a circle exceed it."""
@@ -100,8 +109,35 @@ class SweepPlan:
     @property
     def shards(self) -> tuple[range, ...]:
         """The items of each shard."""
-        starts = range(0, self.count, self.shard_size)
-        return tuple(range(i, min(i + self.shard_size, self.count)) for i in starts)
+        return shards_of(self.record)
+
+
+def shards_of(record: Mapping[str, Any]) -> tuple[range, ...]:
+    """Return the items of each shard of a plan."""
+    count, size = record["dataset"]["count"], record["shard_size"]
+    sizes = record.get(SHARD_SIZES) or [size] * -(-count // size)
+    stops = list(accumulate(sizes))
+    pairs = zip([0, *stops], stops, strict=False)
+    return tuple(range(start, min(stop, count)) for start, stop in pairs)
+
+
+def part_of_dataset(dataset: Dataset, settings: SweepSettings) -> Dataset:
+    """Return the part of a data set that the settings name; raises ParameterError if it is empty.
+
+    Parts consist of whole shards, as equal in number as possible.
+    """
+    if settings.part is None:
+        return dataset
+    number, parts = settings.part_numbers
+    size, count = settings.shard_size or SHARD_SIZE, len(dataset.ids)
+    shards = -(-count // size)
+    if parts > shards:
+        raise ParameterError(
+            f"part={settings.part!r}: the {count} items are {shards} shards of {size}, fewer than "
+            f"{parts} parts; a smaller shard_size gives more shards"
+        )
+    first, last = (size * (i * shards // parts) for i in (number, number + 1))
+    return part_of(dataset, range(first, min(last, count)))
 
 
 def make_plan(
@@ -260,8 +296,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _flatten(record: Any, name: str = "") -> dict[str, Any]:
     """Return the relevant values of nested mappings under dotted names."""
+    if name in IRRELEVANT:
+        return {}
     if not isinstance(record, Mapping):
-        return {} if name in IRRELEVANT else {name: record}
+        return {name: record}
     inner = [_flatten(v, f"{name}.{k}" if name else k) for k, v in record.items()]
     return {k: v for part in inner for k, v in part.items()}
 
@@ -272,15 +310,31 @@ def _shorten(value: Any) -> str:
 
 
 def describe_dataset(dataset: Dataset) -> dict[str, Any]:
-    """Return the entries of a plan that identify the data set."""
-    content = json.dumps([list(dataset.ids), list(dataset.labels)], ensure_ascii=True)
+    """Return the entries of a plan that identify the data set, and where it was found."""
+    place = place_of_dataset(dataset.whole if isinstance(dataset, PartOfDataset) else dataset)
     return {
         "name": dataset.name,
         "count": len(dataset.ids),
-        "ids_hash": hashlib.sha256(content.encode()).hexdigest(),
+        "ids_hash": hash_of_items(dataset.ids, dataset.labels),
         "classes": list(dataset.classes),
         "notes": list(notes_of(dataset)),
+        **({"place": dict(place)} if place else {}),
+        **_describe_part(dataset),
     }
+
+
+def hash_of_items(ids: Sequence[str], labels: Sequence[int | None]) -> str:
+    """Return a hash of the ids and labels of a data set."""
+    content = json.dumps([list(ids), list(labels)], ensure_ascii=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _describe_part(dataset: Dataset) -> dict[str, Any]:
+    if not isinstance(dataset, PartOfDataset):
+        return {}
+    whole = describe_dataset(dataset.whole)
+    numbers = {"start": dataset.items.start, **{n: whole[n] for n in ("count", "ids_hash")}}
+    return {PART: numbers}
 
 
 def _describe_step(step: ExplainerStep) -> dict[str, Any]:

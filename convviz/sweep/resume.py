@@ -13,33 +13,50 @@ from pathlib import Path
 from ..data.dataset import Dataset
 from ..data.fingerprint import verify
 from ..errors import ConvvizError, ParameterError
+from .extension import HISTORY, check_extension, is_addition
 from .plan import SweepPlan, differences
-from .store.file_names import ITEMS, SKIPPED
+from .settings import SweepSettings
+from .store.file_names import ITEMS, SKIPPED, SWEEP
 from .store.protocol import RunStore
+from .store.run_record import entry_problem
 from .store.shard_manifest import ShardEntry, ShardManifest
 from .store.tables import content_types, read_rows
+from .worker import changed_items
 
 MAX_DIFFERENCES = 4
 """Differences between two plans that an error message names."""
 
 
-def holds_finished_run(store: RunStore, plan: SweepPlan, overwrite: bool) -> bool:
-    """Return whether a folder holds the finished run of a plan.
+def holds_finished_run(store: RunStore, plan: SweepPlan, settings: SweepSettings) -> bool:
+    """Return whether a folder holds the finished run of a plan, and no run that is extended to it.
 
     Raises:
         ParameterError: it holds another run, or an unfinished sweep of another plan.
         ConvvizError: it holds this run, and explainers failed in it.
     """
     unfinished = store.unfinished_plan()
-    saved = unfinished or (None if overwrite else store.finished_plan())
+    saved = unfinished or (None if settings.overwrite else store.finished_plan())
     if saved is None:
         return False
     location = store.location
-    if changed := differences(saved, plan.record):
+    changed = differences(saved, plan.record)
+    if settings.extend and unfinished is None:
+        check_extension(saved, plan, location)
+        is_complete = not changed and not saved.get("failed")
+        return is_complete and _has_all_shards(store.kept_shards, plan, settings.verify)
+    if changed:
+        if unfinished and HISTORY in unfinished:
+            raise ParameterError(
+                f"out={location!r} holds a run and its unfinished extension, which differs from "
+                f"this call: {first_differences(changed)}. Repeat the call of the extension, or "
+                f"give it up by deleting {SWEEP!r} in the folder of the run"
+            )
         content = "an unfinished sweep" if unfinished else "a run"
+        can_extend = unfinished is None and is_addition(saved, plan.record)
+        extend = "extend=True (--extend) to add to it, " if can_extend else ""
         raise ParameterError(
             f"out={location!r} already holds {content} that differs from this one: "
-            f"{_first_differences(changed)}. Nothing was changed. Use overwrite=True "
+            f"{first_differences(changed)}. Nothing was changed. Use {extend}overwrite=True "
             "(--overwrite) to replace it, or another folder to keep both"
         )
     if unfinished is None and (failed := saved.get("failed")):
@@ -49,6 +66,16 @@ def holds_finished_run(store: RunStore, plan: SweepPlan, overwrite: bool) -> boo
             "(--overwrite) to compute it again"
         )
     return unfinished is None
+
+
+def _has_all_shards(manifest: ShardManifest, plan: SweepPlan, verify: bool) -> bool:
+    """Return whether a run has its shards; with `verify`, their files are read."""
+    entries = [manifest.entry(shard) for shard in range(len(plan.shards))]
+    return all(
+        entry is not None
+        and not (verify and (entry_problem(entry, shard) or manifest.damage(entry)))
+        for shard, entry in enumerate(entries)
+    )
 
 
 def finished_shards(manifest: ShardManifest, count: int) -> tuple[dict[int, ShardEntry], list[str]]:
@@ -82,15 +109,15 @@ def check_contents_of_shards(
 
 def check_contents(dataset: Dataset, *tables: Path) -> None:
     """Raise ParameterError if items have changed since they were swept."""
-    saved = chain.from_iterable(read_rows(table, content_types()) for table in tables)
+    # Photos may have been added before others since.
+    places = {name: index for index, name in enumerate(dataset.ids)}
+    rows = chain.from_iterable(read_rows(table, content_types()) for table in tables)
+    saved = ({**row, "index": places.get(row["id"], row["index"])} for row in rows)
     if changed := verify(dataset, saved):
-        names = ", ".join(map(repr, changed[:3])) + (", …" if len(changed) > 3 else "")
-        raise ParameterError(
-            f"{len(changed)} items of {dataset.name!r} have changed since they were swept: "
-            f"{names}. Nothing was changed. Use overwrite=True (--overwrite) to start again"
-        )
+        raise changed_items(changed)
 
 
-def _first_differences(changed: Sequence[str]) -> str:
+def first_differences(changed: Sequence[str]) -> str:
+    """Return the first differences between two plans, and the number of the others."""
     omitted = len(changed) - MAX_DIFFERENCES
     return "; ".join(changed[:MAX_DIFFERENCES]) + (f"; and {omitted} more" if omitted > 0 else "")

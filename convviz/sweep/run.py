@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import notebook
 from ..data.fingerprint import Content
@@ -23,6 +23,9 @@ from .store.file_names import ITEMS, RESULTS, RUN, SKIPPED
 from .store.protocol import RunReader
 from .store.run_record import read_run
 from .store.tables import read_rows, skipped_types
+
+if TYPE_CHECKING:
+    from ..data.dataset import Dataset
 
 PASS_MODEL = "pass it: query(run, images, model=…), on the command line -m"
 
@@ -228,6 +231,47 @@ class Run:
         matches = self["neighbors"][points.layer] if has_neighbors else None
         write_map(Path(path), points, matches, self.classes)
         return Path(path)
+
+    def open_dataset(self, photos: Any = None) -> Dataset:
+        """Open the data set of the run, which holds its photos.
+
+        Args:
+            photos: the data set or its source, if it has moved or was given as an object; by
+                default it is searched where the run found it, from the run folder as well.
+
+        Raises:
+            ParameterError: the data set is not there.
+        """
+        from .photos import open_dataset_of
+
+        return open_dataset_of(self, photos)
+
+    def draw(
+        self,
+        explainer: str,
+        layer: str | None = None,
+        *,
+        units: int | str | Iterable[int | str] = (),
+        queries: str | Iterable[str] = (),
+        photos: Any = None,
+    ) -> Explanation:
+        """Return the result of a layer with the pictures of chosen units or images.
+
+        Args:
+            explainer: its name.
+            layer: the layer; may be omitted if there is only one.
+            units: channels, or images for neighbors: numbers, and ranges such as "100-120,130".
+            queries: names of images whose neighbours are drawn: their ids, or the end of one.
+            photos: as for `open_dataset`; needed for patches that the run did not draw.
+
+        Raises:
+            ParameterError: a unit or an image does not exist, or the photos are not available.
+        """
+        from .photos import draw_chosen
+
+        results = self[explainer]
+        explanation = results.only if layer is None else results[layer]
+        return draw_chosen(self, explanation, units, queries, photos)
 
     def __getitem__(self, name: str) -> LayerResults:
         if name not in self.explainers:

@@ -7,6 +7,7 @@ validation and the settings saved in a plan are derived from the fields of `Swee
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar, cast, get_args
@@ -101,6 +102,16 @@ class SweepSettings(BaseModel):
         description="Read the photos of earlier calls again, and raise an error if one has "
         "changed. Otherwise only ids and labels are compared.",
     )
+    part: str | None = Field(
+        default=None,
+        description="Sweep only a part of the data set: 2/5 is the second of five parts, which "
+        "end at shards. `convviz merge` joins the runs of all parts.",
+    )
+    extend: bool = Field(
+        default=False,
+        description="Add explainers, layers or photos to the run in the run folder; only missing "
+        "parts are swept. Everything else has to be as in the run.",
+    )
     overwrite: bool = Field(
         default=False,
         description="Replace the run in the run folder. A finished run stays until the new one is "
@@ -116,6 +127,21 @@ class SweepSettings(BaseModel):
             raise UnknownNameError(name, value, choices)
         return value
 
+    @field_validator("part")
+    @classmethod
+    def _check_part(cls, part: str | None) -> str | None:
+        if part is not None:
+            match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", part)
+            if match is None or not 1 <= int(match[1]) <= int(match[2]):
+                raise ParameterError(f"{part!r} is no part of a data set, such as 2/5")
+        return part
+
+    @property
+    def part_numbers(self) -> tuple[int, int]:
+        """The number of the part, from 0, and the number of parts."""
+        number, _, count = (self.part or "1/1").partition("/")
+        return int(number) - 1, int(count)
+
     @model_validator(mode="after")
     def _check_combinations(self) -> SweepSettings:
         if self.timeout is not None and self.workers == 0:
@@ -123,6 +149,8 @@ class SweepSettings(BaseModel):
                 f"timeout={self.timeout!r} requires workers >= 1: in the process of the model "
                 "(workers=0), decoding cannot be stopped"
             )
+        if self.extend and self.overwrite:
+            raise ParameterError("extend=True adds to a run, and overwrite=True replaces it")
         if self.address is not None and self.engine != "ray":
             raise ParameterError(
                 f"address={self.address!r} requires engine='ray', not {self.engine!r}"

@@ -30,7 +30,7 @@ class ShardResult:
     """The content of a finished shard.
 
     Attributes:
-        partials: one for each step of the plan; empty if no item of the shard could be used.
+        partials: one for each step that was run; empty if no item of the shard could be used.
         nonfinite: layer -> number of values that are NaN or infinite; layers without any are
             left out.
         contents: size and hash of each item that was used.
@@ -55,6 +55,7 @@ def run_shard(
     batch_size: int,
     next_items: Sequence[int] = (),
     forward: Callable[[Tensor], Forward] | None = None,
+    steps: Sequence[ExplainerStep] | None = None,
 ) -> ShardResult:
     """Sweep some items of a data set, in their order.
 
@@ -68,14 +69,16 @@ def run_shard(
         batch_size: items per forward pass.
         next_items: the items that will probably be swept next, for the loader.
         forward: runs a batch of images; the model itself if None.
+        steps: the steps of the plan to run; all if None.
     """
     result = ShardResult()
+    steps = plan.steps if steps is None else steps
     run = forward or partial(model.forward, layers=plan.layers)
     partials: tuple[Partial, ...] = ()
     for ready in _batches(_usable(loader.load(items, next_items), result), batch_size):
         batch = _collate(model, loader.dataset, ready, result)
-        new = _reduce(model, plan, batch, run(batch.images), result)
-        partials = _merge(plan.steps, partials, new) if partials else new
+        new = _reduce(model, steps, batch, run(batch.images), result)
+        partials = _merge(steps, partials, new) if partials else new
     return replace(result, partials=partials)
 
 
@@ -121,13 +124,17 @@ def _collate(model: Model, dataset: Dataset, ready: list[ReadyItem], result: Sha
 
 
 def _reduce(
-    model: Model, plan: SweepPlan, batch: Batch, forward: Forward, result: ShardResult
+    model: Model,
+    steps: Sequence[ExplainerStep],
+    batch: Batch,
+    forward: Forward,
+    result: ShardResult,
 ) -> tuple[Partial, ...]:
     """Return the partial of a batch for each step, and count values that are not finite."""
     result.nonfinite.update(_count_nonfinite(forward.activations))
     guard = SweepGuard(model, batch, forward)
     partials = []
-    for step in plan.steps:
+    for step in steps:
         with attribute_errors(step.named):
             partial = step.explainer.reduce(model, batch, forward)
             partials.append(_check_partial(step.named, partial))
@@ -150,7 +157,7 @@ def _count_nonfinite(activations: Mapping[str, Tensor]) -> dict[str, int]:
 
 
 def _merge(
-    steps: tuple[ExplainerStep, ...], first: tuple[Partial, ...], second: tuple[Partial, ...]
+    steps: Sequence[ExplainerStep], first: tuple[Partial, ...], second: tuple[Partial, ...]
 ) -> tuple[Partial, ...]:
     partials = []
     for step, a, b in zip(steps, first, second, strict=True):

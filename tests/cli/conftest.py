@@ -12,7 +12,19 @@ import convviz
 
 
 @pytest.fixture(scope="session")
-def run_folder(tmp_path_factory):
+def network():
+    """A small model, which no run can load again."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(5, 2),
+    )  # fmt: skip
+    flat = convviz.Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)
+    return convviz.Model(net, preprocess=flat, name="tiny")
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory, network):
     """A run over files, with all data-set explainers."""
     home = tmp_path_factory.mktemp("show")
     rng = np.random.default_rng(0)
@@ -20,19 +32,11 @@ def run_folder(tmp_path_factory):
         (home / "photos" / f"c{i % 2}").mkdir(parents=True, exist_ok=True)
         pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(home / "photos" / f"c{i % 2}" / f"{i}.png")
-    torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.Conv2d(3, 5, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        nn.Linear(5, 2),
-    )  # fmt: skip
-    flat = convviz.Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)
     what = [
-        convviz.explainer("patches", layers=("1",), k=4, units=2),
+        convviz.explainer("patches", layers=("1",), k=4, draw=2),
         convviz.explainer("neighbors", k=2),
         convviz.explainer("embedding", method="pca"),
         convviz.explainer("statistics", layers=("1",)),
     ]
-    convviz.analyze(
-        convviz.Model(net, preprocess=flat, name="tiny"), home / "photos", what, home / "run"
-    )
+    convviz.analyze(network, home / "photos", what, home / "run")
     return home / "run"

@@ -277,7 +277,7 @@ def test_noise_outside_the_box_changes_nothing(layer: str, border: str) -> None:
     ).double()
     photos = np.random.default_rng(4).integers(0, 256, (6, 41, 37, 3)).astype(np.uint8)
     model = Model(net, preprocess=AS_IT_IS)
-    result = finished(model, photos, [6], layer, k=2, units=0, guided=False, border=border)
+    result = finished(model, photos, [6], layer, k=2, draw=0, guided=False, border=border)
     images = convviz.authoring.make_batch(list(photos), model).images
     for c in range(result.values.shape[0]):
         for r in range(2):
@@ -362,7 +362,7 @@ def test_the_affine_map_of_the_photos_is_used() -> None:
 
     photos = coarse(3)
     model = Model(network(), preprocess=AS_IT_IS)
-    patches = convviz.explainer("patches", layers=("0",), k=3, units=0)
+    patches = convviz.explainer("patches", layers=("0",), k=3, draw=0)
     (batch,) = batches(model, photos, [3])
     partial = patches.reduce(model, batch, model.forward(batch.images, ("0",)))
     plain = patches.finish(model, iter([partial]), Photos(photos), ())["0"]
@@ -407,7 +407,7 @@ def test_a_field_of_the_whole_image_says_so() -> None:
 def test_guided_gradients_are_those_of_the_unit() -> None:
     photos = coarse(4)
     model = Model(network(), preprocess=AS_IT_IS)
-    result = finished(model, photos, [4], "3", k=2, units=1)
+    result = finished(model, photos, [4], "3", k=2, draw=1)
     assert "own scale" in result.stacks[1].title
     channel = result.order[0]
     item, (y, x) = int(result["items"][channel, 1]), result["positions"][channel, 1].tolist()
@@ -445,9 +445,19 @@ def test_a_net_without_activations_skips_guided_gradients_and_says_so() -> None:
 
 def test_units_drawn_are_those_of_highest_prominence() -> None:
     photos = coarse(5)
-    result = finished(Model(network(), preprocess=AS_IT_IS), photos, [5], "4", k=2, units=3)
+    result = finished(Model(network(), preprocess=AS_IT_IS), photos, [5], "4", k=2, draw=3)
     scores = result["prominence"].tolist()
     assert list(result.order) == sorted(range(6), key=lambda c: (-scores[c], c))[:3]
+
+
+@pytest.mark.parametrize("units", ["3-4,1", (3, 4, 1), ["3-4", "1"]])
+def test_chosen_units_are_drawn(units) -> None:
+    photos, model = coarse(5), Model(network(), preprocess=AS_IT_IS)
+    result = finished(model, photos, [5], "4", k=2, units=units)
+    assert result.order == (3, 4, 1)
+    assert any(note == "3 of 6 units are drawn." for note in result.notes)
+    with pytest.raises(convviz.ParameterError, match="'4' has the units 0 to 5, not 6"):
+        finished(model, photos, [5], "4", k=2, units="6")
     assert result["photo patches"].shape[:2] == (3, 2)
     assert result.values.shape == (6, 2)
     assert any(note.startswith("3 of 6 units are drawn") for note in result.notes)
@@ -526,7 +536,7 @@ def test_a_run_holds_and_draws_the_patches_of_every_class(tmp_path: Path) -> Non
     model = Model(network(dtype=torch.float32), preprocess=AS_IT_IS, name="tiny")
     photos, names = coarse(16), [f"c{i % 5}" for i in range(16)]
     run = convviz.analyze(
-        model, (photos, names), "patches", tmp_path / "run", layers=("3",), k=4, units=3,
+        model, (photos, names), "patches", tmp_path / "run", layers=("3",), k=4, draw=3,
         per_class=True, batch_size=5,
     )  # fmt: skip
     result = convviz.open_run(tmp_path / "run")["patches"]["3"]

@@ -147,6 +147,46 @@ def test_a_new_run_replaces_a_former_one_at_the_end(model, out, expected, monkey
     assert stored() == expected
 
 
+def test_runs_in_a_store_are_extended_and_joined(model, out, tmp_path, monkeypatch) -> None:
+    """With the bytes of runs on a disk, also if the upload of an extension is cut off."""
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
+
+    def sweep(place: str, what: str, items: int = 12, **given) -> None:
+        sizes = {"batch_size": 2, "shard_size": 4}
+        convviz.analyze(model, images[:items], what, place, **sizes, **given)
+
+    def extend(place: str) -> None:
+        sweep(place, "statistics", 12, layers=("stage1.conv",), extend=True)
+
+    disk = str(tmp_path / "run")
+    for place in (disk, out):
+        sweep(place, "neighbors", 11, k=2)
+    extend(disk)
+    upload = Remote.upload
+    monkeypatch.setattr(
+        Remote, "upload", lambda *a: broken() if a[2].startswith("results/") else upload(*a)
+    )
+
+    def broken() -> None:
+        raise ConvvizError("the network is away")
+
+    with pytest.raises(ConvvizError, match="the network is away"):
+        extend(out)
+    monkeypatch.undo()
+    extend(out)
+    expected = {
+        p.relative_to(disk).as_posix(): p.read_bytes() for p in Path(disk).rglob("*") if p.is_file()
+    }
+    assert stored() == expected
+    parts = ["memory://bucket/1", str(tmp_path / "2")]
+    for number, place in enumerate(parts, 1):
+        sweep(place, "neighbors", 12, k=2, part=f"{number}/2")
+    convviz.merge(parts, "memory://bucket/joined", model, images)
+    convviz.merge(parts, tmp_path / "joined", model, images)
+    for name, content in stored("/bucket/joined/").items():
+        assert (tmp_path / "joined" / name).read_bytes() == content, name
+
+
 def test_what_is_not_a_runs_is_left_alone(model, out) -> None:
     memory.pipe_file("/bucket/run/holiday.jpg", b"x")
     with pytest.raises(ParameterError, match=r"other objects \('holiday.jpg'\)"):

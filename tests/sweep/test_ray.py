@@ -114,6 +114,21 @@ def test_a_cluster_is_started_and_ended_and_gives_the_same_bytes(tmp_path, capfd
 
 
 @pytest.mark.usefixtures("two_workers")
+def test_an_extension_on_a_cluster_gives_the_bytes_of_one_process(tmp_path) -> None:
+    model = model_of(tmp_path / "net")
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    what = convviz.explainer("statistics", layers=("body.0",))
+    runs = []
+    for engine in ("local", "ray"):
+        swept(model, tmp_path / engine, engine)
+        settings = {"engine": engine, "shard_size": 4, "threads": 1, "batch_size": 2}
+        convviz.analyze(model, images, what, tmp_path / engine, extend=True, **settings)
+        files = (p for p in (tmp_path / engine).rglob("*") if p.is_file())
+        runs.append({str(p.relative_to(tmp_path / engine)): p.read_bytes() for p in files})
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.usefixtures("two_workers")
 def test_processes_run_the_network_as_the_plan_says(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(forward_pass, "MIN_ITEMS_FOR_GRAPH", 4)
     model = model_of(tmp_path / "net")

@@ -247,7 +247,7 @@ def _is_running(pid: int) -> bool:
 
 def _for_other_process(worker: Worker) -> Worker:
     """Return a worker for another process, which may have another GPU or none."""
-    model, forward = worker.model, worker.forward
+    model, forward, known = worker.model, worker.forward, worker.known
     if model.device.type != "cpu":
         model = copy.deepcopy(model)
         model.module.to("cpu")
@@ -258,6 +258,7 @@ def _for_other_process(worker: Worker) -> Worker:
         model=model,
         forward=forward,
         manifest=worker.manifest.for_other_process(),
+        known=known and replace(known, manifest=known.manifest.for_other_process()),
         write_guard=nullcontext,
     )
 

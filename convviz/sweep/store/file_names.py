@@ -4,6 +4,7 @@ RUN/run.json                       the plan: model, data set, explainers, versio
 RUN/items.parquet                  one row for each item that was used
 RUN/skipped.parquet                one row for each item that was skipped, with the reason
 RUN/results/<explainer>/<layer>/   explanations; layers are named by `folder_name`
+RUN/shards/                        the finished shards, from which the run is extended or joined
 RUN/index.html                     the overview
 RUN/.convviz-lock                  the process that is writing to the run
 

@@ -16,7 +16,7 @@ from ...report import write_report
 from ...storage import durable_file
 from ...storage.checksums import CHECKSUMS, checksum
 from ...storage.path_names import folder_name
-from ...storage.untrusted_files import check_inside
+from ...storage.untrusted_files import check_inside, link_regular
 from .file_lock import lock_folder
 from .file_names import (
     DONE,
@@ -33,10 +33,10 @@ from .file_names import (
     SPOOL,
     SWEEP,
 )
-from .partial_keys import keys_of_step, nest_tensors
+from .partial_keys import read_partial
 from .protocol import Explanations
 from .run_record import as_text, read_plan, read_run
-from .shard_files import LocalShardFiles
+from .shard_files import KeptShardFiles, LocalShardFiles
 from .shard_manifest import ShardEntry, ShardFiles, ShardManifest
 from .tables import join_tables
 
@@ -100,6 +100,11 @@ class LocalRunStore:
         """Return the plan of the finished run; None if there is none."""
         return read_plan(self.out, RUN) if is_run(self.out) else None
 
+    @property
+    def kept_shards(self) -> ShardManifest:
+        """The shards of the finished run; they may be missing."""
+        return ShardManifest(KeptShardFiles(self.out / SHARDS))
+
     def begin(self, record: Mapping[str, Any]) -> None:
         """Start or resume a sweep with this plan."""
         self.manifest.begin()
@@ -125,15 +130,9 @@ class LocalRunStore:
 
     def partials(self, entries: Sequence[ShardEntry], step: int) -> Iterator[Partial]:
         """Yield the partial of an explainer step for each shard, mapped from its file."""
-        from safetensors import safe_open
-
         for entry in entries:
-            if not entry["items"]:
-                continue
-            path = self.manifest.path(entry["shard"], PARTIALS)
-            with safe_open(path, framework="pt") as file:
-                keys = keys_of_step(file.keys(), step)
-                yield nest_tensors((key, file.get_tensor(key)) for key in keys)
+            if entry["items"]:
+                yield read_partial(self.manifest.path(entry["shard"], PARTIALS), step)
 
     def join_tables(self, entries: Sequence[ShardEntry]) -> Path:
         """Write the tables of the run, and return the path of the table of items."""
@@ -146,10 +145,16 @@ class LocalRunStore:
         return new / ITEMS
 
     def complete(
-        self, record: Mapping[str, Any], explanations: Explanations, failed: Mapping[str, str]
+        self,
+        record: Mapping[str, Any],
+        explanations: Explanations,
+        failed: Mapping[str, str],
+        reused: Sequence[str] = (),
     ) -> None:
-        """Write the results and remove the shards. A previous run stays until then."""
+        """Write the results, and keep the shards. A previous run stays until then."""
         new = self.work / NEW
+        for name in reused:
+            self._reuse_results(folder_name(name), new)
         for name, layers in explanations.items():
             for layer, explanation in layers.items():
                 explanation.save(new / RESULTS / folder_name(name) / folder_name(layer))
@@ -166,10 +171,22 @@ class LocalRunStore:
         durable_file.sync(self.work)
         self.settle()
 
+    def _reuse_results(self, explainer: str, new: Path) -> None:
+        """Link the files of the results of an explainer in the finished run into the new one."""
+        for folder in sorted((self.out / RESULTS / explainer).iterdir()):
+            target = new / RESULTS / explainer / folder.name
+            target.mkdir(parents=True)
+            for file in sorted(folder.iterdir()):
+                if file.name == ITEMS:  # equal, but all results share one file
+                    link_regular(self.work, LEAF_ITEMS, target / ITEMS)
+                else:
+                    link_regular(self.out, str(file.relative_to(self.out)), target / file.name)
+
     def settle(self) -> None:
         """Move complete results to their places, also those of a process that was killed.
 
-        Shards without a plan, left by a process killed in `discard`, are removed.
+        The shards move with them. Shards without a plan, left by a process killed in `discard`,
+        are removed.
         """
         check_inside(self.out, self.work)
         done = self.work / DONE
@@ -180,10 +197,10 @@ class LocalRunStore:
             return
         plan = f"{SWEEP}/{DONE}/{RUN}" if os.path.lexists(done / RUN) else RUN
         record = read_run(self.out, plan)  # raises before anything is moved if it is damaged
-        for name in MOVED:
-            if (done / name).exists():
-                _remove(self.out / name)
-                (done / name).rename(self.out / name)
+        for source in (self.work / SHARDS, *(done / name for name in MOVED)):
+            if source.exists():
+                _remove(self.out / source.name)
+                source.rename(self.out / source.name)
         write_report(self.out, title=record["dataset"]["name"], intro=_intro(record))
         durable_file.sync(self.out)
         self.discard()

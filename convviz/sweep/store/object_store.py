@@ -140,6 +140,12 @@ class Remote:
         with self._with_address(name):
             system.put_file(str(path), f"{root}/{name}")
 
+    def copy(self, name: str, new_name: str) -> None:
+        """Copy an object within the store."""
+        system, root = self._system()
+        with self._with_address(name):
+            system.cp_file(f"{root}/{name}", f"{root}/{new_name}")
+
     def clear(self) -> None:
         """Remove all objects below the folder."""
         for name in self.names():

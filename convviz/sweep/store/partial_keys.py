@@ -7,6 +7,7 @@ always separate its parts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from torch import Tensor
 
@@ -36,3 +37,12 @@ def nest_tensors(tensors: Iterable[tuple[str, Tensor]]) -> Partial:
         _, layer, name = key.split("/", 2)
         partial.setdefault(layer_name(layer), {})[name] = tensor
     return partial
+
+
+def read_partial(path: Path, step: int) -> Partial:
+    """Return the partial of a step from the file of a shard; its tensors are memory-mapped."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        keys = keys_of_step(file.keys(), step)
+        return nest_tensors((key, file.get_tensor(key)) for key in keys)

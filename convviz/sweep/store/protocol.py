@@ -31,6 +31,10 @@ class RunStore(Protocol):
         """The finished shards."""
 
     @property
+    def kept_shards(self) -> ShardManifest:
+        """The shards of the finished run, from which it is extended; they may be missing."""
+
+    @property
     def spool(self) -> Path:
         """A local folder for arrays that do not fit into memory."""
 
@@ -69,14 +73,19 @@ class RunStore(Protocol):
         """Write the tables of the run, and return the path of the table of items."""
 
     def complete(
-        self, record: Mapping[str, Any], explanations: Explanations, failed: Mapping[str, str]
+        self,
+        record: Mapping[str, Any],
+        explanations: Explanations,
+        failed: Mapping[str, str],
+        reused: Sequence[str] = (),
     ) -> None:
-        """Write the results and remove the shards. A previous run stays until then.
+        """Write the results, and keep the shards. A previous run stays until then.
 
         Args:
             record: the plan with the counts of the run.
             explanations: the results.
             failed: explainer -> the reason why it has none.
+            reused: explainers whose results in the finished run become those of the new one.
         """
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...errors import ParameterError
 from ...plugin.explainer import Partial
+from ...storage.path_names import folder_name
 from .file_names import LOCK, PLAN, RESULTS, RUN, SHARDS, SWEEP
 from .lease import Lease, lease_place
 from .local import LocalRunStore
@@ -22,7 +23,7 @@ from .object_store import Remote
 from .protocol import Explanations
 from .run_record import as_text, parse_plan
 from .shard_files import RemoteShardFiles
-from .shard_manifest import ShardEntry
+from .shard_manifest import ShardEntry, ShardManifest
 
 UNFINISHED_PLAN = f"{SWEEP}/{PLAN}"
 
@@ -85,6 +86,12 @@ class RemoteRunStore:
         if self.out.read(UNFINISHED_PLAN) is None:
             (self.out / SWEEP).clear()
 
+    @property
+    def kept_shards(self) -> ShardManifest:
+        """The shards of the finished run; they may be missing."""
+        cache = self._local.work / "kept"
+        return ShardManifest(RemoteShardFiles(self.out / SHARDS, cache))
+
     def begin(self, record: Mapping[str, Any]) -> None:
         """Start or resume a sweep with this plan."""
         self._local.begin(record)
@@ -119,16 +126,23 @@ class RemoteRunStore:
         return self._local.join_tables(entries)
 
     def complete(
-        self, record: Mapping[str, Any], explanations: Explanations, failed: Mapping[str, str]
+        self,
+        record: Mapping[str, Any],
+        explanations: Explanations,
+        failed: Mapping[str, str],
+        reused: Sequence[str] = (),
     ) -> None:
-        """Upload the results and remove the shards.
+        """Upload the results and keep the shards.
 
         Object stores cannot rename, so a previous run is replaced object by object.
         """
-        self._local.complete(record, explanations, failed)
+        self._fetch_results(reused)
+        self._local.complete(record, explanations, failed, reused)
         self._check_lease()
         root = self._local.out
-        new = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+        files = (p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+        # The shards are in the store already; only some of them have local copies.
+        new = sorted(name for name in files if not name.startswith(f"{SHARDS}/"))
         self.out.remove(RUN)
         for name in (self.out / RESULTS).names():
             if f"{RESULTS}/{name}" not in new:
@@ -136,9 +150,26 @@ class RemoteRunStore:
         for name in new:
             if name != RUN:
                 self.out.upload(root / name, name)
+        self._move_shards()
         self._check_lease()
         self.out.upload(root / RUN, RUN)
         self.discard()
+
+    def _fetch_results(self, explainers: Sequence[str]) -> None:
+        """Fetch the results of explainers in the finished run."""
+        for explainer in map(folder_name, explainers):
+            place = f"{RESULTS}/{explainer}"
+            for name in (self.out / place).names():
+                self.out.fetch(f"{place}/{name}", self._local.out / place / name)
+
+    def _move_shards(self) -> None:
+        """Replace the shards of the previous run by those of the sweep."""
+        new = (self.out / SWEEP / SHARDS).names()
+        for name in (self.out / SHARDS).names():
+            if name not in new:
+                self.out.remove(f"{SHARDS}/{name}")
+        for name in new:
+            self.out.copy(f"{SWEEP}/{SHARDS}/{name}", f"{SHARDS}/{name}")
 
     def _check_lease(self) -> None:
         if self._lease is not None:

@@ -14,7 +14,7 @@ from ...explanation.document import Count, FileChecksum, validate
 from ...storage.checksums import add_seal, parse_document
 from ...storage.untrusted_files import JSON_LIMIT, MissingFileError, read_bounded
 from ..plan import SCHEMA
-from .file_names import ITEMS, SKIPPED
+from .file_names import ITEMS, PARTIALS, SKIPPED
 
 
 class _OpenRecord(BaseModel):
@@ -28,11 +28,39 @@ class _ModelRecord(_OpenRecord):
     source: str = ""
 
 
+class _PlaceRecord(_OpenRecord):
+    """Where the data set was found: a path, the same relative to the run folder, and the rest."""
+
+    path: str
+    relative: str = ""
+    scheme: str = ""
+    options: dict[str, str] = {}
+
+
+class _PartRecord(_OpenRecord):
+    """The place of a part in the whole data set."""
+
+    start: Count
+    count: Count
+    ids_hash: str
+
+
+class _PieceRecord(_OpenRecord):
+    """The data set of one of several runs that were joined."""
+
+    name: str
+    count: Count
+    place: _PlaceRecord | None = None
+
+
 class _DatasetRecord(_OpenRecord):
     name: str
     count: Count
     ids_hash: str
     classes: list[str]
+    part: _PartRecord | None = None
+    pieces: list[_PieceRecord] = []
+    place: _PlaceRecord | None = None
 
 
 class _RunExplainer(_OpenRecord):
@@ -58,6 +86,7 @@ class _PlanRecord(_OpenRecord):
     explainers: dict[str, _RunExplainer]
     batch_size: Count
     shard_size: Count
+    shard_sizes: list[Count] = []
     threads: Count
     dtype: str
     versions: dict[str, str]
@@ -72,6 +101,29 @@ class _RunRecord(_PlanRecord):
     nonfinite: dict[str, Count]
     failed: dict[str, str]
     checksums: dict[str, FileChecksum]
+
+
+class _EntryRecord(_OpenRecord):
+    """The entry of a shard."""
+
+    shard: Count
+    batch_size: Count
+    items: Count
+    skipped: Count
+    nonfinite: dict[str, Count]
+    files: dict[str, FileChecksum]
+
+
+def entry_problem(entry: Mapping[str, Any], shard: int) -> str:
+    """Return why a mapping is not the entry of a shard that anybody may have written, or ""."""
+    name = f"the entry of shard {shard}"
+    try:
+        record = validate(_EntryRecord, entry, name)
+    except ConvvizError as error:
+        return str(error)
+    if record.shard != shard or set(record.files) != {ITEMS, SKIPPED, PARTIALS}:
+        return f"{name} describes other files"
+    return ""
 
 
 def as_text(record: Mapping[str, Any]) -> str:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from ...storage import durable_file
+from ...storage.untrusted_files import (
+    JSON_LIMIT,
+    MissingFileError,
+    check_inside,
+    link_regular,
+    read_bounded,
+)
 from .file_names import PLAN
 from .object_store import Remote
 from .shard_manifest import ShardFiles
@@ -39,6 +49,14 @@ class LocalShardFiles:
         """Write a file durably."""
         durable_file.write(self.folder / name, content)
 
+    def adopt(self, source: Path, name: str) -> None:
+        """Link a file, or copy it where links do not work."""
+        target = self.folder / name
+        target.unlink(missing_ok=True)
+        link_regular(source.parent, source.name, target)
+        durable_file.sync(target)
+        durable_file.sync(self.folder)
+
     def remove(self, name: str) -> None:
         """Remove a file durably, if it exists."""
         (self.folder / name).unlink(missing_ok=True)
@@ -56,18 +74,48 @@ class LocalShardFiles:
         return LocalShardFiles(self.folder.absolute())
 
 
+class KeptShardFiles(LocalShardFiles):
+    """The files of the shards of a finished run, which anybody may have written."""
+
+    def path(self, name: str) -> Path:
+        """Return the path of a file; raises ConvvizError if it is a link out of the folder."""
+        path = self.folder / name
+        check_inside(self.folder, path)
+        return path
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a small file."""
+        try:
+            return read_bounded(self.folder, name, JSON_LIMIT)
+        except MissingFileError as error:
+            raise FileNotFoundError(name) from error
+
+    def for_other_process(self) -> ShardFiles:
+        """Return the files by the absolute path of their folder."""
+        return KeptShardFiles(self.folder.absolute())
+
+
 class RemoteShardFiles:
     """The files of shards in an object store.
 
     Args:
         place: the folder there.
-        cache: a local folder, into which files are fetched to be read; the driver has one.
+        cache: a local folder, into which files are fetched to be read. The driver has one; other
+            processes create one if they read files.
     """
 
     def __init__(self, place: Remote, cache: Path | None = None) -> None:
         self.place = place
-        self.cache = cache or Path()
+        self._cache = cache
         self._names: frozenset[str] | None = None
+
+    @property
+    def cache(self) -> Path:
+        """The local folder into which files are fetched."""
+        if self._cache is None:
+            self._cache = Path(tempfile.mkdtemp(prefix="convviz-"))
+            atexit.register(shutil.rmtree, self._cache, ignore_errors=True)
+        return self._cache
 
     @property
     def location(self) -> str:
@@ -98,6 +146,10 @@ class RemoteShardFiles:
     def write(self, name: str, content: bytes) -> None:
         """Write a file; object stores replace an object in one step."""
         self.place.write(name, content)
+
+    def adopt(self, source: Path, name: str) -> None:
+        """Upload a file."""
+        self.place.upload(source, name)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it exists."""

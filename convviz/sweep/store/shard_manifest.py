@@ -43,6 +43,9 @@ class ShardFiles(Protocol):
     def write(self, name: str, content: bytes) -> None:
         """Write a file. Readers see the previous version or the whole new one."""
 
+    def adopt(self, source: Path, name: str) -> None:
+        """Write a file with the content of a file elsewhere, which never changes."""
+
     def remove(self, name: str) -> None:
         """Remove a file, if it exists."""
 
@@ -92,6 +95,29 @@ class ShardManifest:
             digest = hashlib.sha256(content).hexdigest()
             checksums[kind] = {"bytes": len(content), "sha256": digest}
         return {"shard": shard, "files": checksums, **facts}
+
+    def adopt(
+        self,
+        shard: int,
+        source: ShardManifest,
+        entry: ShardEntry,
+        contents: Mapping[str, bytes] | None = None,
+    ) -> ShardEntry:
+        """Copy a shard of another manifest, and return its new entry.
+
+        Args:
+            shard: its number here.
+            source: the other manifest.
+            entry: its entry there.
+            contents: kind -> content of the files that differ here.
+        """
+        facts = {name: value for name, value in entry.items() if name not in ("shard", "files")}
+        adopted = self.store(shard, contents or {}, facts)
+        for kind in sorted(entry["files"].keys() - adopted["files"].keys()):
+            self.files.adopt(source.path(entry["shard"], kind), _name(shard, kind))
+            adopted["files"][kind] = entry["files"][kind]
+        self.enter(adopted)
+        return adopted
 
     def enter(self, entry: ShardEntry) -> None:
         """Write the entry of a stored shard, which makes the shard valid."""

@@ -12,6 +12,9 @@ from ...storage.parquet_file import read_batches
 from ..input.loader import SkippedItem
 from ..shard import ShardResult
 
+AFFINE, AFFINE_LENGTH = "affine", 6
+"""The column of the maps to the photos, and the numbers of each."""
+
 OPTIONAL = frozenset({"bytes", "sha256"})
 """Columns that may contain nulls."""
 
@@ -64,6 +67,20 @@ def skipped_table(skipped: Sequence[SkippedItem]) -> bytes:
             "sha256": pa.array([c and c.sha256 for c in contents], pa.string()),
         }
     )
+
+
+def move_indices(path: Path, offset: int) -> bytes:
+    """Return a table of a shard as a Parquet file, with another index of the first item."""
+    import pyarrow as pa
+    from pyarrow import compute, parquet
+
+    table = parquet.read_table(path, memory_map=False)
+    columns = {name: table[name].combine_chunks() for name in table.column_names}
+    columns["index"] = compute.add(columns["index"], pa.scalar(offset, pa.int64()))
+    if AFFINE in columns:  # Parquet gives the values of a list another name than Arrow
+        values = columns[AFFINE].flatten()
+        columns[AFFINE] = pa.FixedSizeListArray.from_arrays(values, AFFINE_LENGTH)
+    return _parquet_bytes(columns)
 
 
 def join_tables(parts: Sequence[Path], path: Path, columns: list[str] | None = None) -> None:

@@ -25,6 +25,7 @@ from convviz.authoring import (
     Partial,
     Pixels,
     Target,
+    index_of_name,
     pixel_vectors,
 )
 
@@ -65,7 +66,17 @@ class Neighbors(DatasetExplainer):
     pool: Literal["avg", "max", "flatten"] = Field(
         "avg", description="Pooling of the positions of a spatial layer into one vector."
     )
+    queries: tuple[str, ...] = Field(
+        (),
+        description="Images whose neighbours are drawn, by id or file name; some images of each "
+        "class if none are given.",
+    )
     thumbnail: int = Field(64, ge=8, le=512, description="Side of the thumbnails, in pixels.")
+
+    @field_validator("queries", mode="before")
+    @classmethod
+    def _as_names(cls, names: Any) -> Any:
+        return (names,) if isinstance(names, str) and names else names
 
     @field_validator("index", mode="before")
     @classmethod
@@ -141,6 +152,7 @@ class Neighbors(DatasetExplainer):
             unit="L2 distance" if self.metric == "l2" else "1 - cosine",
             measures=measures,
             notes=tuple(_notes(neighbours, self.k, items.ids, self.metric)),
+            show=tuple(index_of_name(name, items.ids) for name in self.queries),
             files={INDEX_FILE: neighbours.serialize(), space.FILE: vectors},
             classes=items.classes,
             names=items.ids,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 import convviz
@@ -22,6 +22,7 @@ from convviz.authoring import (
     Partial,
     ReceptiveField,
     Stack,
+    numbers_of_parts,
 )
 
 from ...shared.partials import all_merged, layers_in
@@ -30,18 +31,16 @@ from .best_positions import candidates, finite_maps, winners
 from .border import inner_positions
 from .crops import PatchBox, Spot
 from .summary import (
-    GRADIENTS,
     LayerCounts,
     captions_of,
     class_tie_notes,
     measures_of,
     notes_of,
+    notes_of_other_units,
+    stacks_of,
     table_of,
 )
 from .top_k import NAMES, NOWHERE, Lists
-
-OWN_SCALES = "guided gradients, own scales"
-"""Title of the gradients in the picture; each has a colour scale of its own."""
 
 CLASSES_DRAWN = 10
 """Most classes in the picture: those that activate the drawn units most."""
@@ -77,12 +76,25 @@ class Patches(DatasetExplainer):
         "reads padding, which activates many units whatever the image shows.",
     )
     guided: bool = Field(True, description="Draw the guided gradient of each patch beside it.")
-    units: int = Field(
+    units: tuple[int, ...] = Field(
+        (),
+        description='Channels to draw: numbers and ranges, "100-120,130". The arrays contain all '
+        "channels.",
+    )
+    draw: int = Field(
         16,
         ge=0,
-        description="Channels drawn per layer: those with the highest prominence. The arrays "
-        "contain all channels.",
+        description="Channels drawn per layer if `units` names none: those with the highest "
+        "prominence.",
     )
+
+    @field_validator("units", mode="before")
+    @classmethod
+    def _parse_ranges(cls, units: Any) -> Any:
+        texts = isinstance(units, int | str) or (
+            isinstance(units, tuple | list) and any(isinstance(unit, str) for unit in units)
+        )
+        return numbers_of_parts(units) if texts and units != "" else units
 
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
         """Return the best positions of every channel in a batch.
@@ -106,6 +118,7 @@ class Patches(DatasetExplainer):
     ) -> dict[str, Tensor]:
         """Return the partial of a layer; `labels` `[N]` are -1 where an image has none."""
         maps, bad = finite_maps(maps_of(forward, layer))
+        self._check_units(layer, maps.shape[1])
         rows, columns = self._inner(model, layer, maps)
         cut = maps.shape[2] * maps.shape[3] - len(rows) * len(columns)
         maps = maps[:, :, rows.start : rows.stop, columns.start : columns.stop]
@@ -125,6 +138,14 @@ class Patches(DatasetExplainer):
             of_classes = top_k.lists_by_label(lists, owners, present, self._list_length)
             reduced |= {f"class {name}": t for name, t in of_classes.items()}
         return reduced
+
+    def _check_units(self, layer: str, channels: int) -> None:
+        """Raise ParameterError if a unit to draw does not exist."""
+        if missing := [unit for unit in self.units if not 0 <= unit < channels]:
+            raise ParameterError(
+                f"patches.units: layer {layer!r} has the units 0 to {channels - 1}, not "
+                f"{missing[0]}"
+            )
 
     def _inner(self, model: Model, layer: str, maps: Tensor) -> tuple[range, range]:
         """Return the rows and columns of the map that take part."""
@@ -186,19 +207,14 @@ class Patches(DatasetExplainer):
         scores = prominence.prominence(values, merged[layer])
         field = model.receptive_field(layer)
         inner = input_boxes(field, lists["items"], lists["positions"])
-        drawn = prominence.most_prominent(scores, self.units)
+        drawn = list(self.units) or prominence.most_prominent(scores, self.draw)
         spots = spots_of(layer, drawn, lists, inner)
         pictures = crops.draw(model, items, spots, (len(drawn), self.k), self.guided)
         arrays = {name: lists[name] for name in ("items", "positions", "means")}
         arrays["boxes"] = photo_boxes(model, items, lists["items"], inner)
         arrays["prominence"] = scores
-        stacks = []
-        if drawn:
-            arrays["photo patches"] = torch.from_numpy(pictures.photos)
-            stacks.append(Stack(title="photo patches", pictures="photo patches"))
-        if drawn and pictures.gradients is not None:
-            arrays[GRADIENTS] = torch.from_numpy(pictures.gradients)
-            stacks.append(Stack(title=OWN_SCALES, pictures=GRADIENTS))
+        drawn_arrays, stacks = stacks_of(pictures) if drawn else ({}, [])
+        arrays |= drawn_arrays
         class_notes: tuple[str, ...] = ()
         if self.per_class:
             of_classes = ByClass(self.k, model, items, layer, field)
@@ -222,6 +238,29 @@ class Patches(DatasetExplainer):
             order=tuple(drawn),
             stacks=tuple(stacks),
             table=table_of(values, lists["items"], scores),
+        )
+
+    def draw_units(
+        self, model: Model, layer: str, result: Result, units: tuple[int, ...], items: Items
+    ) -> Result | None:
+        """Return the patches of a layer with the pictures of other channels."""
+        if not isinstance(result, Tiles):
+            return None
+        drawn = list(units)
+        lists = {**{name: result[name] for name in NAMES[1:]}, "values": result.values}
+        # Only the channels to draw need boxes.
+        known = torch.full_like(lists["items"], NOWHERE)
+        known[drawn] = lists["items"][drawn]
+        boxes = input_boxes(model.receptive_field(layer), known, lists["positions"])
+        spots = spots_of(layer, drawn, lists, boxes)
+        pictures = crops.draw(model, items, spots, (len(drawn), self.k), self.guided)
+        arrays, stacks = stacks_of(pictures)
+        return replace(
+            result,
+            arrays={**result.arrays, **arrays},
+            stacks=tuple(stacks),
+            order=units,
+            notes=notes_of_other_units(result.notes, self.guided, pictures),
         )
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
-from convviz.authoring import Note, ReceptiveField
+from convviz.authoring import Note, ReceptiveField, Stack
 
 from . import crops
 from .top_k import NOWHERE, Ties
 
 GRADIENTS = "guided gradients"
 """The array that holds the pictures of the gradients."""
+
+OWN_SCALES = "guided gradients, own scales"
+"""Title of the gradients in the picture; each has a colour scale of its own."""
 
 
 class PatchParameters(Protocol):
@@ -26,6 +31,10 @@ class PatchParameters(Protocol):
     @property
     def per_image(self) -> int:
         """Most patches of a channel from one image."""
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """Channels to draw."""
 
     @property
     def guided(self) -> bool:
@@ -104,20 +113,13 @@ def notes_of(
             f"{counts.cut} positions at the border of the map, where a unit reads padding, are "
             'left out (border="include" includes them).'
         )
-    if pictures.gradients is not None:
-        reading = (
-            "Guided gradients show the pixels of the patch that drive the unit; zero is mid-grey, "
-            "and each picture has a scale of its own."
-        )
-        sentences += [Note(text, GRADIENTS) for text in (reading, *pictures.notes)]
-    elif parameters.guided and drawn:
-        sentences.append(Note(f"No guided gradients: {pictures.why}", GRADIENTS))
+    if drawn:
+        sentences += gradient_notes(parameters.guided, pictures)
     if len(drawn) < len(values):
-        text = (
-            f"{len(drawn)} of {len(values)} units are drawn: those whose best values are farthest "
-            "from their distribution over the images."
-        )
-        sentences.append(Note(text, "units"))
+        text = f"{len(drawn)} of {len(values)} units are drawn"
+        if not parameters.units:
+            text += ": those whose best values are farthest from their distribution over the images"
+        sentences.append(Note(f"{text}.", "units"))
     if drawn:
         sentences.append(
             "σ: distance of a unit's best values from the mean of its highest values on all "
@@ -134,6 +136,30 @@ def notes_of(
     if counts.bad:
         sentences.append(f"NaN or infinite values, left out: {counts.bad}.")
     return tuple(sentences)
+
+
+def gradient_notes(guided: bool, pictures: crops.Pictures) -> list[str]:
+    """Return notes on the guided gradients of pictures."""
+    if pictures.gradients is not None:
+        reading = (
+            "Guided gradients show the pixels of the patch that drive the unit; zero is mid-grey, "
+            "and each picture has a scale of its own."
+        )
+        return [Note(text, GRADIENTS) for text in (reading, *pictures.notes)]
+    return [Note(f"No guided gradients: {pictures.why}", GRADIENTS)] if guided else []
+
+
+def notes_of_other_units(
+    notes: Sequence[str], guided: bool, pictures: crops.Pictures
+) -> tuple[str, ...]:
+    """Return the notes of a result for the pictures of other units."""
+    subjects = [note.about if isinstance(note, Note) else "" for note in notes]
+    place = next((i for i, subject in enumerate(subjects) if subject), len(notes))
+    kept = [
+        [n for n, s in zip(part, of, strict=True) if not s]
+        for part, of in ((notes[:place], subjects[:place]), (notes[place:], subjects[place:]))
+    ]
+    return (*kept[0], *gradient_notes(guided, pictures), *kept[1])
 
 
 def tie_notes(ties: Ties, channels: int, k: int) -> list[str]:
@@ -168,6 +194,16 @@ def class_tie_notes(ties: Ties, lists: int) -> list[str]:
         "of the last one, so the order of the data set decides."
     )
     return [Note(text, "units")]
+
+
+def stacks_of(pictures: crops.Pictures) -> tuple[dict[str, Tensor], list[Stack]]:
+    """Return the arrays and the stacks of the pictures of patches."""
+    arrays = {"photo patches": torch.from_numpy(pictures.photos)}
+    stacks = [Stack(title="photo patches", pictures="photo patches")]
+    if pictures.gradients is not None:
+        arrays[GRADIENTS] = torch.from_numpy(pictures.gradients)
+        stacks.append(Stack(title=OWN_SCALES, pictures=GRADIENTS))
+    return arrays, stacks
 
 
 def captions_of(values: Tensor, scores: Tensor) -> tuple[str, ...]:
