@@ -35,15 +35,11 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from ..ops import winograd
 from ..ops.fold_batch_norm import batch_norm_affine
 from .autograd_graph import nodes_behind
+from .weight_only_conv import WeightOnlyConv
 
 aten = torch.ops.aten
-
-_MIN_PIXELS_FOR_WINOGRAD = 5000
-"""Output pixels of a batch from which transforming the weights for Winograd's algorithm pays. The
-transform takes as long as the direct convolution of about 2500 pixels."""
 
 _PROPERTIES = ("shape", "dtype", "device", "ndim", "requires_grad", "is_cuda")
 _SHAPE_QUERIES: tuple[Any, ...] = (
@@ -55,105 +51,6 @@ _SHAPE_QUERIES: tuple[Any, ...] = (
 
 class Untrusted(Exception):  # noqa: N818
     """A memory-efficient pass may not have computed the network's own numbers."""
-
-
-class _WeightOnlyConv(torch.autograd.Function):
-    """A convolution that keeps only its weights, with a factor per channel folded into them."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, factor: Tensor | None, shift: Tensor | None, *how: Any
-    ) -> Tensor:
-        weight = _fold(weight, factor, x)
-        ctx.save_for_backward(weight)
-        ctx.shape, ctx.how = x.shape, how
-        if _by_winograd(x, weight, *how):
-            bias = weight.new_zeros(len(weight)) if shift is None else shift
-            prepared = winograd.prepare_weights(weight)
-            return winograd.convolve(x, prepared, bias, False, (how[1][0], how[1][1]))
-        return F.conv2d(x, weight, shift, *how)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        (weight,) = ctx.saved_tensors
-        stride, padding, dilation, groups = ctx.how
-        if gradient.device.type == "cpu" and _is_stem(weight, *ctx.how):
-            return _by_phases(gradient, weight, ctx), *[None] * 7
-        # The input's gradient of a 3 x 3 convolution is a convolution with the kernels turned by
-        # 180 degrees, in and out channels exchanged, and padding 2 - p in place of p.
-        turned = weight.flip(2, 3).transpose(0, 1)
-        border = [2 - padding[0], 2 - padding[1]]
-        if min(border) >= 0 and _by_winograd(gradient, turned, stride, border, dilation, groups):
-            prepared, bias = winograd.prepare_weights(turned), weight.new_zeros(len(turned))
-            result = winograd.convolve(gradient, prepared, bias, False, (border[0], border[1]))
-            return result, *[None] * 7
-        # Only its shape is read: the input's gradient does not depend on the input.
-        x = gradient.new_empty(1).expand(ctx.shape)
-        result, *_ = aten.convolution_backward(
-            *(gradient, x, weight, None, stride, padding, dilation),
-            *(False, [0, 0], groups, [True, False, False]),
-        )
-        return result, *[None] * 7
-
-
-def _fold(weight: Tensor, factor: Tensor | None, maps: Tensor) -> Tensor:
-    """Return the weight times a factor per channel, in the memory format of the input maps."""
-    last = maps.is_contiguous(memory_format=torch.channels_last) and not maps.is_contiguous()
-    layout = torch.channels_last if last else torch.contiguous_format
-    if factor is None:
-        return weight.contiguous(memory_format=layout)
-    out = torch.empty_like(weight, memory_format=layout)
-    return torch.mul(weight, factor[:, None, None, None], out=out)
-
-
-def _by_winograd(
-    maps: Tensor,
-    weight: Tensor,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
-    groups: int,
-) -> bool:
-    """Return whether Winograd's algorithm saves more time than transforming the weights takes."""
-    if {*stride, *dilation, groups} != {1} or not winograd.supports(weight):
-        return False
-    filters, channels = weight.shape[:2]
-    height, width = winograd.out_size(maps, (padding[0], padding[1]))
-    enough = len(maps) * height * width >= _MIN_PIXELS_FOR_WINOGRAD
-    fits = maps.dtype == weight.dtype and winograd.is_fast(maps.device)
-    return enough and fits and winograd.pays(filters, channels, height, width)
-
-
-def _is_stem(
-    weight: Tensor, stride: list[int], padding: list[int], dilation: list[int], groups: int
-) -> bool:
-    """Return whether a convolution has few input channels, a large kernel and a stride.
-
-    The first convolution of an AlexNet is one.
-    """
-    few, large = weight.shape[1] <= 4, min(weight.shape[2:]) >= 4
-    even = stride[0] == stride[1] > 1
-    return few and large and even and groups == 1 and max(dilation) == 1
-
-
-def _by_phases(gradient: Tensor, weight: Tensor, ctx: Any) -> Tensor:
-    """Return the input's gradient of a convolution with a stride s, as a convolution without one.
-
-    Pixels whose rows and columns have the same remainder modulo s are reached by the same part of
-    the kernel. The s·s parts become output channels of one convolution, and a pixel shuffle
-    interleaves its maps. For few input channels oneDNN takes up to 2.5 times as long.
-    """
-    height, width = ctx.shape[2:]
-    s, (top, x0) = ctx.how[0][0], ctx.how[1]
-    count, channels, *size = weight.shape
-    taps = [-(-n // s) for n in size]
-    weight = F.pad(weight, (0, s * taps[1] - size[1], 0, s * taps[0] - size[0]))
-    parts = weight.view(count, channels, taps[0], s, taps[1], s).flip(2, 4)
-    kernel = parts.permute(1, 3, 5, 0, 2, 4).reshape(channels * s * s, count, *taps)
-    phases = F.conv2d(gradient, kernel, padding=[taps[0] - 1, taps[1] - 1])
-    pixels = F.pixel_shuffle(phases, s)[:, :, top : top + height, x0 : x0 + width]
-    return F.pad(pixels, (0, width - pixels.shape[3], 0, height - pixels.shape[2]))
 
 
 class _FactorOnlyNorm(torch.autograd.Function):
@@ -207,9 +104,10 @@ class _PendingConvolution:
     """
 
     def __init__(
-        self, x: Tensor, weight: Tensor, bias: Tensor | None, how: tuple[Any, ...]
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, local: bool, how: tuple[Any, ...]
     ) -> None:
         self.x, self.weight, self.bias, self.how = x, weight, bias, how
+        self.local = local
         self.version = x._version
         self.read = False
         self.result: Tensor | None = None
@@ -236,7 +134,9 @@ class _PendingConvolution:
         if self.x._version != self.version:
             raise Untrusted  # its input was overwritten since
         self.read = True
-        result: Tensor = _WeightOnlyConv.apply(self.x, self.weight, factor, shift, *self.how)
+        result: Tensor = WeightOnlyConv.apply(
+            self.x, self.weight, factor, shift, self.local, *self.how
+        )
         return result
 
 
@@ -244,10 +144,15 @@ class MemoryEfficientMode(TorchFunctionMode):
     """Replaces convolutions, batch norms and max-poolings of the block, as the module describes.
 
     Calls whose weights have gradients are left as they are.
+
+    Args:
+        local: the gradients start at single positions of maps, so the backward pass of a
+            convolution first looks for the region in which they are not zero.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, local: bool = False) -> None:
         super().__init__()
+        self._local = local
         self._pending: dict[int, tuple[weakref.ref[Tensor], _PendingConvolution]] = {}
         self._missed = False
 
@@ -325,7 +230,7 @@ class MemoryEfficientMode(TorchFunctionMode):
         if not (plain and fixed and _needs_gradient(input)) or isinstance(padding, str):
             return None
         how = _pair(stride), _pair(padding), _pair(dilation), groups
-        return self._defer(_PendingConvolution(input, weight, bias, how))
+        return self._defer(_PendingConvolution(input, weight, bias, self._local, how))
 
     def _norm(
         self,
@@ -362,7 +267,7 @@ def is_memory_efficient(node: Any) -> bool:
 
 
 _NODES: tuple[Any, ...] = tuple(
-    function._backward_cls for function in (_WeightOnlyConv, _FactorOnlyNorm, _IndexOnlyMaxPool)
+    function._backward_cls for function in (WeightOnlyConv, _FactorOnlyNorm, _IndexOnlyMaxPool)
 )
 
 

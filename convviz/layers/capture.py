@@ -174,6 +174,13 @@ def _with_first_tensor(value: Any, tensor: Tensor, new: Tensor) -> Any:
     return value._make(items) if hasattr(value, "_make") else type(value)(items)
 
 
+class AllKept(BaseException):  # noqa: N818
+    """Ends a forward pass as soon as all outputs are copied.
+
+    It is no Exception, so that no handler in the network catches it.
+    """
+
+
 class Keeper:
     """Copies the outputs of some layers. Without a copy, an in-place ReLU would overwrite them.
 
@@ -181,12 +188,17 @@ class Keeper:
         layers: names of layers.
         graph: the copies stay connected to the images, for gradients.
         edges: collects where the output of a layer, one of `layers`, enters autograd's graph.
+        stops: raise AllKept once the outputs of all layers are copied.
     """
 
     def __init__(
-        self, layers: Sequence[str], graph: bool = False, edges: LayerEdges | None = None
+        self,
+        layers: Sequence[str],
+        graph: bool = False,
+        edges: LayerEdges | None = None,
+        stops: bool = False,
     ) -> None:
-        self.graph, self.edges = graph, edges
+        self.graph, self.edges, self.stops = graph, edges, stops
         self.activations: dict[str, Tensor] = {}
         self._layers = {name: naming.split(name) for name in dict.fromkeys(layers)}
         self._keys = {k for k, _ in self._layers.values()}
@@ -216,6 +228,8 @@ class Keeper:
                 if self.edges is not None and name == self.edges.layer:
                     out = changed = self.edges.add(out, noted)
                 self.activations[name] = out.clone() if self.graph else out.detach().clone()
+        if self.stops and len(self.activations) == len(self._layers):
+            raise AllKept
         return changed
 
     def unmatched_layers(self) -> list[str]:

@@ -57,9 +57,16 @@ def gradient(
 def _gradient_of_batch(model: TracedNetwork, inputs: _Inputs) -> Tensor:
     """Return the gradients of a batch that fits into memory."""
     with model.session(), torch.enable_grad(), freeze_parameters(model.module):
+        if _can_stop(model, inputs):
+            try:
+                return _gradient(model, inputs, _mode(model, inputs), stops=True)[0]
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
+                # Whether it is an error of the whole network is decided by the passes below.
         if model.cache.memory_efficient:
             try:
-                return _gradient(model, inputs, MemoryEfficientMode())[0]
+                return _gradient(model, inputs, _mode(model, inputs))[0]
             except Exception as error:
                 if is_out_of_memory(error):
                     raise
@@ -85,11 +92,32 @@ class _Inputs(NamedTuple):
     layer: str | None
 
 
+def _can_stop(model: TracedNetwork, inputs: _Inputs) -> bool:
+    """Return whether the forward pass may end at the layers of the targets.
+
+    All targets must be units, and their layers known by name: only a complete pass tells whether
+    a name matches exactly one call.
+    """
+    if inputs.layer is not None or any(t.unit is None for t in inputs.target):
+        return False
+    traces = model.cache.calls.at(model.structure).values()
+    known = {call.name for calls in traces for call in calls}
+    return known.issuperset(layers_of(inputs.target)) and bool(inputs.target)
+
+
+def _mode(model: TracedNetwork, inputs: _Inputs) -> MemoryEfficientMode | None:
+    """Return the memory-efficient mode for the targets; None if it is not exact for the network."""
+    if not model.cache.memory_efficient:
+        return None
+    return MemoryEfficientMode(local=all(t.unit is not None for t in inputs.target))
+
+
 def _gradient(
     model: TracedNetwork,
     inputs: _Inputs,
     efficient: MemoryEfficientMode | None,
     checkpoints: bool = True,
+    stops: bool = False,
 ) -> tuple[Tensor, bool]:
     """Return the gradient, and whether NaN is among the scores."""
     images, target, settings, layer = inputs
@@ -110,7 +138,7 @@ def _gradient(
         if not checkpoints:
             stack.enter_context(CheckpointsOff())
         # A copy is passed on, because a network may write into its input.
-        output, activations = model.run(x.clone(), layers, layouts, edges)
+        output, activations = model.run(x.clone(), layers, layouts, edges, stops)
         values = values_of(target, output, activations)
         total = values.sum()
         reached = output.sum() + total

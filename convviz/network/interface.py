@@ -119,6 +119,7 @@ class TracedNetwork(Protocol):
         layers: Sequence[str],
         layouts: dict[str, AxisLayout] | None = None,
         edges: LayerEdges | None = None,
+        stops: bool = False,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Model.run`."""
         ...

@@ -16,7 +16,7 @@ from ..graph.export import Graph, NoGraph, Shape
 from ..images.preprocess import Preprocess
 from ..images.preprocess_import import as_preprocess
 from ..layers import capture, naming
-from ..layers.capture import Keeper, LayerCalls
+from ..layers.capture import AllKept, Keeper, LayerCalls
 from ..layers.defaults import LayerKind, default_layers
 from ..layers.gradient_edges import LayerEdges
 from ..layouts import AxisLayout, arrange
@@ -37,6 +37,7 @@ from ..scores.targets import Target, TargetSpec
 from ..state.eager_mode import call_eagerly
 from ..state.network_lock import lock_network
 from .batch_behavior import Behavior, behavior_of, check_single, one_by_one
+from .cropped_gradient import cropped_gradient
 from .failures import explain_errors
 from .graph_cache import cached_graph
 from .input_gradient import gradient
@@ -175,6 +176,7 @@ class Model(ScoreReader):
         nonrelu: NonReLU = "clamp",
         notes: list[str] | None = None,
         layer: str | None = None,
+        crop: bool = False,
     ) -> Tensor:
         """Return the gradient of each image's target with respect to its pixels or a layer.
 
@@ -192,6 +194,9 @@ class Model(ScoreReader):
             notes: receives remarks on the rule for the reader; without it, they are given as a
                 ConvvizWarning.
             layer: name of the layer to differentiate with respect to; None for the pixels.
+            crop: compute gradients of units on crops of the images around their receptive
+                fields, if these are smaller than the images and give the same gradient of one
+                image. It is faster for many units of one layer, and affects rounding errors only.
 
         Returns:
             `[N, C, H, W]` for the pixels; `[N, C, h, w]`, `[N, C]` or `[N, T, C]` for a layer.
@@ -206,7 +211,10 @@ class Model(ScoreReader):
                 f"rule={rule!r}, nonrelu={nonrelu!r}: allowed are 'plain', 'guided', 'deconv', "
                 "and 'clamp', 'error'"
             )
-        return gradient(self, images, target, RuleSettings(rule, nonrelu, notes), layer)
+        settings = RuleSettings(rule, nonrelu, notes)
+        if crop and layer is None:
+            return cropped_gradient(self, images, target, settings)
+        return gradient(self, images, target, settings, layer)
 
     def prepare_input(self, images: Tensor) -> Tensor:
         """Return a copy of images `[N, C, H, W]` on the network's device and in its dtype."""
@@ -240,6 +248,7 @@ class Model(ScoreReader):
         layers: Sequence[str],
         layouts: dict[str, AxisLayout] | None = None,
         edges: LayerEdges | None = None,
+        stops: bool = False,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Run the network, one image at a time if it couples the images of a batch.
 
@@ -248,13 +257,18 @@ class Model(ScoreReader):
             layers: names of the layers whose outputs are returned.
             layouts: of these layers; if given, their outputs stay connected to the images.
             edges: collects where the output of one of the layers enters autograd's graph.
+            stops: end the pass at the last of the layers; the scores are then `[N, 1]` zeros.
         """
         if len(x) > 1 and self.behavior(x).single:
-            return one_by_one(lambda image: self.run(image, layers, layouts, edges), x)
-        keeper = Keeper(layers, layouts is not None, edges)
+            return one_by_one(lambda image: self.run(image, layers, layouts, edges, stops), x)
+        keeper = Keeper(layers, layouts is not None, edges, stops)
         layouts = layouts_of(self, x, layers) if layouts is None else layouts
-        with explain_errors(self, x), capture.keep_outputs(self.module, keeper):
-            out = call_eagerly(self.module, x)
+        try:
+            with explain_errors(self, x), capture.keep_outputs(self.module, keeper):
+                out = call_eagerly(self.module, x)
+        except AllKept:
+            scores = at_least_float32(x.new_zeros(len(x), 1))
+            return scores, arrange(keeper.activations, layouts, len(x))
         for name in keeper.unmatched_layers():
             capture.check(name, self.layer_names(tuple(x.shape[1:])))
         scores = self.both_classes(scores_of(out, self.output, len(x)))
