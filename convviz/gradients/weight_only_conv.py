@@ -23,7 +23,7 @@ class WeightOnlyConv(torch.autograd.Function):
     """A convolution that keeps only its weights, with a factor per channel folded into them."""
 
     @staticmethod
-    def forward(
+    def forward(  # noqa: D102
         ctx: Any,
         x: Tensor,
         weight: Tensor,
@@ -43,7 +43,7 @@ class WeightOnlyConv(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102
         (weight,) = ctx.saved_tensors
         regions = NonzeroRegions.of(gradient) if ctx.local else None
         if regions is None:

@@ -174,7 +174,7 @@ def _with_first_tensor(value: Any, tensor: Tensor, new: Tensor) -> Any:
     return value._make(items) if hasattr(value, "_make") else type(value)(items)
 
 
-class AllKept(BaseException):  # noqa: N818
+class AllKept(BaseException):
     """Ends a forward pass as soon as all outputs are copied.
 
     It is no Exception, so that no handler in the network catches it.

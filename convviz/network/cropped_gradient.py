@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -141,7 +142,7 @@ def _regular_steps(field: ReceptiveField) -> tuple[int, int] | None:
 
 def _regular_step(spans: Sequence[tuple[int, ...]], size: int) -> int:
     """Return the distance of neighboring intervals of a size; 0 if it or the size varies."""
-    distances = {b[0] - a[0] for a, b in zip(spans, spans[1:], strict=False)}
+    distances = {b[0] - a[0] for a, b in pairwise(spans)}
     sizes = {stop - start for start, stop in spans}
     return max(0, distances.pop()) if len(distances) == 1 and sizes == {size} else 0
 

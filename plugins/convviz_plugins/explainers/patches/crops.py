@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -22,8 +23,11 @@ PAD, BLANK, NEUTRAL = 232, 255, 128
 """Grey levels of pixels outside the visible image, of missing patches, and of zero gradients."""
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-BATCH = 16
-"""Patches per backward pass."""
+BATCH = 128
+"""Patches whose gradients are computed by one call."""
+
+KEPT_BYTES = 1 << 28
+"""Memory for photos that several layers draw."""
 
 CRISP = 4
 """Enlargement from which on pixels are drawn as squares instead of being interpolated."""
@@ -49,6 +53,10 @@ class Spot:
     box: PatchBox
 
 
+PatchImage = tuple[Spot, PatchBox, Tensor]
+"""A patch, the region to draw in model-input pixels, and the model's input `[C, H, W]`."""
+
+
 @dataclass(eq=False)
 class Pictures:
     """Photo crops and guided gradients, uint8 `[rows, k, h, w, 3]`.
@@ -65,35 +73,36 @@ class Pictures:
 
 
 @dataclass(frozen=True, eq=False)
-class LoadedPatch:
-    """A patch and the images from which it is cropped.
+class LoadedPhoto:
+    """A photo from which patches are cropped.
 
     Attributes:
-        spot: the patch.
-        photo: uint8 `[h, w, 3]`.
+        pixels: uint8 `[h, w, 3]`.
         image: the model's input, `[C, H, W]`.
         affine: maps pixels of the model's input to those of the photo.
     """
 
-    spot: Spot
-    photo: np.ndarray
+    pixels: np.ndarray
     image: Tensor
     affine: tuple[float, ...]
 
     @property
-    def window(self) -> PatchBox:
-        """The region to draw, in model-input pixels: the box, but at most the size of the image."""
+    def nbytes(self) -> int:
+        """Memory of the photo and the model's input."""
+        return self.pixels.nbytes + self.image.nbytes
+
+    def window(self, box: PatchBox) -> PatchBox:
+        """Return the region to draw: the box, but at most the size of the image."""
         height, width = self.image.shape[1:]
-        x0, y0, x1, y1 = self.spot.box
+        x0, y0, x1, y1 = box
         left, right = (0, width) if x1 - x0 > width else (x0, x1)
         top, bottom = (0, height) if y1 - y0 > height else (y0, y1)
         return left, top, right, bottom
 
-    @property
-    def visible_box(self) -> PatchBox:
-        """The part of the receptive field inside the image, in model-input pixels."""
+    def visible_box(self, box: PatchBox) -> PatchBox:
+        """Return the part of a box inside the image, in model-input pixels."""
         height, width = self.image.shape[1:]
-        x0, y0, x1, y1 = self.spot.box
+        x0, y0, x1, y1 = box
         return max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
 
     def in_photo(self, box: PatchBox) -> PatchBox:
@@ -103,9 +112,31 @@ class LoadedPatch:
         return a * x0 + b * y0 + c, d * x0 + e * y0 + f, a * x1 + b * y1 + c, d * x1 + e * y1 + f
 
 
+class Photos:
+    """The photos of a run with their model inputs; those read last stay in memory."""
+
+    def __init__(self, model: Model, items: Items) -> None:
+        self.model, self.items = model, items
+        self._kept: OrderedDict[int, LoadedPhoto] = OrderedDict()
+
+    def __getitem__(self, item: int) -> LoadedPhoto:
+        if item in self._kept:
+            self._kept.move_to_end(item)
+            return self._kept[item]
+        pixels = self.items.load(item)
+        batch = make_batch([pixels], self.model)
+        affine = batch.items[0].affine
+        # If the photo was enlarged for the model, the model's input is drawn instead.
+        if not in_photo_pixels(self.model) or min(affine[0], affine[4]) < 1:
+            pixels, affine = batch.pixels[0].numpy(), IDENTITY
+        photo = self._kept[item] = LoadedPhoto(pixels, batch.images[0], affine)
+        while len(self._kept) > 1 and sum(p.nbytes for p in self._kept.values()) > KEPT_BYTES:
+            self._kept.popitem(last=False)
+        return photo
+
+
 def draw(
-    model: Model,
-    items: Items,
+    photos: Photos,
     spots: Sequence[Spot],
     shape: tuple[int, int],
     guided: bool,
@@ -114,28 +145,30 @@ def draw(
     """Return pictures of the patches.
 
     Args:
-        model: the model that was swept.
-        items: the photos.
+        photos: the photos of the run, and the model that was swept.
         spots: the patches.
         shape: number of rows and of patches per row.
         guided: also draw the guided gradient of each patch.
         size: height and width of a picture; by default derived from the patches.
     """
-    height, width = size or size_of(spots, model.input_size)
+    height, width = size or size_of(spots, photos.model.input_size)
     blank = np.full((*shape, height, width, 3), BLANK, np.uint8)
     pictures = Pictures(blank, blank.copy() if guided else None)
     ordered = sorted(spots, key=lambda s: (s.item, s.row, s.rank))
     chunks = [ordered[i : i + BATCH] for i in range(0, len(ordered), BATCH)]
     what = f"drawing patches of {spots[0].unit.layer}" if spots else ""
     for chunk in track(chunks, what, total=len(chunks)):
-        loaded = list(load_patches(model, items, chunk))
-        for patch in loaded:
-            place = patch.spot.row, patch.spot.rank
-            window, visible_box = patch.in_photo(patch.window), patch.in_photo(patch.visible_box)
-            pictures.photos[place] = crop(patch.photo, window, height, width, visible_box)
+        images = []
+        for spot in chunk:
+            photo = photos[spot.item]
+            window = photo.in_photo(photo.window(spot.box))
+            visible_box = photo.in_photo(photo.visible_box(spot.box))
+            place = spot.row, spot.rank
+            pictures.photos[place] = crop(photo.pixels, window, height, width, visible_box)
+            images.append((spot, photo.window(spot.box), photo.image))
         if pictures.gradients is not None:
             try:
-                _draw_gradients(model, loaded, pictures.gradients, pictures.notes)
+                _draw_gradients(photos.model, images, pictures.gradients, pictures.notes)
             except ModelError as error:
                 pictures.gradients, pictures.why = None, str(error)
     return pictures
@@ -151,48 +184,31 @@ def size_of(spots: Sequence[Spot], image: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(high * scale)), max(1, round(wide * scale))
 
 
-def load_patches(model: Model, items: Items, spots: Sequence[Spot]) -> Iterator[LoadedPatch]:
-    """Yield the patches with their images; consecutive patches of a photo load it once."""
-    last: LoadedPatch | None = None
-    for spot in spots:
-        if last is None or last.spot.item != spot.item:
-            photo = items.load(spot.item)
-            batch = make_batch([photo], model)
-            affine = batch.items[0].affine
-            # If the photo was enlarged for the model, the model's input is drawn instead.
-            if not in_photo_pixels(model) or min(affine[0], affine[4]) < 1:
-                photo, affine = batch.pixels[0].numpy(), IDENTITY
-            last = LoadedPatch(spot, photo, batch.images[0], affine)
-        else:
-            last = replace(last, spot=spot)
-        yield last
-
-
 def in_photo_pixels(model: Model) -> bool:
     """Return whether boxes can be mapped to photos; otherwise they stay in model-input pixels."""
     return isinstance(model.preprocess, Preprocess)
 
 
 def _draw_gradients(
-    model: Model, loaded: Sequence[LoadedPatch], pictures: np.ndarray, notes: list[str]
+    model: Model, patches: Sequence[PatchImage], pictures: np.ndarray, notes: list[str]
 ) -> None:
     height, width = pictures.shape[2:4]
-    for same in by_shape(loaded):
-        images = torch.stack([patch.image for patch in same])
-        targets = [
-            Target(None, patch.spot.unit, str(patch.spot.unit), patch.spot.value) for patch in same
-        ]
-        gradients = model.gradient(images, targets, rule="guided", notes=notes).cpu().double()
-        for patch, gradient in zip(same, gradients, strict=True):
-            cut = resize_gradient(crop_gradient(gradient, patch.window), height, width)
-            pictures[patch.spot.row, patch.spot.rank] = as_colours(cut)
+    for same in by_shape(patches):
+        spots, windows, images = zip(*same, strict=True)
+        targets = [Target(None, spot.unit, str(spot.unit), spot.value) for spot in spots]
+        gradients = model.gradient(
+            torch.stack(images), targets, rule="guided", notes=notes, crop=True
+        )
+        for spot, window, gradient in zip(spots, windows, gradients, strict=True):
+            part = crop_gradient(gradient.cpu().double(), window)
+            pictures[spot.row, spot.rank] = as_colours(resize_gradient(part, height, width))
 
 
-def by_shape(loaded: Sequence[LoadedPatch]) -> list[list[LoadedPatch]]:
+def by_shape(patches: Sequence[PatchImage]) -> list[list[PatchImage]]:
     """Return the patches grouped by input size, which varies if the preprocessing has no crop."""
-    groups: dict[tuple[int, ...], list[LoadedPatch]] = {}
-    for patch in loaded:
-        groups.setdefault(tuple(patch.image.shape), []).append(patch)
+    groups: dict[tuple[int, ...], list[PatchImage]] = {}
+    for patch in patches:
+        groups.setdefault(tuple(patch[2].shape), []).append(patch)
     return list(groups.values())
 
 

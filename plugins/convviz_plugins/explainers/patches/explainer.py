@@ -29,7 +29,7 @@ from ...shared.partials import all_merged, layers_in
 from . import crops, prominence, top_k
 from .best_positions import candidates, finite_maps, winners
 from .border import inner_positions
-from .crops import PatchBox, Spot
+from .crops import PatchBox, Photos, Spot
 from .summary import (
     LayerCounts,
     captions_of,
@@ -199,9 +199,11 @@ class Patches(DatasetExplainer):
     ) -> dict[str, Result]:
         """Return the patches of each layer, with boxes in their photos and pictures."""
         whole = all_merged(self, partials, "patches")
-        return {layer: self._result(model, layer, whole, items) for layer in layers_in(whole)}
+        photos = crops.Photos(model, items)
+        return {layer: self._result(photos, layer, whole) for layer in layers_in(whole)}
 
-    def _result(self, model: Model, layer: str, merged: Partial, items: Items) -> Tiles:
+    def _result(self, photos: Photos, layer: str, merged: Partial) -> Tiles:
+        model, items = photos.model, photos.items
         lists = top_k.fill_missing(lists_of(merged[layer]), self.k)
         values = lists["values"]
         scores = prominence.prominence(values, merged[layer])
@@ -209,7 +211,7 @@ class Patches(DatasetExplainer):
         inner = input_boxes(field, lists["items"], lists["positions"])
         drawn = list(self.units) or prominence.most_prominent(scores, self.draw)
         spots = spots_of(layer, drawn, lists, inner)
-        pictures = crops.draw(model, items, spots, (len(drawn), self.k), self.guided)
+        pictures = crops.draw(photos, spots, (len(drawn), self.k), self.guided)
         arrays = {name: lists[name] for name in ("items", "positions", "means")}
         arrays["boxes"] = photo_boxes(model, items, lists["items"], inner)
         arrays["prominence"] = scores
@@ -217,7 +219,7 @@ class Patches(DatasetExplainer):
         arrays |= drawn_arrays
         class_notes: tuple[str, ...] = ()
         if self.per_class:
-            of_classes = ByClass(self.k, model, items, layer, field)
+            of_classes = ByClass(self.k, photos, layer, field)
             class_arrays, class_stacks, class_notes = of_classes.result(
                 merged, drawn, pictures.photos.shape[2:4]
             )
@@ -269,8 +271,7 @@ class ByClass:
     """The patches of every class at a layer."""
 
     k: int
-    model: Model
-    items: Items
+    photos: Photos
     layer: str
     field: ReceptiveField
 
@@ -278,7 +279,8 @@ class ByClass:
         self, merged: Partial, drawn: list[int], size: tuple[int, int]
     ) -> tuple[dict[str, Tensor], list[Stack], tuple[str, ...]]:
         """Return arrays with a leading axis for classes, the stacks to draw, and notes."""
-        names = self.items.classes
+        model, items = self.photos.model, self.photos.items
+        names = items.classes
         if not names:
             raise ParameterError("per_class=True needs a data set with labels")
         known = top_k.fill_missing(lists_of(merged[self.layer], "class "), self.k)
@@ -297,13 +299,13 @@ class ByClass:
             ]
         )
         arrays = {f"class_{name}": t for name, t in lists.items()}
-        arrays["class_boxes"] = photo_boxes(self.model, self.items, lists["items"], boxes)
+        arrays["class_boxes"] = photo_boxes(model, items, lists["items"], boxes)
         drawn_classes = self._classes_to_draw(lists, drawn) if drawn else []
         stacks = []
         for c in drawn_classes:
             of_class = {name: t[c] for name, t in lists.items()}
             spots = spots_of(self.layer, drawn, of_class, boxes[c])
-            pictures = crops.draw(self.model, self.items, spots, (len(drawn), self.k), False, size)
+            pictures = crops.draw(self.photos, spots, (len(drawn), self.k), False, size)
             arrays[f"patches of {names[c]}"] = torch.from_numpy(pictures.photos)
             stacks.append(Stack(title=f"class {names[c]}", pictures=f"patches of {names[c]}"))
         known_lists = lists_of(merged[self.layer], "class ")
