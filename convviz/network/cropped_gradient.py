@@ -82,6 +82,10 @@ def cropped_gradient(
     if crops is None:
         return _in_batches(compute, images, target)
     seen_shape = model.cache.seen_shape
+    # How the network treats a batch does not depend on the size of the images, and its last layers
+    # may not run on crops.
+    key = torch.Size((images.shape[1], *crops.size)), model.device, model.dtype
+    model.cache.behaviors[key] = model.behavior(images)
     try:
         small = _in_batches(compute, crops.read(images), crops.targets)
         result = crops.write(small, images.shape)

@@ -113,6 +113,10 @@ class TracedNetwork(Protocol):
         """See `Model.prepare_input`."""
         ...
 
+    def behavior(self, images: Tensor) -> Any:
+        """See `Model.behavior`."""
+        ...
+
     def run(
         self,
         x: Tensor,

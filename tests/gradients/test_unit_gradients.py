@@ -29,19 +29,16 @@ class Head(nn.Module):
 
 def small_network(head: nn.Module | None = None) -> nn.Sequential:
     torch.manual_seed(0)
-    return (
-        nn.Sequential(
-            nn.Conv2d(3, 8, 5, stride=2, padding=2),
-            nn.BatchNorm2d(8),
-            nn.ReLU(),
-            nn.MaxPool2d(3, 2, 1),
-            nn.Conv2d(8, 8, 3, padding=1),
-            nn.ReLU(),
-            head or nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)),
-        )
-        .double()
-        .eval()
-    )
+    layers = [
+        nn.Conv2d(3, 8, 5, stride=2, padding=2),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+        nn.Conv2d(8, 8, 3, padding=1),
+        nn.ReLU(),
+        head or nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)),
+    ]
+    return nn.Sequential(*layers).double().eval()
 
 
 def targets_of(model: Model, images: Tensor, layer: str, positions) -> list[Target]:
@@ -87,12 +84,25 @@ def test_layers_behind_a_unit_do_not_run():
     model = Model(small_network(head))
     images = torch.randn(2, 3, SIZE, SIZE, dtype=torch.float64)
     targets = targets_of(model, images, "5", [(4, 4), (9, 9)])
-    model.behavior(images)
     with model.session():
         model.gradient(images, targets, "guided")
         calls = head.calls
         model.gradient(images, targets, "guided")
         assert head.calls == calls
+
+
+def test_crops_of_a_network_whose_head_accepts_one_size():
+    head = Head()
+    model = Model(small_network(head))
+    images = torch.randn(2, 3, SIZE, SIZE, dtype=torch.float64)
+    targets = targets_of(model, images, "3", [(4, 4), (9, 9)])
+    whole = model.gradient(images, targets, "guided")
+    with model.session():
+        cropped = model.gradient(images, targets, "guided", crop=True)
+        calls = head.calls
+        model.gradient(images, targets, "guided", crop=True)
+        assert head.calls == calls
+    torch.testing.assert_close(cropped, whole, rtol=0, atol=1e-12)
 
 
 def test_a_network_that_depends_on_the_size_of_the_image_gets_whole_images():
