@@ -30,9 +30,8 @@ MODEL = "torchvision:resnet18?weights=none&seed=0"
 COUNTS = (200, 1000)
 GOALS = {200: 1.5, 1000: 1.0}
 SETTINGS = tuple(
-    ("--workers", str(workers), "--batch", str(batch), "--threads", str(threads), *layout)
+    ("--workers", str(workers), "--batch", "32", "--threads", str(threads), *layout)
     for workers, threads in ((0, 2), (1, 1), (1, 2), (2, 2))
-    for batch in (32, 64)
     for layout in ((), ("--channels-last",))
 )
 """Settings of the script that are tried; two cores."""
