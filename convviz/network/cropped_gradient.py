@@ -37,6 +37,10 @@ Rounding errors of 1e-7 may open or close single activations near zero.
 """
 
 
+Gradient = Callable[[Tensor, Sequence[Target]], Tensor]
+"""Returns the gradients of targets with respect to images."""
+
+
 @dataclass(frozen=True, eq=False)
 class Crops:
     """Crops of a batch.
@@ -78,9 +82,20 @@ def cropped_gradient(
     def compute(images: Tensor, target: Sequence[Target]) -> Tensor:
         return gradient(model, images, target, settings)
 
-    crops = plan_crops(model, images, target)
-    if crops is None:
-        return _in_batches(compute, images, target)
+    with model.session():
+        crops = plan_crops(model, images, target)
+        result = None if crops is None else _from_crops(model, compute, images, target, crops)
+        return _in_batches(compute, images, target) if result is None else result
+
+
+def _from_crops(
+    model: TracedNetwork,
+    compute: Gradient,
+    images: Tensor,
+    target: Sequence[Target],
+    crops: Crops,
+) -> Tensor | None:
+    """Return the gradients computed on crops; None if they may not be those of whole images."""
     seen_shape = model.cache.seen_shape
     # How the network treats a batch does not depend on the size of the images, and its last layers
     # may not run on crops.
@@ -92,14 +107,12 @@ def cropped_gradient(
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        return _in_batches(compute, images, target)  # the network may not run on small images
+        return None  # the network may not run on small images
     finally:
         model.cache.seen_shape = seen_shape
     at = max(range(len(target)), key=lambda i: target[i].score)
     expected = compute(images[at : at + 1], target[at : at + 1])[0]
-    if (result[at] - expected).norm() <= TOLERANCE * expected.norm():
-        return result
-    return _in_batches(compute, images, target)
+    return result if (result[at] - expected).norm() <= TOLERANCE * expected.norm() else None
 
 
 def plan_crops(model: TracedNetwork, images: Tensor, target: Sequence[Target]) -> Crops | None:
@@ -160,11 +173,7 @@ def _crop_length(size: int, step: int, whole: int) -> int:
     return whole - max(0, whole - needed) // step * step
 
 
-def _in_batches(
-    compute: Callable[[Tensor, Sequence[Target]], Tensor],
-    images: Tensor,
-    target: Sequence[Target],
-) -> Tensor:
+def _in_batches(compute: Gradient, images: Tensor, target: Sequence[Target]) -> Tensor:
     count = max(1, PIXELS_PER_PASS // (images.shape[2] * images.shape[3]))
     if len(images) <= count:
         return compute(images, target)
