@@ -38,13 +38,13 @@ USERS: Groups = {
 
 AUTHORS: Groups = {
     "Plugins": ["hookimpl"],
-    "Explainers": ["Explainer", "DatasetExplainer", "ExplainerField", "Partial"],
+    "Explainers": ["Explainer", "MapKind", "DatasetExplainer", "ExplainerField", "Partial"],
     "Inputs of an explainer": ["Batch", "Item", "Forward", "Target", "Items"],
     "Parts of results": ["Stack", "Note", "LayerResults"],
     "Models and layers": ["LayerInfo", "LayerKind", "ReceptiveField"],
     "Computing": [
         *("occluded", "Occluded", "channel_means", "channel_moments", "channel_peaks"),
-        "fold_batch_norm",
+        *("fold_batch_norm", "HalvingBatches"),
         *("Features", "Pixels", "pixel_vectors"),
     ],
     "Images and targets": [

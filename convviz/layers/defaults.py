@@ -11,7 +11,7 @@ from ..errors import ModelError
 from .capture import LayerCall, LayerCalls
 from .trunk import stages_of, trunk_of
 
-LayerKind = Literal["filters", "activations", "patches", "features"]
+LayerKind = Literal["filters", "activations", "class_maps", "patches", "features"]
 """Kinds of default layers, see `default_layers`."""
 
 
@@ -19,7 +19,8 @@ def default_layers(kind: LayerKind, module: nn.Module, calls: LayerCalls) -> tup
     """Return the layers of a kind; raise ModelError if the network has none.
 
     "filters": the first convolution (its module path). "activations": the output of the last
-    stage. "patches": the output of each stage. "features": the input of the last linear layer, or
+    stage. "class_maps": the same, but in a transformer with a class token the first norm of its
+    last block, behind which the tokens of the image have no gradient. "patches": the output of each stage. "features": the input of the last linear layer, or
     of the last convolution in a network without one.
     """
     if kind == "features":
@@ -34,7 +35,18 @@ def default_layers(kind: LayerKind, module: nn.Module, calls: LayerCalls) -> tup
     stages = calls.stages
     if not stages:
         raise ModelError(f"{type(module).__name__} has no layer that gives maps; name a layer")
+    if kind == "class_maps":
+        return (_before_class_token(calls, stages[-1]),)
     return tuple(stages[-1:] if kind == "activations" else stages)
+
+
+def _before_class_token(calls: LayerCalls, block: str) -> str:
+    """Return the first norm inside a block with a class token; the block if there is none."""
+    layout = calls.layouts[block]
+    if layout.kind != "tokens" or not layout.first:
+        return block
+    inner = [c for c in calls if c.path.startswith(f"{block}.") and c.layout == layout]
+    return next((c.name for c in inner if "norm" in c.kind.lower()), block)
 
 
 def _stages(module: nn.Module, calls: LayerCalls) -> list[str]:

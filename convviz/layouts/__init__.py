@@ -5,7 +5,17 @@ on the sizes of axes. It is what turns the activations of a network into maps `[
 whatever memory order or token layout the network uses inside.
 """
 
+from .cells import Cells, MapCells
 from .layout import UNKNOWN, AxisLayout, arrange, decide
 from .tracker import TracedValue, Tracker
 
-__all__ = ["UNKNOWN", "AxisLayout", "TracedValue", "Tracker", "arrange", "decide"]
+__all__ = [
+    "UNKNOWN",
+    "AxisLayout",
+    "Cells",
+    "MapCells",
+    "TracedValue",
+    "Tracker",
+    "arrange",
+    "decide",
+]

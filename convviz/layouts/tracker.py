@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from . import axes as ax
 from .axes import Axes
+from .cells import MapCells, cells_of, image_cells
 from .operator_rules import TracedOperation, rule_of
 
 _FIXED = frozenset(
@@ -35,6 +37,7 @@ class TracedValue:
         shape: its shape.
         window: for a convolution, height and width of the kernel.
         stride: for a convolution, its strides.
+        cells: the pixels that its rows and its columns stand for.
     """
 
     op: str
@@ -43,6 +46,7 @@ class TracedValue:
     shape: tuple[int, ...]
     window: tuple[int, ...] = ()
     stride: tuple[int, ...] = ()
+    cells: MapCells = (None, None)
 
 
 class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -66,7 +70,9 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._places: dict[int, dict[Any, int]] = {}
         self._storages: dict[int, StorageWeakRef] = {}
         self._writes: dict[int, tuple[int, tuple[int, ...]]] = {}
-        self._add(images, TracedValue("", (), ax.image_axes(images.shape), tuple(images.shape)))
+        shape = tuple(images.shape)
+        axes, cells = ax.image_axes(shape), image_cells(shape)
+        self._add(images, TracedValue("", (), axes, shape, cells=cells))
 
     def place(self, tensor: Tensor) -> int | None:
         """Return the index of a tensor's value; None if it does not depend on the images."""
@@ -93,6 +99,10 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return tuple(map(ax.unknown, shape))
         return tuple(ax.cut(axis, -1, size) for axis, size in zip(axes, shape, strict=True))
 
+    def _cells(self, tensor: Tensor) -> MapCells | None:
+        place = self.place(tensor)
+        return None if place is None else self.values[place].cells
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
@@ -103,20 +113,23 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _dispatch(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         inputs = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         places = [p for t in inputs if (p := self.place(t)) is not None]
-        # The axes are read before the call, which may overwrite an input.
+        # Axes and cells are read before the call, which may overwrite an input.
         known = {id(t): self.axes(t) for t in inputs} if places else {}
+        cells = {id(t): self._cells(t) for t in inputs} if places else {}
         out = func(*args, **kwargs)
         outputs = [t for t in tree_leaves(out) if isinstance(t, Tensor)]
         if places and outputs and not _ignores_values(func):
-            call = _DispatchedCall(func, args, kwargs, outputs, known, self.values[0].shape[0])
+            count = self.values[0].shape[0]
+            call = _DispatchedCall(func, args, kwargs, outputs, known, cells, count)
             self._note(call, tuple(dict.fromkeys(places)))
         return out
 
     def _note(self, call: _DispatchedCall, sources: tuple[int, ...]) -> None:
         window, stride = call.window()
         for tensor, axes in zip(call.outputs, call.axes(), strict=True):
-            shape = tuple(tensor.shape)
-            value = TracedValue(call.name, sources, ax.settle(axes), shape, window, stride)
+            settled, shape = ax.settle(axes), tuple(tensor.shape)
+            cells = call.cells(settled)
+            value = TracedValue(call.name, sources, settled, shape, window, stride, cells)
             self._add(tensor, value, call.func._schema.is_mutable)
 
     def _add(self, tensor: Tensor, value: TracedValue, written: bool = False) -> None:
@@ -133,7 +146,13 @@ class Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
             sources = tuple(dict.fromkeys((*value.sources, known[other])))
             known[other] = len(self.values)
             self.values.append(
-                replace(value, sources=sources, axes=before.axes, shape=before.shape)
+                replace(
+                    value,
+                    sources=sources,
+                    axes=before.axes,
+                    shape=before.shape,
+                    cells=before.cells,
+                )
             )
         known[form] = len(self.values)
         if written:  # views of the memory that are not known yet have changed too
@@ -150,6 +169,7 @@ class _DispatchedCall:
     kwargs: dict[str, Any]
     outputs: list[Tensor]
     known: dict[int, Axes | None]
+    known_cells: dict[int, MapCells | None]
     count: int
 
     @property
@@ -163,13 +183,24 @@ class _DispatchedCall:
         candidates: list[Axes] = []
         if rule is not None:
             try:
-                call = self.func, self.args, self.kwargs, shapes
-                operation = TracedOperation(*call, lambda t: self.known.get(id(t)), self.count)
-                axes = rule(operation)
+                axes = rule(self._operation)
                 candidates = axes if isinstance(axes, list) else [axes]
             except (IndexError, KeyError, TypeError, ValueError):
                 candidates = []  # the rule does not cover this way to call the operator
         return [_fitting_axes(candidates[i : i + 1], shape) for i, shape in enumerate(shapes)]
+
+    def cells(self, axes: Axes) -> MapCells:
+        """Return the cells of an output with these axes."""
+        try:
+            return cells_of(self._operation, axes, lambda t: self.known_cells.get(id(t)))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, ZeroDivisionError):
+            return None, None  # arguments of a form that is not known
+
+    @cached_property
+    def _operation(self) -> TracedOperation:
+        shapes = [tuple(t.shape) for t in self.outputs]
+        call = self.func, self.args, self.kwargs, shapes
+        return TracedOperation(*call, lambda t: self.known.get(id(t)), self.count)
 
     def window(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the size of a convolution's kernel, and its strides."""

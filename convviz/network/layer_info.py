@@ -17,6 +17,9 @@ from .interface import TracedNetwork
 HEADER = ("layer", "kind", "shape", "receptive field", "parameters", "default for")
 """Heads of the table of layers."""
 
+CellCenters = tuple[tuple[float, ...], tuple[float, ...]]
+"""The centers of the rows and of the columns of a map, in pixels."""
+
 
 @dataclass(frozen=True)
 class LayerInfo:
@@ -96,6 +99,23 @@ def field_of(
         if field.positions != map_size:  # not a map, or its layout differs from the graph's
             field = receptive_field(NoGraph(shape, "its map is not that of the graph"), layer)
     return field
+
+
+def centers_of(
+    model: TracedNetwork, layer: str, size: tuple[int, int] | None = None
+) -> CellCenters | None:
+    """Return the centers of the cells of a layer's map, as `Model.cell_centers` describes it."""
+    calls = model.calls((model.input_channels, *(size or model.input_size)))
+    call = next((c for c in calls if c.name == layer), None)
+    if call is None:
+        capture.check(layer, [c.name for c in calls])
+    if call is None or call.value is None or call.layout.kind not in ("maps", "tokens"):
+        return None
+    rows, columns = calls.values[call.value].cells
+    if rows is None or columns is None:
+        return None
+    fits = call.layout.shape(call.shape)[1:] == (rows.count, columns.count)
+    return (rows.centers, columns.centers) if fits else None
 
 
 def _info(

@@ -43,7 +43,7 @@ from .graph_cache import cached_graph
 from .input_gradient import gradient
 from .interface import ModelCache
 from .introspection import channels_in, check_images, digest, first_float, likely_shapes, unwrap
-from .layer_info import LayerList, field_of, list_layers
+from .layer_info import CellCenters, LayerList, centers_of, field_of, list_layers
 from .layer_weights import used_weight
 from .session import session
 from .structure import Structure, mark, structure_of
@@ -366,6 +366,23 @@ class Model(ScoreReader):
             size: height and width of the images; None means `input_size`.
         """
         return field_of(self, layer, size)
+
+    def cell_centers(self, layer: str, size: tuple[int, int] | None = None) -> CellCenters | None:
+        """Return the centers of the cells of a layer's map, in pixels of the model's input.
+
+        A cell is the part of the image that a position of the map stands for. Where the receptive
+        field is local, it is the receptive field. Gates and attention, which see the whole image,
+        do not change it. One cached forward pass is enough to compute it.
+
+        Args:
+            layer: a layer's name.
+            size: height and width of the images; None means `input_size`.
+
+        Returns:
+            The centers of the h rows and of the w columns; that of the first pixel is 0.5. None if
+            the output has no rows and columns, or an operator moves them in an unknown way.
+        """
+        return centers_of(self, layer, size)
 
     @property
     def input_channels(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from ..network.model import Model
     from ..scores.outputs import Forward
     from ..scores.targets import Target
+
+MapKind = Literal["gradient", "contribution", "rank"]
+"""The meaning of a map over an image, which decides how its quality can be measured.
+
+"gradient": the derivative of the score with respect to the input, or a modified one; if the colour
+channels of the map are combined, the array "gradient" `[N, C, H, W]` has all of them.
+"contribution": values in units of the score, whose sum over a region is what the region
+contributes. "rank": only the order of the values has a meaning, high for important pixels.
+"""
 
 Partial = dict[str, dict[str, Tensor]]
 """Intermediate result of a DatasetExplainer for a batch or a shard: `partial[layer][name]`.
@@ -71,6 +80,15 @@ class Explainer(BaseModel):
     uses_target: ClassVar[bool] = True
     aliases: ClassVar[Mapping[str, str]] = {}
     default_layer_kind: ClassVar[LayerKind | None] = None
+
+    @property
+    def kind(self) -> MapKind | None:
+        """What the map of the result is; None for a result that is no map of importance.
+
+        Override it by a class variable, `kind: ClassVar[MapKind | None] = "rank"`, or by a property
+        if it depends on parameters.
+        """
+        return None
 
     def layers(self, model: Model) -> tuple[str, ...]:
         """Return the layers whose activations `explain` reads from `forward`."""

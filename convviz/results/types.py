@@ -79,12 +79,14 @@ class Heatmap(Result):
     """A map over each image, one value per pixel.
 
     `values` is `[N, H, W]`, `[N, K, H, W]` for K targets (`panels` names them), or
-    `[N, C, H, W]` with `colour=True` (C is the model's input channels, drawn as colours).
+    `[N, C, H, W]`, C the model's input channels, with `colour=True` (drawn as colours) or
+    `summed=True` (drawn as their sum).
     The values of an array "baseline" `[N, K]`, if present, are written beside the K maps.
 
     Attributes:
         signed: zero is the neutral middle (diverging colours).
         colour: the second axis holds colour channels.
+        summed: the second axis holds colour channels, whose values add up.
         panels: names of the K maps of an image.
         classes: for a categorical map, class index -> name; drawn with a legend.
         window: height and width in pixels of an occluder, drawn to scale.
@@ -94,6 +96,7 @@ class Heatmap(Result):
 
     signed: bool = False
     colour: bool = False
+    summed: bool = False
     panels: tuple[str, ...] = ()
     classes: Mapping[int, str] = field(default_factory=dict)
     window: tuple[int, int] | None = None

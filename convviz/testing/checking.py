@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
 from ..network.inputs import make_batch
+from ..plugin.explainer import MapKind
 from ..results.types import Heatmap, Mask, Result
 from .bench import Bench
 from .compare import changed_entries, raw
@@ -34,6 +35,19 @@ def shape_problems(result: Result, bench: Bench) -> Iterator[str]:
         yield f"the values of a Mask are {result.values.dtype}, not torch.bool"
     if isinstance(result, Heatmap) and result.values.dtype != bench.model.dtype:
         yield f"the values are {result.values.dtype}, the model is {bench.model.dtype}"
+
+
+def kind_problems(kind: object, result: Result) -> Iterator[str]:
+    """Yield the problems of what an explainer declares its map to be."""
+    if kind is None:
+        return
+    allowed = get_args(MapKind)
+    if kind not in allowed:
+        yield f"kind is {kind!r}; allowed are None, {', '.join(map(repr, allowed))}"
+    elif not isinstance(result, Mask | Heatmap):
+        yield f"kind is {kind!r}, but the result is a {type(result).__name__}, not a map"
+    elif kind != "rank" and not getattr(result, "signed", False):
+        yield f"kind is {kind!r}, but the map is not signed"
 
 
 def nothing_written(bench: Bench, target: Any = None) -> None:

@@ -24,7 +24,13 @@ from ..plugin.registry import explainer as by_name
 from ..plugin.registry import identify
 from ..results.types import Result
 from .bench import Bench, ManualSweep, tiny_model, tiny_photos
-from .checking import CheckFailedError, none_of, nothing_written, shape_problems
+from .checking import (
+    CheckFailedError,
+    kind_problems,
+    none_of,
+    nothing_written,
+    shape_problems,
+)
 from .compare import batch_differences, changed_entries, differences, snapshot
 from .process import no_trace_in_process
 from .target_kinds import takes_contrasts, takes_units
@@ -181,6 +187,7 @@ def _form(bench: Bench) -> None:
     named = Named(bench.explainer, identity.name, identity.distribution, identity.version)
     check_result(named, result, len(bench.photos))
     none_of(shape_problems(result, bench))
+    none_of(kind_problems(bench.explainer.kind, result))
 
 
 def _repeats(bench: Bench) -> None:

@@ -26,6 +26,7 @@ from convviz.authoring import (
     ExplainerField,
     Forward,
     Item,
+    MapKind,
     Target,
     hookimpl,
     track,
@@ -73,6 +74,7 @@ class GrabCut(Explainer):
         "segmentation": "the object is segmented by 'grabcut'",
     }
 
+    kind: ClassVar[MapKind | None] = "rank"
     layer: ClassVar[str] = ""  # the result belongs to the image, also if its source reads layers
 
     source: ExplainerField = Field(
@@ -235,6 +237,8 @@ def _maps(result: Any, source: Explainer) -> np.ndarray:
     values = result.values.detach().cpu().to(torch.float64)
     if result.colour:
         values = values.abs().amax(1)
+    elif result.summed:
+        values = values.sum(1)
     elif values.ndim == 4:
         if values.shape[1] != 1:
             raise ConvvizError(

@@ -9,7 +9,9 @@ import torch
 from pydantic import Field, PositiveInt
 
 from convviz import Heatmap, Model
-from convviz.authoring import Batch, Explainer, Forward, Target, hookimpl
+from convviz.authoring import Batch, Explainer, Forward, MapKind, Target, hookimpl
+
+NonReLU = Literal["clamp", "error"]
 
 
 class GuidedBackprop(Explainer):
@@ -27,12 +29,14 @@ class GuidedBackprop(Explainer):
         "deconvolution": "deconvnets are 'guided_backprop' with rule='deconv'",
     }
 
+    kind: ClassVar[MapKind | None] = "gradient"
+
     rule: Literal["guided", "deconv"] = Field(
         "guided",
         description='"guided", or "deconv", which ignores whether the unit was active (Zeiler & '
         "Fergus 2013).",
     )
-    nonrelu: Literal["clamp", "error"] = Field(
+    nonrelu: NonReLU = Field(
         "clamp",
         description="Treatment of other activations (ReLU6, LeakyReLU, ELU, SiLU, GELU, Hardswish "
         'and so on): keep positive gradients and apply their derivative, which "deconv" ignores '

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from convviz import Heatmap, Model
-from convviz.authoring import Batch, Explainer, Forward, Target, hookimpl, track
+from convviz.authoring import Batch, Explainer, Forward, MapKind, Target, hookimpl, track
 
 _READING = {
     "max": "largest |d score / d input| of the colour channels",
@@ -54,6 +54,11 @@ class Saliency(Explainer):
     )
     seed: int = Field(0, ge=0, description="Seed of the noise.")
     batch_size: PositiveInt = Field(16, description="Images per backward pass.")
+
+    @property
+    def kind(self) -> MapKind | None:
+        """The signed map is a gradient; the others only rank pixels."""
+        return "gradient" if self.channels == "signed" else "rank"
 
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward

@@ -9,18 +9,24 @@ from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import BeforeValidator, Field, PositiveInt, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 from torch import Tensor
 
 from convviz import Heatmap, Model
-from convviz.authoring import Batch, Explainer, Forward, Occluded, Target, hookimpl, occluded
+from convviz.authoring import (
+    Batch,
+    Explainer,
+    Forward,
+    MapKind,
+    Occluded,
+    Target,
+    hookimpl,
+    occluded,
+)
 
-from .fills import Colour, fill_image, parse_fill
+from ...shared.fills import FillField, default_window, fill_image
 from .outputs import Output, Reading, Score
 from .sliding_window import Aggregate, Edge, SlidingWindows, slide
-
-MIN_WINDOW = 3
-"""Smallest side of the default window, in pixels."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "captum": {
@@ -62,11 +68,6 @@ def _parse_json_list(value: Any) -> Any:
 Pair = Annotated[
     PositiveInt | tuple[PositiveInt, PositiveInt],
     BeforeValidator(_parse_json_list),
-]
-FillField = Annotated[
-    str | float | Colour | Tensor,
-    BeforeValidator(parse_fill),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "array"}]}),
 ]
 
 
@@ -172,6 +173,11 @@ class Occlusion(Explainer):
             )
         return self
 
+    @property
+    def kind(self) -> MapKind | None:
+        """A drop is a contribution; remaining scores and classes do not rank pixels."""
+        return "contribution" if self.output == "drop" else None
+
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Heatmap:
@@ -214,9 +220,7 @@ class Occlusion(Explainer):
 
     def _sizes(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Return window and stride for images of this size, (height, width) each."""
-        side = min(height, width)
-        default = min(side, max(MIN_WINDOW, round(side / 7)))
-        window = _pair(default if self.window is None else self.window)
+        window = default_window((height, width)) if self.window is None else _pair(self.window)
         if self.stride is not None:
             return window, _pair(self.stride)
         return window, (max(1, round(window[0] / 4)), max(1, round(window[1] / 4)))

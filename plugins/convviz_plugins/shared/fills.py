@@ -1,18 +1,23 @@
-"""Fills of covered windows: parsing, and the image that a fill stands for."""
+"""Fills of covered windows and baselines: parsing, and the image that a fill stands for."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import BeforeValidator, WithJsonSchema
 from torch import Tensor
 from torch.nn import functional
 
 from convviz import ConvvizError, Model, ParameterError, Preprocess
+
+MIN_WINDOW = 3
+"""Smallest side of the default window, in pixels."""
 
 NAMES = ("mean", "image_mean", "blur", "noise")
 Colour = tuple[int, int, int]
@@ -43,10 +48,36 @@ def parse_fill(value: Any) -> Fill:
     raise ValueError(f"{_ALLOWED}; got {value!r}")
 
 
+FillField = Annotated[
+    str | float | Colour | Tensor,
+    BeforeValidator(parse_fill),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "array"}]}),
+]
+"""Type of a parameter that is a fill."""
+
+
+def default_window(size: Sequence[int]) -> tuple[int, int]:
+    """Return height and width of a window: a seventh of the shorter side of an image, at least 3.
+
+    Args:
+        size: height and width of the image.
+    """
+    side = min(size)
+    window = min(side, max(MIN_WINDOW, round(side / 7)))
+    return window, window
+
+
 def fill_image(
     fill: Fill, model: Model, images: Tensor, window: tuple[int, int], seed: int
 ) -> Tensor:
     """Return the content of covered windows, `[N, C, H, W]` (broadcast), for preprocessed images.
+
+    Args:
+        fill: the fill.
+        model: whose preprocessing has the mean colour and converts colours.
+        images: `[N, C, H, W]`.
+        window: height and width of a window; blur is strong enough to hide its content.
+        seed: of the noise.
 
     Raises:
         ConvvizError: the fill needs a Preprocess, and the model has none.

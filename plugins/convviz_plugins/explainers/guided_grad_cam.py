@@ -1,0 +1,75 @@
+"""guided_grad_cam: guided backpropagation within the region that Grad-CAM marks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field, PositiveInt
+
+from convviz import Heatmap, Model
+from convviz.authoring import Batch, Explainer, Forward, LayerKind, MapKind, Target, hookimpl
+
+from ..shared.class_maps import class_maps
+from .guided_backprop import GuidedBackprop, NonReLU
+
+
+class GuidedGradCam(Explainer):
+    """Fine structure inside the region that speaks for the class (Selvaraju et al. 2017, §3.2).
+
+    The product of the guided gradient, which has the resolution of the image, and the map of
+    `grad_cam`, which depends on the class. `values` is `[N, C, H, W]`; `map` `[N, h, w]` and
+    `weights` `[N, C]` are those of grad_cam.
+    """
+
+    aliases: ClassVar[Mapping[str, str]] = {}
+    default_layer_kind: ClassVar[LayerKind | None] = "class_maps"
+    kind: ClassVar[MapKind | None] = "rank"
+
+    layer: str | None = Field(
+        None,
+        description="Layer of the Grad-CAM map; default: the output of the last stage, or the "
+        "first norm of the last block of a transformer with a class token.",
+    )
+    nonrelu: NonReLU = Field(
+        "clamp",
+        description="Treatment of activations other than ReLU in the guided gradient, as of "
+        "guided_backprop: keep positive gradients (clamp), or raise an error.",
+    )
+    batch_size: PositiveInt = Field(16, description="Images per backward pass.")
+
+    def layers(self, model: Model) -> tuple[str, ...]:
+        """Return the layer of the Grad-CAM map."""
+        return (model.check_layer(self.layer or model.default_layers("class_maps")[0]),)
+
+    def explain(
+        self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
+    ) -> Heatmap:
+        """Return the product of guided gradient and map for each image's target.
+
+        Raises:
+            ParameterError: the layer has no rows and columns.
+            ModelError: the target does not depend on the layer, or the network has no activations
+                that the guided rule can reach.
+        """
+        (layer,) = self.layers(model)
+        maps = class_maps(model, batch, target, forward, layer, "grad_cam", self.batch_size)
+        guided = GuidedBackprop(nonrelu=self.nonrelu, batch_size=self.batch_size).explain(
+            model, batch, target, forward
+        )
+        assert maps.weights is not None
+        return Heatmap(
+            guided.values * maps.enlarged[:, None].to(guided.values.dtype),
+            arrays={"map": maps.signed, "weights": maps.weights},
+            unit="guided d score / d input x Grad-CAM",
+            signed=True,
+            colour=True,
+            measures={"layer": layer},
+            notes=(*guided.notes, *maps.notes),
+        )
+
+
+@hookimpl
+def convviz_explainers() -> list[type[Explainer]]:
+    """Return the explainer of this plugin."""
+    return [GuidedGradCam]
