@@ -20,8 +20,9 @@ def default_layers(kind: LayerKind, module: nn.Module, calls: LayerCalls) -> tup
 
     "filters": the first convolution (its module path). "activations": the output of the last
     stage. "class_maps": the same, but in a transformer with a class token the first norm of its
-    last block, behind which the tokens of the image have no gradient. "patches": the output of each stage. "features": the input of the last linear layer, or
-    of the last convolution in a network without one.
+    last block, because the tokens of the image have no gradient after that block. "patches": the
+    output of each stage. "features": the input of the last linear layer, or of the last
+    convolution in a network without one.
     """
     if kind == "features":
         return (_features(module, calls),)

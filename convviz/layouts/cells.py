@@ -17,9 +17,10 @@ from .operator_rules import TracedOperation
 
 
 class Cells(NamedTuple):
-    """The cells along one axis, in pixels: position i has those from begin + i·step to end + i·step.
+    """The cells along one axis, in pixels.
 
-    Cells are unclipped: where a position reads padding, they extend beyond the image.
+    Position i stands for the pixels from begin + i * step to end + i * step. Cells are unclipped:
+    where a position reads padding, they extend beyond the image.
 
     Attributes:
         count: number of positions.
@@ -62,7 +63,9 @@ tensor and the number of positions of the result."""
 _MOVES: dict[str, Move] = {}
 
 _SCATTERING = frozenset(
-    "flip fractional_max_pool2d grid_sampler_2d cudnn_grid_sampler index index_select repeat".split()  # noqa: SIM905
+    """
+    cudnn_grid_sampler flip fractional_max_pool2d grid_sampler_2d index index_select repeat
+    """.split()  # noqa: SIM905
 )
 """Operators that may put positions anywhere."""
 
