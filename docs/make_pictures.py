@@ -31,6 +31,10 @@ SOURCES = {
     "occlusion": "coffee/occlusion/picture.png",
     "saliency": "chelsea/saliency/picture.png",
     "grabcut": "coffee/grabcut/picture.png",
+    "input_x_gradient": "coffee/input_x_gradient/picture.png",
+    "integrated_gradients": "chelsea/integrated_gradients/picture.png",
+    "grad_cam": "coffee/grad_cam/*/picture.png",
+    "guided_grad_cam": "coffee/guided_grad_cam/*/picture.png",
     "guided_backprop": "coffee/guided_backprop/picture.png",
 }
 """Picture -> where it is in the demo's folder; the last match is taken."""

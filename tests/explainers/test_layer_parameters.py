@@ -10,7 +10,7 @@ from convviz.authoring import DatasetExplainer
 from convviz.cli.parameter_values import build_explainers
 from convviz.testing import tiny_model
 
-ONE_LAYER = ("activations", "filters")
+ONE_LAYER = ("activations", "filters", "grad_cam", "guided_grad_cam")
 SEVERAL_LAYERS = ("embedding", "neighbors", "patches", "statistics")
 
 

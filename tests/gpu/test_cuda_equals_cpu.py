@@ -41,6 +41,10 @@ IMAGE_EXPLAINERS: dict[str, tuple[dict[str, Any], float]] = {
     "occlusion": ({"window": 16, "stride": 8, "fill": 0.0}, FLOAT32_TOLERANCE),
     "saliency": ({}, GRADIENT_TOLERANCE),
     "guided_backprop": ({}, GRADIENT_TOLERANCE),
+    "grad_cam": ({}, GRADIENT_TOLERANCE),
+    "guided_grad_cam": ({}, GRADIENT_TOLERANCE),
+    "input_x_gradient": ({}, GRADIENT_TOLERANCE),
+    "integrated_gradients": ({"steps": 4}, GRADIENT_TOLERANCE),
 }
 
 

@@ -11,9 +11,10 @@ import convviz
 from convviz.cli.main import run
 from convviz_plugins.commands import demo
 
-TEN = {
+ALL = {
     *("filters", "activations", "patches", "neighbors", "embedding", "statistics"),
-    *("occlusion", "saliency", "guided_backprop", "grabcut"),
+    *("occlusion", "saliency", "guided_backprop", "grabcut", "grad_cam", "guided_grad_cam"),
+    *("input_x_gradient", "integrated_gradients"),
 }
 
 
@@ -23,6 +24,7 @@ def small(monkeypatch):
     monkeypatch.setattr(demo, "PHOTOS", {"coffee": demo.PHOTOS["coffee"]})
     monkeypatch.setattr(demo, "DIGITS", "demo-digits:?limit=60")
     quick = {"occlusion": {"stride": 96}, "activations": demo.PARAMETERS["activations"]}
+    quick["integrated_gradients"] = {"steps": 2}
     monkeypatch.setattr(demo, "PARAMETERS", quick)
 
 
@@ -31,12 +33,12 @@ def leaves(folder):
     return {d["explainer"]["name"]: d for d in documents}
 
 
-def test_the_demo_shows_all_ten_and_says_where(small, tmp_path, monkeypatch, capsys):
+def test_the_demo_shows_all_explainers_and_says_where(small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(["demo"]) == 0
     out = tmp_path / "convviz-demo"
     found = leaves(out)
-    assert set(found) == TEN == {*demo.ONE_IMAGE, *demo.DATA_SET, "filters"}
+    assert set(found) == ALL == {*demo.ONE_IMAGE, *demo.DATA_SET, "filters"}
     assert all(document["pictures"] for document in found.values())
     assert found["saliency"]["target"][0]["label"] == "espresso"
     page = (out / "index.html").read_text("utf-8")

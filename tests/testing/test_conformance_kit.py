@@ -275,7 +275,11 @@ def test_what_is_no_explainer_is_refused():
 
 
 @pytest.mark.parametrize(
-    "name", ["saliency", "occlusion", "guided_backprop", "filters", "activations"]
+    "name",
+    [
+        *("saliency", "occlusion", "guided_backprop", "filters", "activations", "grad_cam"),
+        *("guided_grad_cam", "input_x_gradient", "integrated_gradients"),
+    ],
 )
 def test_the_builtins_keep_the_contract(name):
     check_explainer(name)

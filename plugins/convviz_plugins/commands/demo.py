@@ -20,21 +20,26 @@ PHOTOS = {
 """Photos inside the packages of the `demo` extra: name -> (package, file)."""
 
 DIGITS = "demo-digits"
-ONE_IMAGE = ("occlusion", "saliency", "guided_backprop", "grabcut", "activations")
+MAPS = (
+    *("occlusion", "grad_cam", "integrated_gradients", "input_x_gradient", "saliency"),
+    *("guided_backprop", "guided_grad_cam", "grabcut"),
+)
+ONE_IMAGE = (*MAPS, "activations")
 DATA_SET = ("patches", "neighbors", "embedding", "statistics")
-ORDER = ("filters", "activations", *DATA_SET, *ONE_IMAGE[:4])
+ORDER = ("filters", "activations", *DATA_SET, *MAPS)
 PARAMETERS: dict[str, dict[str, Any]] = {
     "occlusion": {"stride": 16},
     "saliency": {"samples": 16},
+    "integrated_gradients": {"steps": 16},
     "activations": {"layer": "bn1"},
 }
 """Where the demo differs from the defaults: a coarser stride (occlusion), less noise (saliency),
-and the maps of the filters shown above them (activations: the default layer has 1280 channels,
+fewer steps (integrated_gradients), and the maps of the filters shown above them (activations: the default layer has 1280 channels,
 most of them silent on a photo)."""
 
 TITLE = "What two ConvNets see"
 INTRO = (
-    "Ten explainers at work. EfficientNet-Lite0, trained on ImageNet, looks at three photos; "
+    "All explainers at work. EfficientNet-Lite0, trained on ImageNet, looks at three photos; "
     "a small network trained on handwritten digits, at a data set of 1797 of them. "
     "Click on a picture to see it in full size."
 )
@@ -58,7 +63,7 @@ def convviz_commands(cli: typer.Typer) -> None:
             Path, typer.Option(help="Folder to write; where it is in use, a numbered one is taken.")
         ] = Path("convviz-demo"),
     ) -> None:
-        """Run all ten explainers, offline, on models and images that come along."""
+        """Run all explainers, offline, on models and images that come along."""
         folder = free_folder(out)
         if folder != out:
             typer.echo(f"{out} is in use, writing to {folder}")
