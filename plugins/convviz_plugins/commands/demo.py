@@ -34,8 +34,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "activations": {"layer": "bn1"},
 }
 """Where the demo differs from the defaults: a coarser stride (occlusion), less noise (saliency),
-fewer steps (integrated_gradients), and the maps of the filters shown above them (activations: the default layer has 1280 channels,
-most of them silent on a photo)."""
+fewer steps (integrated_gradients), and the maps of the filters shown above them (activations: the
+default layer has 1280 channels, most of them silent on a photo)."""
 
 TITLE = "What two ConvNets see"
 INTRO = (

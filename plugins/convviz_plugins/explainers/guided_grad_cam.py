@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field, PositiveInt
@@ -22,7 +21,6 @@ class GuidedGradCam(Explainer):
     `weights` `[N, C]` are those of grad_cam.
     """
 
-    aliases: ClassVar[Mapping[str, str]] = {}
     default_layer_kind: ClassVar[LayerKind | None] = "class_maps"
     kind: ClassVar[MapKind | None] = "rank"
 

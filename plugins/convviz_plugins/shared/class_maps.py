@@ -165,7 +165,7 @@ def _flat_notes(signed: Tensor, weights: Tensor) -> list[str]:
             )
         elif not values.any():
             cause = (
-                "the weighted channels cancel"
+                "the weighted channels sum to zero"
                 if weight.any()
                 else "the gradient of the score at the layer is zero. In a transformer with a "
                 "class token, choose a layer before its last attention"
