@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -101,10 +102,22 @@ class Thawed(Honest):
     model_config = ConfigDict(frozen=False)
 
 
+class UnsignedContribution(Honest):
+    kind: ClassVar[str] = "contribution"
+
+
+class UnknownKind(Honest):
+    @property
+    def kind(self):
+        return "importance"
+
+
 BAD = {
     WrongSize: "result keeps its form",
     WrongCount: "result keeps its form",
     WrongDtype: "result keeps its form",
+    UnsignedContribution: "result keeps its form",
+    UnknownKind: "result keeps its form",
     NoResult: "runs",
     Raises: "runs",
     Rolls: "repeats",
