@@ -110,7 +110,11 @@ def _along(
 
 
 def _coarse(source: Cells, count: int) -> Cells:
-    """Return the cells of equal blocks that cover a map."""
+    """Return the cells of equal blocks that cover a map.
+
+    The windows of adaptive pooling differ by a position where the sizes do not divide; their
+    centers are approximated by those of equal blocks.
+    """
     size = source.count / count
     return source.slide(count, size, size)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import SwinTransformer
@@ -31,8 +30,6 @@ class Branches(nn.Module):
 NETS = {
     "branches": Branches,
     "ResNet": lambda: ResNet(BasicBlock, [1, 1, 1, 1]),
-    "ShuffleNet": torchvision.models.shufflenet_v2_x0_5,
-    "AlexNet": torchvision.models.alexnet,
 }
 
 
@@ -102,7 +99,9 @@ class Resized(nn.Module):
 def test_resizing(enlarge, centers):
     model = Model(Resized(enlarge).eval())
     got = model.cell_centers("/relu", (4, 4))
-    assert got is None if centers is None else got == pytest.approx((centers, centers))
+    assert (got is None) == (centers is None)
+    for along in got or ():
+        assert along == pytest.approx(centers)
 
 
 def test_merged_patches_and_shifted_windows():
