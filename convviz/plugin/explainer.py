@@ -83,7 +83,7 @@ class Explainer(BaseModel):
 
     @property
     def kind(self) -> MapKind | None:
-        """What the map of the result is; None for a result that is no map of importance.
+        """The kind of the map in the result; None for a result that is no map of importance.
 
         Override it by a class variable, `kind: ClassVar[MapKind | None] = "rank"`, or by a property
         if it depends on parameters.

@@ -19,7 +19,7 @@ METHODS = ("grad_cam", "guided_grad_cam", "input_x_gradient", "integrated_gradie
 CAMS = METHODS[:2]
 
 
-def seeded(build: Callable[[], nn.Module]) -> nn.Module:
+def with_seed(build: Callable[[], nn.Module]) -> nn.Module:
     torch.manual_seed(0)
     return build().eval()
 
@@ -39,7 +39,7 @@ class Net(nn.Module):
 
 
 def net() -> nn.Module:
-    return seeded(Net).double().eval()
+    return with_seed(Net).double().eval()
 
 
 def images(count: int = 3, side: int = 19) -> Tensor:
@@ -103,16 +103,14 @@ def test_pytorch_grad_cam_agrees():
     reference = not_in_place(net().float())
     with package.GradCAM(reference, [reference.relu2]) as cam:
         cam(images().float(), [targets.ClassifierOutputTarget(k) for k in TARGETS])
-        (activations,), (gradients,) = (
-            cam.activations_and_grads.activations,
-            cam.activations_and_grads.gradients,
-        )
-    expected = (gradients.mean((2, 3), keepdim=True) * activations).sum(1).double()
+        captured = cam.activations_and_grads
+        weights = captured.gradients[0].mean((2, 3), keepdim=True)
+        expected = (weights * captured.activations[0]).sum(1).double()
     close(explain("grad_cam", layer="relu2")["map"], expected, 1e-5)
 
 
 def test_before_pooling_and_a_linear_layer_grad_cam_is_cam():
-    module = seeded(
+    module = with_seed(
         lambda: nn.Sequential(
             *(nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
             *(nn.Conv2d(6, 8, 3, padding=1), nn.ReLU()),
@@ -185,30 +183,36 @@ def test_guided_grad_cam_is_the_product_of_both():
 # Completeness
 
 
-def saturated() -> nn.Module:
+def saturated_network() -> nn.Module:
     class Saturated(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            score = 3 * (50 * x.mean((1, 2, 3))).sigmoid()
-            return torch.stack([score, 0 * x.sum((1, 2, 3))], 1)
+            mean = x.mean((1, 2, 3))
+            return torch.stack([3 * (50 * mean).sigmoid(), 0 * mean], 1)
 
     return Saturated()
 
 
 def test_a_large_completeness_gap_is_noted():
     ones = torch.ones(1, 3, 8, 8, dtype=torch.float64)
-    result = convviz.explain(Model(saturated()), ones, "integrated_gradients", target=0, steps=2)
+    result = convviz.explain(
+        Model(saturated_network()), ones, "integrated_gradients", target=0, steps=2
+    )
     slope = sum(150 / (2 + 2 * math.cosh(50 * share)) for share in (0.25, 0.75)) / 2
     difference = 3 / (1 + math.exp(-50)) - 1.5
     assert result.result.measures["completeness gap"] == pytest.approx(difference - slope, rel=1e-5)
     assert any("2 steps" in note and "100%" in note for note in result.result.notes)
-    many = convviz.explain(Model(saturated()), ones, "integrated_gradients", target=0, steps=400)
+    many = convviz.explain(
+        Model(saturated_network()), ones, "integrated_gradients", target=0, steps=400
+    )
     assert many.result.measures["completeness gap"] < 1e-3 * difference
     assert not any("steps" in note for note in many.result.notes)
 
 
 def test_no_share_is_given_where_the_scores_are_equal():
     ones = torch.ones(2, 3, 8, 8, dtype=torch.float64)
-    result = convviz.explain(Model(saturated()), ones, "integrated_gradients", target=[0, 1])
+    result = convviz.explain(
+        Model(saturated_network()), ones, "integrated_gradients", target=[0, 1]
+    )
     assert result["score_difference"][1] == 0
     assert any(
         note.startswith("Image 2: the score of the baseline") for note in result.result.notes
@@ -271,7 +275,7 @@ def test_networks_that_couple_the_images_of_a_batch_run_image_by_image(name):
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x - x.mean())
 
-    module = seeded(Coupled).double().eval()
+    module = with_seed(Coupled).double().eval()
     together = explain(name, module=module)
     alone = convviz.explain(Model(module), images()[1:2], name, target=TARGETS[1])
     close(alone.values[0], together.values[1], 1e-10)
@@ -334,7 +338,7 @@ class Tokens(nn.Module):
 
 
 def test_layers_with_channels_last():
-    module = seeded(Tokens).double().eval()
+    module = with_seed(Tokens).double().eval()
     x = images(2, 18)
     model = Model(module)
     result = convviz.explain(model, x, "grad_cam", target=2, layer="mix")
@@ -353,7 +357,7 @@ def transformer() -> nn.Module:
 
 
 def test_the_tokens_of_a_transformer_with_a_class_token():
-    model = Model(seeded(transformer).double(), preprocess=Preprocess(resize=16, crop=16))
+    model = Model(with_seed(transformer).double(), preprocess=Preprocess(resize=16, crop=16))
     x = images(2, 18)[:, :, :16, :16]
     result = convviz.explain(model, x, "grad_cam", target=1)
     assert result.layer == "encoder.layers.encoder_layer_1.ln_1"
@@ -400,7 +404,7 @@ def test_cells_of_unknown_place_are_spread_evenly_with_a_note():
             grid = F.affine_grid(theta, list(x.shape), align_corners=False)
             return super().forward(F.grid_sample(x, grid, align_corners=False))
 
-    module = seeded(Sampled).double().eval()
+    module = with_seed(Sampled).double().eval()
     result = explain("grad_cam", module=module, layer="relu2")
     assert any("spread evenly" in note for note in result.result.notes)
     expected = F.interpolate(

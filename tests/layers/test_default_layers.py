@@ -179,6 +179,6 @@ def test_layers_marks_them():
     assert marked == {
         "conv1": ("filters",),
         **{f"layer{i}.0": ("patches",) for i in (1, 2, 3)},
-        "layer4.0": ("activations", "patches"),
+        "layer4.0": ("activations", "class_maps", "patches"),
         "/flatten": ("features",),
     }

@@ -243,7 +243,7 @@ def test_layers_of_a_model():
         parameters=3 * 4 * 9 + 4,
         default_for=("filters",),
     )
-    assert infos["1"].default_for == ("activations", "patches")
+    assert infos["1"].default_for == ("activations", "class_maps", "patches")
     assert infos["2"].receptive_field == "whole image, from 2 on"
     assert infos["3"].default_for == ("features",)
     assert infos["4"].parameters == 25

@@ -70,26 +70,24 @@ class IntegratedGradients(Explainer):
     ) -> Heatmap:
         """Return the contributions to the score of each image's target."""
         images = batch.images.to(torch.promote_types(batch.images.dtype, torch.float32))
-        baseline = fill_image(
-            self.baseline, model, images, default_window(images.shape[-2:]), self.seed
-        ).contiguous()
+        window = default_window(images.shape[-2:])
+        baseline = fill_image(self.baseline, model, images, window, self.seed).contiguous()
         size = self.batch_size or _automatic_batch(images)
         line = _Line(model, images, baseline, target, self.steps)
         values = (images - baseline).cpu().double() * line.mean_gradient(size)
-        before = [
-            model.scores(baseline[i : i + size], target[i : i + size]).cpu().double()
-            for i in range(0, len(images), size)
-        ]
         gaps = _Gaps(
             sums=values.sum((1, 2, 3)),
             clean=torch.tensor([t.score for t in target], dtype=torch.float64),
-            baseline=torch.cat(before),
+            baseline=line.baseline_scores(size),
         )
+        return self._result(values.to(images.dtype), gaps)
+
+    def _result(self, values: Tensor, gaps: _Gaps) -> Heatmap:
         arrays = {"sum": gaps.sums, "score_difference": gaps.differences}
         if isinstance(self.baseline, Tensor):
             arrays["baseline_image"] = self.baseline.cpu()
         return Heatmap(
-            values.to(images.dtype),
+            values,
             arrays=arrays,
             unit="contribution to the score, summed over the colour channels",
             signed=True,
@@ -108,6 +106,15 @@ class _Line:
     baseline: Tensor
     target: Sequence[Target]
     steps: int
+
+    def baseline_scores(self, batch_size: int) -> Tensor:
+        """Return the targets' scores at the baselines, float64 `[N]`."""
+        starts = range(0, len(self.images), batch_size)
+        scores = [
+            self.model.scores(self.baseline[i : i + batch_size], self.target[i : i + batch_size])
+            for i in starts
+        ]
+        return torch.cat(scores).cpu().double()
 
     def mean_gradient(self, batch_size: int) -> Tensor:
         """Return the mean gradient at the midpoints of equal steps, float64 `[N, C, H, W]`."""
@@ -133,7 +140,7 @@ class _Line:
 
 @dataclass(frozen=True, eq=False)
 class _Gaps:
-    """How far the contributions are from summing to the difference of the scores.
+    """The gaps between the sums of contributions and the differences of the scores.
 
     Attributes:
         sums: of the contributions of each image, `[N]`.
