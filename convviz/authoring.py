@@ -13,7 +13,6 @@ _MODULES = {
     "ExplainerField": "plugin.explainer_field",
     "Features": "plugin.dataset_features",
     "Forward": "scores.outputs",
-    "HalvingBatches": "occlusion.forward_batches",
     "IMAGE_SUFFIXES": "images.image_files",
     "Item": "images.batch",
     "Items": "data.dataset",

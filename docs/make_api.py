@@ -44,7 +44,7 @@ AUTHORS: Groups = {
     "Models and layers": ["LayerInfo", "LayerKind", "ReceptiveField"],
     "Computing": [
         *("occluded", "Occluded", "channel_means", "channel_moments", "channel_peaks"),
-        *("fold_batch_norm", "HalvingBatches"),
+        "fold_batch_norm",
         *("Features", "Pixels", "pixel_vectors"),
     ],
     "Images and targets": [

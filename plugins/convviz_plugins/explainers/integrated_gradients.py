@@ -15,7 +15,6 @@ from convviz.authoring import (
     Batch,
     Explainer,
     Forward,
-    HalvingBatches,
     MapKind,
     Target,
     hookimpl,
@@ -60,8 +59,8 @@ class IntegratedGradients(Explainer):
     )
     batch_size: PositiveInt | None = Field(
         None,
-        description="Points per backward pass; by default chosen by the size of the image, and "
-        "halved if memory runs out.",
+        description="Points per backward pass; by default chosen by the size of the image. It "
+        "is halved if memory runs out.",
     )
     seed: int = Field(0, ge=0, description="Seed of the noise baseline.")
 
@@ -119,22 +118,14 @@ class _Line:
     def mean_gradient(self, batch_size: int) -> Tensor:
         """Return the mean gradient at the midpoints of equal steps, float64 `[N, C, H, W]`."""
         total = torch.zeros(self.images.shape, dtype=torch.float64)
-
-        def add(points: Tensor) -> Tensor:
-            """Add the gradients at points, numbered image by image."""
-            owners = points // self.steps
-            share = ((points % self.steps + 0.5) / self.steps).to(self.images)[:, None, None, None]
+        # The points of all images, image by image, so that a batch may hold those of several.
+        points = torch.arange(len(self.images) * self.steps).split(batch_size)
+        for chunk in track(points, "integrated_gradients", total=len(points)):
+            owners = chunk // self.steps
+            share = ((chunk % self.steps + 0.5) / self.steps).to(self.images)[:, None, None, None]
             at = torch.lerp(self.baseline[owners], self.images[owners], share)
             gradient = self.model.gradient(at, [self.target[i] for i in owners.tolist()])
             total.index_add_(0, owners, gradient.cpu().double())
-            return points
-
-        count = len(self.images) * self.steps
-        chunk = max(batch_size, self.steps)
-        add_all = HalvingBatches(add, batch_size)
-        starts = range(0, count, chunk)
-        for start in track(starts, "integrated_gradients", total=len(starts)):
-            add_all(torch.arange(start, min(start + chunk, count)))
         return total / self.steps
 
 
