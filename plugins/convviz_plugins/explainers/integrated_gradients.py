@@ -122,8 +122,9 @@ class _Line:
         points = torch.arange(len(self.images) * self.steps).split(batch_size)
         for chunk in track(points, "integrated_gradients", total=len(points)):
             owners = chunk // self.steps
-            share = ((chunk % self.steps + 0.5) / self.steps).to(self.images)[:, None, None, None]
-            at = torch.lerp(self.baseline[owners], self.images[owners], share)
+            shares = ((chunk % self.steps).double() + 0.5) / self.steps
+            shares = shares.to(self.images).view(-1, 1, 1, 1)
+            at = torch.lerp(self.baseline[owners], self.images[owners], shares)
             gradient = self.model.gradient(at, [self.target[i] for i in owners.tolist()])
             total.index_add_(0, owners, gradient.cpu().double())
         return total / self.steps
