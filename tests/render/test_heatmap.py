@@ -60,6 +60,13 @@ def test_three_panels_and_a_colour_bar_with_every_colour_of_the_scale():
         assert share(picture, cmap_colour("viridis", end)) > 0.08
 
 
+def test_contributions_of_colour_channels_are_drawn_as_their_sum():
+    values = torch.randn(1, 3, 28, 28, generator=torch.Generator().manual_seed(0))
+    channels = convviz.Heatmap(values, signed=True, summed=True, unit="contribution")
+    total = convviz.Heatmap(values.double().sum(1), signed=True, unit="contribution")
+    assert (pixels(channels, scene()) == pixels(total, scene())).all()
+
+
 def test_a_signed_map_is_white_at_zero_whatever_its_range():
     heat = torch.zeros(1, 224, 224)
     heat[:, :10] = 5
