@@ -8,7 +8,8 @@ Where the receptive field is local, the cells of a map are its receptive fields.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -16,7 +17,8 @@ from .axes import Axes, Axis
 from .operator_rules import TracedOperation
 
 
-class Cells(NamedTuple):
+@dataclass(frozen=True)
+class Cells:
     """The cells along one axis, in pixels.
 
     Position i stands for the pixels from begin + i * step to end + i * step. Cells are unclipped:
@@ -180,10 +182,10 @@ def _resizing(op: TracedOperation, source: Cells, axis: int, count: int) -> Cell
 
 @_move("reflection_pad2d", "replication_pad2d", "constant_pad_nd")
 def _padding(op: TracedOperation, source: Cells, axis: int, count: int) -> Cells:
-    amounts = op.arguments.get("pad") or op.arguments.get("padding")
+    amounts: Sequence[int] = op["pad" if "pad" in op.arguments else "padding"]
     at = next((i for i, a in enumerate(op.source) if _is_along(a, "yx"[axis])), None)
     if at is None:  # tokens, next to which further tokens are added
-        return source._replace(count=count)
+        return replace(source, count=count)
     i = 2 * (len(op.source) - 1 - at)
     return source.resample(count, -amounts[i] if i < len(amounts) else 0, 1)
 
@@ -192,7 +194,7 @@ def _padding(op: TracedOperation, source: Cells, axis: int, count: int) -> Cells
 def _slice(op: TracedOperation, source: Cells, axis: int, count: int) -> Cells:
     (at,) = op.dims("dim")
     if not _is_along(op.source[at], "yx"[axis]):
-        return source._replace(count=count)
+        return replace(source, count=count)
     before, start = op.first.shape[at], op["start"] or 0
     start = max(start + before, 0) if start < 0 else min(start, before)
     return source.resample(count, start, op.arguments.get("step") or 1)
