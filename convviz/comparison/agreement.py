@@ -45,7 +45,8 @@ def refusal(result: Result) -> str:
         return f"is a {type(result).__name__}, not a map of the image"
     if result.classes:
         return "is a map of classes, which has no order"
-    if result.values.ndim == 4 and not result.colour and result.values.shape[1] != 1:
+    has_channels = result.colour or result.summed
+    if result.values.ndim == 4 and not has_channels and result.values.shape[1] != 1:
         return f"has {result.values.shape[1]} maps per image"
     return ""
 
@@ -56,9 +57,9 @@ def image_map(result: Result, index: int) -> ImageMap:
     Of colour channels the largest magnitude counts. The score that remains under an occluder is
     negated, because it is low where the image matters.
     """
-    values = result.values[index].detach().cpu().double().numpy()
     if not isinstance(result, Heatmap):
-        return ImageMap(values, False, True)
+        return ImageMap(result.values[index].detach().cpu().double().numpy(), False, True)
+    values = result.of_image(index).numpy()
     if values.ndim == 3:
         values = np.abs(values).max(axis=0) if result.colour else values[0]
     if result.window is not None and not result.signed:

@@ -44,8 +44,10 @@ class Panel:
     @property
     def values(self) -> np.ndarray:
         """`[H, W]`, or `[C, H, W]` for colours."""
-        values = np.asarray(self.result.values[self.index].cpu(), dtype=float)
-        if isinstance(self.result, Heatmap) and not self.is_colour and values.ndim == 3:
+        if not isinstance(self.result, Heatmap):
+            return np.asarray(self.result.values[self.index].cpu(), dtype=float)
+        values = np.asarray(self.result.of_image(self.index))
+        if not self.is_colour and values.ndim == 3:
             return np.abs(values).max(axis=0) if self.result.colour else values[0]
         return values
 

@@ -68,9 +68,7 @@ def draw(result: Heatmap, scene: Scene) -> Iterator[Drawing]:
 
 
 def _drawing(result: Heatmap, scene: Scene, index: int) -> Drawing:
-    values = np.asarray(result.values[index].cpu(), dtype=float)
-    if result.summed:
-        values = values.sum(axis=0)
+    values = np.asarray(result.of_image(index))
     photo = scene.photo(index)
     title = scene.title(index)
     if result.colour:

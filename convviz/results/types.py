@@ -101,6 +101,14 @@ class Heatmap(Result):
     classes: Mapping[int, str] = field(default_factory=dict)
     window: tuple[int, int] | None = None
 
+    def of_image(self, index: int) -> Tensor:
+        """Return the values of an image in float64 on the CPU, with `summed` channels added up.
+
+        `[H, W]`, or `[K, H, W]` for K targets, or `[C, H, W]` for colours.
+        """
+        values = self.values[index].detach().cpu().double()
+        return values.sum(0) if self.summed else values
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stack:

@@ -83,11 +83,14 @@ def test_what_counts_as_important_follows_from_the_result():
             explained(colours.abs().amax(1), "largest"),
             explained(remaining, "left", window=(2, 2)),
             explained(-remaining, "negated"),
+            explained(colours, "channels", summed=True, signed=True),
+            explained(colours.sum(1), "sum", signed=True),
         ]
     )
     by_names = {a.explainers: a.rank_correlation for a in comparison.agreements}
     assert by_names["guided", "largest"] == pytest.approx(1)
     assert by_names["left", "negated"] == pytest.approx(1)
+    assert by_names["channels", "sum"] == pytest.approx(1)
 
 
 def test_rows_are_images_and_targets_and_columns_explainers(tmp_path):

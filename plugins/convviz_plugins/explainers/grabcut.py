@@ -234,11 +234,9 @@ def _maps(result: Any, source: Explainer) -> np.ndarray:
     if not isinstance(result, Heatmap) or result.classes:
         kind = "classes" if isinstance(result, Heatmap) else getattr(result, "kind", "nothing")
         raise ConvvizError(f"grabcut.source: {name} returns {kind}; a map of values is needed")
-    values = result.values.detach().cpu().to(torch.float64)
+    values = torch.stack([result.of_image(i) for i in range(len(result.values))])
     if result.colour:
         values = values.abs().amax(1)
-    elif result.summed:
-        values = values.sum(1)
     elif values.ndim == 4:
         if values.shape[1] != 1:
             raise ConvvizError(
