@@ -187,6 +187,7 @@ def _form(bench: Bench) -> None:
     named = Named(bench.explainer, identity.name, identity.distribution, identity.version)
     check_result(named, result, len(bench.photos))
     none_of(shape_problems(result, bench))
+    assert isinstance(bench.explainer, Explainer)
     none_of(kind_problems(bench.explainer.kind, result))
 
 
