@@ -334,7 +334,7 @@ def merge(
     """
     place = place_of(out)
     check_out(place)
-    opened = [run if isinstance(run, Run) else open_run(run) for run in runs]
+    opened = [run if isinstance(run, Run) else open_run(os.fspath(run)) for run in runs]
     known = (
         as_model(model) if model is not None else next((r.model for r in opened if r.model), None)
     )
@@ -360,7 +360,7 @@ def query(
     Raises:
         ParameterError: no explainer of the run answers queries, or the model is not known.
     """
-    run = run if isinstance(run, Run) else open_run(run)
+    run = run if isinstance(run, Run) else open_run(os.fspath(run))
     explainer = _query_explainer(run, k)
     if model is None:
         model = run.model = run.model or run.load_model()

@@ -131,7 +131,7 @@ def top_weights(values: np.ndarray) -> np.ndarray:
     count = max(1, math.ceil(TOP_SHARE * values.size))
     limit = np.partition(values, values.size - count)[values.size - count]
     above, tied = values > limit, values == limit
-    return above + tied * ((count - above.sum()) / tied.sum())
+    return np.asarray(above + tied * ((count - above.sum()) / tied.sum()))
 
 
 def _common_pixels(a: ImageMap, b: ImageMap) -> tuple[np.ndarray, np.ndarray]:

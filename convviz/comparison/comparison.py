@@ -274,8 +274,10 @@ def _flat(explanations: Any) -> Iterator[Explanation]:
 def _maps(explanation: Explanation) -> Iterator[_Map]:
     """Yield the map of each image, with keys that are equal for the same image, target, column."""
     record, model = explanation.record, explanation.model
-    column = (record["name"], explanation.layer, _key(record["parameters"]))
-    column += (model.get("name", ""), model.get("weights_hash", ""))
+    column = (
+        *(record["name"], explanation.layer, _key(record["parameters"])),
+        *(model.get("name", ""), model.get("weights_hash", "")),
+    )
     for index in range(len(explanation.values)):
         source = explanation.items[index].id if explanation.items else index
         photo = None if explanation.pixels is None else _key(explanation.pixels[index])

@@ -33,11 +33,8 @@ def as_matrices(
     A cell has the rank correlation and the overlap. The longer side of a table runs down.
     """
     tables = []
-    for what, is_kind in (
-        ("explainers", lambda a: a.explainers[0] != a.explainers[1]),
-        ("targets", lambda a: a.explainers[0] == a.explainers[1]),
-    ):
-        chosen = [a for a in agreements if is_kind(a)]
+    for what, is_same in (("explainers", False), ("targets", True)):
+        chosen = [a for a in agreements if (a.explainers[0] == a.explainers[1]) == is_same]
         cells = {_place(a, with_image): _cell(a) for a in chosen}
         if cells:
             tables.append(_matrix(what, cells))

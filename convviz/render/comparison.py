@@ -48,7 +48,7 @@ class Panel:
             return np.asarray(self.result.values[self.index].cpu(), dtype=float)
         values = np.asarray(self.result.of_image(self.index))
         if not self.is_colour and values.ndim == 3:
-            return np.abs(values).max(axis=0) if self.result.colour else values[0]
+            return np.asarray(np.abs(values).max(axis=0) if self.result.colour else values[0])
         return values
 
     @property
@@ -132,7 +132,7 @@ class _Grid:
 
     def x(self, column: int) -> float:
         """Return the left side of a column of panels; -1 is that of the photos."""
-        return _MARGIN + (column + self.left) * (self.panel[0] + _GAP)
+        return float(_MARGIN + (column + self.left) * (self.panel[0] + _GAP))
 
     def axes(self, row: int, column: int) -> Axes:
         """Return the axes of a panel."""
@@ -154,7 +154,12 @@ class _Grid:
 
     def write(self, x: float, top: float, text: str, **how: Any) -> None:
         """Write a line of text, whose upper left corner is given in inches."""
-        style = {"va": "top", "ha": "left", "size": SMALL_POINTS, "color": INK} | how
+        style: dict[str, Any] = {
+            "va": "top",
+            "ha": "left",
+            "size": SMALL_POINTS,
+            "color": INK,
+        } | how
         self.page.text(x, top, text, **style)
 
     def write_below(self, row: int, column: int, text: str) -> None:
@@ -244,7 +249,7 @@ def _draw_bar(grid: _Grid, column: int, panel: Panel, scale: Scale, apart: bool)
     key = ScalarMappable(norm, "gray" if panel.is_colour else scale.cmap)
     extend = "neither" if apart else scale.extend
     bar = grid.figure.colorbar(key, cax=axes, orientation="horizontal", extend=extend)
-    bar.outline.set(edgecolor=FAINT, linewidth=0.6)  # type: ignore[operator]
+    bar.outline.set(edgecolor=FAINT, linewidth=0.6)
     bar.ax.tick_params(length=2, width=0.6, labelsize=SMALL_POINTS - 1)
     bar.ax.locator_params(nbins=4)
     unit = f"{panel.result.unit}, share of the map's scale" if apart else panel.result.unit

@@ -49,7 +49,7 @@ def draw(result: Tiles, scene: Scene) -> Iterator[Drawing]:
     if result.stacks:
         return draw_stacks(result, scene)
     if result.values.ndim == 2:  # the pictures of these tiles are their stacks
-        return []
+        return iter(())
     if result.layout == "images":
         return draw_maps(result, scene)
     if result.layout == "matrix":

@@ -105,7 +105,9 @@ def add_relative_place(plan: SweepPlan, out: Path | Remote) -> None:
     """Record the path from the run folder to the photos, which is valid if both are moved."""
     record = plan.record["dataset"]
     places = [part["place"] for part in (record, *record.get("pieces", ())) if "place" in part]
-    for place in places if isinstance(out, Path) else ():
+    if not isinstance(out, Path):
+        return
+    for place in places:
         with suppress(ValueError):  # on Windows, they may be on different drives
             place["relative"] = os.path.relpath(place["path"], out.absolute())
 
@@ -234,7 +236,7 @@ class SweepExecution:
             self.interrupts.complete_write,
             loader,
             forward,
-            self.extension and self.extension.known,
+            self.extension.known if self.extension else None,
         )
         engine = engine_of(self.settings.engine, self.settings.address)
         new_entries = engine(worker, self._tasks(entries))
