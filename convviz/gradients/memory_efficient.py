@@ -26,6 +26,7 @@ network's own operators, and does not try the mode again for this model (`networ
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import Any
 
@@ -93,12 +94,26 @@ class _IndexOnlyMaxPool(torch.autograd.Function):
         return result, *[None] * len(ctx.how)
 
 
+def _output_shape(
+    x: Tensor,
+    weight: Tensor,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    groups: int,
+) -> tuple[int, ...]:
+    """Return the shape of a convolution's result."""
+    sizes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
+    return len(x), len(weight), *[(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes]
+
+
 class _PendingConvolution:
     """A call of conv2d that has not run yet.
 
     Attributes:
         version: of the input when the network made the call; the convolution must not run on
             values that were written later.
+        shape: of the result.
         read: whether the result was computed for a call that reads it.
         result: the plain result, without a batch norm, once it is computed.
     """
@@ -109,14 +124,20 @@ class _PendingConvolution:
         self.x, self.weight, self.bias, self.how = x, weight, bias, how
         self.local = local
         self.version = x._version
+        self.shape = _output_shape(x, weight, *how)
         self.read = False
         self.result: Tensor | None = None
 
     def placeholder(self) -> Tensor:
         """Return a tensor of the result's shape, full of NaN."""
-        with torch.no_grad():
-            meta = F.conv2d(self.x.to("meta"), self.weight.to("meta"), None, *self.how)
-        return self.x.new_full((1,), float("nan")).expand(meta.shape).requires_grad_()
+        return self.x.new_full((1,), float("nan")).expand(self.shape).requires_grad_()
+
+    def is_cheap_to_fold(self) -> bool:
+        """Return whether a factor per channel costs less in the weights than in the result.
+
+        For one photo the late layers have fewer positions than their kernels have weights.
+        """
+        return math.prod(self.shape) >= self.weight.numel()
 
     def run(self) -> Tensor:
         """Return the result, computed once."""
@@ -251,7 +272,7 @@ class MemoryEfficientMode(TorchFunctionMode):
         factor, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
         # In half precision the rounding of folded weights would show in the scores.
         exact = input.dtype in (torch.float32, torch.float64)
-        if pending is not None and pending.result is None and exact:
+        if pending is not None and pending.result is None and exact and pending.is_cheap_to_fold():
             return pending.run_with_norm(factor, shift)
         x = self.resolve(input)
         if not _needs_gradient(x):

@@ -79,7 +79,8 @@ def rectify(x: Tensor, rule: Rule, inplace: bool = False) -> Tensor:
 
 def only_positive(gradient: Tensor) -> Tensor:
     """Return max(R, 0); NaN is passed on, as by autograd's ReLU."""
-    return gradient.masked_fill(gradient <= 0, 0)
+    with torch._C.DisableTorchFunction():  # it would look like an activation of the network
+        return gradient.clamp_min(0)
 
 
 def _only_positive_gradients(gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
@@ -198,13 +199,25 @@ class RuleMode(TorchFunctionMode):
                 f"{self.rule} rule: the network uses {call.name}, which is not a ReLU; "
                 "nonrelu='clamp' passes only positive gradients to it"
             )
-        return self._apply(call._replace(x=self._real(call.x)))
+        call = call._replace(x=self._real(call.x))
+        # Views and leaves have special rules for in-place writes, so these are left to autograd's
+        # own `copy_` in `_apply`.
+        inplace = call.inplace and not call.x._is_view() and not call.x.is_leaf
+        if inplace and self.rule == "guided" and not call.relu:
+            return self._guide(func(*args, **kwargs))
+        return self._apply(call, inplace)
 
-    def _apply(self, call: Activation) -> Tensor:
+    def _guide(self, y: Tensor) -> Tensor:
+        """Pass only positive gradients to the operator that computed y."""
+        # On the node, not on the tensor: the gradient of y itself stays as it is, as that of a
+        # ReLU's output does.
+        assert y.grad_fn is not None
+        y.grad_fn.register_prehook(_only_positive_gradients)
+        self._nodes.append(y.grad_fn)
+        return y
+
+    def _apply(self, call: Activation, inplace: bool) -> Tensor:
         if call.kernel:
-            # Views and leaves have special rules for in-place writes, so these are left to
-            # autograd's own `copy_` below.
-            inplace = call.inplace and not call.x._is_view() and not call.x.is_leaf
             y = rectify(call.x, self.rule, inplace)
             if inplace:
                 self._nodes.append(y.grad_fn)
@@ -214,11 +227,7 @@ class RuleMode(TorchFunctionMode):
         elif self.rule == "deconv":
             y = _Ungated.apply(call.x, call.again)
         else:
-            y = call.again(call.x)
-            # On the node, not on the tensor: the gradient of y itself stays as it is, as that
-            # of a ReLU's output does.
-            assert y.grad_fn is not None
-            y.grad_fn.register_prehook(_only_positive_gradients)
+            y = self._guide(call.again(call.x))
         self._nodes.append(y.grad_fn)
         # Written back, so that other references to the tensor see the activation, too.
         return call.x.copy_(y) if call.inplace else y

@@ -34,7 +34,7 @@ class WeightOnlyConv(torch.autograd.Function):
     ) -> Tensor:
         weight = _fold(weight, factor, x)
         ctx.save_for_backward(weight)
-        ctx.shape, ctx.how, ctx.local = x.shape, how, local
+        ctx.shape, ctx.layout, ctx.how, ctx.local = x.shape, _layout_of(x), how, local
         if _by_winograd(x, weight, *how):
             bias = weight.new_zeros(len(weight)) if shift is None else shift
             prepared = winograd.prepare_weights(weight)
@@ -47,9 +47,11 @@ class WeightOnlyConv(torch.autograd.Function):
         (weight,) = ctx.saved_tensors
         regions = NonzeroRegions.of(gradient) if ctx.local else None
         if regions is None:
-            result = _input_gradient(gradient, weight, ctx.shape, *ctx.how)
+            result = _input_gradient(gradient, weight, ctx.shape, ctx.layout, *ctx.how)
         else:
-            result = _input_gradient_of_regions(regions, gradient, weight, ctx.shape, *ctx.how)
+            result = _input_gradient_of_regions(
+                regions, gradient, weight, ctx.shape, ctx.layout, *ctx.how
+            )
         return result, *[None] * 8
 
 
@@ -57,24 +59,25 @@ def _input_gradient(
     gradient: Tensor,
     weight: Tensor,
     shape: torch.Size,
+    layout: torch.memory_format,
     stride: list[int],
     padding: list[int],
     dilation: list[int],
     groups: int,
 ) -> Tensor:
-    """Return the gradient of a convolution's input, which has the given shape."""
+    """Return the gradient of a convolution's input, which has the given shape and layout."""
     how = stride, padding, dilation, groups
     if gradient.device.type == "cpu" and _is_stem(weight, *how):
         return _by_phases(gradient, weight, shape, stride[0], padding)
     # The input's gradient of a 3 x 3 convolution is a convolution with the kernels turned by
     # 180 degrees, in and out channels exchanged, and padding 2 - p in place of p.
-    turned = weight.flip(2, 3).transpose(0, 1)
-    border = [2 - padding[0], 2 - padding[1]]
+    turned, border = weight.transpose(0, 1), [2 - padding[0], 2 - padding[1]]
     if min(border) >= 0 and _by_winograd(gradient, turned, stride, border, dilation, groups):
+        turned = turned.flip(2, 3)
         prepared, bias = winograd.prepare_weights(turned), weight.new_zeros(len(turned))
         return winograd.convolve(gradient, prepared, bias, False, (border[0], border[1]))
-    # Only its shape is read: the input's gradient does not depend on the input.
-    x = gradient.new_empty(1).expand(shape)
+    # Only its shape and layout are read: the input's gradient does not depend on the input.
+    x = torch.empty(shape, dtype=gradient.dtype, device=gradient.device, memory_format=layout)
     result: Tensor
     result, *_ = aten.convolution_backward(
         *(gradient, x, weight, None, stride, padding, dilation),
@@ -88,6 +91,7 @@ def _input_gradient_of_regions(
     gradient: Tensor,
     weight: Tensor,
     shape: torch.Size,
+    layout: torch.memory_format,
     stride: list[int],
     padding: list[int],
     dilation: list[int],
@@ -98,7 +102,7 @@ def _input_gradient_of_regions(
     size = [(n - 1) * s + r + 1 for n, s, r in zip(regions.size, stride, reach, strict=True)]
     window_shape = torch.Size((*shape[:2], *size))
     windows = _input_gradient(
-        regions.read(gradient), weight, window_shape, stride, [0, 0], dilation, groups
+        regions.read(gradient), weight, window_shape, layout, stride, [0, 0], dilation, groups
     )
     starts = [at * s - p for at, s, p in zip(regions.starts, stride, padding, strict=True)]
     return write_windows(windows, (starts[0], starts[1]), shape)
@@ -106,12 +110,17 @@ def _input_gradient_of_regions(
 
 def _fold(weight: Tensor, factor: Tensor | None, maps: Tensor) -> Tensor:
     """Return the weight times a factor per channel, in the memory format of the input maps."""
-    last = maps.is_contiguous(memory_format=torch.channels_last) and not maps.is_contiguous()
-    layout = torch.channels_last if last else torch.contiguous_format
+    layout = _layout_of(maps)
     if factor is None:
         return weight.contiguous(memory_format=layout)
     out = torch.empty_like(weight, memory_format=layout)
     return torch.mul(weight, factor[:, None, None, None], out=out)
+
+
+def _layout_of(maps: Tensor) -> torch.memory_format:
+    """Return the memory format of maps; contiguous where both would be right."""
+    last = maps.is_contiguous(memory_format=torch.channels_last) and not maps.is_contiguous()
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def _by_winograd(

@@ -70,12 +70,12 @@ def prepare_weights(weight: Tensor) -> Tensor:
     panel = _panel(weight)
     _, transform, _ = _matrices(weight.new_empty(0, dtype=torch.float64))
     # G g Gᵀ as one product: the Kronecker product of G with itself maps 9 taps to 36 points.
-    kronecker = torch.kron(transform, transform).T.contiguous()  # [9, 36]
+    kronecker = torch.kron(transform, transform)  # [36, 9]
     prepared = weight.new_empty(36, filters // panel, channels, panel)
     # One panel at a time, in float64: the intermediate result stays in the caches.
-    for index, filters_of_panel in enumerate(weight.reshape(-1, panel * channels, 9)):
-        points = (filters_of_panel.double() @ kronecker).view(panel, channels, 36)
-        prepared[:, index] = points.permute(2, 1, 0)
+    for index, filters_of_panel in enumerate(weight.reshape(-1, panel, channels, 9)):
+        taps = filters_of_panel.permute(2, 1, 0).double().reshape(9, -1)
+        prepared[:, index] = (kronecker @ taps).view(36, channels, panel)
     return prepared
 
 
