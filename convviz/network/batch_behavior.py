@@ -127,18 +127,25 @@ class _Measurement:
     versions: dict[str, Hashable]
     behavior: Behavior
 
-    def holds(self, module: nn.Module) -> bool:
-        """Return whether the network has not changed since the measurement."""
-        if structure_of(module) != self.structure:
-            return False
-        versions = tensor_versions(module)
+    def holds(self, model: TracedNetwork) -> bool:
+        """Return whether the network has not changed since the measurement.
+
+        It is compared once per session, during which nothing changes the network.
+        """
+        known = model.cache.measurements
+        if self not in known:
+            known[self] = model.structure[0] == self.structure and self._has_versions(model)
+        return known[self]
+
+    def _has_versions(self, model: TracedNetwork) -> bool:
+        versions = tensor_versions(model.module)
         return all(versions.get(name) == version for name, version in self.versions.items())
 
 
 _CACHE: WeakKeyDictionary[nn.Module, dict[Any, _Measurement]] = WeakKeyDictionary()
 
 
-def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
+def behavior_of(model: TracedNetwork, images: Tensor) -> Behavior:
     """Return the batch behavior of a network in evaluation mode, measured on first use.
 
     It takes two or three small forward passes per network and image shape, again after weights,
@@ -146,17 +153,17 @@ def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
     generators are restored.
 
     Args:
-        module: the network, in evaluation mode.
+        model: the network, inside its session.
         images: `[N, C, H, W]`, N at least 1, preprocessed for the network.
-        output: selects the scores in the network's output.
 
     Warns:
         ConvvizWarning: once, if the network is random.
     """
+    module, output = model.module, model.output
     entries = _CACHE.setdefault(module, {})
     key = (tuple(images.shape[1:]), images.dtype, images.device, _identity(output))
     entry = entries.get(key)
-    if entry is not None and entry.holds(module):
+    if entry is not None and entry.holds(model):
         return entry.behavior
     before = tensor_versions(module)
     no_autocast = torch.autocast(images.device.type, enabled=False)
@@ -177,6 +184,7 @@ def behavior_of(module: nn.Module, images: Tensor, output: Pick) -> Behavior:
     if behavior is None:  # no scores: the user's own call raises the reason
         return Behavior()
     entries[key] = _measurement(module, before, behavior)
+    model.cache.structure = None  # without the attributes that the passes changed
     if behavior.random and (behavior.randomness or behavior.layer):
         warnings.warn(
             f"{type(module).__name__} is random in evaluation mode{behavior._where}: "
@@ -200,7 +208,7 @@ def is_measured(model: TracedNetwork, images: Tensor) -> bool:
     """Return whether the network's behavior on images like these is already measured."""
     key = (tuple(images.shape[1:]), model.dtype, model.device, _identity(model.output))
     entry = _CACHE.get(model.module, {}).get(key)
-    return entry is not None and entry.holds(model.module)
+    return entry is not None and entry.holds(model)
 
 
 def repeats(model: TracedNetwork, images: Tensor, scores: Tensor) -> bool:
@@ -210,7 +218,7 @@ def repeats(model: TracedNetwork, images: Tensor, scores: Tensor) -> bool:
     """
     entries = _CACHE.setdefault(model.module, {})
     key = ("repeats", tuple(images.shape[1:]), model.dtype, model.device, _identity(model.output))
-    if key in entries and entries[key].holds(model.module):
+    if key in entries and entries[key].holds(model):
         return True
     generators, versions = RandomState(), tensor_versions(model.module)
     with learn_volatile_attributes(model.module):
@@ -220,6 +228,7 @@ def repeats(model: TracedNetwork, images: Tensor, scores: Tensor) -> bool:
     if not same or not generators.is_current():
         return False
     entries[key] = _measurement(model.module, versions, Behavior())
+    model.cache.structure = None  # without the attributes that the passes changed
     return True
 
 

@@ -36,7 +36,8 @@ class ModelCache:
             it was not exact.
         session_depth: number of nested sessions.
         function_model: the Model whose scores are the values of the last target functions.
-        structure, weights_hash, behaviors: valid until the outermost session ends.
+        structure, weights_hash, behaviors, measurements: valid until the outermost session ends;
+            the last holds whether earlier measurements are still valid.
     """
 
     calls: StructureCache = field(default_factory=StructureCache)
@@ -48,10 +49,11 @@ class ModelCache:
     weights_hash: str | None = None
     behaviors: dict[Any, Any] = field(default_factory=dict)
     function_model: Any = None
+    measurements: dict[Any, bool] = field(default_factory=dict)
 
     def end_session(self) -> None:
         """Clear the values that are valid only while no other code can change the network."""
-        self.structure, self.weights_hash, self.behaviors = None, None, {}
+        self.structure, self.weights_hash, self.behaviors, self.measurements = None, None, {}, {}
 
     def without_network(self) -> ModelCache:
         """Return a cache for a copy of the Model, whose network may be changed separately."""

@@ -1,10 +1,8 @@
-"""Inspection of a user's network: wrappers, input shape, and the hash of its weights."""
+"""Inspection of a user's network: wrappers, unusable tensors, and input shape."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from ..errors import ModelError, ParameterError
 from ..images.preprocess import Preprocess
+from .structure import named_tensors
 
 _SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
 """Usual heights and widths of input images, in the order in which they are tried."""
@@ -54,16 +53,16 @@ def check_network(module: nn.Module) -> None:
             tensors that cannot take part in gradients.
     """
     for name, part in module.named_modules():
+        kind = type(part).__name__
         if isinstance(part, fx.GraphModule) and "eval" in vars(part):
             raise ModelError(
                 f"{_place(name)} is an exported program, which hides its layers and has no eval "
                 "mode; pass the nn.Module it was exported from"
             )
-        if type(part).__name__ in _SHARDED or type(part).__name__.startswith("FSDP"):
-            raise ModelError(f"{_place(name)} is sharded ({type(part).__name__}); {_GATHER}")
-    for tensors in (module.named_parameters(), module.named_buffers()):
-        for name, tensor in tensors:
-            _check_tensor(name, tensor)
+        if kind in _SHARDED or kind.startswith("FSDP"):
+            raise ModelError(f"{_place(name)} is sharded ({kind}); {_GATHER}")
+    for name, tensor in named_tensors(module):
+        _check_tensor(name, tensor)
 
 
 _SHARDED = ("FullyShardedDataParallel", "FlattenParamsWrapper")
@@ -130,25 +129,3 @@ def likely_shapes(
         return [(channels, *((crop, crop) if isinstance(crop, int) else crop))]
     usual: list[tuple[int, ...]] = [(channels, size, size) for size in _SIZES]
     return usual if seen is None else [seen, *usual]
-
-
-def digest(module: nn.Module) -> str:
-    """Return the SHA-256 of the sorted state dict: names, dtypes, shapes and bytes."""
-    fingerprint = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
-        for key, tensor in _tensors(name, value):
-            fingerprint.update(f"{key} {tensor.dtype} {list(tensor.shape)}\n".encode())
-            flat = tensor.detach().cpu().contiguous().reshape(-1)
-            fingerprint.update(flat.view(torch.uint8).numpy().data)
-    return fingerprint.hexdigest()
-
-
-def _tensors(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
-    """Yield the plain tensors of a state dict's entry; quantised layers store theirs in tuples."""
-    if isinstance(value, Tensor) and value.is_quantized:
-        value = (value.int_repr(), value.dequantize())  # the second depends on scale and zero point
-    if isinstance(value, Tensor):
-        yield name, value
-    elif isinstance(value, tuple | list):
-        for index, item in enumerate(value):
-            yield from _tensors(f"{name}[{index}]", item)

@@ -42,12 +42,13 @@ from .failures import explain_errors
 from .graph_cache import cached_graph
 from .input_gradient import gradient
 from .interface import ModelCache
-from .introspection import channels_in, check_images, digest, first_float, likely_shapes, unwrap
+from .introspection import channels_in, check_images, first_float, likely_shapes, unwrap
 from .layer_info import CellCenters, LayerList, centers_of, field_of, list_layers
 from .layer_weights import used_weight
 from .session import session
 from .structure import Structure, mark, structure_of
 from .tracing import layouts_of, trace_network
+from .weights_hash import hash_weights
 
 
 class Model(ScoreReader):
@@ -236,7 +237,7 @@ class Model(ScoreReader):
         if key not in self.cache.behaviors:  # nothing changes the network during a session
             with self.session():
                 first = images[:1].detach().to(self.device, self.dtype)
-                measured = behavior_of(self.module, first, self.output)
+                measured = behavior_of(self, first)
                 self.cache.behaviors[key] = measured
                 return measured
         behavior: Behavior = self.cache.behaviors[key]
@@ -408,7 +409,7 @@ class Model(ScoreReader):
     def weights_hash(self) -> str:
         """SHA-256 over the sorted state dict: names, dtypes, shapes and bytes."""
         if self.cache.session_depth == 0:
-            return digest(self.module)
+            return hash_weights(self.module)
         if self.cache.weights_hash is None:  # nothing changes the weights during a session
-            self.cache.weights_hash = digest(self.module)
+            self.cache.weights_hash = hash_weights(self.module)
         return self.cache.weights_hash

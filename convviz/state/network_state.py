@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ _HOOKS = (
     "_backward_pre_hooks",
     "_backward_hooks",
 )
+_MEMBERS = ("_modules", "_parameters", "_buffers")
 
 
 @contextmanager
@@ -90,49 +92,61 @@ class NetworkState:
     """
 
     def __init__(self, module: nn.Module, gradients: bool = True) -> None:
-        modules = dict(module.named_modules())
-        self.modes = [(name, m, m.training) for name, m in modules.items()]
-        self.hooks = [
-            (name, hooks, list(hooks.items()))
-            for name, m in modules.items()
-            for hooks in (getattr(m, kind, None) for kind in _HOOKS)
-            if hooks is not None
-        ]
+        self.modules = list(module.named_modules())
+        self.modes = [(name, m, m.training) for name, m in self.modules]
+        # Most hook tables and many other tables are empty. To copy the others only takes a fifth
+        # of the time.
+        self.hooks = {key: dict(hooks) for key, hooks in self._hook_tables() if hooks}
+        self.tables = {key: dict(table) for key, table in self._tables() if table}
         self.parameters = [
             (name, p, p.requires_grad, p.grad, _copy(p.grad) if gradients else None)
-            for name, p in module.named_parameters()
+            for name, p in self._parameters()
         ]
-        self.buffers = [
-            (buffer, buffer.detach().clone())
-            for m in modules.values()
-            for buffer in m._buffers.values()
-            if buffer is not None
-        ]
-        # The buffers of a scripted part are not a dict and cannot be renamed. Forward passes may
-        # create buffers, so changes of buffer tables are not reported.
-        self.tables = [
-            (name, table, dict(table), table is not m._buffers)
-            for name, m in modules.items()
-            for table in (m._modules, m._parameters, m._buffers)
-            if isinstance(table, dict)
-        ]
+        self.buffers = _BufferCopies(
+            [b for _, m in self.modules for b in m._buffers.values() if b is not None]
+        )
+
+    def _hook_tables(self) -> Iterator[tuple[tuple[str, str], dict[int, Any]]]:
+        """Yield the tables of hooks by module and attribute."""
+        for name, m in self.modules:
+            for kind in _HOOKS:
+                if (hooks := getattr(m, kind, None)) is not None:
+                    yield (name, kind), hooks
+
+    def _tables(self) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+        """Yield the tables of members by module and attribute.
+
+        The buffers of a scripted part are not a dict and cannot be renamed.
+        """
+        for name, m in self.modules:
+            for kind in _MEMBERS:
+                if isinstance(table := getattr(m, kind), dict):
+                    yield (name, kind), table
+
+    def _parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        for path, m in self.modules:
+            for name, p in m._parameters.items():
+                if p is not None:
+                    yield f"{path}.{name}" if path else name, p
 
     def restore(self) -> list[str]:
         """Restore everything; return descriptions of the changed modules, parameters and hooks."""
         changed: dict[str, None] = {}
-        for name, table, before, reported in self.tables:
+        for (name, kind), table in self._tables():
+            before = self.tables.get((name, kind), {})
             if not same_entries(table, before):
-                if reported:
+                if kind != "_buffers":  # forward passes may create buffers
                     changed[f"the parts of {_display_name(name)}"] = None
                 put_back_entries(table, before)
         for name, m, training in self.modes:
             if m.training != training:
                 changed[f"the train mode of {_display_name(name)}"] = None
                 m.training = training
-        for name, hooks, items in self.hooks:
-            if list(hooks.items()) != items:
+        for (name, kind), hooks in self._hook_tables():
+            items = self.hooks.get((name, kind), {})
+            if (hooks or items) and list(hooks.items()) != list(items.items()):
                 changed[f"the hooks of {_display_name(name)}"] = None
-                put_back_entries(hooks, dict(items))
+                put_back_entries(hooks, items)
         for name, p, requires_grad, grad, value in self.parameters:
             if p.requires_grad != requires_grad:
                 changed[f"requires_grad of {name!r}"] = None
@@ -141,17 +155,57 @@ class NetworkState:
                 p.grad = grad
             if grad is not None and value is not None:
                 _put_back(grad, value)
-        for buffer, value in self.buffers:
-            _put_back(buffer, value)
+        self.buffers.restore()
         return list(changed)
+
+
+class _BufferCopies:
+    """Copies of the buffers of a network, those of one dtype and device in one tensor.
+
+    The batch norms of a deep network have hundreds of small buffers; to copy and to compare them
+    one by one would take longer than a small forward pass.
+    """
+
+    def __init__(self, buffers: list[Tensor]) -> None:
+        groups: dict[tuple[torch.dtype, torch.device] | int, list[Tensor]] = {}
+        for buffer in buffers:
+            plain = buffer.layout == torch.strided and type(buffer) in _PLAIN_TENSORS
+            key: tuple[torch.dtype, torch.device] | int = id(buffer)
+            if plain:
+                key = buffer.dtype, buffer.device
+            groups.setdefault(key, []).append(buffer)
+        self._groups = [
+            (group, [b.shape for b in group], _joined(group)) for group in groups.values()
+        ]
+
+    def restore(self) -> None:
+        """Write back the values that have changed, so that other buffers keep their version."""
+        for group, shapes, values in self._groups:
+            if len(group) == 1:
+                _put_back(group[0], values)
+            elif [b.shape for b in group] != shapes or not torch.equal(_joined(group), values):
+                pieces = torch.split(values, [shape.numel() for shape in shapes])
+                for buffer, shape, value in zip(group, shapes, pieces, strict=True):
+                    _put_back(buffer, value.view(shape))
+
+
+_PLAIN_TENSORS = (Tensor, nn.Parameter, nn.Buffer)
+
+
+def _joined(tensors: list[Tensor]) -> Tensor:
+    """Return a copy of a tensor, or the values of several in one flat copy."""
+    if len(tensors) == 1:
+        return tensors[0].detach().clone()
+    with torch.no_grad():
+        return torch.cat([t if t.ndim == 1 else t.reshape(-1) for t in tensors])
 
 
 def same_entries(table: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether two dicts have the same keys, in the same order, for the same objects."""
-    return list(table) == list(other) and all(v is other[k] for k, v in table.items())
+    return list(table) == list(other) and all(map(is_, table.values(), other.values()))
 
 
-def put_back_entries(table: dict[str, Any], before: dict[str, Any]) -> None:
+def put_back_entries(table: dict[Any, Any], before: dict[Any, Any]) -> None:
     """Restore a dict's entries; if possible, no entry is missing meanwhile for other threads."""
     for key in [key for key in table if key not in before]:
         del table[key]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import pickle
 import types
 
@@ -309,22 +308,6 @@ def test_input_shape():
     odd = convviz.Model(nn.Sequential(nn.Conv2d(1, 2, 5), nn.Flatten(), nn.Linear(7, 3)))
     with pytest.raises(ModelError, match=r"does not run on zeros of shape \[1, 224, 224\].*crop"):
         odd.layer_names()
-
-
-def test_weights_hash():
-    net = small()
-    model = convviz.Model(net)
-    state = sorted(net.state_dict().items())
-    text = hashlib.sha256()
-    for name, value in state:
-        text.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
-        text.update(value.numpy().tobytes())
-    assert model.weights_hash == text.hexdigest() == convviz.Model(small()).weights_hash
-    assert convviz.Model(small().to(torch.bfloat16)).weights_hash != text.hexdigest()
-    with model.session():
-        assert model.weights_hash == model.weights_hash == text.hexdigest()
-    net[0].bias.data[0] += 1
-    assert model.weights_hash != text.hexdigest()
 
 
 def test_models_can_be_copied_and_sent(model, images):
