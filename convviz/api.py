@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .errors import ParameterError, TargetError
 from .explanation.explanation import Explanation, ExplanationList
@@ -20,6 +21,7 @@ from .explanation.provenance import (
     read_layers,
     versions,
 )
+from .explanation.shared_pass import pass_of_gradients, shared_pass
 from .explanation.side_effects import explain_each
 from .images.batch import Batch
 from .network.batch_behavior import is_measured, repeats
@@ -32,7 +34,7 @@ from .plugin.sources import as_dataset, load_model
 from .progress import track
 from .results.types import Result, with_notes
 from .scores.function_scores import provenance_note
-from .scores.outputs import Forward, warn_of_meaningless_scores
+from .scores.outputs import Forward
 from .scores.targets import FunctionColumn, Target, TargetSpec
 from .sweep.driver import sweep
 from .sweep.merge import merge_runs
@@ -157,29 +159,26 @@ def _explain_group(
     """
     model = group.model
     with model.session():
-        forward, targets = _clean_forward(
+        forward, targets = shared_pass(
             model, batch, [explainer for _, explainer in explainers], [*group.specs.values()]
         )
-        # One image alone cannot be coupled with others, so it takes a second pass at most to see
-        # whether the network is random. Explainers that make copies of the image measure the rest.
-        is_plain = (
-            len(batch) == 1
-            and not is_measured(model, batch.images)
-            and any(explainer.explainer.needs_image for _, explainer in explainers)
-            and repeats(model, batch.images, forward.output)
-        )
-        for i, explainer in track(explainers, "explaining", total=len(explainers)):
+        results = []
+        for _, explainer in track(explainers, "explaining", total=len(explainers)):
             is_used = explainer.explainer.uses_target or group.is_alone
-            results = explain_each(
-                explainer, model, batch, targets if is_used else targets[:1], forward
+            results.append(
+                _results_of(explainer, model, batch, targets if is_used else targets[:1], forward)
             )
-            places = zip(group.specs, targets if is_used else [()], results, strict=False)
+        notes: tuple[str, ...] = ()
+        if len(batch) and any(explainer.explainer.needs_image for _, explainer in explainers):
+            forward, targets = pass_of_gradients(model, batch, forward, targets)
+            notes = _notes_on_batches(model, batch, forward.output)
+        for (i, explainer), of_targets in zip(explainers, results, strict=True):
+            is_used = explainer.explainer.uses_target or group.is_alone
+            places = zip(group.specs, targets if is_used else [()], of_targets, strict=False)
             yield (
                 i,
                 {
-                    place: _explanation(
-                        described, group, batch, target, explainer, result, is_plain
-                    )
+                    place: _explanation(described, group, batch, target, explainer, result, notes)
                     for place, target, result in places
                 },
             )
@@ -208,39 +207,46 @@ def _batch(model: Model, images: Any, explainers: tuple[Named, ...]) -> Batch:
     return Batch(torch.empty(0), torch.empty(0, 0, 0, 3, dtype=torch.uint8), ())
 
 
-def _clean_forward(
-    model: Model, batch: Batch, explainers: Sequence[Named], specs: Sequence[TargetSpec]
-) -> tuple[Forward, tuple[tuple[Target, ...], ...]]:
-    """Run the one forward pass that all explainers of a group share, and resolve its targets."""
-    if not len(batch):
-        return Forward(torch.empty(0, 0), {}), ((),) * len(specs)
-    names = [name for spec in specs for name in model.target_layers(spec)]
-    for explainer in explainers:
-        names += read_layers(explainer, model)
-    layers = tuple(dict.fromkeys(model.check_layer(name) for name in names))
-    forward = model.forward(batch.images, layers)
-    resolved = tuple(model.resolve(spec, forward) for spec in specs)
-    of_scores = [target for target in resolved if not target[0].units]
-    warn_of_meaningless_scores(forward.output, (of_scores or resolved)[0], model.name)
-    return forward, resolved
+def _results_of(
+    explainer: Named,
+    model: Model,
+    batch: Batch,
+    targets: Sequence[Sequence[Target]],
+    forward: Forward,
+) -> tuple[Result, ...]:
+    """Run one explainer, and check its results, one per target."""
+    results = explain_each(explainer, model, batch, targets, forward)
+    count = len(batch) if explainer.explainer.needs_image else None
+    return tuple(check_result(explainer, result, count) for result in results)
+
+
+def _notes_on_batches(model: Model, batch: Batch, scores: Tensor) -> tuple[str, ...]:
+    """Return notes on a network that is random or couples the images of a batch.
+
+    One image alone cannot be coupled with others, so that it takes one more pass to see whether
+    the network is random. Explainers that make copies of the image have measured the rest.
+    """
+    images = batch.images
+    if len(batch) == 1 and not is_measured(model, images) and repeats(model, images, scores):
+        return ()
+    return model.behavior(images).notes
 
 
 def _explanation(
     described: Model,
     group: _TargetGroup,
     batch: Batch,
-    target: tuple[Target, ...],
+    target: Sequence[Target],
     explainer: Named,
     result: Result,
-    is_plain: bool,
+    notes: tuple[str, ...],
 ) -> Explanation:
-    """Check a result and add its provenance; `is_plain` leaves out notes on batches."""
+    """Return a result with its provenance; `notes` are for results that depend on images."""
     model = group.model
     reads_images = explainer.explainer.needs_image
-    result = check_result(explainer, result, len(batch) if reads_images else None)
-    if reads_images and len(batch) and not (is_plain and not is_measured(model, batch.images)):
-        result = with_notes(result, model.behavior(batch.images).notes)
-    if target and target[0].function is not None:
+    if reads_images and notes:
+        result = with_notes(result, notes)
+    if reads_images and target and target[0].function is not None:
         result = with_notes(result, (group.notes[target[0].function.column],))
     return Explanation(
         result=result,
@@ -248,7 +254,7 @@ def _explanation(
         name=explainer.name,
         layer=_layer(explainer, model, result),
         model=describe_model(described) | ({"activation": "sigmoid"} if model.binary else {}),
-        target=target if reads_images else (),
+        target=tuple(target) if reads_images else (),
         items=batch.items if reads_images else (),
         pixels=batch.pixels if reads_images else None,
         versions=versions((explainer,)),

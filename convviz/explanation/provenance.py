@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -92,15 +93,20 @@ def describe_model(model: Model) -> dict[str, Any]:
 
 def versions(explainers: tuple[Named, ...]) -> dict[str, str]:
     """Return distribution -> version of the core and of the explainers' packages."""
+    by_name = {e.distribution: e.version for e in explainers if e.distribution}
+    return dict(sorted((by_name | _core_versions()).items()))
+
+
+@cache
+def _core_versions() -> dict[str, str]:
+    """Return the versions of the core's distributions; reading them takes 1 ms each."""
     from importlib.metadata import PackageNotFoundError, version
 
-    by_name = {e.distribution: e.version for e in explainers if e.distribution}
+    by_name = {}
     for name in CORE_DISTRIBUTIONS:
-        try:
+        with suppress(PackageNotFoundError):
             by_name[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return dict(sorted(by_name.items()))
+    return by_name
 
 
 @contextmanager
@@ -184,6 +190,14 @@ def _check_shape(explainer: Named, result: Result, images: int | None) -> None:
             f"explainer {explainer}: values have shape {list(shape)} for {images} image(s); "
             "the first axis counts the images"
         )
+
+
+def reads_forward(explainer: Named) -> bool:
+    """Return whether an explainer needs the shared forward pass."""
+    if not isinstance(explainer.explainer, Explainer):
+        return True
+    with attribute_errors(explainer):
+        return explainer.explainer.reads_forward()
 
 
 def read_layers(explainer: Named, model: Model) -> tuple[str, ...]:

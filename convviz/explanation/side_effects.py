@@ -36,7 +36,7 @@ def explain_each(
     explainer: Named,
     model: Model,
     batch: Batch,
-    targets: Sequence[tuple[Target, ...]],
+    targets: Sequence[Sequence[Target]],
     forward: Forward,
 ) -> tuple[Result, ...]:
     """Return one result per target: in one call if the explainer lets targets share work."""
@@ -51,7 +51,7 @@ def explain_alone(
     explainer: Named,
     model: Model,
     batch: Batch,
-    targets: Sequence[tuple[Target, ...]],
+    targets: Sequence[Sequence[Target]],
     forward: Forward,
 ) -> tuple[Result, ...]:
     """Run one explainer on copies, so that it cannot affect those after it.
@@ -80,12 +80,12 @@ def _results(
     explainer: Explainer | DatasetExplainer,
     model: Model,
     batch: Batch,
-    targets: Sequence[tuple[Target, ...]],
+    targets: Sequence[Sequence[Target]],
     forward: Forward,
 ) -> tuple[Result, ...]:
     if isinstance(explainer, DatasetExplainer):
-        return tuple(explainer.explain(model, batch, target, forward) for target in targets)
-    results = tuple(explainer.explain_targets(model, batch, targets, forward))
+        return tuple(explainer.explain(model, batch, target, forward) for target in targets)  # type: ignore[arg-type]
+    results = tuple(explainer.explain_targets(model, batch, targets, forward))  # type: ignore[arg-type]
     if len(results) != len(targets):
         raise PluginError(
             f"{type(explainer).__name__}.explain_targets returned {len(results)} results for "

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..gradients.relu_rules import RuleSettings
 from ..locality import ReceptiveField
+from ..scores.deferred_targets import DeferredTargets
 from ..scores.targets import Target
 from ..state.device import is_out_of_memory
 from .input_gradient import gradient
@@ -120,6 +121,8 @@ def plan_crops(model: TracedNetwork, images: Tensor, target: Sequence[Target]) -
 
     All targets must be units of one layer, with positions.
     """
+    if isinstance(target, DeferredTargets):
+        return None
     units = [t.unit for t in target if t.unit is not None and t.unit.position is not None]
     if not units or len(units) < len(target) or len({unit.layer for unit in units}) > 1:
         return None

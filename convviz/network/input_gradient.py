@@ -14,6 +14,7 @@ from ..gradients.memory_efficient import MemoryEfficientMode, Untrusted
 from ..gradients.relu_rules import RuleMode, RuleSettings
 from ..layers.gradient_edges import LayerEdges
 from ..layouts import AxisLayout, arrange
+from ..scores.deferred_targets import DeferredTargets, NearTie
 from ..scores.outputs import add_notes, differentiate, layers_of, values_of
 from ..scores.targets import Target
 from ..state.checkpointing import CheckpointsOff, is_checkpoint_error
@@ -66,7 +67,7 @@ def _gradient_of_batch(model: TracedNetwork, inputs: _Inputs) -> Tensor:
                 # Whether it is an error of the whole network is decided by the passes below.
         if model.cache.memory_efficient:
             try:
-                return _gradient(model, inputs, _mode(model, inputs))[0]
+                return _memory_efficient_gradient(model, inputs)
             except Exception as error:
                 if is_out_of_memory(error):
                     raise
@@ -81,6 +82,18 @@ def _gradient_of_batch(model: TracedNetwork, inputs: _Inputs) -> Tensor:
         # tells nothing about the network.
         model.cache.memory_efficient &= has_nan
         return result
+
+
+def _memory_efficient_gradient(model: TracedNetwork, inputs: _Inputs) -> Tensor:
+    """Return the gradient of a memory-efficient pass, with the targets of a plain pass."""
+    try:
+        return _gradient(model, inputs, _mode(model, inputs))[0]
+    except NearTie:
+        targets = inputs.target
+        assert isinstance(targets, DeferredTargets)
+        scores = model.forward(inputs.images).output
+        targets.record(targets.resolve(scores), scores)
+    return _gradient(model, inputs, _mode(model, inputs))[0]
 
 
 class _Inputs(NamedTuple):
@@ -98,7 +111,7 @@ def _can_stop(model: TracedNetwork, inputs: _Inputs) -> bool:
     All targets must be units, and their layers known by name: only a complete pass tells whether
     a name matches exactly one call.
     """
-    if inputs.layer is not None or any(t.unit is None for t in inputs.target):
+    if inputs.layer is not None or not _are_units(inputs.target):
         return False
     traces = model.cache.calls.at(model.structure).values()
     known = {call.name for calls in traces for call in calls}
@@ -109,7 +122,11 @@ def _mode(model: TracedNetwork, inputs: _Inputs) -> MemoryEfficientMode | None:
     """Return the memory-efficient mode for the targets; None if it is not exact for the network."""
     if not model.cache.memory_efficient:
         return None
-    return MemoryEfficientMode(local=all(t.unit is not None for t in inputs.target))
+    return MemoryEfficientMode(local=_are_units(inputs.target))
+
+
+def _are_units(target: Sequence[Target]) -> bool:
+    return not isinstance(target, DeferredTargets) and all(t.unit is not None for t in target)
 
 
 def _gradient(
@@ -122,7 +139,8 @@ def _gradient(
     """Return the gradient, and whether NaN is among the scores."""
     images, target, settings, layer = inputs
     x = model.prepare_input(images)
-    layers = layers_of(target) if layer is None else (*layers_of(target), layer)
+    of_units = () if isinstance(target, DeferredTargets) else layers_of(target)
+    layers = of_units if layer is None else (*of_units, layer)
     layouts = layouts_of(model, x, layers)
     if efficient is not None and x.device.type == "cpu":
         x = x.contiguous(memory_format=torch.channels_last)  # in which convolutions are faster
@@ -139,7 +157,10 @@ def _gradient(
             stack.enter_context(CheckpointsOff())
         # A copy is passed on, because a network may write into its input.
         output, activations = model.run(x.clone(), layers, layouts, edges, stops)
-        values = values_of(target, output, activations)
+        resolved = target
+        if isinstance(target, DeferredTargets):
+            resolved = target.resolve(output.detach(), is_rounded=efficient is not None)
+        values = values_of(resolved, output, activations)
         total = values.sum()
         reached = output.sum() + total
         if efficient is not None and not efficient.is_exact(reached):
@@ -147,7 +168,9 @@ def _gradient(
         doubts = () if rule is None else rule.check(reached)
         result = _of_layer(total, edges, layouts, len(x)) if edges else _of_images(total, x)
     if edges is not None and not edges.are_copies_exact():
-        _check_values(model, images, target, values.detach(), edges.layer)
+        _check_values(model, images, resolved, values.detach(), edges.layer)
+    if isinstance(target, DeferredTargets):
+        target.record(resolved, output)
     add_notes(doubts, settings.notes)
     return result, bool(reached.isnan().any())
 

@@ -94,6 +94,15 @@ class Explainer(BaseModel):
         """Return the layers whose activations `explain` reads from `forward`."""
         return ()
 
+    def reads_forward(self) -> bool:
+        """Return whether `explain` reads `forward` or the targets.
+
+        False saves a forward pass for an explainer that only passes its targets on to
+        `Model.gradient`, which then resolves them from its own pass. Until that call the targets
+        cannot be read, and `forward` is empty.
+        """
+        return True
+
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Result:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.networks import counting_classifier
+from torch import nn
 
 import convviz
 from convviz import ConvvizError, Heatmap, ParameterError, PluginError, Unit, UnknownNameError
@@ -136,6 +137,103 @@ def test_one_clean_forward_pass_is_shared(model, net, photo):
         assert other.output.data_ptr() != forwards[0].output.data_ptr()
     assert set(forwards[0].activations) == {"0", "1"}
     assert torch.equal(forwards[0].activations["1"], forwards[0].activations["0"].relu())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        None,
+        "bee",
+        0,
+        "ant - cat",
+        Unit("0", 2),
+        [None, Unit("1", 1, (2, 3))],
+        lambda out: out[:, 1],
+    ],
+)
+def test_gradients_resolve_the_same_targets_as_a_clean_pass(model, photo, spec):
+    photos = [photo, photo[:, ::-1]]
+    first, second = convviz.explain(model, photos, ["saliency", "guided_backprop"], target=spec)
+    _, clean, _ = convviz.explain(
+        model, photos, [Spy(), "saliency", "guided_backprop"], target=spec
+    )
+    assert torch.equal(first.values, clean.values)
+    for explanation in (first, second):
+        for target, expected in zip(explanation.target, clean.target, strict=True):
+            assert (target.index, target.unit) == (expected.index, expected.unit)
+            assert target.score == pytest.approx(expected.score, rel=1e-5)
+
+
+@pytest.mark.parametrize("spec", [None, convviz.Contrast(0, 1)])
+def test_gradients_run_no_pass_of_their_own_for_the_target(model, net, photo, spec):
+    photos = [photo, photo[:, ::-1]]
+    convviz.explain(model, photos, "saliency")  # the check of the network's behavior is remembered
+    before = net.passes
+    convviz.explain(model, photos, ["saliency", "guided_backprop"], target=spec)
+    assert net.passes == before + 2
+
+
+def test_gradients_in_chunks_resolve_each_image(model, photo):
+    photos = [photo, photo[:, ::-1], photo[::-1]]
+    whole = convviz.explain(model, photos, "saliency")
+    parts = convviz.explain(model, photos, "saliency", batch_size=2)
+    assert [t.index for t in parts.target] == [t.index for t in whole.target]
+    torch.testing.assert_close(parts.values, whole.values)
+    with pytest.raises(convviz.TargetError, match="0 to 2"):
+        convviz.explain(model, photos, "saliency", target=3)
+
+
+class Scaled(nn.Module):
+    """Scores that are equal except for rounding, apart from the last one, which is lower."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
+        torch.manual_seed(0)
+        factors = torch.rand(16) + 0.5
+        with torch.no_grad():
+            self.conv.weight.copy_(torch.randn(3, 3, 3) / factors[:, None, None, None])
+            self.norm.weight.copy_(factors)
+            self.norm.bias.fill_(2)
+            self.norm.bias[-1] = 0
+        self.passes = 0
+
+    def forward(self, x):
+        self.passes += 1
+        return self.norm(self.conv(x)).relu().mean((2, 3))
+
+
+def test_a_class_that_is_on_top_by_rounding_alone_is_that_of_a_clean_pass():
+    net = Scaled()
+    model = convviz.Model(net)
+    images = torch.randn(16, 3, 12, 12)
+    _, clean = convviz.explain(model, images, [Spy(), "saliency"])
+    before = net.passes
+    together = convviz.explain(model, images, ["saliency", "guided_backprop"])
+    assert net.passes == before + 4  # a discarded one, a clean one, and one per gradient
+    for explanation in together:
+        assert [t.index for t in explanation.target] == [t.index for t in clean.target]
+    assert torch.equal(together[0].values, clean.values)
+
+
+class Unread(Spy):
+    """Declares that it does not read the forward pass."""
+
+    reads_target: bool = False
+
+    def reads_forward(self):
+        return False
+
+    def explain(self, model, batch, target, forward):
+        if self.reads_target:
+            target[0].index  # noqa: B018
+        return super().explain(model, batch, target, forward)
+
+
+def test_a_target_that_no_gradient_has_resolved(model, photo):
+    assert convviz.explain(model, photo, Unread(), target="cat").target[0].label == "cat"
+    with pytest.raises(PluginError, match="reads_forward"):
+        convviz.explain(model, photo, Unread(reads_target=True))
 
 
 def test_the_layer_of_a_unit_is_captured_and_its_position_resolved(model, photo):

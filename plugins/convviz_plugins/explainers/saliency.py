@@ -60,6 +60,10 @@ class Saliency(Explainer):
         """The signed map is a gradient; the others only rank pixels."""
         return "gradient" if self.channels == "signed" else "rank"
 
+    def reads_forward(self) -> bool:
+        """Return whether noisy copies are used, whose targets are those of the image itself."""
+        return self.samples > 0
+
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Heatmap:

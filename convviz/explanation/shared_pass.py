@@ -1,0 +1,67 @@
+"""The forward pass that the explainers of a call share, and the targets that it resolves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..images.batch import Batch
+from ..network.model import Model
+from ..scores.deferred_targets import DeferredTargets
+from ..scores.outputs import Forward, warn_of_meaningless_scores
+from ..scores.targets import Target, TargetSpec
+from .provenance import Named, read_layers, reads_forward
+
+
+def shared_pass(
+    model: Model, batch: Batch, explainers: Sequence[Named], specs: Sequence[TargetSpec]
+) -> tuple[Forward, Sequence[Sequence[Target]]]:
+    """Run the one forward pass that all explainers of a group share, and resolve its targets.
+
+    If there is one target, which is no unit, and no explainer reads the pass, it is not run: its
+    scores are empty, and the first gradient resolves the target.
+    """
+    if not len(batch):
+        return Forward(torch.empty(0, 0), {}), ((),) * len(specs)
+    units = [name for spec in specs for name in model.target_layers(spec)]
+    if len(specs) == 1 and not units and not any(map(reads_forward, explainers)):
+        deferred = DeferredTargets(specs[0], len(batch), model.labels)
+        return Forward(torch.empty(len(batch), 0), {}), (deferred,)
+    names = [name for explainer in explainers for name in read_layers(explainer, model)]
+    return _clean_pass(model, batch, [*units, *names], specs)
+
+
+def _clean_pass(
+    model: Model, batch: Batch, names: Sequence[str], specs: Sequence[TargetSpec]
+) -> tuple[Forward, tuple[tuple[Target, ...], ...]]:
+    """Run a forward pass that captures some layers, and resolve the targets."""
+    layers = tuple(dict.fromkeys(model.check_layer(name) for name in names))
+    forward = model.forward(batch.images, layers)
+    resolved = tuple(model.resolve(spec, forward) for spec in specs)
+    _warn_of_scores(model, forward.output, resolved)
+    return forward, resolved
+
+
+def _warn_of_scores(model: Model, scores: Tensor, resolved: tuple[tuple[Target, ...], ...]) -> None:
+    of_scores = [target for target in resolved if not target[0].units]
+    warn_of_meaningless_scores(scores, (of_scores or resolved)[0], model.name)
+
+
+def pass_of_gradients(
+    model: Model, batch: Batch, forward: Forward, targets: Sequence[Sequence[Target]]
+) -> tuple[Forward, tuple[tuple[Target, ...], ...]]:
+    """Return the scores and targets of the pass in which an explainer computed gradients.
+
+    Returns the shared pass and its targets if that was run.
+    """
+    deferred = targets[0]
+    if not isinstance(deferred, DeferredTargets):
+        return forward, tuple(map(tuple, targets))
+    if deferred.scores is None:  # an explainer needed no gradient of some images
+        return _clean_pass(model, batch, [], [list(deferred.specs)])
+    scores, resolved = torch.stack(deferred.scores), (tuple(deferred),)
+    model.check_raw(scores, lambda: model.behavior(batch.images).sigmoid)
+    _warn_of_scores(model, scores, resolved)
+    return Forward(scores, {}), resolved
