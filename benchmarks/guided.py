@@ -1,8 +1,8 @@
 """Guided backpropagation: the operator against its reference and a copy, the whole against hooks.
 
 First `guided_relu` forward and backward on one activation, beside the Python reference, torch's
-own ReLU and plain copies of the same bytes; then guided gradients of a network, beside Captum's
-hooks and the plain gradient. On the CPU, and on CUDA where there is a device.
+own ReLU and plain copies of the same bytes; then guided gradients of a network by the public call,
+beside Captum's hooks and the plain gradient. On the CPU, and on CUDA where there is a device.
 
     python benchmarks/guided.py --out benchmarks/results/FILE.json
 """
@@ -37,12 +37,13 @@ from _common import (
 from captum.attr import GuidedBackprop
 from torch import Tensor, nn
 
-from convviz.network.model import Model
+from convviz import Model, explain
 from convviz.ops import kernels
 from convviz.ops.guided_relu import guided_relu, guided_relu_backward
 
 TARGET = 0
-WAYS = ("plain", "captum", "convviz")
+WAYS = ("plain", "captum", "convviz", "Model.gradient")
+"""The public call is "convviz"; "Model.gradient" inside of it is a diagnosis."""
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
@@ -133,7 +134,8 @@ def _ways(
     ways = {
         "plain": lambda: _plain(module, images),
         "captum": lambda: _captum(module, images),
-        "convviz": lambda: model.gradient(images, targets, "guided"),
+        "convviz": lambda: explain(model, images, "guided_backprop", target=TARGET).values,
+        "Model.gradient": lambda: model.gradient(images, targets, "guided"),
     }
     return module, model, ways
 

@@ -1,4 +1,4 @@
-"""Occlusion: Captum, full forward passes of convviz, and its incremental engine, side by side.
+"""Occlusion: Captum, the public call, and inside of it full passes and the incremental engine.
 
 One photo, float32, all threads, the windows slid as Captum slides them. Both rivals get the
 settings that are fastest for them on 64 positions. Every number is written as soon as it is
@@ -28,7 +28,7 @@ from _occlusion_table import report
 from captum.attr import Occlusion
 from torch import Tensor, nn
 
-from convviz.network.model import Model
+from convviz import Model, explain
 from convviz.occlusion.executor import WindowExecutor
 from convviz.occlusion.plan import WindowPlan, make_plan
 from convviz.occlusion.prepare import PreparedOcclusion, prepare
@@ -141,6 +141,18 @@ def captum_way(work: Work, batch: int, layout: str, window: int, stride: int) ->
     return heat[0, 0]
 
 
+def public_way(work: Work, window: int, stride: int) -> Callable[[], Tensor]:
+    """Return the public call, with Captum's settings; the first call exports the network."""
+    model = Model(work.module)
+    chosen = {"preset": "captum", "window": window, "stride": stride}
+
+    def run() -> Tensor:
+        return explain(model, work.image, "occlusion", target=work.target, **chosen).values[0]
+
+    run()
+    return run
+
+
 @torch.inference_mode()
 def incremental_way(work: Work, prepared: PreparedOcclusion) -> Tensor:
     """Return the scores `[P]` of the target, the clean pass included."""
@@ -224,6 +236,7 @@ class Net:
         record |= {"mac_bound": plan.bound, "mac_saving": plan.saving, "dense_from": plan.reason}
         self._dense(prepared)
         self.ways["incremental"] = lambda: incremental_way(work, prepared)
+        self.ways["convviz"] = public_way(work, self.args.window, self.args.stride)
         if self.args.precision == "bf16":
             self._bf16()
         if not self.args.skip_captum:
@@ -320,14 +333,14 @@ class Net:
         kept = self.record.setdefault("scores", {})
         deviation = self.record.setdefault("deviation", {})
         scale = float(self.work.clean.abs().max())
-        if name != "captum":
+        if name not in ("captum", "convviz"):
             kept[name] = result.tolist()
             if name != "dense" and "dense" in kept:
                 far = (result - torch.tensor(kept["dense"])).abs().max()
                 deviation[f"{name}_from_dense"] = float(far) / scale
         elif "incremental" in kept:
             heat = attributed(self.work, torch.tensor(kept["incremental"]))
-            deviation["incremental_from_captum"] = float((heat - result).abs().max()) / scale
+            deviation[f"incremental_from_{name}"] = float((heat - result).abs().max()) / scale
 
 
 def settings(args: argparse.Namespace) -> Record:

@@ -18,6 +18,7 @@ import convviz
 pytest.importorskip("captum")
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
+WAYS = ("dense", "incremental", "convviz")
 
 
 @pytest.fixture
@@ -52,12 +53,13 @@ def test_occlusion_compares_three_ways_that_agree(tmp_path, occlusion):
     printed = occlusion(out, "--nets", "resnet18", "--repeats", "2")
     (record,) = json.loads(out.read_text()).values()
     assert record["positions"] == 16
-    assert set(record["seconds"]) == {"captum", "dense", "incremental"}
+    assert set(record["seconds"]) == {"captum", "dense", "incremental", "convviz"}
     for way, seconds in record["seconds"].items():
         assert len(seconds) == 2
         assert record["median_s"][way] == statistics.median(seconds) > 0
     assert 1 <= record["mac_saving"] <= record["mac_bound"]
-    assert set(record["deviation"]) == {"incremental_from_dense", "incremental_from_captum"}
+    others = ("dense", "captum", "convviz")
+    assert set(record["deviation"]) == {f"incremental_from_{name}" for name in others}
     assert max(record["deviation"].values()) < 1e-4
     trials, best = record["captum_trials_s"], record["captum"]
     assert len(trials) == 8
@@ -70,7 +72,7 @@ def test_occlusion_compares_three_ways_that_agree(tmp_path, occlusion):
     assert "random" in record["weights"]
     row = printed.splitlines()[-1]
     median = record["median_s"]
-    assert f"{median['captum'] / median['incremental']:.2f}x" in row
+    assert f"{median['captum'] / median['convviz']:.2f}x" in row
     assert f"{median['dense'] / median['incremental']:.2f}x" in row
 
 
@@ -79,7 +81,7 @@ def test_occlusion_goes_on_where_it_stopped(tmp_path, occlusion):
     given = ("--nets", "squeezenet1_1", "--skip-captum")
     occlusion(out, *given)
     first = json.loads(out.read_text())["squeezenet1_1"]
-    assert {way: len(s) for way, s in first["seconds"].items()} == {"dense": 1, "incremental": 1}
+    assert {way: len(s) for way, s in first["seconds"].items()} == dict.fromkeys(WAYS, 1)
     assert "squeezenet1_1: in" in occlusion(out, *given)
     assert json.loads(out.read_text())["squeezenet1_1"] == first
     occlusion(out, *given, "--repeats", "2")
@@ -109,7 +111,7 @@ def test_occlusion_is_done_in_pieces_where_time_is_short(tmp_path, script, monke
     record = json.loads(out.read_text())["squeezenet1_1"]
     assert len(calls) > 4
     assert len(record["dense_trials_s"]) == 4
-    assert {way: len(s) for way, s in record["seconds"].items()} == {"dense": 2, "incremental": 2}
+    assert {way: len(s) for way, s in record["seconds"].items()} == dict.fromkeys(WAYS, 2)
     assert record["deviation"]["incremental_from_dense"] < 1e-4
 
 
@@ -182,11 +184,30 @@ def test_guided_counts_what_is_kept_and_moved(tmp_path, script, monkeypatch, cap
     for name, bytes_an_element in (("copy", 8), ("guided_relu_backward", 8 + 1 / 8)):
         seconds = statistics.median(one["seconds"][name])
         assert one["gb_a_second"][name] == pytest.approx(numel * bytes_an_element / seconds / 1e9)
-    assert set(net["seconds"]) == {"plain", "captum", "convviz"}
+    assert set(net["seconds"]) == {"plain", "captum", "convviz", "Model.gradient"}
     assert net["deviation"] < 1e-4
     assert min(net["kept_mb"].values()) > 0
-    assert set(net["peak_mb"]) == {"plain", "captum", "convviz"}
+    assert set(net["peak_mb"]) == set(net["seconds"])
     assert "guided_relu_backward" in printed
+
+
+def test_public_calls_are_compared_row_by_row(tmp_path, script, capsys):
+    public_calls, out = script("public_calls"), tmp_path / "calls.json"
+    given = ["--out", str(out), "--size", "64", "--repeats", "1", "--threads", "1", "--rows"]
+    public_calls.main([*given, "saliency-mobilenet_v2-1"])
+    public_calls.main([*given, "guided_backprop-resnet18-8"])
+    records = json.loads(out.read_text())
+    assert set(records) == {"saliency-mobilenet_v2-1", "guided_backprop-resnet18-8"}
+    for record in records.values():
+        median = record["median_s"]
+        assert set(median) == {"convviz", "captum, contiguous", "captum, channels_last"}
+        fastest = min(s for name, s in median.items() if name != "convviz")
+        assert record["ratio"] == pytest.approx(median["convviz"] / fastest)
+        assert record["first_call_s"] > 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines[-2:]] == ["| guided_backprop", "| saliency"]
+    with pytest.raises(SystemExit):
+        public_calls.main([*given, "saliency-resnet19-1"])
 
 
 def test_channels_compares_what_agrees(tmp_path, script, capsys):
