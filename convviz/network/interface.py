@@ -66,6 +66,8 @@ class TracedNetwork(Protocol):
     module: nn.Module
     name: str
     output: Pick
+    source: str
+    labels: tuple[str, ...]
     preprocess: Any
     tf32: bool
     cache: ModelCache

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import notebook
 from ..errors import ParameterError
 from ..gradients.relu_rules import NonReLU, Rule, RuleSettings
 from ..graph.export import Graph, NoGraph, Shape
@@ -47,6 +46,7 @@ from .layer_info import CellCenters, LayerList, centers_of, field_of, list_layer
 from .layer_weights import used_weight
 from .session import session
 from .structure import Structure, mark, structure_of
+from .summary import html_summary
 from .tracing import layouts_of, trace_network
 from .weights_hash import hash_weights
 
@@ -109,17 +109,7 @@ class Model(ScoreReader):
         return f"Model({self.name}, {self.device}, {str(self.dtype).removeprefix('torch.')})"
 
     def _repr_html_(self) -> str:
-        parameters = sum(parameter.numel() for parameter in self.module.parameters())
-        preprocess = self.preprocess
-        entries = {
-            "network": type(self.module).__name__,
-            "source": self.source,
-            "parameters": f"{parameters:,}",
-            "classes": str(len(self.labels) or ""),
-            "device and dtype": f"{self.device}, {str(self.dtype).removeprefix('torch.')}",
-            "preprocessing": str(preprocess) if isinstance(preprocess, Preprocess) else "",
-        }
-        return notebook.facts(f"Model {self.name}", entries)
+        return html_summary(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"cache": self.cache.without_network()}
@@ -196,8 +186,8 @@ class Model(ScoreReader):
                 ConvvizWarning.
             layer: name of the layer to differentiate with respect to; None for the pixels.
             crop: compute gradients of units on crops of the images around their receptive
-                fields, if these are smaller than the images and give the same gradient of one
-                image. It is faster for many units of one layer, and affects rounding errors only.
+                fields, if these are smaller and give the same gradient of one image. It is faster
+                for many units of one layer, and affects rounding errors only.
 
         Returns:
             `[N, C, H, W]` for the pixels; `[N, C, h, w]`, `[N, C]` or `[N, T, C]` for a layer.
@@ -287,8 +277,7 @@ class Model(ScoreReader):
             TargetError: the target does not fit the model or the images.
             UnknownNameError: there is no class of this name.
         """
-        output, activations = forward.output, forward.activations
-        return targets.resolve_all(target, output, activations, self.labels)
+        return targets.resolve_all(target, forward.output, forward.activations, self.labels)
 
     def target_layers(self, target: TargetSpec) -> tuple[str, ...]:
         """Return the layers of the units in a target, whose activations `resolve` needs."""
@@ -360,20 +349,16 @@ class Model(ScoreReader):
     def receptive_field(self, layer: str, size: tuple[int, int] | None = None) -> ReceptiveField:
         """Return the receptive field of every position of a layer, in model-input pixels.
 
-        It is the whole image if it cannot be determined.
-
-        Args:
-            layer: a layer's name.
-            size: height and width of the images; None means `input_size`.
+        It is the whole image if it cannot be determined. `size` is the height and width of the
+        images; None means `input_size`.
         """
         return field_of(self, layer, size)
 
     def cell_centers(self, layer: str, size: tuple[int, int] | None = None) -> CellCenters | None:
         """Return the centers of the cells of a layer's map, in pixels of the model's input.
 
-        A cell is the part of the image that a position of the map stands for. Where the receptive
-        field is local, it is the receptive field. Gates and attention, which see the whole image,
-        do not change it. One cached forward pass is enough to compute it.
+        A cell is the part of the image that a position of the map stands for: its receptive field
+        where that is local. Gates and attention, which see the whole image, do not change it.
 
         Args:
             layer: a layer's name.

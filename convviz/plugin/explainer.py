@@ -82,11 +82,11 @@ class Explainer(BaseModel):
     default_layer_kind: ClassVar[LayerKind | None] = None
 
     @property
-    def kind(self) -> MapKind | None:
+    def map_kind(self) -> MapKind | None:
         """The kind of the map in the result; None for a result that is no map of importance.
 
-        Override it by a class variable, `kind: ClassVar[MapKind | None] = "rank"`, or by a property
-        if it depends on parameters.
+        Override it by a class variable, `map_kind: ClassVar[MapKind | None] = "rank"`, or by a
+        property if it depends on parameters.
         """
         return None
 

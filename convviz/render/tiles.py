@@ -48,12 +48,12 @@ def draw(result: Tiles, scene: Scene) -> Iterator[Drawing]:
     """Draw the tiles in their layout, as many pages as it takes, at most six."""
     if result.stacks:
         return draw_stacks(result, scene)
-    if result.values.ndim == 2:  # the pictures of these tiles are their stacks
-        return iter(())
     if result.layout == "images":
         return draw_maps(result, scene)
     if result.layout == "matrix":
         return _matrix_pages(result, scene)
+    if result.values.ndim == 2:  # the pictures of these tiles are their stacks
+        return iter(())
     if result.layout == "grid" and result.values.shape[1] > 1:
         return _grid_pages(result, scene)
     return _tile_pages(result, scene)

@@ -188,7 +188,7 @@ def _form(bench: Bench) -> None:
     check_result(named, result, len(bench.photos))
     none_of(shape_problems(result, bench))
     assert isinstance(bench.explainer, Explainer)
-    none_of(kind_problems(bench.explainer.kind, result))
+    none_of(kind_problems(bench.explainer.map_kind, result))
 
 
 def _repeats(bench: Bench) -> None:

@@ -534,7 +534,7 @@ def test_strict_plugins_still_lists_them_and_exits_with_1(house, capsys, monkeyp
 def test_plugins_check_prints_a_line_a_check(house_of_two, capsys):
     code, out, _ = calls(capsys, "plugins", "check", "fields", "-p", "fields.whole=2")
     assert code == 0
-    assert out.count("  pass  ") == 11
+    assert out.count("  pass  ") == 12
     code, out, _ = calls(capsys, "plugins", "check", "fields", "-p", "fields.whole=13")
     assert code == 1
     assert "  FAIL  runs: ConvvizError: thirteen is refused" in out

@@ -187,4 +187,4 @@ def test_half_precision_gives_float32(name):
     ],
 )
 def test_explainers_declare_what_their_map_is(name, kind, params):
-    assert convviz.explainer(name, **params).kind == kind
+    assert convviz.explainer(name, **params).map_kind == kind

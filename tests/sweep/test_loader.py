@@ -357,13 +357,13 @@ def test_verify_refuses_photos_that_have_changed(model, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("convviz.sweep.driver._SweepExecution._finish", broken)
+        patch.setattr("convviz.sweep.driver.SweepExecution.finish", broken)
         with pytest.raises(KeyboardInterrupt):
             convviz.analyze(model, photos, "statistics", out, **options)
     swept = content(out)
     assert len(swept) > 9
     Image.fromarray(photo(77)).save(photos / "003-ü.png")
-    message = r"1 items of 'photos' have changed since they were swept: '003-ü\.png'"
+    message = r"1 items have changed since they were swept: '003-ü\.png'"
     with pytest.raises(ParameterError, match=message):
         convviz.analyze(model, photos, "statistics", out, verify=True, **options)
     assert content(out) == swept
@@ -378,7 +378,7 @@ def test_verify_refuses_photos_that_have_changed(model, tmp_path, monkeypatch):
     convviz.analyze(model, photos, "statistics", out, verify=True, **options)
     (photos / "000-ü.png").unlink()
     (photos / "000-ü.png").symlink_to(photos / "003-ü.png")
-    with pytest.raises(ParameterError, match="1 items of 'photos' have changed"):
+    with pytest.raises(ParameterError, match="1 items have changed"):
         convviz.analyze(model, photos, "statistics", out, verify=True, **options)
     convviz.analyze(model, photos, "statistics", out, **options)
 

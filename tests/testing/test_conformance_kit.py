@@ -103,12 +103,12 @@ class Thawed(Honest):
 
 
 class UnsignedContribution(Honest):
-    kind: ClassVar[str] = "contribution"
+    map_kind: ClassVar[str] = "contribution"
 
 
 class UnknownKind(Honest):
     @property
-    def kind(self):
+    def map_kind(self):
         return "importance"
 
 

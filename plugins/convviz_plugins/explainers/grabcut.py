@@ -74,7 +74,7 @@ class GrabCut(Explainer):
         "segmentation": "the object is segmented by 'grabcut'",
     }
 
-    kind: ClassVar[MapKind | None] = "rank"
+    map_kind: ClassVar[MapKind | None] = "rank"
     layer: ClassVar[str] = ""  # the result belongs to the image, also if its source reads layers
 
     source: ExplainerField = Field(

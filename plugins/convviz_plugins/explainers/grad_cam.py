@@ -36,7 +36,7 @@ class GradCam(Explainer):
         "layercam": "LayerCAM is 'grad_cam' with variant='layer_cam'",
     }
     default_layer_kind: ClassVar[LayerKind | None] = "class_maps"
-    kind: ClassVar[MapKind | None] = "rank"
+    map_kind: ClassVar[MapKind | None] = "rank"
 
     layer: str | None = Field(
         None,

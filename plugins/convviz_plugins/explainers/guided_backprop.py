@@ -29,7 +29,7 @@ class GuidedBackprop(Explainer):
         "deconvolution": "deconvnets are 'guided_backprop' with rule='deconv'",
     }
 
-    kind: ClassVar[MapKind | None] = "gradient"
+    map_kind: ClassVar[MapKind | None] = "gradient"
 
     rule: Literal["guided", "deconv"] = Field(
         "guided",

@@ -22,7 +22,7 @@ class GuidedGradCam(Explainer):
     """
 
     default_layer_kind: ClassVar[LayerKind | None] = "class_maps"
-    kind: ClassVar[MapKind | None] = "rank"
+    map_kind: ClassVar[MapKind | None] = "rank"
 
     layer: str | None = Field(
         None,

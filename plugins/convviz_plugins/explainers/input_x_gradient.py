@@ -24,7 +24,7 @@ class InputXGradient(Explainer):
         "gradient x input": "the product is 'input_x_gradient'",
         "gradient times input": "the product is 'input_x_gradient'",
     }
-    kind: ClassVar[MapKind | None] = "contribution"
+    map_kind: ClassVar[MapKind | None] = "contribution"
 
     batch_size: PositiveInt = Field(16, description="Images per backward pass.")
 

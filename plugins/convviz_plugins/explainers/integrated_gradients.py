@@ -46,7 +46,7 @@ class IntegratedGradients(Explainer):
     aliases: ClassVar[Mapping[str, str]] = {
         "ig": "IG is 'integrated_gradients'",
     }
-    kind: ClassVar[MapKind | None] = "contribution"
+    map_kind: ClassVar[MapKind | None] = "contribution"
 
     steps: PositiveInt = Field(
         50, description="Points on the line between baseline and image, each a backward pass."

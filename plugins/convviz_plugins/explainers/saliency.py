@@ -56,7 +56,7 @@ class Saliency(Explainer):
     batch_size: PositiveInt = Field(16, description="Images per backward pass.")
 
     @property
-    def kind(self) -> MapKind | None:
+    def map_kind(self) -> MapKind | None:
         """The signed map is a gradient; the others only rank pixels."""
         return "gradient" if self.channels == "signed" else "rank"
 

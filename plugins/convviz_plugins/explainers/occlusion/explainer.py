@@ -174,7 +174,7 @@ class Occlusion(Explainer):
         return self
 
     @property
-    def kind(self) -> MapKind | None:
+    def map_kind(self) -> MapKind | None:
         """A drop is a contribution; remaining scores and classes do not rank pixels."""
         return "contribution" if self.output == "drop" else None
 

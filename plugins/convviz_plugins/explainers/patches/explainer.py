@@ -213,8 +213,7 @@ class Patches(DatasetExplainer):
         spots = spots_of(layer, drawn, lists, inner)
         pictures = crops.draw(photos, spots, (len(drawn), self.k), self.guided)
         arrays = {name: lists[name] for name in ("items", "positions", "means")}
-        arrays["boxes"] = photo_boxes(model, items, lists["items"], inner)
-        arrays["prominence"] = scores
+        arrays |= {"boxes": photo_boxes(model, items, lists["items"], inner), "prominence": scores}
         drawn_arrays, stacks = stacks_of(pictures) if drawn else ({}, [])
         arrays |= drawn_arrays
         class_notes: tuple[str, ...] = ()
@@ -248,14 +247,14 @@ class Patches(DatasetExplainer):
         """Return the patches of a layer with the pictures of other channels."""
         if not isinstance(result, Tiles):
             return None
-        drawn = list(units)
         lists = {**{name: result[name] for name in NAMES[1:]}, "values": result.values}
         # Only the channels to draw need boxes.
         known = torch.full_like(lists["items"], NOWHERE)
-        known[drawn] = lists["items"][drawn]
+        known[list(units)] = lists["items"][list(units)]
         boxes = input_boxes(model.receptive_field(layer), known, lists["positions"])
-        spots = spots_of(layer, drawn, lists, boxes)
-        pictures = crops.draw(model, items, spots, (len(drawn), self.k), self.guided)
+        spots = spots_of(layer, list(units), lists, boxes)
+        photos = crops.Photos(model, items)
+        pictures = crops.draw(photos, spots, (len(units), self.k), self.guided)
         arrays, stacks = stacks_of(pictures)
         return replace(
             result,
