@@ -181,21 +181,23 @@ def test_a_sweep_goes_on_after_an_interrupt_with_the_same_bytes(
 ) -> None:
     _, model = models()
     whole = swept(model, tmp_path / "whole", deterministic=False)
-    passes = 0
-    original = convviz.Model.run
+    statistics = type(convviz.explainer("statistics", layers=LAYERS))
+    original = statistics.reduce
+    batches = 0
 
-    def interrupted(self: Any, *given: Any, **options: Any) -> Any:
-        nonlocal passes
-        passes += 1
-        if passes == 12:
+    def interrupted(self: Any, *given: Any) -> Any:
+        """Reduce the batches of two of the four shards; a shard is a single batch."""
+        nonlocal batches
+        batches += 1
+        if batches == 3:
             raise KeyboardInterrupt
-        return original(self, *given, **options)
+        return original(self, *given)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(convviz.Model, "run", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            swept(model, tmp_path / "resumed")
+    monkeypatch.setattr(statistics, "reduce", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        swept(model, tmp_path / "resumed")
     resumed = swept(model, tmp_path / "resumed")
+    assert batches == 5  # the two shards that were finished are not swept again
     for name in DATASET_EXPLAINERS:
         for layer, explanation in whole[name].items():
             assert torch.equal(explanation.values, resumed[name][layer].values), (name, layer)
