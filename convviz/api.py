@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from .network.function_model import function_model
 from .network.inputs import make_batch
 from .network.model import Model
 from .plugin import registry
+from .plugin.default_explainers import default_explainers, pop_default_explainers
 from .plugin.explainer import DatasetExplainer
 from .plugin.sources import as_dataset, load_model
 from .progress import track
@@ -287,7 +288,9 @@ def analyze(
         out: the run folder, or an address in an object store ("s3://bucket/run"). It must be new
             or empty, or hold the same run, or a run to extend.
         {settings}
-        params: parameters of the explainer; only with a single name.
+        params: parameters of the explainer; only with a single name. Explainers that are on by
+            default, such as predictions, are switched off by `predictions=False` and configured
+            by `predictions=convviz.explainer("predictions", …)`.
 
     Returns:
         The Run, as `open_run(out)` opens it. Files that could not be used are in `run.skipped`.
@@ -302,14 +305,24 @@ def analyze(
     place = place_of(out)
     check_out(place)
     model = as_model(model)
-    explainers = named(what, params)
+    explainers = _explainers_of_sweep(what, params)
     items = as_dataset(dataset)
     with model.session():
         outcome = sweep(model, items, explainers, place, settings)
-    for error in outcome.failed.values():
-        error.add_note(f"the results of the other explainers are in {place}")
-        raise error
+    outcome.check(f"the results of the other explainers are in {place}")
     return open_run(str(place), model)
+
+
+def _explainers_of_sweep(what: Any, params: dict[str, Any]) -> tuple[Named, ...]:
+    """Return the requested explainers and those that are on by default."""
+    switches = {n: params.pop(n) for n in default_explainers() if n in params}
+    is_empty = isinstance(what, list | tuple) and not what
+    requested = () if is_empty and not params else named(what, params)
+    names = tuple(explainer.name for explainer in requested)
+    defaults = list(pop_default_explainers(switches, names).values())
+    if not defaults:
+        return requested or named(what, params)
+    return (*requested, *(replace(n, is_default=True) for n in named(defaults, {})))
 
 
 def merge(

@@ -33,6 +33,7 @@ _MODULES = {
     "channel_moments": "ops.channel_stats",
     "channel_peaks": "ops.channel_stats",
     "decode_image": "images.decode",
+    "fit_into_square": "images.squares",
     "fold_batch_norm": "ops.fold_batch_norm",
     "hookimpl": "plugin.hookspecs",
     "import_object": "plugin.python_objects",

@@ -48,7 +48,7 @@ AUTHORS: Groups = {
         *("Features", "Pixels", "pixel_vectors"),
     ],
     "Images and targets": [
-        *("make_batch", "decode_image", "IMAGE_SUFFIXES", "parse_target"),
+        *("make_batch", "decode_image", "fit_into_square", "IMAGE_SUFFIXES", "parse_target"),
         "import_object",
         *("preprocess_from_torchvision", "preprocess_from_timm"),
     ],

@@ -27,6 +27,7 @@ SOURCES = {
     "embedding_grid": "digits/results/embedding/*/grid.png",
     "statistics": "digits/results/statistics/*/profile.png",
     "statistics_classes": "digits/results/statistics/*/classes.png",
+    "predictions": "digits/results/predictions/accuracy/picture.png",
     "patches": "digits/results/patches/*/picture-1.png",
     "occlusion": "coffee/occlusion/picture.png",
     "saliency": "chelsea/saliency/picture.png",

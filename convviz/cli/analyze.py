@@ -5,9 +5,10 @@ The same command resumes a sweep that was interrupted, and opens a run that is f
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
@@ -34,14 +35,20 @@ ModelSource = Annotated[str, typer.Option("-m", "--model", metavar="SOURCE", hel
 
 
 def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
-    """Replace `**settings` in the signature of a function by one option for each setting."""
+    """Return a function with one option for each setting and default explainer."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> None:
+        function(*args, **kwargs)
+
     signature = inspect.signature(function, eval_str=True)
     *fixed, _ = signature.parameters.values()
     options = [_option(name, field) for name, field in SweepSettings.model_fields.items()]
-    function.__signature__ = signature.replace(  # type: ignore[attr-defined]
+    options += _options_of_default_explainers()
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*fixed, *options]
     )
-    return function
+    return run
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
@@ -54,10 +61,33 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
         min=lowest[0] if lowest else None,  # type: ignore[arg-type]
         metavar=metavar,
     )
+    return _keyword(name, field.default, kind, option)
+
+
+def _options_of_default_explainers() -> Iterator[inspect.Parameter]:
+    """Yield a switch for each explainer that is on by default, and its own options."""
+    from ..plugin.default_explainers import default_explainers, options_of
+
+    for name, cls in default_explainers().items():
+        word = name.replace("_", "-")
+        switch = typer.Option(f"--{word}/--no-{word}", help=f"Run {name} as well.")
+        yield _keyword(_python_name(name), True, bool, switch)
+        for field, metavar in options_of(cls).items():
+            text = cls.model_fields[field].description
+            option = typer.Option(f"--{field.replace('_', '-')}", metavar=metavar, help=text)
+            yield _keyword(_python_name(name, field), None, str | None, option)
+
+
+def _python_name(*parts: str) -> str:
+    """Return the Python parameter of the option of an explainer or of one of its fields."""
+    return "__".join(parts).replace(".", "__")
+
+
+def _keyword(name: str, default: Any, kind: Any, option: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=field.default,
+        default=default,
         annotation=Annotated[kind, option],
     )
 
@@ -71,7 +101,6 @@ def _type_and_metavar(name: str, annotation: Any) -> tuple[Any, str | None]:
     return annotation, {"address": "ADDRESS", "timeout": "SECONDS", "part": "K/N"}.get(name, "N")
 
 
-@_with_settings
 def analyze(
     dataset: Annotated[
         str, typer.Argument(metavar="DATASET", help="A folder of photos, or another source.")
@@ -91,8 +120,8 @@ def analyze(
     **settings: Any,
 ) -> None:
     """Run a sweep and print its results."""
+    requested, defaults = _explainers(explainer or [], parameter or [], settings)
     make_settings(settings)  # reports a mistake before anything is loaded
-    explainers = chosen_explainers(explainer, parameter)
     with show_progress():
         from ..api import analyze as run_sweep
         from ..plugin.sources import load_model, open_dataset
@@ -106,7 +135,7 @@ def analyze(
         items = open_dataset(dataset)
         network = load_model(model, device=device, dtype=dtype)
         try:
-            run = run_sweep(network, items, list(explainers.values()), out, **settings)
+            run = run_sweep(network, items, requested, out, **settings, **defaults)
         except KeyboardInterrupt as stop:
             print(stop, file=sys.stderr)
             raise
@@ -116,6 +145,27 @@ def analyze(
         print(ForwardMode.from_record(run.plan["forward"]))
     _print_items(run, out, verbose)
     print(f"overview: {overview_of(place)}")
+
+
+def _explainers(
+    names: Sequence[str], assignments: Sequence[str], options: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the requested explainers, and the arguments of `analyze` for the default ones.
+
+    Removes the options of the default explainers from `options`.
+    """
+    from ..plugin.default_explainers import default_explainers, options_of
+
+    assigned, switches = list(assignments), {}
+    for name, cls in default_explainers().items():
+        switches[name] = options.pop(_python_name(name))
+        for field in options_of(cls):
+            value = options.pop(_python_name(name, field))
+            assigned += [f"{name}.{field}={value}"] if value is not None else []
+    active = [name for name, is_on in switches.items() if is_on and name not in names]
+    explainers = chosen_explainers([*names, *active], assigned)
+    defaults = {name: explainers[name] if name in active else False for name in switches}
+    return [explainers[name] for name in names], defaults
 
 
 def _print_items(run: Run, out: str, verbose: bool) -> None:
@@ -134,5 +184,5 @@ def _print_items(run: Run, out: str, verbose: bool) -> None:
 def command() -> Any:
     """Return the command `analyze` of the command line."""
     cli = typer.Typer(add_completion=False, rich_markup_mode=None)
-    cli.command("analyze", help=__doc__)(with_shared_options(analyze))
+    cli.command("analyze", help=__doc__)(with_shared_options(_with_settings(analyze)))
     return typer.main.get_command(cli)

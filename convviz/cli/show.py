@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +15,7 @@ from .app import command
 from .commands import Dpi, PictureFormat, Title
 
 if TYPE_CHECKING:
+    from ..explanation.explanation import Explanation
     from ..render import FileType, Picture
     from ..sweep.run import Run
 
@@ -68,6 +69,14 @@ def show(
             help="Image whose nearest images are shown, by its file name. May be repeated.",
         ),
     ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Draw the first N photos of rankings, such as the most confident errors.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="DIR", help="Folder to copy pictures to."),
@@ -111,13 +120,21 @@ def show(
     from ..results.number_ranges import numbers_of_parts
 
     units = numbers_of_parts(unit or ())
+    if worst is not None and (units or query):
+        raise ParameterError("--worst cannot be combined with --unit and --query")
     opened = open_run(run, load_model(model) if model else None)
     if query and not explainer:
         explainer = [name for name in opened.explainers if _has_queries(opened, name)]
         if not explainer:
             raise ParameterError("no explainer of the run has queries; neighbors has")
-    chosen = _Chosen(units, tuple(query or ()), photos)
-    pictures = list(_pictures(opened, explainer or (), layer or (), chosen, out, style))
+    if worst is None:
+        chosen = _Chosen(units, tuple(query or ()), photos)
+        pictures = list(_pictures(opened, explainer or (), layer or (), chosen, out, style))
+    else:
+        rankings = _rankings(opened, explainer or (), layer or (), worst, photos)
+        pictures = list(_draw_rankings(rankings, out, style))
+    if worst is not None and not pictures:
+        raise ParameterError(f"{opened.address} has no ranking of photos to draw here")
     for path in pictures:
         print(printable(str(path)))
         if open_them and has_screen():
@@ -192,6 +209,39 @@ def _write_pictures(pictures: Iterable[Picture], target: Path) -> Iterator[Path]
         path = target / picture.file_name
         path.write_bytes(picture.data)
         yield path
+
+
+def _rankings(
+    run: Run,
+    explainers: Sequence[str],
+    layers: Sequence[str],
+    count: int,
+    photos: str | None,
+) -> Iterator[Explanation]:
+    """Yield the rankings of a run whose first `count` tiles are drawn."""
+    from dataclasses import replace
+
+    from ..render.ranking import with_photos
+    from ..results.types import Tiles
+    from ..sweep.photos import PhotosOfRun
+
+    load = PhotosOfRun(run, photos).load_item
+    for name in explainers or run.explainers:
+        for layer in layers or run[name].keys():
+            explanation = run[name][layer]
+            result = explanation.result
+            if isinstance(result, Tiles) and result.layout == "photos":
+                ranking = with_photos(result, explanation.items, count, load)
+                yield replace(explanation, result=ranking)
+
+
+def _draw_rankings(
+    rankings: Iterable[Explanation], out: Path | None, style: Style
+) -> Iterator[Path]:
+    """Draw rankings into one folder each; yields the paths of the pictures."""
+    for ranking in rankings:
+        pictures = ranking.pictures(style.kind.format, style.title, style.kind.dpi)
+        yield from _write_pictures(pictures, (out or Path("convviz-out")) / ranking.place)
 
 
 def _copy_picture(folder: Path, name: str, target: Path) -> Path:

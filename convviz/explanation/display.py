@@ -83,7 +83,8 @@ def in_words(value: Any) -> str:
         case Tensor():
             return _array(value)
         case Mapping():
-            return ", ".join(f"{k} {in_words(v)}" for k, v in value.items()) or "none"
+            entries = [f"{k} {in_words(v)}" for k, v in value.items()]
+            return _first_names(entries) if entries else "none"
         case list() | tuple():
             return _first_names([in_words(v) for v in value]) if value else "none"
     return str(value)

@@ -39,12 +39,14 @@ class Named:
         explainer: the explainer with its parameters.
         name: its registered name.
         distribution, version: of its package; empty if no installed plugin provides it.
+        is_default: it was not requested but is on by default; its failure is no error.
     """
 
     explainer: Explainer | DatasetExplainer
     name: str
     distribution: str
     version: str
+    is_default: bool = False
 
     def __str__(self) -> str:
         owner = " ".join((self.distribution, self.version)).strip()

@@ -13,7 +13,7 @@ from ..layers.defaults import LayerKind
 from ..results.types import Result
 
 if TYPE_CHECKING:
-    from ..data.dataset import Items
+    from ..data.dataset import Dataset, Items
     from ..images.batch import Batch
     from ..network.model import Model
     from ..scores.outputs import Forward
@@ -143,6 +143,12 @@ class DatasetExplainer(BaseModel):
         default_layer_kind: the kind of layers read if none are given, see `Model.default_layers`;
             None for an explainer that overrides `default_layers`.
         aliases: as of `Explainer`.
+        on_by_default: True for an explainer that every sweep runs unless it is switched off
+            (`analyze(…, NAME=False)`, `--no-NAME`). If it fails, the run has a note instead of
+            its results. A field with `json_schema_extra={"option": "FILE"}` is also an option of
+            `convviz analyze`, with this placeholder.
+        dataset_fields: names of the fields that `for_dataset` sets, dicts by class. Extending a run
+            may add entries to them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -150,6 +156,8 @@ class DatasetExplainer(BaseModel):
     needs_image: ClassVar[bool] = True
     uses_target: ClassVar[bool] = False
     aliases: ClassVar[Mapping[str, str]] = {}
+    on_by_default: ClassVar[bool] = False
+    dataset_fields: ClassVar[tuple[str, ...]] = ()
 
     default_layer_kind: ClassVar[LayerKind | None] = None
 
@@ -180,6 +188,21 @@ class DatasetExplainer(BaseModel):
         """Return the explainers whose results this one uses; equal ones are run once per sweep."""
         return ()
 
+    def optional_needs(self, others: tuple[DatasetExplainer, ...]) -> tuple[DatasetExplainer, ...]:
+        """Return the explainers among `others` whose results this one uses if they exist.
+
+        Args:
+            others: the other explainers that were requested for the sweep.
+        """
+        return ()
+
+    def for_dataset(self, model: Model, dataset: Dataset) -> DatasetExplainer:
+        """Return the explainer with the parameters that depend on the data set.
+
+        It is called once, before the sweep; the parameters are saved in the plan.
+        """
+        return self
+
     def reduce(self, model: Model, batch: Batch, forward: Forward) -> Partial:
         """Return the intermediate result of a batch, `partial[layer][name]`.
 
@@ -207,7 +230,8 @@ class DatasetExplainer(BaseModel):
             model: the model of the sweep.
             partials: the partials of the shards, in item order.
             items: the items of the data set; `items.load(i)` reads a photo.
-            needs: the results of `needs()`, in its order.
+            needs: the results of `needs()`, in its order, and after them those of
+                `optional_needs()` that exist.
         """
         raise NotImplementedError
 

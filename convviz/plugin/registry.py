@@ -296,13 +296,15 @@ class Registry:
 
     def _aliases(self) -> Iterator[Mapping[str, str]]:
         """Yield the aliases of every explainer; imports one plugin after the other."""
+        return (cls.aliases for _, cls in self.all_explainer_classes())
+
+    def all_explainer_classes(self) -> Iterator[tuple[str, type[Explainer | DatasetExplainer]]]:
+        """Yield name and class of every explainer, without broken ones; imports all plugins."""
         for entry in self.entries("explainers"):
             try:
-                classes = self.explainer_classes(entry)
+                yield from self.explainer_classes(entry).items()
             except PluginError:
-                continue  # a broken plugin must not hide the error about the name
-            for cls in classes.values():
-                yield cls.aliases
+                continue
 
     def _likely_entries(self, cls: type) -> list[Entry]:
         """Return the explainer entries of the package of a class, the closest modules first."""

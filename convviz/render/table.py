@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..results.types import Table
 from .output import Drawing
-from .style import PAGE_INCHES, Scene, new_figure, number, picture_name, readable
+from .style import (
+    PAGE_INCHES,
+    Scene,
+    new_figure,
+    number,
+    picture_name,
+    readable,
+    shortened_path,
+)
 from .text_table import draw_table, table_inches
 from .tile_layout import page_notes
 
@@ -16,11 +25,20 @@ NUMBER_LETTERS = 8
 
 
 def draw(result: Table, scene: Scene) -> Iterator[Drawing]:
-    """Draw the table, at most 40 rows and 10 columns a page, or the profile of histograms."""
+    """Draw the table, its chart, or the profile of rows with histograms.
+
+    A table has at most 40 rows and 10 columns a page.
+    """
     if "histogram" in result.arrays:
         from .profile import draw_profile
 
         return draw_profile(result, scene)
+    if result.chart != "numbers":
+        from . import chart
+
+        return iter([chart.CHARTS[result.chart](result, scene)])
+    if result.show:
+        result = _rows_to_show(result)
     rows, columns = result.values.shape
     across = _columns_across(result)
     spots = [(r, c) for r in range(0, max(rows, 1), ROWS) for c in range(0, columns, across)]
@@ -28,6 +46,16 @@ def draw(result: Table, scene: Scene) -> Iterator[Drawing]:
         _page(result, scene, i, len(spots), *spot, across)
         for i, spot in enumerate(spots[:PAGES], 1)
     )
+
+
+def _rows_to_show(result: Table) -> Table:
+    """Return the table with only the first rows of `show`."""
+    rows = list(result.show[:ROWS])
+    names = tuple(_row_name(result, row) for row in rows)
+    notes = result.notes
+    if len(rows) < len(result.values):
+        notes = (*notes, f"{len(rows)} of {len(result.values)} rows are drawn.")
+    return replace(result, values=result.values[rows], rows=names, notes=notes)
 
 
 def _columns_across(result: Table) -> int:
@@ -46,8 +74,8 @@ def _page(
     names = [_column_name(name) for name in result.columns[left : left + across]]
     names += [str(left + j) for j in range(len(names), len(values[0]) if values else 0)]
     shown = [
-        [_row_name(result, top + i), *(number(float(v)) for v in row)]
-        for i, row in enumerate(values)
+        [_row_name(result, top + i), *row]
+        for i, row in enumerate(zip(*map(_cells, zip(*values, strict=True)), strict=True))
     ]
     head = ["", *names]
     width, height = table_inches(head, shown)
@@ -71,5 +99,13 @@ def _column_name(name: str) -> str:
     return readable(name, 18)
 
 
+def _cells(column: Sequence[float]) -> list[str]:
+    """Write the numbers of a column; whole numbers without decimals, NaN as a dash."""
+    whole = all(v != v or (abs(v) < 1e9 and v == int(v)) for v in column)
+    return ["–" if v != v else f"{v:.0f}" if whole else number(v) for v in map(float, column)]
+
+
 def _row_name(result: Table, index: int) -> str:
-    return readable(result.rows[index], 28) if index < len(result.rows) else str(index)
+    return (
+        readable(shortened_path(result.rows[index]), 28) if index < len(result.rows) else str(index)
+    )

@@ -11,6 +11,7 @@ import numpy as np
 from ..results.types import Tiles
 from . import mosaic
 from .output import Drawing
+from .ranking import draw_ranking
 from .style import (
     ACCENT,
     DIVERGING,
@@ -46,6 +47,8 @@ LISTED = 14
 
 def draw(result: Tiles, scene: Scene) -> Iterator[Drawing]:
     """Draw the tiles in their layout, as many pages as it takes, at most six."""
+    if result.layout == "photos":
+        return draw_ranking(result, scene)
     if result.stacks:
         return draw_stacks(result, scene)
     if result.layout == "images":

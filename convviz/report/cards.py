@@ -28,6 +28,9 @@ KINDS = {
     "points": "a map of points",
     "table": "a table of numbers",
 }
+ROWS_SHOWN = 50
+"""Rows of a table on the page."""
+
 CSS_DPI = 96
 """Pixels per inch of a page: pictures are shown in the size that they are drawn for."""
 
@@ -88,6 +91,8 @@ class SavedResult:
         notes: sentences that affect how the result is to be read.
         href, folder: address and path of the folder, relative to the page.
         undrawn: the reason if there are no pictures.
+        table: column -> cells as text, of a ranking or a table.
+        rows: number of rows of the table, of which `table` holds the first ones.
     """
 
     subject: str
@@ -102,6 +107,8 @@ class SavedResult:
     href: str
     folder: str
     undrawn: str
+    table: Mapping[str, tuple[str, ...]]
+    rows: int
 
     @property
     def has_captions(self) -> bool:
@@ -225,7 +232,21 @@ def _saved_result(root: Path, folder: Path, document: Mapping[str, Any]) -> Save
         href=address(folder.relative_to(root)) + "/",
         folder=str(folder.relative_to(root)),
         undrawn=document.get("undrawn", ""),
+        table=_table(result),
+        rows=document["arrays"]["values"]["shape"][0],
     )
+
+
+def _table(result: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the first rows of a table or of a ranking of photos, as text."""
+    if result["kind"] != "table" and result.get("layout") != "photos":
+        return {}
+    columns = result.get("table") or {}
+    return {
+        name: tuple("–" if cell is None else in_words(cell) for cell in cells[:ROWS_SHOWN])
+        for name, cells in columns.items()
+        if cells
+    }
 
 
 def _measures(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def _mask(result: Fields, arrays: Fields) -> str:
 
 
 def _tiles(result: Fields, arrays: Fields) -> str:
+    if result["layout"] == "photos":
+        return "Each tile is one entry of the ranking, the first one first."
     if result["stacks"]:
         titles = " and ".join(stack["title"] for stack in result["stacks"])
         return (

@@ -21,6 +21,7 @@ def fill(title: str, intro: str, cards: Sequence[Card], problems: Sequence[Probl
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["slug"] = slug
+    environment.filters["transpose"] = lambda columns: zip(*columns, strict=True)
     template = environment.from_string(package.joinpath("page.html").read_text("utf-8"))
     return template.render(
         title=title,

@@ -137,7 +137,10 @@ class Tiles(Result):
 
     Attributes:
         layout: "rgb" `[T, 3, h, w]`, "grey" `[T, h, w]`, "grid" `[T, M, h, w]` (a T x M matrix
-            of kernels), "matrix" `[T, M]`, or "images" `[N, T, h, w]` (one page per image).
+            of kernels), "matrix" `[T, M]`, "images" `[N, T, h, w]` (one page per image), or
+            "photos" `[T, M]` (a ranking of photos with a single stack, whose captions may have
+            several lines; an array "items" `[T]` or `[T, P]` has the items on each tile, so that
+            more tiles can be drawn later).
         scale: one range of values for the whole layer, or one per tile.
         signed: zero is the neutral middle.
         captions: one short text per tile.
@@ -151,7 +154,7 @@ class Tiles(Result):
 
     kind: ClassVar[str] = "tiles"
 
-    layout: Literal["rgb", "grey", "grid", "matrix", "images"] = "grey"
+    layout: Literal["rgb", "grey", "grid", "matrix", "images", "photos"] = "grey"
     scale: Literal["layer", "tile"] = "layer"
     signed: bool = False
     captions: tuple[str, ...] = ()
@@ -229,7 +232,11 @@ class Table(Result):
         columns: names of the columns.
         rows: names of the rows.
         classes: names of the classes of "class_mean".
-        show: rows to draw, each as a picture; only with histograms.
+        show: the rows to draw, in this order; all if empty. With histograms, each is a picture.
+        chart: "numbers"; "matrix" for counts by row and column, of which both are the same names;
+            "calibration" for bins with the columns "images", "confidence", "accuracy", "low" and
+            "high".
+        table: columns (name -> one value per row) listed on the overview page.
     """
 
     kind: ClassVar[str] = "table"
@@ -238,6 +245,8 @@ class Table(Result):
     rows: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     show: tuple[int, ...] = ()
+    chart: Literal["numbers", "matrix", "calibration"] = "numbers"
+    table: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 def with_notes(result: Result, notes: tuple[str, ...]) -> Result:

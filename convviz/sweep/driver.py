@@ -32,7 +32,7 @@ from .finalize import SweepOutcome, SweptItems
 from .finalize import finish as compute_results
 from .forward_pass import ForwardMode, ForwardRunner, choose_forward, first_image
 from .input.loader import LOOKAHEAD, Loader
-from .plan import PART, SweepPlan, make_plan, part_of_dataset
+from .plan import OMITTED, PART, SweepPlan, make_plan, part_of_dataset
 from .resume import (
     check_contents,
     check_contents_of_shards,
@@ -339,7 +339,7 @@ class SweepExecution:
             reused,
         )
         if not outcome.explanations and not reused:
-            raise next(iter(outcome.failed.values()))
+            raise next(iter({**outcome.failed, **outcome.omitted}.values()))
         record = {
             **self.record,
             "shards": len(entries),
@@ -347,6 +347,8 @@ class SweepExecution:
             "skipped": sum(entry["skipped"] for entry in entries),
             "nonfinite": _sum_counts(entry["nonfinite"] for entry in entries),
         }
+        if outcome.omitted:
+            record[OMITTED] = {name: str(error) for name, error in outcome.omitted.items()}
         failed = {name: str(error) for name, error in outcome.failed.items()}
         names = [self.plan.steps[i].named.name for i in reused]
         self.store.complete(record, outcome.explanations, failed, names)

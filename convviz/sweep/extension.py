@@ -17,9 +17,10 @@ from ..errors import ConvvizError, ConvvizWarning, ParameterError
 from ..explanation.provenance import Named, named, read_layers
 from ..network.model import Model
 from ..plugin import registry
+from ..plugin.explainer import DatasetExplainer
 from ..storage.checksums import CHECKSUMS
 from .forward_pass import ForwardMode, ForwardRunner, differs_from
-from .plan import SHARD_SIZES, ExplainerStep, SweepPlan, differences, make_steps, shards_of
+from .plan import OMITTED, SHARD_SIZES, ExplainerStep, SweepPlan, differences, make_steps, shards_of
 from .store.file_names import ITEMS, SKIPPED
 from .store.protocol import RunStore
 from .store.run_record import entry_problem
@@ -81,12 +82,13 @@ class Extension:
         is_unchanged = self.has_same_items and len(self.shards) == len(plan.shards)
         if not is_unchanged or list(notes) != list(self.record["forward"].get("notes", ())):
             return ()
-        known, failed = self.record["explainers"], self.record["failed"]
+        failed = {**self.record["failed"], **self.record.get(OMITTED, {})}
+        known = self.record["explainers"].keys() - failed.keys()
         return tuple(
             i
             for i, step in enumerate(plan.steps)
-            if step.is_requested and i in self.known.steps
-            if step.named.name in known and step.named.name not in failed
+            if step.is_requested and step.named.name in known
+            if self.known.steps.keys() >= {i, *step.optional_needs}
         )
 
 
@@ -104,12 +106,18 @@ def explainers_of_both(
     of_run = []
     for name, saved in record["explainers"].items():
         of_call = next((e for e in remaining if e.name == name), None)
-        if of_call is None:
+        if of_call is not None:
+            remaining.remove(of_call)
+        if of_call is None or _is_unchanged_default(of_call):
             of_run.append(rebuild(name, saved))
             continue
-        remaining.remove(of_call)
         of_run.append(_with_layers_of_run(of_call, saved, model))
     return (*of_run, *remaining)
+
+
+def _is_unchanged_default(named: Named) -> bool:
+    """Return whether an explainer is in a call only because it is on by default."""
+    return named.is_default and not named.explainer.model_fields_set
 
 
 def rebuild(name: str, saved: Mapping[str, Any]) -> Named:
@@ -122,7 +130,9 @@ def rebuild(name: str, saved: Mapping[str, Any]) -> Named:
             f"the explainer {name!r} of the run cannot be loaded, so it has to be given again: "
             f"{error}"
         ) from error
-    return rebuilt
+    explainer = rebuilt.explainer
+    is_default = isinstance(explainer, DatasetExplainer) and explainer.on_by_default
+    return replace(rebuilt, is_default=is_default)
 
 
 def _with_layers_of_run(of_call: Named, saved: Mapping[str, Any], model: Model) -> Named:
@@ -141,7 +151,7 @@ def keep_shard_sizes(saved: Mapping[str, Any], plan: SweepPlan) -> None:
 
 def check_extension(saved: Mapping[str, Any], plan: SweepPlan, location: str) -> None:
     """Raise ParameterError if a plan changes what a run has, other than by layers and items."""
-    changed = differences(*_without_additions(saved, plan.record))
+    changed = differences(*_without_additions(saved, plan))
     if changed:
         raise ParameterError(
             f"extend=True adds explainers, layers and photos to {location!r}, and this call "
@@ -150,31 +160,38 @@ def check_extension(saved: Mapping[str, Any], plan: SweepPlan, location: str) ->
         )
 
 
-def is_addition(saved: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
-    """Return whether two plans differ only in what an extension may add."""
-    return not differences(*_without_additions(saved, record))
+def is_addition(saved: Mapping[str, Any], plan: SweepPlan) -> bool:
+    """Return whether a plan differs from that of a run only in what an extension may add."""
+    return not differences(*_without_additions(saved, plan))
 
 
 def _without_additions(
-    saved: Mapping[str, Any], record: Mapping[str, Any]
+    saved: Mapping[str, Any], plan: SweepPlan
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return two plans without what an extension may add to the first one."""
-    common = saved["explainers"].keys() & record["explainers"].keys()
+    """Return the records of a run and of a plan without what an extension may add to the run."""
+    record = plan.record
+    common = [s for s in plan.steps if s.is_requested and s.named.name in saved["explainers"]]
     versions = saved["versions"].keys() & record["versions"].keys()
     old, new = (
         {
-            **plan,
-            "explainers": {n: _without_layers(plan["explainers"][n]) for n in sorted(common)},
-            "versions": {n: plan["versions"][n] for n in sorted(versions)},
+            **of_sweep,
+            "explainers": {
+                step.named.name: _without_additions_of_step(of_sweep["explainers"], step)
+                for step in common
+            },
+            "versions": {n: of_sweep["versions"][n] for n in sorted(versions)},
         }
-        for plan in (saved, record)
+        for of_sweep in (saved, record)
     )
     del old["dataset"], new["dataset"]
     return old, new
 
 
-def _without_layers(explainer: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = {n: v for n, v in explainer["parameters"].items() if n != "layers"}
+def _without_additions_of_step(explainers: Mapping[str, Any], step: ExplainerStep) -> Any:
+    """Return the record of an explainer without its layers and without what the data set sets."""
+    explainer = explainers[step.named.name]
+    ignored = {"layers", *step.explainer.dataset_fields}
+    parameters = {n: v for n, v in explainer["parameters"].items() if n not in ignored}
     return {**explainer, "layers": [], "parameters": parameters}
 
 
@@ -272,8 +289,14 @@ def _names(items: Sequence[str]) -> str:
 def _rebuild_or_take(name: str, saved: Mapping[str, Any], plan: SweepPlan) -> Named:
     """Return an explainer with the parameters of the run."""
     step = next(s for s in plan.steps if s.is_requested and s.named.name == name)
-    layers = tuple(saved["parameters"].get("layers", ()))
-    return replace(step.named, explainer=step.explainer.model_copy(update={"layers": layers}))
+    parameters = saved["parameters"]
+    of_run: dict[str, Any] = {"layers": tuple(parameters.get("layers", ()))}
+    for field_name in step.explainer.dataset_fields:
+        before, now = parameters.get(field_name), getattr(step.explainer, field_name)
+        # Entries that were added do not change the partials of the items of the run.
+        has_additions = before and now and before.items() <= now.items()
+        of_run[field_name] = now if has_additions else before
+    return replace(step.named, explainer=step.explainer.model_copy(update=of_run))
 
 
 def _same_steps(old: Sequence[ExplainerStep], new: Sequence[ExplainerStep]) -> dict[int, int]:

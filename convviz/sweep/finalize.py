@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,7 @@ import numpy as np
 
 from ..data.dataset import Dataset
 from ..data.item_table import ItemTable
-from ..errors import ConvvizError, PluginError
+from ..errors import ConvvizError, ConvvizWarning, PluginError
 from ..explanation.explanation import Explanation
 from ..explanation.provenance import check_result, versions
 from ..explanation.side_effects import restore_network
@@ -101,10 +102,25 @@ class SweepOutcome:
     Attributes:
         explanations: explainer name -> layer -> Explanation.
         failed: explainer name -> the error that prevented its results.
+        omitted: the same for explainers that were not requested but are on by default.
     """
 
     explanations: dict[str, dict[str, Explanation]] = field(default_factory=dict)
     failed: dict[str, ConvvizError] = field(default_factory=dict)
+    omitted: dict[str, ConvvizError] = field(default_factory=dict)
+
+    def check(self, hint: str = "") -> None:
+        """Warn of omitted results, and raise the first error of a failed explainer.
+
+        Args:
+            hint: a note to add to the error.
+        """
+        for name, error in self.omitted.items():
+            warnings.warn(f"no {name}: {error}", ConvvizWarning, stacklevel=4)
+        for error in self.failed.values():
+            if hint:
+                error.add_note(hint)
+            raise error
 
 
 def finish(
@@ -136,7 +152,7 @@ def finish(
             continue
         name = step.named.name
         if isinstance(result, ConvvizError):
-            outcome.failed[name] = result
+            (outcome.omitted if step.named.is_default else outcome.failed)[name] = result
         else:
             outcome.explanations[name] = _explanations(plan, step, result, items, notes)
     return outcome
@@ -147,7 +163,7 @@ def _steps_to_finish(steps: Sequence[ExplainerStep], reused: Collection[int]) ->
     needed = {i for i, step in enumerate(steps) if step.is_requested and i not in reused}
     for i in reversed(range(len(steps))):  # the needs of a step come before it
         if i in needed:
-            needed.update(steps[i].needs)
+            needed.update(steps[i].needs, steps[i].optional_needs)
     return sorted(needed)
 
 
@@ -165,6 +181,8 @@ def _finish_step(
         if isinstance(result, ConvvizError):
             return result
         needs.append(result)
+    optional = [results[position] for position in step.optional_needs]
+    needs += [result for result in optional if not isinstance(result, ConvvizError)]
     read_errors: list[Exception] = []
     try:
         with restore_network(step.named, model):

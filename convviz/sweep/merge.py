@@ -15,15 +15,19 @@ from ..data.parts import JoinedPhotos
 from ..errors import ConvvizError, ParameterError
 from ..explanation.provenance import describe_model
 from ..network.model import Model
+from ..plugin.explainer import DatasetExplainer
 from ..storage.checksums import CHECKSUMS
 from .driver import AMENDED, FORWARD, Progress, SweepExecution, add_relative_place
 from .extension import HISTORY, SweptDataset, describe_call, rebuild, swept_dataset
 from .plan import (
+    OMITTED,
     PART,
     SHARD_SIZES,
     SweepPlan,
+    describe_explainers,
     describe_preprocess,
     differences,
+    for_dataset,
     hash_of_items,
     make_steps,
     shards_of,
@@ -41,7 +45,7 @@ from .store.shard_manifest import ShardEntry, ShardManifest
 from .store.tables import content_types, move_indices, read_rows
 from .worker import torch_settings
 
-OF_RESULTS = ("shards", "items", "skipped", "nonfinite", "failed", CHECKSUMS)
+OF_RESULTS = ("shards", "items", "skipped", "nonfinite", "failed", OMITTED, CHECKSUMS)
 """Entries of a run that are counted again."""
 
 MAX_NAMED = 3
@@ -119,8 +123,7 @@ def merge_runs(
         except Exception:
             store.discard()
             raise
-    for error in outcome.failed.values():
-        raise error
+    outcome.check()
     return model
 
 
@@ -137,7 +140,18 @@ def _check_same_plan(runs: Sequence[Run]) -> None:
 
 def _without_items(plan: Mapping[str, Any]) -> dict[str, Any]:
     ignored = ("dataset", AMENDED, FORWARD, HISTORY, SHARD_SIZES, *OF_RESULTS)
-    return {name: value for name, value in plan.items() if name not in ignored}
+    remaining = {name: value for name, value in plan.items() if name not in ignored}
+    explainers = {
+        name: {**saved, "parameters": _without_dataset_fields(name, saved)}
+        for name, saved in plan["explainers"].items()
+    }
+    return {**remaining, "explainers": explainers}
+
+
+def _without_dataset_fields(name: str, saved: Mapping[str, Any]) -> dict[str, Any]:
+    explainer = rebuild(name, saved).explainer
+    fields = explainer.dataset_fields if isinstance(explainer, DatasetExplainer) else ()
+    return {n: v for n, v in saved["parameters"].items() if n not in fields}
 
 
 def _check_model(run: Run, model: Model) -> None:
@@ -159,10 +173,12 @@ def _pieces(runs: Sequence[Run], stack: ExitStack) -> Iterator[Piece]:
 def _plan_of(pieces: Sequence[Piece], model: Model) -> SweepPlan:
     """Return the plan of the joined run."""
     first = pieces[0].plan
-    explainers = [rebuild(name, saved) for name, saved in first["explainers"].items()]
-    steps = make_steps(model, explainers)
     record = {n: v for n, v in first.items() if n not in (HISTORY, SHARD_SIZES, *OF_RESULTS)}
     record["dataset"] = _dataset_record(pieces)
+    explainers = [rebuild(name, saved) for name, saved in first["explainers"].items()]
+    joined = JoinedPhotos("", [], *_ids_and_labels(pieces), record["dataset"]["classes"])
+    steps = make_steps(model, [for_dataset(named, model, joined) for named in explainers])
+    record["explainers"] = describe_explainers(steps)
     record[AMENDED] = [
         {**change, "from_shard": change["from_shard"] + piece.first_shard}
         for piece in pieces

@@ -54,6 +54,9 @@ IRRELEVANT = frozenset({"model.source", "dataset.name", "dataset.notes", "datase
 DESCRIPTIONS = {"dataset.ids_hash": "dataset, the ids or labels of its items (by their hash)"}
 """Descriptions of entries whose names are not clear enough for an error message."""
 
+OMITTED = "omitted"
+"""Entry of a finished run: explainers that are on by default and failed, with the reason."""
+
 SHARD_SIZES = "shard_sizes"
 """Entry of the plan of a joined run whose shards do not all have `shard_size` items."""
 
@@ -72,6 +75,7 @@ class ExplainerStep:
         named: the explainer with its name and version.
         explainer: the explainer.
         needs: positions of the steps that it builds on; all of them come earlier.
+        optional_needs: positions of the steps whose results it uses if they exist.
         is_requested: the user asked for it, so its results are saved.
         layers: the layers it reads.
     """
@@ -81,6 +85,7 @@ class ExplainerStep:
     needs: tuple[int, ...]
     is_requested: bool
     layers: tuple[str, ...]
+    optional_needs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +159,7 @@ def make_plan(
             "Model(…, preprocess=convviz.Preprocess(…))"
         )
     check_decode(settings.decode, model)
-    steps = make_steps(model, explainers)
+    steps = make_steps(model, [for_dataset(named, model, dataset) for named in explainers])
     settings = _with_sizes(settings, model)
     preprocess = describe_preprocess(model)
     if RANDOM in preprocess:
@@ -171,7 +176,7 @@ def make_plan(
         "schema": SCHEMA,
         "model": {**describe_model(model), "preprocess": preprocess},
         "dataset": describe_dataset(dataset),
-        "explainers": {s.named.name: _describe_step(s) for s in steps if s.is_requested},
+        "explainers": describe_explainers(steps),
         **sizes,
         "dtype": str(model.dtype).removeprefix("torch."),
         "device": model.device.type,
@@ -179,6 +184,14 @@ def make_plan(
         "versions": versions(tuple(step.named for step in steps)),
     }
     return SweepPlan(steps, len(dataset.ids), sizes["batch_size"], sizes["shard_size"], record)
+
+
+def for_dataset(named: Named, model: Model, dataset: Dataset) -> Named:
+    """Return an explainer with the parameters that depend on the data set."""
+    if not isinstance(named.explainer, DatasetExplainer):
+        return named
+    with attribute_errors(named):
+        return replace(named, explainer=named.explainer.for_dataset(model, dataset))
 
 
 def _with_sizes(settings: SweepSettings, model: Model) -> SweepSettings:
@@ -202,10 +215,20 @@ def make_steps(model: Model, explainers: Sequence[Named]) -> tuple[ExplainerStep
             )
         if name in [other.name for other in explainers[:i]]:
             raise ParameterError(f"{name} is requested twice; a run holds each explainer once")
+    optional = [_optional_needs(new, explainers) for new in explainers]
     steps: list[ExplainerStep] = []
-    for named_explainer in explainers:
-        _add_step(model, named_explainer, steps, is_requested=True, depth=0)
+    # Explainers with optional needs come last, after the explainers that they use.
+    for i in sorted(range(len(explainers)), key=lambda i: bool(optional[i])):
+        place = _add_step(model, explainers[i], steps, is_requested=True, depth=0)
+        earlier = tuple(j for j, step in enumerate(steps[:place]) if step.explainer in optional[i])
+        steps[place] = replace(steps[place], optional_needs=earlier)
     return tuple(steps)
+
+
+def _optional_needs(named: Named, requested: Sequence[Named]) -> tuple[DatasetExplainer, ...]:
+    others = [n.explainer for n in requested if n is not named]
+    with attribute_errors(named):
+        return named.explainer.optional_needs(tuple(others))  # type: ignore[union-attr,arg-type]
 
 
 def _add_step(
@@ -335,6 +358,11 @@ def _describe_part(dataset: Dataset) -> dict[str, Any]:
     whole = describe_dataset(dataset.whole)
     numbers = {"start": dataset.items.start, **{n: whole[n] for n in ("count", "ids_hash")}}
     return {PART: numbers}
+
+
+def describe_explainers(steps: Sequence[ExplainerStep]) -> dict[str, Any]:
+    """Return the entries of a plan for the explainers that the user requested."""
+    return {step.named.name: _describe_step(step) for step in steps if step.is_requested}
 
 
 def _describe_step(step: ExplainerStep) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def holds_finished_run(store: RunStore, plan: SweepPlan, settings: SweepSettings
                 f"give it up by deleting {SWEEP!r} in the folder of the run"
             )
         content = "an unfinished sweep" if unfinished else "a run"
-        can_extend = unfinished is None and is_addition(saved, plan.record)
+        can_extend = unfinished is None and is_addition(saved, plan)
         extend = "extend=True (--extend) to add to it, " if can_extend else ""
         raise ParameterError(
             f"out={location!r} already holds {content} that differs from this one: "

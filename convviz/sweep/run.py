@@ -18,11 +18,13 @@ from ..storage.path_names import folder_name, layer_name, natural
 from ..storage.table_formats import to_pandas
 from ..storage.untrusted_files import check_inside
 from .input.loader import SkippedItem
+from .plan import OMITTED
 from .store.factory import open_reader, place_of
 from .store.file_names import ITEMS, RESULTS, RUN, SKIPPED
 from .store.protocol import RunReader
 from .store.run_record import read_run
 from .store.tables import read_rows, skipped_types
+from .units import UnitRanking, rank_units
 
 if TYPE_CHECKING:
     from ..data.dataset import Dataset
@@ -144,8 +146,11 @@ class Run:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on the data set: files that were ignored, items without a label."""
-        return tuple(self.plan["dataset"].get("notes", ()))
+        """Notes on the data set (files that were ignored, items without a label), and on
+        results of default explainers that are missing."""
+        omitted = self.plan.get(OMITTED, {})
+        reasons = (f"No {name}: {reason}" for name, reason in omitted.items())
+        return (*self.plan["dataset"].get("notes", ()), *reasons)
 
     @property
     def nonfinite(self) -> dict[str, int]:
@@ -272,6 +277,24 @@ class Run:
         results = self[explainer]
         explanation = results.only if layer is None else results[layer]
         return draw_chosen(self, explanation, units, queries, photos)
+
+    def units(
+        self, layer: str, classes: str | Sequence[str], explainer: str | None = None
+    ) -> UnitRanking:
+        """Return the units of a layer that respond to some classes, by lift.
+
+        With best images (patches), the lift is the share of the classes among the images that
+        activate a unit most, divided by their share among all images. Otherwise, with means
+        by class (statistics), it is the mean activation on the images of the classes, divided by
+        that on all images; for a layer with negative values, the shares of images in which the
+        unit fires are compared.
+
+        Args:
+            layer: a layer of the run.
+            classes: names of classes, or patterns such as "dog*", of the data set or the model.
+            explainer: whose results are used, if several have the layer.
+        """
+        return rank_units(self, layer, classes, explainer)
 
     def __getitem__(self, name: str) -> LayerResults:
         if name not in self.explainers:

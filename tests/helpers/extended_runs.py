@@ -35,8 +35,8 @@ EMBEDDING = convviz.explainer("embedding", method="pca")
 
 def sweep(model, out: Path, what, items=range(10), **settings) -> convviz.Run:
     dataset = settings.pop("dataset", None) or data(items)
-    sizes = {"batch_size": 2, "shard_size": 4} | settings
-    return convviz.analyze(model, dataset, what, out, **sizes)
+    options = {"batch_size": 2, "shard_size": 4, "predictions": False} | settings
+    return convviz.analyze(model, dataset, what, out, **options)
 
 
 def without_history(files: Content) -> tuple[Content, list]:

@@ -12,7 +12,8 @@ from convviz.cli.main import run
 from convviz_plugins.commands import demo
 
 ALL = {
-    *("filters", "activations", "patches", "neighbors", "embedding", "statistics"),
+    *("filters", "activations", "predictions", "patches", "neighbors", "embedding"),
+    "statistics",
     *("occlusion", "saliency", "guided_backprop", "grabcut", "grad_cam", "guided_grad_cam"),
     *("input_x_gradient", "integrated_gradients"),
 }

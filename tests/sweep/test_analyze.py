@@ -57,7 +57,7 @@ def test_one_forward_pass_a_batch_and_equal_needs_swept_once(model, tmp_path):
     before = model.module.passes
     run = convviz.analyze(model, photos(5), [Spy(), Other()], tmp_path / "run", batch_size=2)
     assert model.module.passes == before + 3
-    assert run.explainers == ("other", "spy")
+    assert run.explainers == ("other", "predictions", "spy")
     plan = make_plan(model, as_dataset(photos(2)), named([Spy(), Other()], {}))
     kinds = [type(step.explainer).__name__ for step in plan.steps]
     assert kinds == ["Features", "Pixels", "Spy", "Other"]
@@ -177,7 +177,7 @@ def test_an_explainer_that_cannot_finish_costs_only_itself(model, tmp_path):
         convviz.analyze(model, photos(2), [Broken(), Spy()], tmp_path / "run")
     assert any("other explainers" in note for note in caught.value.__notes__)
     run = convviz.open_run(tmp_path / "run")
-    assert run.explainers == ("spy",)
+    assert run.explainers == ("predictions", "spy")
     assert "nothing to see" in run.plan["failed"]["broken"]
     with pytest.raises(ConvvizError, match=r"finished except for broken.*nothing to see"):
         convviz.analyze(model, photos(2), [Broken(), Spy()], tmp_path / "run")

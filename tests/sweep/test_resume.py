@@ -259,7 +259,7 @@ def test_a_finish_without_memory_costs_only_itself(model, tmp_path, monkeypatch)
     monkeypatch.setattr(type(what[0]), "finish", starved)
     with pytest.raises(ConvvizError, match=r"neighbors.* ran out of memory at the end: Unable"):
         run_into(tmp_path / "run", model, what=what)
-    assert convviz.open_run(tmp_path / "run").explainers == ("statistics",)
+    assert convviz.open_run(tmp_path / "run").explainers == ("predictions", "statistics")
 
 
 def test_a_shard_that_cannot_be_read_at_the_end_is_no_fault_of_an_explainer(

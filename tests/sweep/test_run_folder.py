@@ -91,7 +91,7 @@ def test_nothing_is_overwritten_unasked(model, tmp_path):
     assert torch.equal(convviz.open_run(out)["spy"]["0"].values, saved)
     (out / "my notes.txt").write_text("keep me")
     convviz.analyze(model, photos(3), Other(), out, overwrite=True)
-    assert convviz.open_run(out).explainers == ("other",)
+    assert convviz.open_run(out).explainers == ("other", "predictions")
     assert (out / "my notes.txt").read_text() == "keep me"
     assert sorted(os.listdir(tmp_path)) == ["run"]
 

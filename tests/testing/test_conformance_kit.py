@@ -304,6 +304,7 @@ def test_the_builtins_keep_the_contract(name):
         ("patches", {"k": 3, "guided": False, "layers": ["conv2"]}),
         ("neighbors", {"k": 3}),
         ("embedding", {"method": "pca"}),
+        ("predictions", {}),
     ],
 )
 def test_the_builtins_over_data_keep_the_contract(name, params):

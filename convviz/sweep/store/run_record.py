@@ -100,6 +100,7 @@ class _RunRecord(_PlanRecord):
     skipped: Count
     nonfinite: dict[str, Count]
     failed: dict[str, str]
+    omitted: dict[str, str] = {}
     checksums: dict[str, FileChecksum]
 
 

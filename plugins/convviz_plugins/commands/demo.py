@@ -25,7 +25,7 @@ MAPS = (
     *("guided_backprop", "guided_grad_cam", "grabcut"),
 )
 ONE_IMAGE = (*MAPS, "activations")
-DATA_SET = ("patches", "neighbors", "embedding", "statistics")
+DATA_SET = ("predictions", "patches", "neighbors", "embedding", "statistics")
 ORDER = ("filters", "activations", *DATA_SET, *MAPS)
 PARAMETERS: dict[str, dict[str, Any]] = {
     "occlusion": {"stride": 16},

@@ -34,4 +34,6 @@ def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | N
     limit = int(options.get("limit", len(digits.target)))
     photos = np.rint(digits.images[:limit] * (255 / SHADES)).astype(np.uint8)
     labels = digits.target[:limit].astype(int)
-    return array_dataset(photos, labels, [str(i) for i in range(10)], "demo-digits")
+    # The name is that of the source, so that `convviz show` can open the digits of a run again.
+    name = f"demo-digits:?limit={limit}" if "limit" in options else "demo-digits"
+    return array_dataset(photos, labels, [str(i) for i in range(10)], name)
