@@ -301,7 +301,8 @@ def test_joined_and_extended_runs_match_the_classes_of_all_photos(tmp_path):
     for name, part in zip("ab", parts, strict=True):
         convviz.analyze(model(), part, [], tmp_path / name)
     convviz.analyze(model(), whole, [], tmp_path / "whole")
-    joined = convviz.merge([tmp_path / "a", tmp_path / "b"], tmp_path / "joined", model())
+    runs = [tmp_path / "a", tmp_path / "b"]
+    joined = convviz.merge(runs, tmp_path / "joined", model(), whole)
     extended = convviz.analyze(model(), whole, [], tmp_path / "a", extend=True)
     expected = files_of_results(convviz.open_run(tmp_path / "whole"))
     same(files_of_results(joined), expected)

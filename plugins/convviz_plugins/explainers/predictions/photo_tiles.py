@@ -19,6 +19,7 @@ MAX_RANKED = 1000
 SIDE = 224
 """Side of a photo on a tile, in pixels."""
 
+GREY = 200
 PHOTOS = "photos"
 
 
@@ -49,6 +50,10 @@ def ranking(
     order = range(min(drawn, len(places)))
     rows = places if places.ndim == 2 else places[:, None]
     pictures = [_picture(items, i) for i in rows[: len(order)].flatten().tolist()]
+    if missing := sum(picture is None for picture in pictures):
+        notes = (*notes, f"{missing} photos can no longer be read; they are grey.")
+    grey = np.full((SIDE, SIDE, 3), GREY, np.uint8)
+    pictures = [grey if picture is None else picture for picture in pictures]
     stack = np.array(pictures, np.uint8).reshape(len(order), rows.shape[1], SIDE, SIDE, 3)
     return Tiles(
         values,
@@ -64,10 +69,10 @@ def ranking(
     )
 
 
-def _picture(items: Items, index: int) -> np.ndarray:
-    """Return the photo of an item; grey if it can no longer be read."""
+def _picture(items: Items, index: int) -> np.ndarray | None:
+    """Return the photo of an item; None if it can no longer be read."""
     try:
         photo = items.load(index)
     except (ConvvizError, OSError):
-        return np.full((SIDE, SIDE, 3), 200, np.uint8)
+        return None
     return fit_into_square(photo, SIDE)
