@@ -338,7 +338,10 @@ class SweepExecution:
             notes,
             reused,
         )
-        if not outcome.explanations and not reused:
+        defaults = {step.named.name for step in self.plan.steps if step.named.is_default}
+        # A run with nothing but default explainers is kept only if nothing else was requested.
+        kept = outcome.explanations.keys() - (defaults if outcome.failed else set())
+        if not kept and not reused:
             raise next(iter({**outcome.failed, **outcome.omitted}.values()))
         record = {
             **self.record,
