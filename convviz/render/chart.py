@@ -85,7 +85,9 @@ def _mark_diagonal(axes: Axes, size: int) -> None:
 
     for i in range(size):
         axes.add_patch(
-            Rectangle((i - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=MUTED, linewidth=1.2)
+            Rectangle(
+                (i - 0.5, i - 0.5), 1, 1, fill=False, edgecolor=MUTED, linewidth=1.2, zorder=3
+            )
         )
 
 

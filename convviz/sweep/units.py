@@ -133,7 +133,7 @@ def class_names(run: RunResults) -> list[tuple[str, ...]]:
     labels = run.plan["model"].get("labels", ())
     names: list[tuple[str, ...]] = [(name,) for name in run.classes]
     for record in run.plan["explainers"].values():
-        outputs = record.get("parameters", {}).get("classes")
+        outputs = record.get("parameters", {}).get("outputs")
         if isinstance(outputs, dict) and list(outputs) == list(run.classes):
             names = [
                 (name, labels[i]) if isinstance(i, int) and 0 <= i < len(labels) else (name,)

@@ -361,6 +361,9 @@ def test_units_by_lift(tmp_path):
     assert "2 of 2" in repr(ranking)
     with pytest.raises(ParameterError, match="pink"):
         run.units("conv", "pink")
+    numbers = [COLOURS.index(label) for label in labels]
+    run = sweep(tmp_path / "numbers", colours, numbers, what="patches", **options)
+    assert run.units("conv", "red")[0] == run.units("conv", "0")[0] == ranking[0]
     run = sweep(tmp_path / "other", colours, labels, what="statistics", layers="conv")
     unit = run.units("conv", classes=["red"])[0]
     means = photos(colours)[..., 0].mean((1, 2))
