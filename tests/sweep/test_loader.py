@@ -415,7 +415,7 @@ def test_a_sweep_is_one_task_that_goes_on_where_it_stopped(model, tmp_path):
     counted = [event[2] for event in notes.told if event[0] == "advance" and event[1] == 7]
     assert sum(counted[:21]) == 20
     described, *finishing = [event[2] for event in notes.told if event[0] == "update"]
-    assert [what.split() for what in finishing][-1] == ["finishing", "neighbors"]
+    assert [what.split() for what in finishing][-1] == ["finishing", "predictions"]
     assert described.startswith("images of list, ")
     assert described.endswith("waiting for data")
 
