@@ -123,11 +123,13 @@ def test_wilson_interval(hits, count, low, high):
 def judged(label, predicted, confidence, label_probability=None):
     label, predicted = torch.tensor(label), torch.tensor(predicted)
     confidence = torch.tensor(confidence, dtype=torch.float64)
-    own = torch.tensor(label_probability or [0.1] * len(label), dtype=torch.float64)
-    own = torch.where(label == predicted, confidence, own)
+    label_confidence = torch.tensor(label_probability or [0.1] * len(label), dtype=torch.float64)
+    label_confidence = torch.where(label == predicted, confidence, label_confidence)
     rank = (label != predicted).long()
     items = torch.arange(len(label))
-    return accuracy.Judged(items, label, predicted, confidence, own, -own.log(), rank)
+    return accuracy.Judged(
+        items, label, predicted, confidence, label_confidence, -label_confidence.log(), rank
+    )
 
 
 def test_calibration_by_hand():
@@ -164,9 +166,9 @@ def test_neighbours_confirm_and_refute_suspects():
 def test_duplicates_are_pairs_closer_than_usual():
     distances = torch.tensor([[1.0, 9.0], [1.0, 8.0], [8.0, 9.0], [10.0, 11.0]])
     indices = torch.tensor([[1, 2], [0, 2], [1, 0], [2, 1]])
-    found = find_duplicates(distances, indices, 0.5)
-    assert found.pairs.tolist() == [[0, 1]]
-    assert found.distances.tolist() == [1.0]
+    duplicates = find_duplicates(distances, indices, 0.5)
+    assert duplicates.pairs.tolist() == [[0, 1]]
+    assert duplicates.distances.tolist() == [1.0]
 
 
 # Labels
@@ -281,11 +283,11 @@ def test_an_extended_run_has_the_results_of_one_sweep(tmp_path):
     colours, labels = (RED, GREEN, BLUE, RED, NEARLY_RED), ("red", "green", "blue", "blue", "red")
     mapping = convviz.explainer("predictions", classes={"red": 0, "green": 1, "blue": 2})
     sweep(tmp_path / "run", colours[:4], labels[:4], predictions=mapping)
-    more = {"what": "neighbors", "k": 2, "extend": True}
-    run = sweep(tmp_path / "run", colours[:4], labels[:4], **more)
+    extension = {"what": "neighbors", "k": 2, "extend": True}
+    run = sweep(tmp_path / "run", colours[:4], labels[:4], **extension)
     assert list(run["predictions"]["duplicates"]["items"][0]) == [0, 3]
     assert run.plan["explainers"]["predictions"]["parameters"]["classes"]["blue"] == 2
-    run = sweep(tmp_path / "run", colours, labels, **more)
+    run = sweep(tmp_path / "run", colours, labels, **extension)
     at_once = sweep(tmp_path / "once", colours, labels, what="neighbors", k=2, predictions=mapping)
     same(files_of_results(run), files_of_results(at_once))
 
