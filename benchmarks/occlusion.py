@@ -126,18 +126,19 @@ def slid(size: int, window: int, stride: int) -> Tensor:
     )
 
 
-@torch.inference_mode()
 def captum_way(work: Work, batch: int, layout: str, window: int, stride: int) -> Tensor:
     """Return Captum's map `[S, S]`; leaves the module in the layout's memory format."""
+    # In inference mode, the weights would become inference tensors, which `Model` refuses.
     work.module.to(memory_format=FORMATS[layout])
-    heat: Tensor = Occlusion(work.module).attribute(
-        work.image.contiguous(memory_format=FORMATS[layout]),
-        sliding_window_shapes=(3, window, window),
-        strides=(3, stride, stride),
-        baselines=0,
-        target=work.target,
-        perturbations_per_eval=batch,
-    )
+    with torch.inference_mode():
+        heat: Tensor = Occlusion(work.module).attribute(
+            work.image.contiguous(memory_format=FORMATS[layout]),
+            sliding_window_shapes=(3, window, window),
+            strides=(3, stride, stride),
+            baselines=0,
+            target=work.target,
+            perturbations_per_eval=batch,
+        )
     return heat[0, 0]
 
 

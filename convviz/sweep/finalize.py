@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data.dataset import Dataset
 from ..data.item_table import ItemTable
-from ..errors import ConvvizError, ConvvizWarning, PluginError
+from ..errors import ConvvizError, ConvvizWarning, ModelError, PluginError
 from ..explanation.explanation import Explanation
 from ..explanation.provenance import check_result, versions
 from ..explanation.side_effects import restore_network
@@ -112,11 +112,15 @@ class SweepOutcome:
     def check(self, hint: str = "") -> None:
         """Warn of omitted results, and raise the first error of a failed explainer.
 
+        An explainer that is on by default and does not apply to the model (ModelError) is only
+        noted in the run.
+
         Args:
             hint: a note to add to the error.
         """
         for name, error in self.omitted.items():
-            warnings.warn(f"no {name}: {error}", ConvvizWarning, stacklevel=4)
+            if not isinstance(error, ModelError):
+                warnings.warn(f"no {name}: {error}", ConvvizWarning, stacklevel=4)
         for error in self.failed.values():
             if hint:
                 error.add_note(hint)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import convviz
 import convviz.authoring
-from convviz import ConvvizError, Matches, Model, ParameterError, Result
+from convviz import Matches, Model, ModelError, ParameterError, Result
 from convviz.authoring import Batch, Dataset, DatasetExplainer, Forward, Items, Partial
 
 from ..neighbors import Neighbors
@@ -117,7 +117,7 @@ class Predictions(DatasetExplainer):
         """
         rows: Rows = dict(join_rows(list(partials)).get("", {}))
         if not rows:
-            raise ConvvizError("the model has one output per image, so it predicts no classes")
+            raise ModelError("the model has one output per image, so it predicts no classes")
         width = int(rows.pop(WIDTH).max())
         is_probability = rows.pop("is_probability")
         names = self._names(model, width, items)
