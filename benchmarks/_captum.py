@@ -1,11 +1,11 @@
-"""Patches, features and statistics by Captum's `LayerActivation`, the rest by hand."""
+"""Rivals made of Captum: its occlusion, and a sweep by its `LayerActivation`, the rest by hand."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from captum.attr import LayerActivation
+from captum.attr import LayerActivation, Occlusion
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -13,6 +13,34 @@ BEST = 9
 """Patches a channel, as many as convviz keeps."""
 
 BINS, RANGE = 64, 8.0
+
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+"""Memory formats of networks and images, by the names that the records use."""
+
+
+@torch.inference_mode()
+def occlusion_map(
+    module: nn.Module, image: Tensor, target: int, layout: str, batch: int, window: int, stride: int
+) -> Tensor:
+    """Return Captum's map `[S, S]` of an image `[1, 3, S, S]`.
+
+    Args:
+        module: the network, in eval mode and in the memory format of the layout.
+        image: the image, which is brought into this format.
+        target: the class.
+        layout: a key of FORMATS.
+        batch: windows per forward pass.
+        window, stride: of the sliding window, in pixels; the covered pixels become 0.
+    """
+    heat: Tensor = Occlusion(module).attribute(
+        image.contiguous(memory_format=FORMATS[layout]),
+        sliding_window_shapes=(3, window, window),
+        strides=(3, stride, stride),
+        baselines=0,
+        target=target,
+        perturbations_per_eval=batch,
+    )
+    return heat[0, 0]
 
 
 class Captums:

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
+from _captum import FORMATS, occlusion_map
 from _common import Record, load, machine, medians, read, timed, today, versions, write
 from _nets import network, photo
 from _occlusion_table import report
-from captum.attr import Occlusion
 from torch import Tensor, nn
 
 from convviz import Model, explain
@@ -39,7 +39,6 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")  # read at its 
 NETS = "vgg16,resnet18,resnet50,alexnet,mobilenet_v2,densenet121,inception_v3,convnext_tiny"
 BATCHES = (8, 16, 32, 64)
 TRIAL_SIDE = 8  # 8 x 8 positions to choose settings on
-FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 SMOKE = {"nets": "squeezenet1_1,resnet18", "size": 32, "window": 8, "repeats": 1, "threads": 1}
 TOLERANCE = 1e-4  # of float32, as a share of the largest score
 
@@ -130,16 +129,7 @@ def captum_way(work: Work, batch: int, layout: str, window: int, stride: int) ->
     """Return Captum's map `[S, S]`; leaves the module in the layout's memory format."""
     # In inference mode, the weights would become inference tensors, which `Model` refuses.
     work.module.to(memory_format=FORMATS[layout])
-    with torch.inference_mode():
-        heat: Tensor = Occlusion(work.module).attribute(
-            work.image.contiguous(memory_format=FORMATS[layout]),
-            sliding_window_shapes=(3, window, window),
-            strides=(3, stride, stride),
-            baselines=0,
-            target=work.target,
-            perturbations_per_eval=batch,
-        )
-    return heat[0, 0]
+    return occlusion_map(work.module, work.image, work.target, layout, batch, window, stride)
 
 
 def public_way(work: Work, window: int, stride: int) -> Callable[[], Tensor]:

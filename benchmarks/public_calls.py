@@ -27,6 +27,7 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")  # read at its 
 
 import torch
 import torchvision
+from _captum import FORMATS, occlusion_map
 from _common import (
     Record,
     interleaved,
@@ -40,14 +41,13 @@ from _common import (
     versions,
     write,
 )
-from captum.attr import GuidedBackprop, Occlusion, Saliency
+from captum.attr import GuidedBackprop, Saliency
 from PIL import Image
 from skimage import data
 from torch import Tensor, nn
 
 import convviz
 
-FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 CAPTUM = {"guided_backprop": GuidedBackprop, "saliency": Saliency}
 CAPTUM_BATCHES = (8, 16, 32, 64)
 SAMPLED_WINDOWS = 31
@@ -106,19 +106,7 @@ def _captum_occlusion(
 ) -> Callable[[], Tensor]:
     """Return Captum's occlusion; without a stride the windows lie edge to edge."""
     network = copy.deepcopy(module).to(memory_format=FORMATS[layout])
-    step = stride or window
-
-    @torch.inference_mode()
-    def run() -> Tensor:
-        return Occlusion(network).attribute(
-            image.contiguous(memory_format=FORMATS[layout]),
-            sliding_window_shapes=(3, window, window),
-            strides=(3, step, step),
-            target=0,
-            perturbations_per_eval=batch,
-        )
-
-    return run
+    return partial(occlusion_map, network, image, 0, layout, batch, window, stride or window)
 
 
 def large_image(args: argparse.Namespace, goal: float) -> Record:
