@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 from convviz import Heatmap, Model
 from convviz.authoring import Batch, Explainer, Forward, LayerKind, MapKind, Target, hookimpl
 
-from ..shared.class_maps import class_maps
+from .grad_cam import GradCam
 from .guided_backprop import GuidedBackprop, NonReLU
 
 
@@ -38,7 +38,7 @@ class GuidedGradCam(Explainer):
 
     def layers(self, model: Model) -> tuple[str, ...]:
         """Return the layer of the Grad-CAM map."""
-        return (model.check_layer(self.layer or model.default_layers("class_maps")[0]),)
+        return self._grad_cam().layers(model)
 
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
@@ -50,21 +50,22 @@ class GuidedGradCam(Explainer):
             ModelError: the target does not depend on the layer, or the network has no activations
                 that the guided rule can reach.
         """
-        (layer,) = self.layers(model)
-        maps = class_maps(model, batch, target, forward, layer, "grad_cam", self.batch_size)
+        cam = self._grad_cam().explain(model, batch, target, forward)
         guided = GuidedBackprop(nonrelu=self.nonrelu, batch_size=self.batch_size).explain(
             model, batch, target, forward
         )
-        assert maps.weights is not None
         return Heatmap(
-            guided.values * maps.enlarged[:, None].to(guided.values.dtype),
-            arrays={"map": maps.signed, "weights": maps.weights},
+            guided.values * cam.values[:, None].to(guided.values.dtype),
+            arrays=cam.arrays,
             unit="guided d score / d input x Grad-CAM",
             signed=True,
             colour=True,
-            measures={"layer": layer},
-            notes=(*guided.notes, *maps.notes),
+            measures={"layer": cam.measures["layer"]},
+            notes=(*guided.notes, *cam.notes),
         )
+
+    def _grad_cam(self) -> GradCam:
+        return GradCam(layer=self.layer, batch_size=self.batch_size)
 
 
 @hookimpl
