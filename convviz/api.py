@@ -29,7 +29,7 @@ from .network.function_model import function_model
 from .network.inputs import make_batch
 from .network.model import Model
 from .plugin import registry
-from .plugin.default_explainers import default_explainers, pop_default_explainers
+from .plugin.default_explainers import chosen_defaults, default_explainers
 from .plugin.explainer import DatasetExplainer
 from .plugin.sources import as_dataset, load_model
 from .progress import track
@@ -315,11 +315,11 @@ def analyze(
 
 def _explainers_of_sweep(what: Any, params: dict[str, Any]) -> tuple[Named, ...]:
     """Return the requested explainers and those that are on by default."""
-    switches = {n: params.pop(n) for n in default_explainers() if n in params}
+    switches = {name: params.pop(name, True) for name in default_explainers()}
     is_empty = isinstance(what, list | tuple) and not what
     requested = () if is_empty and not params else named(what, params)
     names = tuple(explainer.name for explainer in requested)
-    defaults = list(pop_default_explainers(switches, names).values())
+    defaults = list(chosen_defaults(switches, names).values())
     if not defaults:
         return requested or named(what, params)
     return (*requested, *(replace(n, is_default=True) for n in named(defaults, {})))

@@ -151,7 +151,7 @@ class ChunkPlanner:
             yield (image, image, part), np.column_stack([no_window, *boxes.corners(part)])
         for step in self._steps():
             output = places[step.node]
-            for source in self._gathered(step, places):
+            for source in self._inputs_to_gather(step, places):
                 for part, group in enumerate(output.groups):
                     corner = output.corners(part)
                     if step.slides:
@@ -163,7 +163,9 @@ class ChunkPlanner:
             if node in keep or self.program.last_use.get(node, -1) >= self.plan.cut:
                 yield (None, node, 0), windows.lookup_rows(every, corner)
 
-    def _gathered(self, step: OperatorStep, places: dict[fx.Node, WindowPlaces]) -> list[fx.Node]:
+    def _inputs_to_gather(
+        self, step: OperatorStep, places: dict[fx.Node, WindowPlaces]
+    ) -> list[fx.Node]:
         """Return the inputs of a step whose windows are gathered."""
         assert step.rule is not None
         if step.slides:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..errors import ParameterError
@@ -23,19 +23,17 @@ def default_explainers() -> dict[str, type[DatasetExplainer]]:
     }
 
 
-def pop_default_explainers(
-    options: MutableMapping[str, Any], requested: tuple[str, ...]
+def chosen_defaults(
+    switches: Mapping[str, Any], requested: Collection[str]
 ) -> dict[str, DatasetExplainer]:
-    """Return the default explainers of a sweep by name, and remove their options.
+    """Return the default explainers of a sweep by name.
 
     Args:
-        options: keyword arguments of `analyze`. NAME may be False (off), True, or an instance.
+        switches: False (off), True, or an instance, for every default explainer.
         requested: names of the explainers that the user requested, which are left out.
     """
-    chosen = {
-        name: _instance(name, cls, options.pop(name, True))
-        for name, cls in default_explainers().items()
-    }
+    classes = default_explainers()
+    chosen = {name: _instance(name, classes[name], value) for name, value in switches.items()}
     return {n: e for n, e in chosen.items() if e is not None and n not in requested}
 
 

@@ -175,7 +175,7 @@ class _BufferCopies:
                 key = buffer.dtype, buffer.device
             groups.setdefault(key, []).append(buffer)
         self._groups = [
-            (group, [b.shape for b in group], _joined(group)) for group in groups.values()
+            (group, [b.shape for b in group], _flat_copy(group)) for group in groups.values()
         ]
 
     def restore(self) -> None:
@@ -183,7 +183,7 @@ class _BufferCopies:
         for group, shapes, values in self._groups:
             if len(group) == 1:
                 _put_back(group[0], values)
-            elif [b.shape for b in group] != shapes or not torch.equal(_joined(group), values):
+            elif [b.shape for b in group] != shapes or not torch.equal(_flat_copy(group), values):
                 pieces = torch.split(values, [shape.numel() for shape in shapes])
                 for buffer, shape, value in zip(group, shapes, pieces, strict=True):
                     _put_back(buffer, value.view(shape))
@@ -192,7 +192,7 @@ class _BufferCopies:
 _PLAIN_TENSORS = (Tensor, nn.Parameter, nn.Buffer)
 
 
-def _joined(tensors: list[Tensor]) -> Tensor:
+def _flat_copy(tensors: list[Tensor]) -> Tensor:
     """Return a copy of a tensor, or the values of several in one flat copy."""
     if len(tensors) == 1:
         return tensors[0].detach().clone()
