@@ -16,6 +16,7 @@ from textwrap import dedent
 
 import numpy as np
 import pytest
+from helpers import folders
 from PIL import Image
 
 import convviz
@@ -131,11 +132,6 @@ def alive(pid: int) -> bool:
         return False
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    files = (p for p in sorted(folder.rglob("*")) if p.is_file())
-    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
-
-
 def same(one: ReadyItem | SkippedItem, other: ReadyItem | SkippedItem) -> bool:
     if isinstance(one, SkippedItem) or isinstance(other, SkippedItem):
         return one == other
@@ -153,7 +149,7 @@ def test_a_sweep_has_the_same_bytes_with_and_without_workers(model, tmp_path):
             model, photos, ["neighbors", "statistics"], tmp_path / f"run{workers}",
             batch_size=4, shard_size=7, workers=workers,
         )  # fmt: skip
-    local, elsewhere = content(tmp_path / "run0"), content(tmp_path / "run2")
+    local, elsewhere = (folders.content(tmp_path / name) for name in ("run0", "run2"))
     assert local.keys() == elsewhere.keys()
     assert [name for name in local if local[name] != elsewhere[name]] == []
     run = convviz.open_run(tmp_path / "run2")
@@ -360,13 +356,13 @@ def test_verify_refuses_photos_that_have_changed(model, tmp_path, monkeypatch):
         patch.setattr("convviz.sweep.driver.SweepExecution.finish", broken)
         with pytest.raises(KeyboardInterrupt):
             convviz.analyze(model, photos, "statistics", out, **options)
-    swept = content(out)
+    swept = folders.content(out)
     assert len(swept) > 9
     Image.fromarray(photo(77)).save(photos / "003-ü.png")
     message = r"1 items have changed since they were swept: '003-ü\.png'"
     with pytest.raises(ParameterError, match=message):
         convviz.analyze(model, photos, "statistics", out, verify=True, **options)
-    assert content(out) == swept
+    folders.same(folders.content(out), swept)
     damaged = out / ".convviz-sweep" / "shards" / "000002.safetensors"
     damaged.write_bytes(b"")
     with pytest.raises(ParameterError, match=message):  # and no word of computing shards again

@@ -14,6 +14,7 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from helpers.folders import content, same
 
 import convviz
 from convviz import ConvvizError, ConvvizWarning, ParameterError
@@ -43,9 +44,7 @@ def expected(model, tmp_path_factory) -> dict[str, bytes]:
     """The files of a run on the disk."""
     folder = tmp_path_factory.mktemp("local") / "run"
     swept(model, folder)
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
-    }
+    return content(folder)
 
 
 def swept(model: convviz.Model, out: str | Path, count: int = 12, **given) -> convviz.Run:
@@ -86,7 +85,7 @@ def cut_off(monkeypatch: pytest.MonkeyPatch, model: convviz.Model, out: str, sha
 
 def test_a_run_in_a_store_has_the_bytes_of_one_on_a_disk(model, out, expected) -> None:
     run = swept(model, out)
-    assert stored() == expected
+    same(stored(), expected)
     assert repr(run).startswith(f"<Run '{out}'")
     again = convviz.open_run(out, model)
     assert list(again.folder.rglob("*.safetensors")) == []  # nothing is fetched unasked
@@ -97,7 +96,7 @@ def test_a_run_in_a_store_has_the_bytes_of_one_on_a_disk(model, out, expected) -
     swept(model, out)  # finished: opened
     with pytest.raises(ParameterError, match=r"dataset\.count: 12 → 13"):
         swept(model, out, 13)
-    assert stored() == expected
+    same(stored(), expected)
 
 
 def test_a_sweep_goes_on_and_a_damaged_shard_is_computed_again(
@@ -113,7 +112,7 @@ def test_a_sweep_goes_on_and_a_damaged_shard_is_computed_again(
     with pytest.warns(ConvvizWarning, match=r"000001.safetensors .* shard 1 is computed again"):
         swept(model, out)
     assert seen == [1, 2]
-    assert stored() == expected
+    same(stored(), expected)
 
 
 def test_a_resume_that_fails_at_its_beginning_costs_no_shard(
@@ -131,7 +130,7 @@ def test_a_resume_that_fails_at_its_beginning_costs_no_shard(
     seen = stopped_after(monkeypatch, 9)
     swept(model, out)
     assert seen == [2]
-    assert stored() == expected
+    same(stored(), expected)
 
 
 def test_a_new_run_replaces_a_former_one_at_the_end(model, out, expected, monkeypatch) -> None:
@@ -144,7 +143,7 @@ def test_a_new_run_replaces_a_former_one_at_the_end(model, out, expected, monkey
             swept(model, out, overwrite=True)
     assert before.items() <= stored().items()
     swept(model, out)
-    assert stored() == expected
+    same(stored(), expected)
 
 
 def test_runs_in_a_store_are_extended_and_joined(model, out, tmp_path, monkeypatch) -> None:
@@ -174,17 +173,13 @@ def test_runs_in_a_store_are_extended_and_joined(model, out, tmp_path, monkeypat
         extend(out)
     monkeypatch.undo()
     extend(out)
-    expected = {
-        p.relative_to(disk).as_posix(): p.read_bytes() for p in Path(disk).rglob("*") if p.is_file()
-    }
-    assert stored() == expected
+    same(stored(), content(Path(disk)))
     parts = ["memory://bucket/1", str(tmp_path / "2")]
     for number, place in enumerate(parts, 1):
         sweep(place, "neighbors", 12, k=2, part=f"{number}/2")
     convviz.merge(parts, "memory://bucket/joined", model, images)
     convviz.merge(parts, tmp_path / "joined", model, images)
-    for name, content in stored("/bucket/joined/").items():
-        assert (tmp_path / "joined" / name).read_bytes() == content, name
+    same(stored("/bucket/joined/"), content(tmp_path / "joined"))
 
 
 def test_what_is_not_a_runs_is_left_alone(model, out) -> None:
@@ -306,8 +301,7 @@ def test_s3_after_a_kill(tmp_path) -> None:
     finally:
         server.kill()
         server.wait()
-    files = (p for p in (tmp_path / "run").rglob("*") if p.is_file())
-    assert actual == {p.relative_to(tmp_path / "run").as_posix(): p.read_bytes() for p in files}
+    same(actual, content(tmp_path / "run"))
 
 
 def free_port() -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.folders import content, same
 from torch import nn
 
 import convviz
@@ -75,7 +76,7 @@ def swept(model: convviz.Model, out: Path, engine: str, **given) -> dict[str, by
     convviz.analyze(
         model, images, what, out, engine=engine, shard_size=4, batch_size=2, threads=1, **given
     )
-    return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    return content(out)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -109,7 +110,7 @@ def test_a_cluster_is_started_and_ended_and_gives_the_same_bytes(tmp_path, capfd
     for pid in os.listdir(tmp_path / "net"):
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)
-    assert actual == swept(model, tmp_path / "local", "local")
+    same(actual, swept(model, tmp_path / "local", "local"))
     assert len(actual) > 8
 
 
@@ -123,9 +124,8 @@ def test_an_extension_on_a_cluster_gives_the_bytes_of_one_process(tmp_path) -> N
         swept(model, tmp_path / engine, engine)
         settings = {"engine": engine, "shard_size": 4, "threads": 1, "batch_size": 2}
         convviz.analyze(model, images, what, tmp_path / engine, extend=True, **settings)
-        files = (p for p in (tmp_path / engine).rglob("*") if p.is_file())
-        runs.append({str(p.relative_to(tmp_path / engine)): p.read_bytes() for p in files})
-    assert runs[0] == runs[1]
+        runs.append(content(tmp_path / engine))
+    same(runs[1], runs[0])
 
 
 @pytest.mark.usefixtures("two_workers")
@@ -134,7 +134,7 @@ def test_processes_run_the_network_as_the_plan_says(tmp_path, monkeypatch) -> No
     model = model_of(tmp_path / "net")
     actual = swept(model, tmp_path / "ray", "ray")
     assert json.loads(actual["run.json"])["forward"]["graph"]
-    assert actual == swept(model, tmp_path / "local", "local")
+    same(actual, swept(model, tmp_path / "local", "local"))
     ran = sum(file.stat().st_size for file in (tmp_path / "net").iterdir())
     assert 0 < ran < 10  # only for the export, not for the 10 batches
 
@@ -144,7 +144,7 @@ def test_the_shard_of_a_killed_process_is_swept_again(tmp_path, caplog) -> None:
     model = model_of(tmp_path / "net", deaths=1)
     with caplog.at_level(logging.WARNING):
         actual = swept(model, tmp_path / "ray", "ray")
-    assert actual == swept(model, tmp_path / "local", "local")
+    same(actual, swept(model, tmp_path / "local", "local"))
     assert len(list((tmp_path / "net").glob("died-*"))) == 1
     assert "a process died, shard" in caplog.text
     at_work = [name for name in os.listdir(tmp_path / "net") if name.isdigit()]
