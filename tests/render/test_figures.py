@@ -10,6 +10,8 @@ import matplotlib
 import numpy as np
 import pytest
 import torch
+from helpers.folders import content, same
+from helpers.spy import photos, tiny_model
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -245,3 +247,17 @@ def test_frames_of_the_grid_have_the_colours_of_the_legend() -> None:
     for patch in legend.get_patches():
         colour = (np.array(patch.get_edgecolor()[:3]) * 255).round()
         assert (np.abs(canvas - colour).max(axis=1) <= 1).any()
+
+
+def test_the_same_run_twice_gives_the_same_bytes(tmp_path) -> None:
+    what = [
+        convviz.explainer("patches", layers=("0",), k=2, draw=2),
+        convviz.explainer("statistics", layers=("0",)),
+        *("neighbors", "embedding"),
+    ]
+    for name in ("a", "b"):
+        data = photos(9), [0, 1, 2] * 3
+        convviz.analyze(tiny_model(), data, what, tmp_path / name, batch_size=4)
+    files = content(tmp_path / "a")
+    same(files, content(tmp_path / "b"))
+    assert len([name for name in files if name.endswith(".png")]) >= 6

@@ -46,16 +46,6 @@ def test_the_run_folder_and_its_way_back(model, tmp_path):
     assert [item.id for item in leaf.items] == ["0", "1", "2"]
 
 
-def test_the_same_run_twice_gives_the_same_bytes(model, tmp_path):
-    for name in ("a", "b"):
-        convviz.analyze(model, (photos(9), [0, 1, 2] * 3), ["neighbors", "embedding"],
-                        tmp_path / name, batch_size=4)  # fmt: skip
-    files = [p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file()]
-    assert len(files) >= 9
-    for file in files:
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
-
-
 def test_a_single_layer_is_had_directly(model, tmp_path):
     run = convviz.analyze(model, photos(2), Spy(layers=("1",)), tmp_path / "one")
     assert torch.equal(run["spy"].values, run["spy"]["1"].values)
