@@ -29,7 +29,7 @@ from .network.function_model import function_model
 from .network.inputs import make_batch
 from .network.model import Model
 from .plugin import registry
-from .plugin.default_explainers import chosen_defaults, default_explainers
+from .plugin.default_explainers import chosen_defaults, default_names
 from .plugin.explainer import DatasetExplainer
 from .plugin.sources import as_dataset, load_model
 from .progress import track
@@ -315,7 +315,7 @@ def analyze(
 
 def _explainers_of_sweep(what: Any, params: dict[str, Any]) -> tuple[Named, ...]:
     """Return the requested explainers and those that are on by default."""
-    switches = {name: params.pop(name, True) for name in default_explainers()}
+    switches = {name: params.pop(name, True) for name in default_names()}
     is_empty = isinstance(what, list | tuple) and not what
     requested = () if is_empty and not params else named(what, params)
     names = tuple(explainer.name for explainer in requested)

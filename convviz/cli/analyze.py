@@ -66,14 +66,13 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
 
 def _options_of_default_explainers() -> Iterator[inspect.Parameter]:
     """Yield a switch for each explainer that is on by default, and its own options."""
-    from ..plugin.default_explainers import default_explainers, options_of
+    from ..plugin.default_explainers import default_names, options_of
 
-    for name, cls in default_explainers().items():
+    for name in default_names():
         word = name.replace("_", "-")
         switch = typer.Option(f"--{word}/--no-{word}", help=f"Run {name} as well.")
         yield _keyword(_python_name(name), True, bool, switch)
-        for field, metavar in options_of(cls).items():
-            text = cls.model_fields[field].description
+        for field, (metavar, text) in options_of(name).items():
             option = typer.Option(f"--{field.replace('_', '-')}", metavar=metavar, help=text)
             yield _keyword(_python_name(name, field), None, str | None, option)
 
@@ -154,15 +153,16 @@ def _explainers(
 
     Removes the options of the default explainers from `options`.
     """
-    from ..plugin.default_explainers import default_explainers, options_of
+    from ..plugin.default_explainers import default_class, default_names, options_of
 
     assigned, switches = list(assignments), {}
-    for name, cls in default_explainers().items():
+    for name in default_names():
         switches[name] = options.pop(_python_name(name))
-        for field in options_of(cls):
+        for field in options_of(name):
             value = options.pop(_python_name(name, field))
             assigned += [f"{name}.{field}={value}"] if value is not None else []
-    active = [name for name, is_on in switches.items() if is_on and name not in names]
+    on = [name for name, is_on in switches.items() if is_on and name not in names]
+    active = [name for name in on if default_class(name)]
     explainers = chosen_explainers([*names, *active], assigned)
     defaults = {name: explainers[name] if name in active else False for name in switches}
     return [explainers[name] for name in names], defaults

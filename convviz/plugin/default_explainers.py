@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import ParameterError
+from ..errors import ParameterError, PluginError, UnknownNameError
 from . import registry
-from .explainer import DatasetExplainer
-from .parameters import build
+
+if TYPE_CHECKING:
+    from .explainer import DatasetExplainer
+
+GROUP = "default_explainers"
+"""The entry-point group that declares them, without "convviz."."""
 
 
-def default_explainers() -> dict[str, type[DatasetExplainer]]:
-    """Return the data-set explainers that are on by default, by name.
+def default_names() -> tuple[str, ...]:
+    """Return the names of the explainers that are on by default; imports no plugin."""
+    return tuple(dict.fromkeys(entry.name for entry in registry.current().entries(GROUP)))
 
-    Imports all plugins with explainers; broken ones are left out.
+
+def options_of(name: str) -> Mapping[str, tuple[str, str]]:
+    """Return the fields that are options of `convviz analyze`, with placeholder and description.
+
+    Imports the module that declares them, which need not import the explainer. A broken plugin has
+    no options.
     """
-    return {
-        name: cls
-        for name, cls in registry.current().all_explainer_classes()
-        if issubclass(cls, DatasetExplainer) and cls.on_by_default
-    }
+    try:
+        return registry.current().analyze_options(registry.current().find(GROUP, name))
+    except PluginError:
+        return {}
+
+
+def default_class(name: str) -> type[DatasetExplainer] | None:
+    """Return the class of an explainer that is on by default; None if its plugin is broken."""
+    from .explainer import DatasetExplainer  # importing it imports torch
+
+    try:
+        cls = registry.current().explainer_class(name)
+    except (PluginError, UnknownNameError):
+        return None
+    return cls if issubclass(cls, DatasetExplainer) else None
 
 
 def chosen_defaults(
@@ -32,28 +52,22 @@ def chosen_defaults(
         switches: False (off), True, or an instance, for every default explainer.
         requested: names of the explainers that the user requested, which are left out.
     """
-    classes = default_explainers()
-    chosen = {name: _instance(name, classes[name], value) for name, value in switches.items()}
+    chosen = {name: _instance(name, value) for name, value in switches.items()}
     return {n: e for n, e in chosen.items() if e is not None and n not in requested}
 
 
-def options_of(cls: type[DatasetExplainer]) -> Mapping[str, str]:
-    """Return the fields that are options of `convviz analyze`, with their placeholders."""
-    extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
-    return {
-        name: str(extra["option"])
-        for name, extra in extras.items()
-        if isinstance(extra, dict) and "option" in extra
-    }
-
-
-def _instance(name: str, cls: type[DatasetExplainer], value: Any) -> DatasetExplainer | None:
+def _instance(name: str, value: Any) -> DatasetExplainer | None:
+    if value is False:
+        return None
+    cls = default_class(name)
+    if cls is None:
+        return None
     if value is True:
-        explainer = build(cls, name, {})
-        assert isinstance(explainer, DatasetExplainer)
-        return explainer
-    if value is False or isinstance(value, cls):
-        return value or None
+        from .parameters import build
+
+        return build(cls, name, {})  # type: ignore[return-value]
+    if isinstance(value, cls):
+        return value
     raise ParameterError(
         f'{name}={value!r}: allowed are True, False and an instance, convviz.explainer("{name}", …)'
     )

@@ -15,6 +15,7 @@ GROUPS = {
     "datasets": "convviz_open_dataset",
     "metrics": "convviz_metrics",
     "commands": "convviz_commands",
+    "default_explainers": "convviz_analyze_options",
 }
 """Entry-point group without "convviz." -> the hook that its plugins implement."""
 

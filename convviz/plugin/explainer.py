@@ -143,10 +143,6 @@ class DatasetExplainer(BaseModel):
         default_layer_kind: the kind of layers read if none are given, see `Model.default_layers`;
             None for an explainer that overrides `default_layers`.
         aliases: as of `Explainer`.
-        on_by_default: True for an explainer that every sweep runs unless it is switched off
-            (`analyze(…, NAME=False)`, `--no-NAME`). If it fails, the run has a note instead of
-            its results. A field with `json_schema_extra={"option": "FILE"}` is also an option of
-            `convviz analyze`, with this placeholder.
         dataset_fields: names of the fields that `for_dataset` sets, dicts by class. Extending a run
             may add entries to them.
     """
@@ -156,7 +152,6 @@ class DatasetExplainer(BaseModel):
     needs_image: ClassVar[bool] = True
     uses_target: ClassVar[bool] = False
     aliases: ClassVar[Mapping[str, str]] = {}
-    on_by_default: ClassVar[bool] = False
     dataset_fields: ClassVar[tuple[str, ...]] = ()
 
     default_layer_kind: ClassVar[LayerKind | None] = None

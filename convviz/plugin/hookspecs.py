@@ -10,6 +10,7 @@ hook, and the name of the entry is that of the explainer, scheme, metric or subc
 | `convviz.datasets` | `convviz_open_dataset` | the scheme of a data-set source |
 | `convviz.metrics` | `convviz_metrics` | the metric's name, or the prefix of a family |
 | `convviz.commands` | `convviz_commands` | the subcommand's name |
+| `convviz.default_explainers` | `convviz_analyze_options` | an explainer that every sweep runs |
 """
 
 from __future__ import annotations
@@ -88,6 +89,20 @@ def convviz_metrics() -> Mapping[str, Callable[..., float]]:  # type: ignore[emp
     """Return quality metrics of explanations by name.
 
     The names are that of the entry point, or `<entry>.<something>` for a family.
+    """
+
+
+@hookspec
+def convviz_analyze_options() -> Mapping[str, tuple[str, str]]:  # type: ignore[empty-body]
+    """Return the options that an explainer adds to `convviz analyze`.
+
+    The explainer is a data-set explainer with the name of the entry point. Every sweep runs it
+    unless it is switched off (`analyze(…, NAME=False)`, `--no-NAME`). If it fails, the run has a
+    note instead of its results.
+
+    The hook is called for `convviz analyze --help`: its module should import neither the explainer
+    nor torch. Each field of the explainer that the hook returns is an option, with a placeholder
+    for the value and a description: `{"classes": ("FILE", "The classes of the data set.")}`.
     """
 
 

@@ -19,6 +19,7 @@ from .plugin_names import ambiguous, is_called, matches, plain_name, prefixes, s
 from .validation import (
     BrokenPluginError,
     attribute_errors,
+    check_analyze_options,
     check_explainers,
     check_hook,
     check_metrics,
@@ -188,6 +189,11 @@ class Registry:
         returned = self.call(entry)
         return check_metrics(returned[0] if returned else None, entry)
 
+    def analyze_options(self, entry: Entry) -> dict[str, tuple[str, str]]:
+        """Return the options of `convviz analyze` that an entry declares: (placeholder, help)."""
+        returned = self.call(entry)
+        return check_analyze_options(returned[0] if returned else None, entry)
+
     def identify(self, cls: type) -> Identity:
         """Return the identity of a class; without a plugin its distribution is empty."""
         for entry in self._likely_entries(cls):
@@ -262,6 +268,8 @@ class Registry:
                 self.explainer_classes(entry)
             elif entry.group == "metrics":
                 self.metrics(entry)
+            elif entry.group == "default_explainers":
+                self.analyze_options(entry)
         except ConvvizError as error:
             return Status(*where, hooks, "broken", getattr(error, "reason", str(error)))
         same = [e for e in self.entries(entry.group) if e.name == entry.name]

@@ -97,6 +97,19 @@ def check_metrics(returned: Any, entry: Entry) -> dict[str, Callable[..., float]
     return dict(returned)
 
 
+def check_analyze_options(returned: Any, entry: Entry) -> dict[str, tuple[str, str]]:
+    """Check the return value of `convviz_analyze_options`."""
+    if not isinstance(returned, Mapping):
+        reason = f"convviz_analyze_options returned {_kind(returned)}, not options by field"
+        raise BrokenPluginError(entry, reason)
+    for name, option in returned.items():
+        texts = option if isinstance(option, tuple) else ()
+        if len(texts) != 2 or not all(isinstance(text, str) for text in (name, *texts)):
+            reason = f"its option {name!r} is {_kind(option)}, not (placeholder, description)"
+            raise BrokenPluginError(entry, reason)
+    return dict(returned)
+
+
 def _is_text_by_text(value: object) -> bool:
     return isinstance(value, Mapping) and all(
         isinstance(text, str) for pair in value.items() for text in pair

@@ -17,7 +17,7 @@ from ..errors import ConvvizError, ConvvizWarning, ParameterError
 from ..explanation.provenance import Named, named, read_layers
 from ..network.model import Model
 from ..plugin import registry
-from ..plugin.explainer import DatasetExplainer
+from ..plugin.default_explainers import default_names
 from ..storage.checksums import CHECKSUMS
 from .forward_pass import ForwardMode, ForwardRunner, differs_from
 from .plan import OMITTED, SHARD_SIZES, ExplainerStep, SweepPlan, differences, make_steps, shards_of
@@ -130,9 +130,7 @@ def rebuild(name: str, saved: Mapping[str, Any]) -> Named:
             f"the explainer {name!r} of the run cannot be loaded, so it has to be given again: "
             f"{error}"
         ) from error
-    explainer = rebuilt.explainer
-    is_default = isinstance(explainer, DatasetExplainer) and explainer.on_by_default
-    return replace(rebuilt, is_default=is_default)
+    return replace(rebuilt, is_default=rebuilt.name in default_names())
 
 
 def _with_layers_of_run(of_call: Named, saved: Mapping[str, Any], model: Model) -> Named:

@@ -9,8 +9,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-import convviz
-import convviz.authoring
 from convviz import Matches, Model, ModelError, ParameterError, Result
 from convviz.authoring import Batch, Dataset, DatasetExplainer, Forward, Items, Partial
 
@@ -18,6 +16,7 @@ from ..neighbors import Neighbors
 from .class_matching import UNMATCHED, Matching, apply_mapping, match_classes, too_high
 from .image_scores import Rows, measure, remove_labels
 from .mapping_file import as_mapping
+from .option_texts import CLASSES_HELP
 from .report import Report
 
 WIDTH = "outputs"
@@ -33,7 +32,6 @@ class Predictions(DatasetExplainer):
     and near-duplicates use the results of `neighbors`, if it is part of the sweep.
     """
 
-    on_by_default: ClassVar[bool] = True
     dataset_fields: ClassVar[tuple[str, ...]] = ("outputs",)
     aliases: ClassVar[Mapping[str, str]] = {
         "accuracy": "accuracy, calibration and errors are results of 'predictions'",
@@ -41,13 +39,7 @@ class Predictions(DatasetExplainer):
         "confusion matrix": "the confusion matrix is a result of 'predictions'",
     }
 
-    classes: dict[str, int | str] | str | None = Field(
-        None,
-        description="Outputs of the model by class of the data set: a CSV or JSON file with "
-        "class and output (index or label), or in Python a dict. By default, classes are matched "
-        "by name or number.",
-        json_schema_extra={"option": "FILE"},
-    )
+    classes: dict[str, int | str] | str | None = Field(None, description=CLASSES_HELP)
     outputs: dict[str, int] | None = Field(
         None,
         description="Output of the model by class of the data set, as the sweep found it; -1 for "
@@ -191,9 +183,3 @@ def join_rows(partials: list[Partial]) -> Partial:
     joined = {name: torch.cat([rows[name] for rows in layers]) for name in layers[0]}
     joined[WIDTH] = joined[WIDTH].max()[None]
     return {"": joined}
-
-
-@convviz.authoring.hookimpl
-def convviz_explainers() -> list[type[DatasetExplainer]]:
-    """Return the explainer of this plugin."""
-    return [Predictions]
