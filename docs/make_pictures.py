@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageChops
 
-from convviz_plugins.commands.demo import run_demo
+import convviz
+from convviz_plugins.commands.demo import PHOTOS, run_demo
 
 HOME = Path(__file__).parent / "pictures"
 WIDTH = 800
@@ -39,6 +42,10 @@ SOURCES = {
     "guided_backprop": "coffee/guided_backprop/picture.png",
 }
 """Picture -> where it is in the demo's folder; the last match is taken."""
+SLOW: dict[str, tuple[str, dict[str, Any]]] = {
+    "rise": ("rise", {"masks": 2000}),
+}
+"""Picture -> explainer and parameters, for pictures of chelsea that the demo does not make."""
 
 
 def main(arguments: list[str]) -> None:
@@ -53,6 +60,18 @@ def main(arguments: list[str]) -> None:
             if not found:
                 raise SystemExit(f"{demo} has no {pattern}")
             shrink(found[-1], HOME / f"{name}.png")
+        for name, (explainer, parameters) in SLOW.items():
+            explain_chelsea(explainer, parameters, demo / "slow" / name)
+            shrink(demo / "slow" / name / "picture.png", HOME / f"{name}.png")
+
+
+def explain_chelsea(name: str, parameters: dict[str, Any], out: Path) -> None:
+    """Explain the demo's photo of a cat with its network."""
+    package, inside = PHOTOS["chelsea"]
+    explainer = convviz.explainer(name, **parameters)
+    with as_file(files(package).joinpath(inside)) as path:
+        image = path if explainer.needs_image else None
+        convviz.explain(convviz.load_model("demo"), image, explainer).save(out)
 
 
 def shrink(source: Path, out: Path) -> None:

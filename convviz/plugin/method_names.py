@@ -31,7 +31,6 @@ METHODS = {
     "gradienttimesinput": "Input times gradient",
     "deeplift": "DeepLIFT",
     "lrp": "LRP",
-    "rise": "RISE",
     "xrai": "XRAI",
     "featurevisualization": "Feature visualization",
     "activationmaximization": "Activation maximization",
