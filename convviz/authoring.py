@@ -22,6 +22,7 @@ _MODULES = {
     "MapKind": "plugin.explainer",
     "Note": "results.types",
     "Occluded": "occlusion.occluded_scores",
+    "Occluder": "occlusion.occluded_scores",
     "Partial": "plugin.explainer",
     "PathDataset": "data.dataset",
     "Pixels": "plugin.dataset_features",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from ..errors import ParameterError
@@ -37,31 +36,6 @@ def check_options(
         raise ParameterError(
             f'approximate={approximate} requires engine="auto"; engine="dense" is always exact'
         )
-
-
-def check_boxes(boxes: Tensor, images: Tensor) -> Tensor:
-    """Return the boxes as int64 on the CPU; raise unless all are inside the images."""
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
-        raise ParameterError(
-            "boxes must be integers [P, 4], x0, y0, x1, y1; got "
-            f"{str(boxes.dtype).removeprefix('torch.')} {list(boxes.shape)}"
-        )
-    if len(images) * len(boxes) == 0:
-        raise ParameterError(
-            f"at least one image and one box are required; got {len(images)} images and "
-            f"{len(boxes)} boxes"
-        )
-    boxes = boxes.to("cpu", torch.int64)
-    height, width = images.shape[-2:]
-    low, high = boxes[:, :2], boxes[:, 2:]
-    fits = (low >= 0) & (low < high) & (high <= torch.tensor([width, height]))
-    if not fits.all():
-        first = boxes[int((~fits).any(1).nonzero()[0])].tolist()
-        raise ParameterError(
-            f"box {first} (x0, y0, x1, y1) is empty or not inside the image of {width} x {height} "
-            "pixels"
-        )
-    return boxes
 
 
 def check_fill(fill: Tensor, images: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from .chunk_plan import ChunkPlan, ChunkPlanner
 from .intervals import Ints, input_length
 from .memory_budget import DEFAULT_MEMORY_BYTES, whole_map_batch
 from .plan import WindowPlan, count_channels
+from .regions import Regions
 from .window_batch import WindowBatch
 
 
@@ -41,6 +42,9 @@ class WindowExecutor:
         fill: `[1, C, H, W]`, the values of covered pixels.
         memory: budget in bytes for the whole maps behind the cut.
         planner: plans the chunks; executors of several images share one.
+        regions: the regions of the plan; None covers whole boxes.
+        clean: values of the unchanged image, in the layout of the executor, which plans of the same
+            image share; missing ones are added.
     """
 
     def __init__(
@@ -51,13 +55,17 @@ class WindowExecutor:
         fill: Tensor,
         memory: int = DEFAULT_MEMORY_BYTES,
         planner: ChunkPlanner | None = None,
+        regions: Regions | None = None,
+        clean: Values | None = None,
     ) -> None:
-        self.program, self.plan, self.memory = program, plan, memory
+        self.program, self.plan, self.memory, self.regions = program, plan, memory, regions
         self.planner = planner or ChunkPlanner(program, plan, image.device)
-        self.image = image.contiguous(memory_format=torch.channels_last)
         self.fill = fill.contiguous(memory_format=torch.channels_last)
         # All clean values before the cut are kept: windows are gathered from them.
-        self.clean: Values = {program.image: self.image}
+        self.clean: Values = {} if clean is None else clean
+        if program.image not in self.clean:
+            self.clean[program.image] = image.contiguous(memory_format=torch.channels_last)
+        self.image: Tensor = self.clean[program.image]
         self._run_clean(self.clean, program.steps[: plan.cut])
 
     def clean_outputs(self) -> Values:
@@ -73,7 +81,7 @@ class WindowExecutor:
         All positions run in windows together. Whole maps are larger, so they run in pieces.
         """
         chunk = self.planner(positions)
-        windows = self._run_windows(chunk)
+        windows = self._run_windows(chunk, positions)
         batch = self._whole_map_batch()
         for start in range(0, len(positions), batch):
             piece = slice(start, min(start + batch, len(positions)))
@@ -84,12 +92,13 @@ class WindowExecutor:
         read = self._reader(values)
         for step in steps:
             # Never in place: all clean values are read again, for every chunk of positions.
-            values[step.node] = step.run(read, in_place=False)
+            if step.node not in values:
+                values[step.node] = step.run(read, in_place=False)
 
-    def _run_windows(self, chunk: ChunkPlan) -> dict[fx.Node, WindowBatch]:
+    def _run_windows(self, chunk: ChunkPlan, positions: Ints) -> dict[fx.Node, WindowBatch]:
         """Compute every step before the cut in windows; return those that are read behind it."""
         image, keep = self.program.image, self.program.kept_nodes
-        held = {image: self._boxes(chunk)}
+        held = {image: self._covered_windows(chunk, positions)}
         for index, step in enumerate(self.program.steps[: self.plan.cut]):
             if step.rule is None:
                 continue  # it counts images, see `_run_whole_maps`
@@ -100,16 +109,18 @@ class WindowExecutor:
                     del held[node]
         return held
 
-    def _boxes(self, chunk: ChunkPlan) -> WindowBatch:
-        """Return the windows of the image: the boxes, cut out of the fill."""
+    def _covered_windows(self, chunk: ChunkPlan, positions: Ints) -> WindowBatch:
+        """Return the windows of the image: the boxes, with the fill where they are covered."""
         image = self.program.image
         places = chunk.places[image]
-        parts = [
-            gather_windows(
-                self.fill, [], chunk.tables[image, image, part], *places.size_of(part), 0.0
-            )
-            for part in range(len(places.groups))
-        ]
+        parts = []
+        for part, group in enumerate(places.groups):
+            table, size = chunk.tables[image, image, part], places.size_of(part)
+            window = gather_windows(self.fill, [], table, *size, 0.0)
+            if self.regions is not None and self.regions.masks is not None:
+                clean = gather_windows(self.image, [], table, *size, 0.0)
+                window = torch.where(self.regions.mask_windows(positions[group]), window, clean)
+            parts.append(window)
         return WindowBatch(places, parts)
 
     def _run_step(

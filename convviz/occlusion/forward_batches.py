@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from ..ops.occlude import occlude
 from ..state.device import is_out_of_memory, release_cached_memory
+from .regions import Regions
 
 _BATCH_PIXELS = {"cpu": 32 * 224 * 224, "cuda": 128 * 224 * 224}
 _MAX_BATCH = 512
 
 
 def covered_copies(
-    images: Tensor, fill: Tensor, owner: Tensor, boxes: Sequence[Sequence[int]]
+    images: Tensor, fill: Tensor, owner: Tensor, regions: Regions, position: Tensor
 ) -> Tensor:
-    """Return copies `[B, C, H, W]` of images, each with its box filled.
+    """Return copies `[B, C, H, W]` of images, each with a region filled.
 
     Args:
         images: `[N, C, H, W]`.
         fill: as `images`; a covered pixel takes the fill's value at its own place.
         owner: index of the image that each copy is made from, `[B]`.
-        boxes: B boxes, x0, y0, x1, y1.
+        regions: the regions.
+        position: index of the region of each copy, `[B]`.
     """
-    x0, y0, x1, y1 = torch.as_tensor(boxes, dtype=torch.int64, device=images.device).unbind(1)
+    copies = images.new_empty(len(owner), *images.shape[1:])
+    if regions.masks is not None:
+        masks = regions.masks[position.to(images.device), None]
+        owner = owner.to(images.device)
+        return torch.where(masks, fill[owner], images[owner], out=copies)
+    x0, y0, x1, y1 = regions.boxes[position].to(images.device).unbind(1)
     # The operator takes one image and one window size: group the copies by both.
     keys = torch.stack([owner.to(x0), y1 - y0, x1 - x0], 1)
     groups, group = torch.unique(keys, dim=0, return_inverse=True)
-    copies = images.new_empty(len(owner), *images.shape[1:])
     for index, (source, height, width) in enumerate(groups.tolist()):
         at = group == index
         copies[at] = occlude(images[source], y0[at], x0[at], height, width, fill[source])

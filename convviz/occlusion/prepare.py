@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class PreparedOcclusion:
         order: the positions, those with windows of equal sizes next to each other, `[P]`.
         chunk: the number of positions that are computed at a time.
         dtype: the dtype that the program computes in.
+        tested: number of the first steps that were tested in windows.
     """
 
     program: Program
@@ -39,6 +40,7 @@ class PreparedOcclusion:
     order: Ints
     chunk: int
     dtype: torch.dtype
+    tested: int
 
 
 def prepare(
@@ -89,7 +91,25 @@ def prepare(
     if dtype is not None and (cast := _try_cast(program, plan, first.to(dtype))) is not None:
         program, first = cast, first.to(dtype)
     chunk = chunk_size(program, plan, first.element_size(), memory)
-    return PreparedOcclusion(program, plan, order_by_window_size(plan), chunk, first.dtype)
+    order = order_by_window_size(plan)
+    return PreparedOcclusion(program, plan, order, chunk, first.dtype, tested=plan.cut)
+
+
+def prepare_further(
+    prepared: PreparedOcclusion, boxes: Tensor, memory: int, approximate: float | None
+) -> PreparedOcclusion | None:
+    """Plan other boxes for the same program; None if steps would run in windows untested.
+
+    Args:
+        prepared: prepared for the same model and size of images.
+        boxes, memory, approximate: as of `prepare`.
+    """
+    program = prepared.program
+    plan = make_plan(program, boxes, approximate=approximate)
+    if plan.cut > prepared.tested:
+        return None
+    chunk = chunk_size(program, plan, prepared.dtype.itemsize, memory)
+    return replace(prepared, plan=plan, order=order_by_window_size(plan), chunk=chunk)
 
 
 def _unchanged_passes(

@@ -267,16 +267,16 @@ class TestOccluded:
             ({"engine": "fast"}, "engine='fast': allowed are 'auto' and 'dense'"),
             ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
             ({"batch_size": -1}, "batch_size must be at least 1, got -1"),
-            ({"boxes": torch.tensor([[0, 0, 4, 4], [3, 3, 3, 9]])}, r"box \[3, 3, 3, 9\]"),
-            ({"boxes": torch.tensor([[30, 30, 41, 40]])}, "image of 40 x 40"),
-            ({"boxes": torch.tensor([[-1, 0, 4, 4]])}, "image of 40 x 40"),
-            ({"boxes": torch.rand(2, 4)}, r"float32 \[2, 4\]"),
-            ({"boxes": torch.zeros(0, 4, dtype=torch.int64)}, "1 images and 0 boxes"),
+            ({"regions": torch.tensor([[0, 0, 4, 4], [3, 3, 3, 9]])}, r"box \[3, 3, 3, 9\]"),
+            ({"regions": torch.tensor([[30, 30, 41, 40]])}, "image of 40 x 40"),
+            ({"regions": torch.tensor([[-1, 0, 4, 4]])}, "image of 40 x 40"),
+            ({"regions": torch.rand(2, 4)}, r"float32 \[2, 4\]"),
+            ({"regions": torch.zeros(0, 4, dtype=torch.int64)}, "1 images and 0 regions"),
         ],
     )
     def test_bad_input_is_named(self, options, message):
         model, images = Model(randomize_statistics(Branches())), torch.randn(1, 2, 40, 40).double()
-        options = {"boxes": self.boxes, **options}
+        options = {"regions": self.boxes, **options}
         with pytest.raises(ParameterError, match=message):
             occluded_scores.occluded(
                 model, images, fill=torch.zeros(1), read=lambda f, _: f.output, **options
