@@ -29,6 +29,8 @@ _MODULES = {
     "ReceptiveField": "locality",
     "Stack": "results.types",
     "Target": "scores.targets",
+    "AblatedScores": "program.channel_ablation",
+    "ablated_scores": "program.channel_ablation",
     "as_labels": "data.labels",
     "channel_means": "ops.channel_stats",
     "channel_moments": "ops.channel_stats",

@@ -43,7 +43,8 @@ AUTHORS: Groups = {
     "Parts of results": ["Stack", "Note", "LayerResults"],
     "Models and layers": ["LayerInfo", "LayerKind", "ReceptiveField"],
     "Computing": [
-        *("occluded", "Occluded", "Occluder", "channel_means", "channel_moments", "channel_peaks"),
+        *("occluded", "Occluded", "Occluder", "ablated_scores", "AblatedScores"),
+        *("channel_means", "channel_moments", "channel_peaks"),
         "fold_batch_norm",
         *("Features", "Pixels", "pixel_vectors"),
     ],

@@ -33,6 +33,8 @@ SOURCES = {
     "predictions": "digits/results/predictions/accuracy/picture.png",
     "patches": "digits/results/patches/*/picture-1.png",
     "occlusion": "coffee/occlusion/picture.png",
+    "ablation": "coffee/ablation/*/picture.png",
+    "flip": "chelsea/flip/picture.png",
     "saliency": "chelsea/saliency/picture.png",
     "grabcut": "coffee/grabcut/picture.png",
     "input_x_gradient": "coffee/input_x_gradient/picture.png",
@@ -42,10 +44,11 @@ SOURCES = {
     "guided_backprop": "coffee/guided_backprop/picture.png",
 }
 """Picture -> where it is in the demo's folder; the last match is taken."""
-SLOW: dict[str, tuple[str, dict[str, Any]]] = {
-    "rise": ("rise", {"masks": 2000}),
+FURTHER: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "rise": ("chelsea", "rise", {"masks": 2000}),
+    "occlusion_segments": ("coffee", "occlusion", {"segments": 50}),
 }
-"""Picture -> explainer and parameters, for pictures of chelsea that the demo does not make."""
+"""Picture that the demo does not make -> photo, explainer and parameters."""
 
 
 def main(arguments: list[str]) -> None:
@@ -60,14 +63,14 @@ def main(arguments: list[str]) -> None:
             if not found:
                 raise SystemExit(f"{demo} has no {pattern}")
             shrink(found[-1], HOME / f"{name}.png")
-        for name, (explainer, parameters) in SLOW.items():
-            explain_chelsea(explainer, parameters, demo / "slow" / name)
-            shrink(demo / "slow" / name / "picture.png", HOME / f"{name}.png")
+        for name, (photo, explainer, parameters) in FURTHER.items():
+            explain_photo(photo, explainer, parameters, demo / "further" / name)
+            shrink(demo / "further" / name / "picture.png", HOME / f"{name}.png")
 
 
-def explain_chelsea(name: str, parameters: dict[str, Any], out: Path) -> None:
-    """Explain the demo's photo of a cat with its network."""
-    package, inside = PHOTOS["chelsea"]
+def explain_photo(photo: str, name: str, parameters: dict[str, Any], out: Path) -> None:
+    """Explain one of the demo's photos with its network."""
+    package, inside = PHOTOS[photo]
     explainer = convviz.explainer(name, **parameters)
     with as_file(files(package).joinpath(inside)) as path:
         image = path if explainer.needs_image else None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..results.types import Table
+from .distribution import draw_distribution
+from .effects import draw_effects
 from .output import FAINT, INK, MUTED, SMALL_POINTS, Drawing
 from .style import (
     ACCENT,
@@ -143,4 +145,6 @@ def _list_measures(axes: Axes, result: Table) -> None:
 CHARTS: dict[str, Callable[[Table, Scene], Any]] = {
     "matrix": draw_matrix,
     "calibration": draw_calibration,
+    "distribution": draw_distribution,
+    "effects": draw_effects,
 }

@@ -12,6 +12,7 @@ from ..results.types import Heatmap
 from .colour import Scale, about_grey, class_colours, grey, laid_over, resize_nearest, scale_of
 from .output import INK, SMALL_POINTS, Drawing
 from .style import (
+    ACCENT,
     PAPER,
     FigureOptions,
     Scene,
@@ -72,7 +73,7 @@ def _drawing(result: Heatmap, scene: Scene, index: int) -> Drawing:
     photo = scene.photo(index)
     title = scene.title(index)
     if result.colour:
-        drawn = _colour(values, photo, result, scene.options)
+        drawn = _colour(values, photo, result, index, scene.options)
     elif result.classes:
         drawn = _categorical(values, photo, result, index, scene.options)
         title = scene.title(what=result.unit)
@@ -80,7 +81,9 @@ def _drawing(result: Heatmap, scene: Scene, index: int) -> Drawing:
         drawn = _several(list(values), photo, result, index, scene.options)
         title = scene.title(what=f"{len(values)} targets")
     else:
-        drawn = _single(values, photo, result, scene.options)
+        drawn = _single(values, photo, result, index, scene.options)
+    if result.captions:
+        title = scene.title(what=result.captions[index])
     hatched = "Hatched: no value." if np.isnan(values).any() else ""
     shown = "colour gradient" if result.colour else result.unit or "value"
     return Drawing(
@@ -97,15 +100,19 @@ def _drawing(result: Heatmap, scene: Scene, index: int) -> Drawing:
     )
 
 
-def _single(values: np.ndarray, photo: Photo, result: Heatmap, options: FigureOptions) -> Panels:
+def _single(
+    values: np.ndarray, photo: Photo, result: Heatmap, index: int, options: FigureOptions
+) -> Panels:
     """Draw photo, map over the photo, map and colour bar."""
     from matplotlib.cm import ScalarMappable
 
     scale = scale_of(values, result.signed, options.cmap)
     shape = values.shape if photo is None else photo.shape
-    known = ["map"] if photo is None else ["photo", "overlay", "map"]
+    covered = _covered_photo(result, index)
+    middle = "overlay" if covered is None else "covered"
+    known = ["map"] if photo is None else ["photo", middle, "map"]
     names = [known[i] for i in chosen_panels(options, known)]
-    has_scale = names != ["photo"]
+    has_scale = not set(names) <= {"photo", "covered"}
     figure, axes, bar = panel_row(len(names), shape, bar=has_scale, width=options.width)
     for ax, name in zip(axes, names, strict=True):
         if photo is not None and name == "photo":
@@ -113,9 +120,14 @@ def _single(values: np.ndarray, photo: Photo, result: Heatmap, options: FigureOp
         elif photo is not None and name == "overlay":
             show_over(ax, values, photo, scale, result)
             panel_title(ax, "map over photo")
+        elif covered is not None and name == "covered":
+            show_pixels(ax, covered)
+            panel_title(ax, "covered")
         else:
             show_map(ax, values, scale, shape)
             panel_title(ax, "map")
+        if name == "photo":
+            _draw_outlines(ax, result, index)
     if "photo" not in names:
         _draw_window(axes[0], result, shape)
     if has_scale:
@@ -163,13 +175,15 @@ def _several(
     return Panels(figure, known, (caption,))
 
 
-def _colour(values: np.ndarray, photo: Photo, result: Heatmap, options: FigureOptions) -> Panels:
+def _colour(
+    values: np.ndarray, photo: Photo, result: Heatmap, index: int, options: FigureOptions
+) -> Panels:
     """Draw signed colour channels about mid-grey beside the photo."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     if values.shape[0] not in (1, 3):  # other numbers of channels cannot be drawn as colours
-        return _single(np.abs(values).max(axis=0), photo, result, options)
+        return _single(np.abs(values).max(axis=0), photo, result, index, options)
     scale = scale_of(values, signed=True)
     shape = values.shape[1:] if photo is None else photo.shape
     known = ["gradient"] if photo is None else ["photo", "gradient"]
@@ -304,6 +318,28 @@ def _hatch(ax: Axes, values: np.ndarray) -> None:
     """Hatch what lies behind the map, so that pixels without a value are seen as such."""
     if np.isnan(values).any():
         ax.patch.set(facecolor="#f2f4f7", hatch="////", edgecolor="#98a2b3")
+
+
+def _covered_photo(result: Heatmap, index: int) -> Photo:
+    """Return the picture of an image with a part covered, if it has one."""
+    outlines, covered = result.arrays.get("outlines"), result.arrays.get("covered")
+    if outlines is None or covered is None or index not in outlines[:, 0].tolist():
+        return None
+    return np.asarray(covered[index])
+
+
+def _draw_outlines(ax: Axes, result: Heatmap, index: int) -> None:
+    """Draw the outlined boxes of an image."""
+    from matplotlib.patches import Rectangle
+
+    outlines = result.arrays.get("outlines")
+    for image, x0, y0, x1, y1 in [] if outlines is None else outlines.tolist():
+        if image != index:
+            continue
+        for colour, line in ((PAPER, 3.6), (ACCENT, 1.8)):
+            frame = Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False)
+            frame.set(edgecolor=colour, linewidth=line, clip_on=False)
+            ax.add_patch(frame)
 
 
 def _draw_window(ax: Axes, result: Heatmap, shape: tuple[int, ...]) -> None:

@@ -81,7 +81,11 @@ class Heatmap(Result):
     `values` is `[N, H, W]`, `[N, K, H, W]` for K targets (`panels` names them), or
     `[N, C, H, W]`, C the model's input channels, with `colour=True` (drawn as colours) or
     `summed=True` (drawn as their sum).
-    The values of an array "baseline" `[N, K]`, if present, are written beside the K maps.
+    `[N, h, w]` of another size than the images are values of a grid of cells over each image.
+    The values of an array "baseline" `[N, K]`, if present, are written beside the K maps. The boxes
+    in an array "outlines" `[B, 5]` (index of the image, x0, y0, x1, y1 in pixels, half-open), if
+    present, are outlined. An image with an outline and a picture in an array "covered", uint8
+    `[N, H, W, 3]`, is shown with that picture in place of the map over the photo.
 
     Attributes:
         signed: zero is the neutral middle (diverging colours).
@@ -90,6 +94,7 @@ class Heatmap(Result):
         panels: names of the K maps of an image.
         classes: for a categorical map, class index -> name; drawn with a legend.
         window: height and width in pixels of an occluder, drawn to scale.
+        captions: one line per image for the title of its picture.
     """
 
     kind: ClassVar[str] = "heatmap"
@@ -100,6 +105,7 @@ class Heatmap(Result):
     panels: tuple[str, ...] = ()
     classes: Mapping[int, str] = field(default_factory=dict)
     window: tuple[int, int] | None = None
+    captions: tuple[str, ...] = ()
 
     def of_image(self, index: int) -> Tensor:
         """Return the values of an image in float64 on the CPU, with `summed` channels added up.
@@ -235,7 +241,11 @@ class Table(Result):
         show: the rows to draw, in this order; all if empty. With histograms, each is a picture.
         chart: "numbers"; "matrix" for counts by row and column, of which both are the same names;
             "calibration" for bins with the columns "images", "confidence", "accuracy", "low" and
-            "high".
+            "high"; "distribution" for counts by ordered category, of which the first row is about
+            everything; "effects" for signed numbers of the rows in `show` and the columns in
+            `show_columns`.
+        show_columns: the columns to draw, in this order, for "effects".
+        axis: of a distribution, the meaning of its columns.
         table: columns (name -> one value per row) listed on the overview page.
     """
 
@@ -245,7 +255,9 @@ class Table(Result):
     rows: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     show: tuple[int, ...] = ()
-    chart: Literal["numbers", "matrix", "calibration"] = "numbers"
+    chart: Literal["numbers", "matrix", "calibration", "distribution", "effects"] = "numbers"
+    show_columns: tuple[int, ...] = ()
+    axis: str = ""
     table: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 

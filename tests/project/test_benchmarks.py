@@ -264,6 +264,19 @@ def test_grabcut_compares_sources_on_photos_with_boxes(tmp_path, script, monkeyp
     assert all(f"{row['cut score']:.3f}" in printed for row in rows)
 
 
+def test_flip_finds_what_full_passes_find(tmp_path, script, capsys):
+    picture = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "noise.jpg", "JPEG")
+    out = tmp_path / "flip.json"
+    threads = str(torch.get_num_threads())
+    given = ["--models", "demo-digits", "--count", "1", "--max-area", "0.1", "--threads", threads]
+    script("flip").main([str(tmp_path), *given, "--out", str(out)])
+    (row,) = json.loads(out.read_text())["rows"]
+    assert row["same"] is True
+    assert row["rectangles"] >= 49
+    assert f"{row['ratio']:.2f}x" in capsys.readouterr().out
+
+
 def test_the_peak_of_a_way_is_that_of_a_process_of_its_own(tmp_path, script):
     guided = script("guided")
     args = guided.arguments(["--out", str(tmp_path / "x.json"), *SMALL, "--threads", "1"])

@@ -15,7 +15,7 @@ ALL = {
     *("filters", "activations", "predictions", "patches", "neighbors", "embedding"),
     "statistics",
     *("occlusion", "saliency", "guided_backprop", "grabcut", "grad_cam", "guided_grad_cam"),
-    *("input_x_gradient", "integrated_gradients"),
+    *("input_x_gradient", "integrated_gradients", "flip", "ablation"),
 }
 
 
@@ -24,7 +24,11 @@ def small(monkeypatch):
     """Make the demo short."""
     monkeypatch.setattr(demo, "PHOTOS", {"coffee": demo.PHOTOS["coffee"]})
     monkeypatch.setattr(demo, "DIGITS", "demo-digits:?limit=60")
-    quick = {"occlusion": {"stride": 96}, "activations": demo.PARAMETERS["activations"]}
+    quick = {
+        "occlusion": {"stride": 96},
+        "flip": {"max_area": 0.02},
+        "activations": demo.PARAMETERS["activations"],
+    }
     quick["integrated_gradients"] = {"steps": 2}
     monkeypatch.setattr(demo, "PARAMETERS", quick)
 

@@ -305,6 +305,7 @@ def test_the_builtins_keep_the_contract(name):
         ("neighbors", {"k": 3}),
         ("embedding", {"method": "pca"}),
         ("predictions", {}),
+        ("flip", {"grid": 3, "max_area": 0.4}),
     ],
 )
 def test_the_builtins_over_data_keep_the_contract(name, params):

@@ -21,21 +21,23 @@ PHOTOS = {
 
 DIGITS = "demo-digits"
 MAPS = (
-    *("occlusion", "grad_cam", "integrated_gradients", "input_x_gradient", "saliency"),
+    *("occlusion", "flip", "grad_cam", "integrated_gradients", "input_x_gradient", "saliency"),
     *("guided_backprop", "guided_grad_cam", "grabcut"),
 )
-ONE_IMAGE = (*MAPS, "activations")
+ONE_IMAGE = (*MAPS, "activations", "ablation")
 DATA_SET = ("predictions", "patches", "neighbors", "embedding", "statistics")
-ORDER = ("filters", "activations", *DATA_SET, *MAPS)
+ORDER = ("filters", "activations", "ablation", *DATA_SET, *MAPS)
 PARAMETERS: dict[str, dict[str, Any]] = {
     "occlusion": {"stride": 16},
+    "flip": {"max_area": 0.34},
     "saliency": {"samples": 16},
     "integrated_gradients": {"steps": 16},
     "activations": {"layer": "bn1"},
 }
-"""Where the demo differs from the defaults: a coarser stride (occlusion), less noise (saliency),
-fewer steps (integrated_gradients), and the maps of the filters shown above them (activations: the
-default layer has 1280 channels, most of them silent on a photo)."""
+"""Where the demo differs from the defaults: a coarser stride (occlusion), rectangles of at most a
+third of the image (flip), less noise (saliency), fewer steps (integrated_gradients), and the maps
+of the filters shown above them (activations: the default layer has 1280 channels, most of them
+silent on a photo)."""
 
 TITLE = "What two ConvNets see"
 INTRO = (

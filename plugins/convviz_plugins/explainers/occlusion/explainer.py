@@ -19,14 +19,15 @@ from convviz.authoring import (
     Forward,
     MapKind,
     Occluded,
+    Occluder,
     Target,
     hookimpl,
-    occluded,
 )
 
 from ...shared.fills import FillField, default_window, fill_image
 from .outputs import Output, Reading, Score
 from .sliding_window import Aggregate, Edge, SlidingWindows, slide
+from .superpixels import Superpixels, find_superpixels
 
 PRESETS: dict[str, dict[str, Any]] = {
     "captum": {
@@ -78,7 +79,9 @@ class Occlusion(Explainer):
     of which only the part that the window changes is computed. `grid` has one number per
     position and `values` one per pixel, NaN for pixels that no window covers. `boxes` are the
     windows, row by row: (x0, y0, x1, y1), half-open, clipped at the border of the image. All sizes
-    and boxes are in pixels of the model's input.
+    and boxes are in pixels of the model's input. With `segments`, superpixels are covered instead:
+    `segments` has the number of the segment of each pixel, and `grid` `[N, segments]` one value per
+    segment, NaN for numbers that an image does not have.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {
@@ -97,6 +100,12 @@ class Occlusion(Explainer):
         None,
         description="Vertical and horizontal step of the window in pixels; one number or a pair.",
         json_schema_extra={"default_meaning": "a quarter of the window"},
+    )
+    segments: int | None = Field(
+        None,
+        ge=2,
+        description="Cover each of at most this many superpixels (SLIC) instead of windows; "
+        "requires scikit-image.",
     )
     edge: Edge = Field(
         "partial",
@@ -165,6 +174,12 @@ class Occlusion(Explainer):
         return parameters
 
     @model_validator(mode="after")
+    def _check_segments(self) -> Occlusion:
+        if self.segments is not None and (self.window is not None or self.stride is not None):
+            raise ValueError("segments replaces the windows: leave out window and stride")
+        return self
+
+    @model_validator(mode="after")
     def _check_approximate(self) -> Occlusion:
         if self.approximate is not None and self.engine == "dense":
             raise ValueError(
@@ -191,31 +206,35 @@ class Occlusion(Explainer):
         """Return the results of several targets, all from the same covered copies."""
         height, width = batch.images.shape[-2:]
         window, stride = self._sizes(height, width)
-        windows = slide((height, width), window, stride, self.edge)
+        regions: SlidingWindows | Superpixels
+        if self.segments is None:
+            regions = slide((height, width), window, stride, self.edge)
+            sizes = {"window": _format_size(window), "stride": _format_size(stride)}
+        else:
+            regions = find_superpixels(batch.pixels, self.segments)
+            sizes = {"segments": _format_range(regions.present.sum(1).tolist())}
         read = Reading(self.score, self.output, tuple(targets), model)
         owners = torch.arange(len(batch.images), device=batch.images.device)
         baseline = read(forward, owners).cpu()  # [N, K]
-        occlusion = occluded(
-            model,
-            batch.images,
-            windows.boxes,
-            fill_image(self.fill, model, batch.images, window, self.seed),
-            read,
-            read.layers,
-            self.batch_size,
-            self.engine,
-            None if self.memory is None else self.memory << 20,
-            self.precision,
-            self.approximate,
-        )
-        sizes = {"window": _format_size(window), "stride": _format_size(stride)}
+        fill = fill_image(self.fill, model, batch.images, window, self.seed)
+        occlusion = regions.occlude(self._occluder(model, batch.images, fill, read))
         results = [
-            self._result(model, windows, _of_target(occlusion, k), baseline[:, k], target, sizes)
+            self._result(model, regions, _of_target(occlusion, k), baseline[:, k], target, sizes)
             for k, target in enumerate(targets)
         ]
+        if self.segments is not None:
+            return tuple(results)
         return tuple(
             replace(result, window=window, notes=(*result.notes, *self._size_notes()))
             for result in results
+        )
+
+    def _occluder(self, model: Model, images: Tensor, fill: Tensor, read: Reading) -> Occluder:
+        return Occluder(
+            *(model, images, fill, read, read.layers, self.batch_size, self.engine),
+            None if self.memory is None else self.memory << 20,
+            self.precision,
+            self.approximate,
         )
 
     def _sizes(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -236,10 +255,9 @@ class Occlusion(Explainer):
 
     def _measures(self, occlusion: Occluded, baseline: Tensor) -> dict[str, Any]:
         """Return how the scores were computed and their deviation from exact ones."""
-        measures: dict[str, Any] = {
-            "positions": occlusion.scores.shape[1],
-            "computed": occlusion.how,
-        }
+        measures: dict[str, Any] = {"computed": occlusion.how}
+        if self.segments is None:
+            measures = {"positions": occlusion.scores.shape[1], **measures}
         if self.approximate is not None and occlusion.plan is not None:
             measures["MACs saved"] = 1 - 1 / occlusion.plan.saving
         if occlusion.sample is None or occlusion.exact is None:
@@ -261,7 +279,7 @@ class Occlusion(Explainer):
     def _result(
         self,
         model: Model,
-        windows: SlidingWindows,
+        regions: SlidingWindows | Superpixels,
         occlusion: Occluded,
         baseline: Tensor,
         target: tuple[Target, ...],
@@ -269,15 +287,15 @@ class Occlusion(Explainer):
     ) -> Heatmap:
         """Return the result of one target, from its scores `[N, P]` and clean scores `[N]`."""
         scores = self._convert_scores(occlusion.scores, baseline)
-        grid = scores.unflatten(1, (len(windows.rows), len(windows.columns)))
+        grid = regions.arrange(scores)
         word = self._word(target)
         classes = self.output == "argmax"
         dtype = torch.float64 if baseline.dtype == torch.float64 else torch.float32
-        values = windows.to_pixels(grid, "center" if classes else self.aggregate)
+        values = regions.to_pixels(grid, "center" if classes else self.aggregate)
         arrays = {
             "grid": grid.long() if classes else grid.to(dtype),
             "baseline": baseline.long() if classes else baseline.to(dtype),
-            "boxes": windows.boxes,
+            **regions.arrays,
         }
         if isinstance(self.fill, Tensor):
             arrays["fill"] = self.fill.cpu()
@@ -288,7 +306,7 @@ class Occlusion(Explainer):
             signed=self.output == "drop",
             classes=_names(model, arrays["grid"], arrays["baseline"]) if classes else {},
             measures=sizes | self._measures(occlusion, baseline),
-            notes=self._notes(windows, word),
+            notes=self._notes(regions.uncovered_share, word),
         )
 
     def _word(self, target: tuple[Target, ...]) -> str:
@@ -303,14 +321,13 @@ class Occlusion(Explainer):
         if self.output == "argmax":
             return "most probable class"
         unit = f"{word} drop" if self.output == "drop" else word
-        return f"{unit}, summed over windows" if self.aggregate == "sum" else unit
+        is_sum = self.aggregate == "sum" and self.segments is None
+        return f"{unit}, summed over windows" if is_sum else unit
 
-    def _notes(self, windows: SlidingWindows, word: str) -> tuple[str, ...]:
+    def _notes(self, uncovered: float, word: str) -> tuple[str, ...]:
         notes = [_READING[self.output].format(score=word)]
-        uncovered = int((windows.cover_counts == 0).sum())
         if uncovered:
-            share = uncovered / (windows.height * windows.width)
-            notes.append(f"{share:.1%} of the pixels are covered by no window.")
+            notes.append(f"{uncovered:.1%} of the pixels are covered by no window.")
         return tuple(notes)
 
 
@@ -332,6 +349,12 @@ def _format_size(size: tuple[int, int]) -> str:
     return str(size[0]) if size[0] == size[1] else f"{size[0]} x {size[1]}"
 
 
+def _format_range(counts: list[int]) -> str:
+    """Return the least and the largest of some counts as text."""
+    least, most = min(counts), max(counts)
+    return str(least) if least == most else f"{least} to {most}"
+
+
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
@@ -344,8 +367,8 @@ def _of_target(occlusion: Occluded, k: int) -> Occluded:
 
 def _names(model: Model, *indices: Tensor) -> dict[int, str]:
     """Return the names of the classes in tensors of class indices."""
-    classes = sorted({i for tensor in indices for i in tensor.flatten().tolist()})
-    names = {i: model.labels[i] if i < len(model.labels) else f"class {i}" for i in classes}
+    present = {i for tensor in indices for i in tensor.flatten().tolist() if i >= -1}
+    names = {i: model.label(i) for i in sorted(present)}
     return names | ({-1: "undefined (NaN)"} if -1 in names else {})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from convviz import ParameterError
+from convviz.authoring import Occluded, Occluder
 
 Edge = Literal["partial", "shift", "drop"]
 Aggregate = Literal["mean", "sum", "center"]
@@ -39,6 +40,24 @@ class SlidingWindows:
     def cover_counts(self) -> Tensor:
         """The number of windows that cover each pixel, `[height, width]`."""
         return torch.outer(_counts(self.rows, self.height), _counts(self.columns, self.width))
+
+    @property
+    def uncovered_share(self) -> float:
+        """The share of the pixels that no window covers."""
+        return int((self.cover_counts == 0).sum()) / (self.height * self.width)
+
+    @property
+    def arrays(self) -> Mapping[str, Tensor]:
+        """The windows as an array of the result."""
+        return {"boxes": self.boxes}
+
+    def occlude(self, occluder: Occluder) -> Occluded:
+        """Return the scores with each window covered, `[N, rows * columns, …]`."""
+        return occluder(self.boxes)
+
+    def arrange(self, scores: Tensor) -> Tensor:
+        """Return scores `[N, rows * columns]` as `[N, rows, columns]`."""
+        return scores.unflatten(1, (len(self.rows), len(self.columns)))
 
     def to_pixels(self, grid: Tensor, how: Aggregate) -> Tensor:
         """Return values per pixel, float64 `[..., height, width]`, of `[..., rows, columns]`.

@@ -14,11 +14,11 @@ from torch import Tensor
 from convviz import Matches, Result, Table, Tiles
 from convviz.authoring import Items
 
+from ...shared.listing import first_rows, numbers, to_parquet
+from ...shared.photo_tiles import MAX_RANKED, ranking
 from . import accuracy
 from .accuracy import ClassCounts, Judged
 from .image_scores import Rows
-from .listing import first_rows, numbers, to_parquet
-from .photo_tiles import MAX_RANKED, ranking
 from .suspects import find_duplicates, find_suspects
 
 MAX_CLASSES_IN_MATRIX = 2000
