@@ -139,7 +139,10 @@ def _describe(name: str, cls: type[Any]) -> str:
     from ..plugin.explainer import DatasetExplainer
 
     identity = registry.identify(cls)
-    subject = "a data set" if issubclass(cls, DatasetExplainer) else "images"
+    subject = "images"
+    if issubclass(cls, DatasetExplainer):
+        both = cls.explain is not DatasetExplainer.explain
+        subject = "a data set and images" if both else "a data set"
     origin = f"{identity.distribution} {identity.version}".strip()
     lines = [f"{name} (explains {subject}; {origin})", "", inspect.getdoc(cls) or ""]
     lines += ["", f"Parameters (-p {name}.FIELD=VALUE):"]

@@ -248,3 +248,10 @@ def test_scores_that_are_not_finite_are_named():
 def test_what_cannot_be_searched_is_an_error(module, options, words):
     with pytest.raises(ParameterError, match=words):
         convviz.explain(Model(module), torch.ones(1, 1, 8, 8), "flip", **options)
+
+
+def test_one_name_serves_images_and_data_sets(capsys):
+    from convviz.cli.main import run
+
+    assert run(["explainers", "flip"]) == 0
+    assert "flip (explains a data set and images;" in capsys.readouterr().out
