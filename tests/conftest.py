@@ -20,6 +20,7 @@ if os.environ.get("CONVVIZ_WITHOUT_KERNELS"):  # as where nothing could be compi
 
 import pytest
 import torch
+from helpers.pictures import checksums_instead_of_pictures
 
 from convviz.plugin import registry
 
@@ -131,3 +132,10 @@ def fresh():
     registry.reset()
     yield
     registry.reset()
+
+
+@pytest.fixture(scope="module")
+def quick_pictures():
+    """Write checksums of the data instead of pictures, which are tested in tests/render."""
+    with checksums_instead_of_pictures():
+        yield

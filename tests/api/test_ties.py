@@ -17,6 +17,8 @@ from convviz import Model, Preprocess
 from convviz.authoring import Batch, Forward, Item
 from convviz_plugins.explainers.patches import top_k
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 PREPROCESS = Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)
 TOP = 6.0

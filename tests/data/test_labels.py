@@ -17,6 +17,8 @@ from convviz.authoring import as_labels
 from convviz.plugin.sources import as_dataset
 from convviz.testing import tiny_model
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 def picture(value: int = 7) -> Image.Image:
     return Image.new("RGB", (9, 8), (value, value, value))

@@ -14,6 +14,8 @@ from convviz import ImageError, Model, Preprocess
 from convviz.authoring import make_batch
 from convviz.plugin.sources import as_dataset
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 MODEL = Model(torch.nn.Conv2d(3, 2, 3), preprocess=Preprocess(None, None))
 PHOTO = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
 GREY = PHOTO[..., 0]

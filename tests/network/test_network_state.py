@@ -14,6 +14,8 @@ from torchvision.models import DenseNet
 import convviz
 import convviz.authoring
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 SIZE = 24
 CLASSES = 4
 

@@ -10,6 +10,8 @@ from torch import nn
 
 import convviz
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 BAD = 4
 
 

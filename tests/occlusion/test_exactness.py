@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 import torch
 import torchvision
+from occlusion.short_networks import SHORT, build_network
 from torch import Tensor, fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -25,7 +26,10 @@ SMALLEST = (
 )
 """The smallest of each family, a module of torchvision."""
 
-QUICK = ("alexnet", "mobilenet_v2", "resnet18", "squeezenet1_1", "vgg11")
+QUICK = (
+    *("squeezenet1_1", f"alexnet{SHORT}", f"mobilenet_v2{SHORT}", f"resnet18{SHORT}"),
+    f"vgg11{SHORT}",
+)
 """Those that every test run takes; `pytest -m slow` takes all others."""
 
 TRANSFORMERS = ("maxvit", "swin", "vit")
@@ -48,8 +52,9 @@ CONV3X3 = torch.ops.convviz.conv3x3_windows
 
 
 def slow_but(ordinary: Collection[str]) -> list[object]:
-    """Return all ConvNets, those that are not named marked as slow."""
-    return [n if n in ordinary else pytest.param(n, marks=pytest.mark.slow) for n in CONVNETS]
+    """Return ordinary networks, and all other ConvNets marked as slow."""
+    others = (name for name in CONVNETS if name not in ordinary)
+    return [*ordinary, *(pytest.param(name, marks=pytest.mark.slow) for name in others)]
 
 
 def network(name: str) -> nn.Module:
@@ -63,7 +68,7 @@ def network(name: str) -> nn.Module:
         options = {"init_weights": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that weights are not initialised
-        module = torchvision.models.get_model(name, weights=None, **options).double().eval()
+        module = build_network(name, **options).double().eval()
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d):
             # In blocks by the dozen, residual branches as large as what they are added to
@@ -196,7 +201,10 @@ def test_which_networks_run_incrementally(name):
 
 @pytest.mark.parametrize(
     "name",
-    [*("alexnet", "vgg11", "resnet18"), pytest.param("densenet121", marks=pytest.mark.slow)],
+    [
+        *(f"alexnet{SHORT}", f"vgg11{SHORT}", f"resnet18{SHORT}"),
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("densenet121", "resnet18")),
+    ],
 )
 def test_the_work_is_that_of_the_changed_windows(name):
     """Against a count that walks the exported graph with loops over positions."""
@@ -220,7 +228,16 @@ def test_the_work_is_that_of_the_changed_windows(name):
     assert least * (1 - 1e-9) <= done <= 1.1 * least
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_1", "resnet18", "mobilenet_v2"])
+IN_WINDOWS = {
+    # network -> the layer it runs in windows up to at least
+    f"alexnet{SHORT}": "features.3",
+    "squeezenet1_1": "features.6.expand3x3",
+    f"resnet18{SHORT}": "layer2.0.conv2",
+    f"mobilenet_v2{SHORT}": "features.4.conv.1.0",
+}
+
+
+@pytest.mark.parametrize("name", IN_WINDOWS)
 def test_the_plan_says_what_is_executed(name):
     """Against the calls that torch's own counter sees."""
     image = torch.randn(1, 3, 128, 128)
@@ -228,7 +245,9 @@ def test_the_plan_says_what_is_executed(name):
     with model.session(), torch.no_grad():
         prepared = prepare(model, image, usual(23, 16, 128), ())
     assert isinstance(prepared, PreparedOcclusion), prepared
-    _, _, done = prepared.plan.macs
+    assert IN_WINDOWS[name] in [line.layer for line in prepared.plan.lines if line.window]
+    full, exact, done = prepared.plan.macs
+    assert exact <= done < full
     assert count_executed(prepared, image, torch.zeros_like(image)) == pytest.approx(done, rel=1e-6)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torchvision
 from occlusion.branching_network import Branches, randomize_statistics, slid
+from occlusion.short_networks import SHORT, build_network
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -71,21 +72,18 @@ def test_occluding_with_the_image_itself_changes_nothing():
 
 NETS = {
     # network -> the layer it runs in windows up to at least
-    "alexnet": "features.3",
-    "resnet18": "layer2.1.conv2",
-    "squeezenet1_1": "features.6.expand3x3",
-    "mobilenet_v2": "features.6.conv.1.0",
-    "googlenet": "inception3b.branch2.1.conv",
-    "convnext_tiny": "features.1.2.block.0",
+    f"googlenet{SHORT}": "inception3b.branch2.1.conv",
+    f"convnext_tiny{SHORT}": "features.1.2.block.0",
     "mobilenet_v3_small": "features.0.0",
 }
+"""Networks with operators that those of `test_exactness.py` lack."""
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_torchvision_nets_run_incrementally_and_exactly(name):
     torch.manual_seed(0)
-    options = {"init_weights": False, "transform_input": True} if name == "googlenet" else {}
-    module = randomize_statistics(getattr(torchvision.models, name)(weights=None, **options))
+    options = {"init_weights": False, "transform_input": True} if "googlenet" in name else {}
+    module = randomize_statistics(build_network(name, **options))
     image = torch.randn(1, 3, 97, 97, dtype=torch.float64)
     fill = torch.zeros_like(image)
     boxes = slid(97, 97, (12, 12), (32, 32))
@@ -98,9 +96,9 @@ def test_torchvision_nets_run_incrementally_and_exactly(name):
     assert exact <= done < full
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2"])
+@pytest.mark.parametrize("name", [f"resnet18{SHORT}", f"mobilenet_v2{SHORT}"])
 def test_batch_norms_are_folded_into_the_convolutions_before_them(name):
-    module = randomize_statistics(getattr(torchvision.models, name)(weights=None))
+    module = randomize_statistics(build_network(name))
     program = compile_graph(Model(module).graph((3, 64, 64)))
     calls = [step.call for step in program.steps]
     assert torch.ops.aten.batch_norm.default not in calls

@@ -37,9 +37,9 @@ def test_verbose_tells_the_plan(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], parameter: str, words: list[str]
 ) -> None:
     photo, out = tmp_path / "grey.png", tmp_path / "out"
-    Image.new("RGB", (96, 96), (90, 120, 60)).save(photo)
-    arguments = ["explain", str(photo), "-e", "occlusion", "-p", "occlusion.stride=32"]
-    arguments += ["-p", parameter, "--model", "demo", "-o", str(out)]
+    Image.new("RGB", (8, 8), (90, 120, 60)).save(photo)
+    arguments = ["explain", str(photo), "-e", "occlusion", "-p", "occlusion.window=1"]
+    arguments += ["-p", parameter, "--model", "demo-digits", "-o", str(out)]
     assert run(arguments) == 0
     assert "MACs" not in capsys.readouterr().out
     assert run([*arguments, "--verbose"]) == 0
