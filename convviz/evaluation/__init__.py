@@ -1,0 +1,1 @@
+"""Benchmarks of explainers: scores of explanations, their statistics, tables and speed."""
