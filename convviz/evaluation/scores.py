@@ -76,6 +76,8 @@ class Scores:
         seconds: explainer -> `[images]`, seconds for the explanation of each image.
         passes: explainer -> `[images]`, forward passes for the explanation of each image.
         notes: sentences on the whole table, such as the number of images of a slow metric.
+        measured: `[images, explainers, metrics]`, bool: which scores were computed. NaN elsewhere
+            does not count as undefined. None if all were.
         baseline: the control for paired differences; ignored if it is not among the explainers.
 
     Raises:
@@ -92,9 +94,15 @@ class Scores:
     seconds: Mapping[str, np.ndarray] = field(default_factory=dict)
     passes: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    measured: np.ndarray | None = None
     baseline: str = RANDOM
 
     def __post_init__(self) -> None:
+        self._check_names()
+        self._check_values()
+        self._check_lengths()
+
+    def _check_values(self) -> None:
         names = self.metric_names
         shape = (len(self.images), len(self.explainers), len(names))
         if self.values.shape != shape:
@@ -104,16 +112,17 @@ class Scores:
             )
         if self.values.dtype != np.float64:
             raise ParameterError(f"scores are {self.values.dtype}, not float64")
-        _check_unique("explainer", self.explainers)
-        _check_unique("metric", names)
         if infinite := np.argwhere(np.isinf(self.values)).tolist():
             image, explainer, metric = infinite[0]
             raise ParameterError(
                 f"the score {names[metric]} of {self.explainers[explainer]} for "
                 f"{self.images[image]} is infinite; use NaN for an undefined score"
             )
-        self._check_keys()
-        self._check_lengths()
+        if self.measured is not None:
+            if self.measured.shape != shape or self.measured.dtype != np.bool_:
+                raise ParameterError(f"measured is not an array of bool with the shape {shape}")
+            if not np.isnan(self.values[~self.measured]).all():
+                raise ParameterError("a score that is not measured must be NaN")
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -125,11 +134,19 @@ class Scores:
         column = self.values[:, self.explainers.index(explainer)]
         return np.asarray(column[:, self.metric_names.index(metric)])
 
+    @property
+    def undefined(self) -> np.ndarray:
+        """Which scores were computed and are undefined, `[images, explainers, metrics]`, bool."""
+        missing = np.isnan(self.values)
+        return missing if self.measured is None else missing & self.measured
+
     def marks_of(self, explainer: str, metric: str) -> tuple[str, ...]:
         """Return the notes on a score: those for the metric, then those for all metrics."""
         return (*self.marks.get((explainer, metric), ()), *self.marks.get((explainer, ""), ()))
 
-    def _check_keys(self) -> None:
+    def _check_names(self) -> None:
+        _check_unique("explainer", self.explainers)
+        _check_unique("metric", self.metric_names)
         metrics = {*self.metric_names, ""}
         _check_known("control", self.controls, self.explainers)
         _check_known("explainer of a curve", [e for _, e in self.curves], self.explainers)

@@ -32,12 +32,22 @@ def test_scores_are_found_by_name():
     assert scores.marks_of("random", "srg") == ()
 
 
+def test_scores_that_were_not_computed_are_not_undefined():
+    values = np.full((3, 2, 2), np.nan)
+    measured = np.ones((3, 2, 2), bool)
+    measured[:, :, 1] = False
+    assert make(values=values).undefined.sum() == 12
+    assert make(values=values, measured=measured).undefined.sum(axis=(0, 1)).tolist() == [6, 0]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"values": np.zeros((3, 2, 1))}, r"\(3, 2, 1\), not \(3, 2, 2\)"),
         ({"values": np.zeros((3, 2, 2), np.float32)}, "float32"),
         ({"values": np.full((3, 2, 2), np.inf)}, "srg of saliency for a is infinite"),
+        ({"measured": np.zeros((3, 2, 2), bool)}, "not measured must be NaN"),
+        ({"measured": np.ones((3, 2), bool)}, r"shape \(3, 2, 2\)"),
         ({"explainers": ("saliency", "saliency")}, "'saliency' occurs more than once"),
         ({"controls": frozenset({"sobel"})}, "'sobel' is not among random, saliency"),
         ({"marks": {("saliency", "sds"): ("x",)}}, "'sds'"),
