@@ -1,76 +1,22 @@
-"""What the benchmarks share: clocks, the machine they ran on, and the file of records."""
+"""Shared parts of the benchmarks: versions, records in files, and tables."""
 
 from __future__ import annotations
 
 import datetime
 import json
-import os
 import platform
-import statistics
-import time
-from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
+from convviz.evaluation.clock import interleaved as interleaved
+from convviz.evaluation.clock import medians as medians
+from convviz.evaluation.clock import timed as timed
+from convviz.evaluation.machine import load as load
+from convviz.evaluation.machine import machine as machine
+from convviz.evaluation.machine import resident as resident
 
 Record = dict[str, Any]
-
-
-def timed(function: Callable[[], Any], device: str = "cpu") -> tuple[float, Any]:
-    """Return the seconds a call took, and its result."""
-    _wait(device)
-    began = time.perf_counter()
-    result = function()
-    _wait(device)
-    return time.perf_counter() - began, result
-
-
-def interleaved(
-    ways: Mapping[str, Callable[[], Any]], repeats: int, device: str = "cpu"
-) -> dict[str, list[float]]:
-    """Time several ways in turn, each once a round, another one first in every round.
-
-    What else the machine does then hits all of them alike.
-    """
-    names = list(ways)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(repeats):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
-            seconds[name].append(timed(ways[name], device)[0])
-    return seconds
-
-
-def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def machine() -> Record:
-    """Describe the machine, and how busy others keep it now."""
-    return {
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "load_before": load(),
-    }
-
-
-def load() -> list[float]:
-    """Return the load average of the last 1, 5 and 15 minutes."""
-    return [round(x, 2) for x in os.getloadavg()]
-
-
-def resident(which: str) -> float:
-    """Return a figure of this process's memory in MiB, by its name in /proc/self/status (Linux).
-
-    Not `getrusage`, whose peak a process inherits from the one that started it.
-    """
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith(f"{which}:"))
-    return int(line.split()[1]) / 1024
 
 
 def versions(*more: str) -> Record:
@@ -109,20 +55,3 @@ def table(head: list[str], rows: list[list[str]]) -> str:
         "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |"
         for line in lines
     )
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
-def _cpu() -> str:
-    """Return the processor's name and its widest vector instructions."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor() or platform.machine()
-    lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    fields = {key.strip(): value.strip() for key, value in lines.items()}
-    capability = torch.backends.cpu.get_cpu_capability()
-    return f"{fields.get('model name', platform.machine())} ({capability})"

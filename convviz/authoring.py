@@ -32,6 +32,7 @@ _MODULES = {
     "AblatedScores": "program.channel_ablation",
     "ablated_scores": "program.channel_ablation",
     "as_labels": "data.labels",
+    "build_explainers": "cli.parameter_values",
     "channel_means": "ops.channel_stats",
     "channel_moments": "ops.channel_stats",
     "channel_peaks": "ops.channel_stats",
@@ -49,6 +50,8 @@ _MODULES = {
     "preprocess_from_timm": "images.preprocess_import",
     "preprocess_from_torchvision": "images.preprocess_import",
     "readable": "data.dataset",
+    "speed_differences": "evaluation.speed_record",
+    "speed_table": "evaluation.speed_table",
     "track": "progress",
     "values_of_text": "data.labels",
 }

@@ -28,6 +28,7 @@ USERS: Groups = {
         *("analyze", "merge", "open_run", "Run", "query", "open_dataset", "array_dataset"),
     ],
     "Explanations": ["Explanation", "load", "compare", "Comparison", "write_report"],
+    "Benchmarks": ["benchmark_speed", "SpeedRecord", "compare_speed"],
     "Results": ["Result", "Heatmap", "Tiles", "Points", "Matches", "Mask", "Table"],
     "Errors and warnings": [
         *("ConvvizError", "ImageError", "ModelError", "ParameterError", "PluginError"),
@@ -61,6 +62,7 @@ AUTHORS: Groups = {
         "values_of_text",
         "index_of_name",
     ],
+    "Benchmarks": ["build_explainers", "speed_table", "speed_differences"],
     "Text and progress": ["readable", "track", "numbers_of_parts"],
 }
 

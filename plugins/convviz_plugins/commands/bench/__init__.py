@@ -1,0 +1,27 @@
+"""Benchmarks of explainers: how fast they are."""
+
+from __future__ import annotations
+
+import typer
+
+from convviz.authoring import hookimpl
+
+from . import speed
+
+COMMANDS = (speed.add_command,)
+"""Functions that add one command each to the group."""
+
+
+@hookimpl
+def convviz_commands(cli: typer.Typer) -> None:
+    """Add `convviz bench`, a group of commands."""
+    group = typer.Typer(
+        help="Measure explainers.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    group.callback()(lambda: None)  # a group stays one while it has a single command
+    for add_command in COMMANDS:
+        add_command(group)
+    cli.add_typer(group, name="bench")
