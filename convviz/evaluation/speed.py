@@ -129,10 +129,15 @@ def benchmark_speed(
     model = as_model(model)
     methods = _methods(explainers)
     notes: list[str] = []
+    names = [method.name for method in methods]
     candidates = [_Candidate(FORWARD, None)]
     for method in methods:
         candidates.append(_Candidate(method.name, method))
-        candidates += [_Candidate(p.name, p, method.name) for p in _peers(method, against, notes)]
+        candidates += [
+            _Candidate(peer.name, peer, method.name)
+            for peer in _peers(method, against, notes)
+            if peer.name not in names
+        ]
     return _measure(model, candidates, settings, notes)
 
 
@@ -178,7 +183,7 @@ def _peers(method: Named, families: Sequence[str], notes: list[str]) -> list[Nam
             notes += [note] if note not in notes else []
             continue
         same = [name for name in members if _method_of(name) == _method_of(method.name)]
-        peers += [peer for name in same if name != method.name for peer in named(name, {})]
+        peers += [peer for name in same for peer in named(name, {})]
     return peers
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from typing import Any
 
 from .cards import Card, Problem
 
@@ -14,19 +15,10 @@ PICTURES_SHOWN = 4
 
 def fill(title: str, intro: str, cards: Sequence[Card], problems: Sequence[Problem]) -> str:
     """Return the page; the template escapes all values."""
-    from jinja2 import Environment, StrictUndefined
-
-    package = files(__package__)
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["slug"] = slug
-    environment.filters["transpose"] = lambda columns: zip(*columns, strict=True)
-    template = environment.from_string(package.joinpath("page.html").read_text("utf-8"))
-    return template.render(
+    return fill_template(
+        files(__package__).joinpath("page.html").read_text("utf-8"),
         title=title,
         intro=intro,
-        css=package.joinpath("page.css").read_text("utf-8"),
         cards=cards,
         problems=problems,
         models=_models(cards),
@@ -34,6 +26,22 @@ def fill(title: str, intro: str, cards: Sequence[Card], problems: Sequence[Probl
         versions=_versions(cards),
         pictures_shown=PICTURES_SHOWN,
     )
+
+
+def fill_template(text: str, **values: Any) -> str:
+    """Return a page from a template, which escapes all values.
+
+    The template also gets `css`, the style of all pages, and the filters `slug` and `transpose`.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["slug"] = slug
+    environment.filters["transpose"] = lambda columns: zip(*columns, strict=True)
+    css = files(__package__).joinpath("page.css").read_text("utf-8")
+    return environment.from_string(text).render(css=css, **values)
 
 
 def slug(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -90,7 +91,7 @@ def test_files_that_are_no_records_are_refused(tmp_path, text, words):
 
 def test_the_table_shows_names_as_they_are():
     record = record_of(OLD, failed={"[bold]b": "no\x1b layer"}, notes=("captum is missing.",))
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=120, record=True, file=io.StringIO())
     console.print(speed_table(record, compare_speed(record, record)))
     lines = console.export_text().splitlines()
     assert lines[2].split()[:2] == ["a", "15.5"]
@@ -118,16 +119,18 @@ class Broken(convviz.authoring.Explainer):
 
 
 @pytest.fixture
-def family(monkeypatch):
+def family():
     """Register a family "peer" with explainers of methods that others have too."""
 
     class Plugin:
         @convviz.authoring.hookimpl
         def convviz_explainers(self):
-            return [Twice, type("LayerSaliency", (Twice,), {})]
+            return [type(name, (Twice,), {}) for name in ("Twice", "LayerSaliency")]
 
-    monkeypatch.setattr(registry, "_current", registry.current(), raising=False)
+    registry.reset()
     convviz.register(Plugin(), "peer")
+    yield
+    registry.reset()
 
 
 def test_speed_of_a_few_explainers(family):

@@ -1,0 +1,291 @@
+"""Pictures of a quality benchmark: intervals, curves, quality against time, agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..render.output import FAINT, INK, MUTED, PNG, SMALL_POINTS, Picture, encode, look
+from ..render.style import (
+    DIVERGING,
+    colour_bar,
+    new_figure,
+    number,
+    readable,
+    sentence,
+    title_block,
+)
+from .scores import CURVE_SEPARATOR, MetricInfo, Scores
+from .statistics import Row, Summary, bootstrap_means
+from .styles import ExplainerStyle, styles_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAME_LIMIT = 34
+"""Letters of an explainer's name in a picture."""
+
+CONTROLS_IN_CURVES = 4
+"""Controls that are drawn in curves: more lines cannot be told apart."""
+
+MANY_METRICS = 3
+"""Panels in a row of the picture of quality against time."""
+
+
+def draw_pictures(summary: Summary, scores: Scores) -> dict[str, Picture]:
+    """Return all pictures by name.
+
+    The names are "intervals-METRIC", "curve-CURVE", "time" and "correlations"; a picture without
+    data is left out.
+    """
+    styles = styles_of(scores.explainers, scores.controls)
+    with look():
+        pictures = [
+            *(_intervals(summary, metric, styles) for metric in summary.metrics),
+            *_curves(scores, styles),
+            *_time(summary, scores, styles),
+            *_correlations(summary),
+        ]
+    return {picture.name: picture for picture in pictures}
+
+
+def picture_of(name: str) -> str:
+    """Return the name of a metric or curve in the form of a file name."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
+
+
+def direction(metric: MetricInfo) -> str:
+    """Return which direction of a metric is better, in words."""
+    if metric.higher_is_better is None:
+        return "describes maps and does not rank them"
+    return "higher is better" if metric.higher_is_better else "lower is better"
+
+
+def best_first(rows: Sequence[Row], metric: MetricInfo) -> list[Row]:
+    """Return rows by falling quality; explainers without a score come last."""
+    sign = 1 if metric.higher_is_better is False else -1
+    return sorted(rows, key=lambda row: (np.isnan(row.mean.value), sign * row.mean.value))
+
+
+def _picture(
+    figure: Figure, name: str, title: str, subtitle: str, notes: Sequence[str] = ()
+) -> Picture:
+    title_block(figure, title, subtitle, notes)
+    return Picture(name, encode(figure, PNG), " ".join([sentence(title), sentence(subtitle)]))
+
+
+# Intervals
+
+
+def _intervals(
+    summary: Summary, metric: MetricInfo, styles: Mapping[str, ExplainerStyle]
+) -> Picture:
+    rows = best_first([row for row in summary.rows if row.metric == metric.name], metric)
+    figure = new_figure(6.0, 0.7 + 0.24 * len(rows))
+    axes = figure.add_subplot()
+    for y, row in enumerate(rows):
+        _draw_interval(axes, y, row, styles[row.explainer])
+    axes.set_yticks(range(len(rows)), [readable(row.explainer, NAME_LIMIT) for row in rows])
+    for label, row in zip(axes.get_yticklabels(), rows, strict=True):
+        label.set_color(MUTED if row.is_control else INK)
+    axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel=readable(f"{metric.title} ({direction(metric)})"))
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=FAINT, lw=0.5)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    notes = []
+    if summary.baseline:
+        baseline = summary.row(summary.baseline, metric.name).mean.value
+        if not np.isnan(baseline):
+            axes.axvline(baseline, color=MUTED, lw=1, ls=(0, (4, 3)), zorder=0)
+            notes.append(f"Dashed: {summary.baseline}. Grey: controls.")
+    if groups := summary.groups.get(metric.name):
+        _write_groups(axes, rows, groups)
+        notes.append("Explainers that share a letter are not separated (Wilcoxon, Holm, 5 %).")
+    subtitle = f"mean over images with 95 % interval, {_images_text(rows)}"
+    name = f"intervals-{picture_of(metric.name)}"
+    return _picture(figure, name, metric.title, subtitle, notes)
+
+
+def _draw_interval(axes: Axes, y: int, row: Row, style: ExplainerStyle) -> None:
+    if np.isnan(row.mean.value):
+        axes.text(
+            0.01, y, "undefined" if row.measured else "not measured", color=MUTED,
+            va="center", size=SMALL_POINTS, transform=axes.get_yaxis_transform(),
+        )  # fmt: skip
+        return
+    ends = (row.mean.low, row.mean.high)
+    if not np.isnan(ends).any():
+        axes.plot(ends, (y, y), color=style.colour, lw=2.2, solid_capstyle="butt")
+    axes.plot(row.mean.value, y, style.marker, color=style.colour, ms=5.5)
+
+
+def _write_groups(axes: Axes, rows: Sequence[Row], groups: Sequence[Sequence[str]]) -> None:
+    """Write the letters of the groups at the right, one column per letter."""
+    letters = sorted({letter for row in rows for letter in row.group.split()}, key=_letter_order)
+    for y, row in enumerate(rows):
+        for letter in row.group.split():
+            axes.annotate(
+                letter, (1, y), (6 + 8 * letters.index(letter), 0),
+                xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+                size=SMALL_POINTS, va="center", color=INK,
+            )  # fmt: skip
+
+
+def _letter_order(letter: str) -> tuple[int, str]:
+    return len(letter), letter
+
+
+def _images_text(rows: Sequence[Row]) -> str:
+    counts = [row.measured for row in rows if row.measured]
+    undefined = sum(row.undefined for row in rows)
+    low, high = min(counts, default=0), max(counts, default=0)
+    images = f"{high} images" if low == high else f"{low} to {high} images"
+    return f"{images}, {undefined} undefined scores" if undefined else images
+
+
+# Curves
+
+
+def _curves(scores: Scores, styles: Mapping[str, ExplainerStyle]) -> Iterator[Picture]:
+    titles = {metric.name: metric.title for metric in scores.metrics}
+    for name in dict.fromkeys(name for name, _ in scores.curves):
+        explainers = [e for e in scores.explainers if (name, e) in scores.curves]
+        controls = [e for e in explainers if e in scores.controls]
+        left_out = set(controls[CONTROLS_IN_CURVES:])
+        drawn = [e for e in explainers if e not in left_out]
+        figure = new_figure(8.2, max(3.4, 0.6 + 0.21 * len(drawn)))
+        axes = figure.add_subplot()
+        for explainer in drawn:
+            _draw_curve(axes, scores, name, explainer, styles[explainer])
+        curve = scores.curves[name, drawn[0]]
+        axes.set(xlabel=readable(curve.x_label), ylabel=readable(curve.y_label))
+        axes.set_xlim(curve.x[0], curve.x[-1])
+        axes.grid(color=FAINT, lw=0.5)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, handlelength=2.6)
+        metric, _, variant = name.partition(CURVE_SEPARATOR)
+        title = " – ".join(part for part in (titles[metric], variant) if part)
+        rest = f"Not drawn: {', '.join(e for e in controls if e in left_out)}." if left_out else ""
+        subtitle = f"mean over {len(scores.images)} images with 95 % bands"
+        yield _picture(figure, f"curve-{picture_of(name)}", title, subtitle, [rest])
+
+
+def _draw_curve(
+    axes: Axes, scores: Scores, name: str, explainer: str, style: ExplainerStyle
+) -> None:
+    curve = scores.curves[name, explainer]
+    mean, low, high = bootstrap_means(curve.y).T
+    is_control = explainer in scores.controls
+    order = 1 if is_control else 2
+    label = readable(explainer, NAME_LIMIT)
+    axes.fill_between(curve.x, low, high, color=style.colour, alpha=0.16, lw=0, zorder=order)
+    axes.plot(
+        curve.x, mean, color=style.colour, ls=style.dash, lw=1.3 if is_control else 1.8,
+        label=label, zorder=order,
+    )  # fmt: skip
+
+
+# Quality against time
+
+
+def _time(
+    summary: Summary, scores: Scores, styles: Mapping[str, ExplainerStyle]
+) -> Iterator[Picture]:
+    seconds = {
+        name: float(np.nanmedian(values))
+        for name, values in scores.seconds.items()
+        if name not in scores.controls and np.nan_to_num(values).any()
+    }
+    metrics = [metric for metric in summary.metrics if metric.name in summary.groups]
+    if not seconds or not metrics:
+        return
+    columns = min(MANY_METRICS, len(metrics))
+    lines = -(-len(metrics) // columns)
+    figure = new_figure(3.3 * columns + 2.0, 2.7 * lines)
+    grid = figure.subplots(lines, columns, squeeze=False, sharex=True)
+    for axes, metric in zip(grid.flat, metrics, strict=False):
+        _draw_time(axes, summary, metric, seconds, styles)
+    for axes in grid.flat[len(metrics) :]:
+        axes.set_visible(False)
+    for column in range(columns):
+        shown = [axes for axes in grid[:, column] if axes.get_visible()]
+        shown[-1].set_xlabel("seconds per image")
+        shown[-1].tick_params(labelbottom=True)
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper")
+    notes = [f"Dashed: {summary.baseline}."] if summary.baseline else []
+    subtitle = "mean score with 95 % interval over the median time of an explanation"
+    yield _picture(figure, "time", "Quality against time", subtitle, notes)
+
+
+def _draw_time(
+    axes: Axes,
+    summary: Summary,
+    metric: MetricInfo,
+    seconds: Mapping[str, float],
+    styles: Mapping[str, ExplainerStyle],
+) -> None:
+    for name, value in seconds.items():
+        mean = summary.row(name, metric.name).mean
+        error = np.nan_to_num([[mean.value - mean.low], [mean.high - mean.value]])
+        axes.errorbar(
+            value, mean.value, yerr=np.maximum(error, 0), fmt=styles[name].marker,
+            color=styles[name].colour, ms=6, lw=1.3, label=readable(name, NAME_LIMIT),
+        )  # fmt: skip
+    if summary.baseline:
+        baseline = summary.row(summary.baseline, metric.name).mean.value
+        axes.axhline(baseline, color=MUTED, lw=1, ls=(0, (4, 3)), zorder=0)
+    arrow = "↑" if metric.higher_is_better else "↓"
+    axes.set_title(readable(f"{metric.title} {arrow}", 44))
+    axes.set_xscale("log")
+    axes.grid(color=FAINT, lw=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+# Agreement of metrics and of images
+
+
+def _correlations(summary: Summary) -> Iterator[Picture]:
+    count = len(summary.metrics)
+    if count < 2 or np.isnan(summary.correlations).all():
+        return
+    side = max(2.6, 0.46 * count)
+    figure = new_figure(side + 4.6, side + 1.3)
+    axes = figure.add_subplot()
+    image = axes.imshow(summary.correlations, cmap=DIVERGING, vmin=-1, vmax=1)
+    for (i, j), value in np.ndenumerate(summary.correlations):
+        text = "–" if np.isnan(value) else f"{value:.2f}"
+        colour = "white" if abs(value) > 0.6 else INK
+        axes.text(j, i, text, ha="center", va="center", size=SMALL_POINTS, color=colour)
+    names = [readable(_name_with_direction(metric), NAME_LIMIT) for metric in summary.metrics]
+    alphas = [number(summary.alphas[metric.name]) for metric in summary.metrics]
+    axes.set_xticks(range(count), names, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(count), names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.annotate("α", (1, 1), (14, 4), xycoords="axes fraction", textcoords="offset points")
+    for i, alpha in enumerate(alphas):
+        axes.annotate(
+            "–" if alpha == "nan" else alpha, (1, i), (8, 0),
+            xycoords=axes.get_yaxis_transform(), textcoords="offset points", va="center",
+        )  # fmt: skip
+    bar = colour_bar(figure, image, axes, "rank correlation")
+    bar.ax.set_box_aspect(14)
+    notes = [
+        "Spearman's rank correlation of metrics over explainers without controls, mean over "
+        "images; metrics where lower is better (↓) enter negated.",
+        "α: Krippendorff's ordinal α of the ranks of explainers, images as raters: 1 if all images "
+        "rank alike, 0 by chance.",
+    ]
+    yield _picture(
+        figure, "correlations", "Agreement of metrics and of images",
+        "how far metrics rank explainers alike", notes,
+    )  # fmt: skip
+
+
+def _name_with_direction(metric: MetricInfo) -> str:
+    return f"{metric.title} ↓" if metric.higher_is_better is False else metric.title
