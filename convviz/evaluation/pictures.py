@@ -12,7 +12,6 @@ from ..render.style import (
     DIVERGING,
     colour_bar,
     new_figure,
-    number,
     readable,
     sentence,
     title_block,
@@ -30,6 +29,9 @@ NAME_LIMIT = 34
 
 CONTROLS_IN_CURVES = 4
 """Controls that are drawn in curves: more lines cannot be told apart."""
+
+INTERVALS_WIDTH, CURVES_WIDTH = 5.0, 6.6
+"""Widths in inches, with which the two pictures stand side by side in the page."""
 
 MANY_METRICS = 3
 """Panels in a row of the picture of quality against time."""
@@ -84,7 +86,7 @@ def _intervals(
     summary: Summary, metric: MetricInfo, styles: Mapping[str, ExplainerStyle]
 ) -> Picture:
     rows = best_first([row for row in summary.rows if row.metric == metric.name], metric)
-    figure = new_figure(6.0, 0.7 + 0.24 * len(rows))
+    figure = new_figure(INTERVALS_WIDTH, 0.7 + 0.24 * len(rows))
     axes = figure.add_subplot()
     for y, row in enumerate(rows):
         _draw_interval(axes, y, row, styles[row.explainer])
@@ -157,11 +159,13 @@ def _curves(scores: Scores, styles: Mapping[str, ExplainerStyle]) -> Iterator[Pi
         controls = [e for e in explainers if e in scores.controls]
         left_out = set(controls[CONTROLS_IN_CURVES:])
         drawn = [e for e in explainers if e not in left_out]
-        figure = new_figure(8.2, max(3.4, 0.6 + 0.21 * len(drawn)))
+        figure = new_figure(CURVES_WIDTH, max(3.4, 0.6 + 0.21 * len(drawn)))
         axes = figure.add_subplot()
-        for explainer in drawn:
-            _draw_curve(axes, scores, name, explainer, styles[explainer])
+        bands = bootstrap_means(np.stack([scores.curves[name, e].y for e in drawn], axis=1))
         curve = scores.curves[name, drawn[0]]
+        for explainer, band in zip(drawn, bands, strict=True):
+            is_control = explainer in scores.controls
+            _draw_curve(axes, curve.x, band, explainer, styles[explainer], is_control)
         axes.set(xlabel=readable(curve.x_label), ylabel=readable(curve.y_label))
         axes.set_xlim(curve.x[0], curve.x[-1])
         axes.grid(color=FAINT, lw=0.5)
@@ -175,17 +179,20 @@ def _curves(scores: Scores, styles: Mapping[str, ExplainerStyle]) -> Iterator[Pi
 
 
 def _draw_curve(
-    axes: Axes, scores: Scores, name: str, explainer: str, style: ExplainerStyle
+    axes: Axes,
+    x: np.ndarray,
+    band: np.ndarray,
+    explainer: str,
+    style: ExplainerStyle,
+    is_control: bool,
 ) -> None:
-    curve = scores.curves[name, explainer]
-    mean, low, high = bootstrap_means(curve.y).T
-    is_control = explainer in scores.controls
+    """Draw a mean curve and its band; `band` is `[steps, 3]`: mean, lower and upper end."""
+    mean, low, high = band.T
     order = 1 if is_control else 2
-    label = readable(explainer, NAME_LIMIT)
-    axes.fill_between(curve.x, low, high, color=style.colour, alpha=0.16, lw=0, zorder=order)
+    axes.fill_between(x, low, high, color=style.colour, alpha=0.16, lw=0, zorder=order)
     axes.plot(
-        curve.x, mean, color=style.colour, ls=style.dash, lw=1.3 if is_control else 1.8,
-        label=label, zorder=order,
+        x, mean, color=style.colour, ls=style.dash, lw=1.3 if is_control else 1.8,
+        label=readable(explainer, NAME_LIMIT), zorder=order,
     )  # fmt: skip
 
 
@@ -205,18 +212,16 @@ def _time(
         return
     columns = min(MANY_METRICS, len(metrics))
     lines = -(-len(metrics) // columns)
-    figure = new_figure(3.3 * columns + 2.0, 2.7 * lines)
-    grid = figure.subplots(lines, columns, squeeze=False, sharex=True)
+    figure = new_figure(3.0 * columns + 2.2, 2.7 * lines)
+    grid = figure.subplots(lines, columns, squeeze=False)
     for axes, metric in zip(grid.flat, metrics, strict=False):
         _draw_time(axes, summary, metric, seconds, styles)
     for axes in grid.flat[len(metrics) :]:
         axes.set_visible(False)
-    for column in range(columns):
-        shown = [axes for axes in grid[:, column] if axes.get_visible()]
-        shown[-1].set_xlabel("seconds per image")
-        shown[-1].tick_params(labelbottom=True)
     handles, labels = grid.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper")
+    grid[0, -1].legend(
+        handles, labels, loc="upper left", bbox_to_anchor=(1.04, 1.0), borderaxespad=0
+    )
     notes = [f"Dashed: {summary.baseline}."] if summary.baseline else []
     subtitle = "mean score with 95 % interval over the median time of an explanation"
     yield _picture(figure, "time", "Quality against time", subtitle, notes)
@@ -242,6 +247,12 @@ def _draw_time(
     arrow = "↑" if metric.higher_is_better else "↓"
     axes.set_title(readable(f"{metric.title} {arrow}", 44))
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(lambda *_: "")
+    low, high = min(seconds.values()), max(seconds.values())
+    # At least one power of ten lies within the limits, and has a label.
+    axes.set_xlim(10 ** np.floor(np.log10(low / 1.2)), 10 ** np.ceil(np.log10(high * 1.2)))
+    axes.set_xlabel("seconds per image")
     axes.grid(color=FAINT, lw=0.5)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -262,7 +273,7 @@ def _correlations(summary: Summary) -> Iterator[Picture]:
         colour = "white" if abs(value) > 0.6 else INK
         axes.text(j, i, text, ha="center", va="center", size=SMALL_POINTS, color=colour)
     names = [readable(_name_with_direction(metric), NAME_LIMIT) for metric in summary.metrics]
-    alphas = [number(summary.alphas[metric.name]) for metric in summary.metrics]
+    alphas = [summary.alphas[metric.name] for metric in summary.metrics]
     axes.set_xticks(range(count), names, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(count), names)
     axes.tick_params(length=0)
@@ -270,7 +281,7 @@ def _correlations(summary: Summary) -> Iterator[Picture]:
     axes.annotate("α", (1, 1), (14, 4), xycoords="axes fraction", textcoords="offset points")
     for i, alpha in enumerate(alphas):
         axes.annotate(
-            "–" if alpha == "nan" else alpha, (1, i), (8, 0),
+            "–" if np.isnan(alpha) else f"{alpha:.2f}", (1, i), (8, 0),
             xycoords=axes.get_yaxis_transform(), textcoords="offset points", va="center",
         )  # fmt: skip
     bar = colour_bar(figure, image, axes, "rank correlation")
@@ -283,7 +294,7 @@ def _correlations(summary: Summary) -> Iterator[Picture]:
     ]
     yield _picture(
         figure, "correlations", "Agreement of metrics and of images",
-        "how far metrics rank explainers alike", notes,
+        "do metrics, and do images, rank explainers alike?", notes,
     )  # fmt: skip
 
 

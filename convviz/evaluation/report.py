@@ -17,7 +17,7 @@ from ..render.style import number, shortened_path
 from ..report.page import fill_template
 from ..storage import durable_file
 from .pictures import best_first, direction, draw_pictures, picture_of
-from .score_table import arrow, beats_baseline, footnotes, interval_text, mean_text
+from .score_table import arrow, beats_baseline, footnotes, interval_text, mean_text, score_text
 from .scores import CURVE_SEPARATOR, MetricInfo, Scores
 from .statistics import Row, Summary
 from .summary_files import write_files
@@ -154,7 +154,7 @@ def _section(
         "curves": [shown[f"curve-{picture_of(name)}"] for name in curves],
         "rows": [_details(row) for row in rows],
         "comparisons": [
-            (c.first, c.second, c.count, number(c.effect), _p_text(c.corrected), c.is_separated)
+            (c.first, c.second, c.count, score_text(c.effect), _p_text(c.corrected), c.is_separated)
             for c in summary.comparisons
             if c.metric == metric.name
         ],
@@ -166,9 +166,9 @@ def _details(row: Row) -> list[str]:
     """Return the cells of an explainer in the detailed table of a metric."""
     return [
         row.explainer,
-        "–" if np.isnan(row.mean.value) else number(row.mean.value),
+        score_text(row.mean.value),
         interval_text(row.mean),
-        "–" if np.isnan(row.difference.value) else number(row.difference.value),
+        score_text(row.difference.value),
         interval_text(row.difference),
         "–" if np.isnan(row.win_rate) else f"{row.win_rate:.0%}",
         str(row.measured),
@@ -192,11 +192,10 @@ def _worst_images(
         return []
     means = values.mean(axis=1)
     places = np.argsort(means if metric.higher_is_better else -means, kind="stable")
+    worst = [(scores.images[i], float(means[i])) for i in places if complete[i]][:WORST_SHOWN]
     return [
-        _WorstImage(
-            shortened_path(scores.images[i]), number(means[i]), _thumbnail(photo, scores.images[i])
-        )
-        for i in [i for i in places if complete[i]][:WORST_SHOWN]
+        _WorstImage(shortened_path(name), score_text(mean), _thumbnail(photo, name))
+        for name, mean in worst
     ]
 
 

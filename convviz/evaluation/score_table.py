@@ -8,12 +8,19 @@ from typing import Any
 import numpy as np
 
 from ..errors import printable
-from ..render.style import number
 from .scores import MetricInfo
 from .statistics import Interval, Row, Summary
 
-CELL_WIDTH, NAME_WIDTH = 17, 30
+CELL_WIDTH, NAME_WIDTH = 18, 30
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def score_text(value: float) -> str:
+    """Return a score with three decimals, or in scientific notation; "–" for NaN."""
+    if np.isnan(value):
+        return "–"
+    is_plain = value == 0 or 5e-4 <= abs(value) < 1000
+    return f"{value:.3f}" if is_plain else f"{value:.2e}"
 
 
 def footnotes(summary: Summary) -> dict[str, str]:
@@ -27,7 +34,7 @@ def mean_text(row: Row, notes: dict[str, str]) -> str:
     if np.isnan(row.mean.value):
         text = "undefined" if row.measured else "–"
     else:
-        text = number(row.mean.value)
+        text = score_text(row.mean.value)
     letters = f" {row.group.replace(' ', '')}" if row.group else ""
     marks = "˒".join(notes[mark] for mark in row.marks)
     return f"{text}{letters}{' ' if marks else ''}{marks}"
@@ -37,7 +44,7 @@ def interval_text(interval: Interval) -> str:
     """Return the ends of an interval, or "" if there are none."""
     if np.isnan([interval.low, interval.high]).any():
         return ""
-    return f"{number(interval.low)} … {number(interval.high)}"
+    return f"{score_text(interval.low)} … {score_text(interval.high)}"
 
 
 def arrow(metric: MetricInfo) -> str:

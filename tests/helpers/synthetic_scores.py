@@ -42,7 +42,7 @@ def synthetic_scores(images=60, seed=0):
         for curve in ("deletion", "srg: superpixels, mean colour")
         for i, name in enumerate(names)
     }
-    costs = np.array([0.02, 0.02, 0.4, 1.5, 0.03, 0.02, 8, 0.05])
+    costs = dict(zip(EXPLAINERS, (0.02, 0.02, 0.4, 1.5, 0.03, 0.02, 8, 0.05), strict=True))
     return Scores(
         values=values,
         images=tuple(f"photos/{i:03}.jpg" for i in range(images)),
@@ -50,9 +50,12 @@ def synthetic_scores(images=60, seed=0):
         metrics=METRICS,
         controls=frozenset(CONTROLS),
         curves=curves,
-        marks={("occlusion", "sds"): ("circular",), ("guided_backprop", ""): ("randomisation failed",)},
-        seconds={n: c * generator.uniform(0.9, 1.2, images) for n, c in zip(EXPLAINERS, costs, strict=True)},
-        passes={n: np.full(images, c * 100) for n, c in zip(EXPLAINERS, costs, strict=True)},
+        marks={
+            ("occlusion", "sds"): ("circular",),
+            ("guided_backprop", ""): ("randomisation failed",),
+        },
+        seconds={n: c * generator.uniform(0.9, 1.2, images) for n, c in costs.items()},
+        passes={n: np.full(images, c * 100) for n, c in costs.items()},
         notes=("Max-sensitivity was computed for 20 images.",),
         measured=measured,
-    )  # fmt: skip
+    )
