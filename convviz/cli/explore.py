@@ -169,9 +169,8 @@ def _explainers_by_kind() -> Mapping[str, list[str]]:
     from ..plugin import registry
 
     names: dict[str, list[str]] = defaultdict(list)
-    for entry in registry.current().in_order("explainers"):
-        for name, cls in registry.current().explainer_classes(entry).items():
-            names[cls.default_layer_kind or ""].append(name)
+    for name, cls in registry.current().all_explainer_classes():
+        names[cls.default_layer_kind or ""].append(name)
     return names
 
 

@@ -42,6 +42,15 @@ def convviz_explainers() -> Sequence[type[Explainer] | type[DatasetExplainer]]: 
 
 
 @hookspec(firstresult=True)
+def convviz_loads_on_demand() -> bool:  # type: ignore[empty-body]
+    """Return whether `convviz_explainers` imports a slow library.
+
+    If so, it is called only for names of this plugin: its explainers are not searched for aliases,
+    default layers, or explainers that are on by default. Optional.
+    """
+
+
+@hookspec(firstresult=True)
 def convviz_load_model(source: str, options: Mapping[str, Any]) -> Model | None:
     """Load a model from a source.
 

@@ -307,10 +307,11 @@ class Registry:
         return (cls.aliases for _, cls in self.all_explainer_classes())
 
     def all_explainer_classes(self) -> Iterator[tuple[str, type[Explainer | DatasetExplainer]]]:
-        """Yield name and class of every explainer, without broken ones; imports all plugins."""
+        """Yield name and class of every explainer, without broken ones and those on demand."""
         for entry in self.entries("explainers"):
             try:
-                yield from self.explainer_classes(entry).items()
+                if not self.call(entry, "convviz_loads_on_demand"):
+                    yield from self.explainer_classes(entry).items()
             except PluginError:
                 continue
 

@@ -1,0 +1,1 @@
+"""Explainers generated from the attribution methods of other libraries."""
