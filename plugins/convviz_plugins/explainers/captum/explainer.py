@@ -20,7 +20,7 @@ from ...shared.bridges.bridged import (
     maps_from,
     output_of,
 )
-from ...shared.bridges.network_copy import NetworkCopy
+from ...shared.bridges.network_copy import NetworkCopy, require_rebuilt
 from ...shared.bridges.signatures import own_arguments
 from ...shared.fills import default_window, fill_image
 from .image_parts import image_parts
@@ -125,7 +125,8 @@ class _Given:
         self.as_maps: Any = lambda raw: raw
         if self._module is not None and image.maps is not None:
             raw = output_of(self._module, image.scores, image.image)
-            self.as_maps = maps_from(raw, image.maps)
+            if explainer.library_class != "LayerLRP" or raw.shape[1:] != image.maps.shape:
+                self.as_maps = maps_from(raw, image.maps)
 
     def instance(self, method: Any) -> Any:
         """Return Captum's object."""
@@ -139,6 +140,7 @@ class _Given:
         if self._explainer.library_class == "NoiseTunnel":
             inner = {name.lower(): name for name in library.__all__}
             name = inner[self._explainer._get("inner").replace("_", "")]
+            require_rebuilt(self._image.private, f"Captum's {name}", self._image.model)
             return method(getattr(library, name)(self._image.scores))
         names = inspect.signature(method.__init__).parameters
         own = own_arguments(self._explainer, method.__init__)
@@ -151,20 +153,23 @@ class _Given:
             "inputs": image.clone().requires_grad_(),
             "target": self._image.scores.index,
             "baselines": self.baselines,
-            "feature_mask": self.parts[None, None].expand_as(image) if self._has_parts else None,
+            "feature_mask": self._feature_mask(),
             "perturbations_per_eval": size,
             "internal_batch_size": size,
             "nt_samples_batch_size": size,
             "neuron_selector": self._selector(),
             **self._windows(),
         }
-        names = inspect.signature(function).parameters
+        names = {*inspect.signature(function).parameters}
+        if self._explainer.library_class == "NoiseTunnel":
+            names.add("target")  # passed on to the inner method
         own = own_arguments(self._explainer, function)
         return own | {n: v for n, v in known.items() if n in names}
 
-    @property
-    def _has_parts(self) -> bool:
-        return self.parts is not None
+    def _feature_mask(self) -> Tensor | None:
+        if self.parts is None:
+            return None
+        return self.parts[None, None].expand_as(self._image.image).contiguous()
 
     def value(self, images: Tensor) -> float:
         """Return the mean value of what is explained, over some images."""
@@ -232,7 +237,11 @@ class _Given:
         if "layer" not in type(self._explainer).model_fields:
             return None
         name = BridgedExplainer.layer_of(self._explainer, self._image.model)
-        return None if name is None else self._image.private.layer(name)
+        if name is None:
+            return None
+        # Captum has no relevance of activations, which is that of their input.
+        before = self._explainer.library_class == "LayerLRP"
+        return self._image.private.layer(name, before_activation=before)
 
 
 def _of_image(fill: Any, index: int) -> Any:

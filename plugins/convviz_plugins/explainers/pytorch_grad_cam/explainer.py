@@ -65,10 +65,11 @@ class CamExplainer(BridgedExplainer):
         values = torch.from_numpy(cam(pixels, **options))[0].to(image.image.dtype)
         if values.isnan().any():
             raise ParameterError(
-                f"{self.library_class} gave NaN, because no value of the layer is above zero for this "
-                "target; choose another layer"
+                f"{self.library_class} gave NaN, because no value of the layer is above zero for "
+                "this target; choose another layer"
             )
-        return ImageMap(values)
+        several = self.layers(image.model) if self.library_class == "RefineCAM" else ()
+        return ImageMap(values, measures={"layers": ", ".join(several)} if several else {})
 
     def _construction(
         self, method: Any, modules: list[nn.Module], image: ImageScores

@@ -36,9 +36,8 @@ class CompositeExplainer(BridgedExplainer):
         from zennit.composites import COMPOSITES
 
         by_name = {composite.__name__: composite for composite in COMPOSITES.values()}
-        composite = by_name[self.library_class](
-            **self._parameters(by_name[self.library_class], image)
-        )
+        cls = by_name[self.library_class]
+        composite = cls(**self._parameters(cls, image))
         score, index = image.score(image.image)[0], image.scores.index
         is_relevance = self.map_kind == "contribution"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import Any, ClassVar
 
 import numpy as np
@@ -91,9 +92,8 @@ class BridgedExplainer(Explainer):
         """Return the layer that the method reads, if it reads one."""
         if "layer" not in type(self).model_fields:
             return None
-        return model.check_layer(
-            getattr(self, "layer", None) or model.default_layers("class_maps")[0]
-        )
+        given: str | None = getattr(self, "layer", None)
+        return model.check_layer(given or model.default_layers("class_maps")[0])
 
     def layers(self, model: Model) -> tuple[str, ...]:
         """Return the layer that the method reads."""
@@ -115,9 +115,7 @@ class BridgedExplainer(Explainer):
             )
         maps = [
             self._map_of_image(model, batch, target, forward, i)
-            for i in track(
-                range(len(batch)), f"{self.library} {self.library_class}", total=len(batch)
-            )
+            for i in track(range(len(batch)), self.library_class, total=len(batch))
         ]
         return self._result(maps, self.layer_of(model))
 
@@ -145,10 +143,13 @@ class BridgedExplainer(Explainer):
         check_scores(scores, image, target[i])
         maps = None if layer is None else forward.activations[layer][i]
         given = ImageScores(image, i, model, target[i], private, scores, maps)
-        with _library_errors(self.library, self.library_class, model.name), _seeded(self.seed):
-            with torch.enable_grad(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return self.attribute(given)
+        with (
+            _library_errors(self.library, self.library_class, model.name),
+            _seeded(self.seed),
+            _silenced(),
+            torch.enable_grad(),
+        ):
+            return self.attribute(given)
 
     def _result(self, maps: Sequence[ImageMap], layer: str | None) -> Heatmap:
         values = torch.stack([image.values for image in maps])
@@ -165,7 +166,7 @@ class BridgedExplainer(Explainer):
             summed=channels and kind == "contribution",
             colour=channels and kind != "contribution",
             measures=measures | (dict(maps[0].measures) if len(maps) == 1 else {}) | _gaps(maps),
-            notes=_gap_notes(maps),
+            notes=_notes(maps),
         )
 
 
@@ -233,6 +234,14 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 @contextmanager
+def _silenced() -> Iterator[None]:
+    """Leave out the warnings and progress bars of libraries."""
+    with warnings.catch_warnings(), redirect_stderr(StringIO()), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def _library_errors(library: str, method: str, network: str) -> Iterator[None]:
     """Convert errors of a library to a ModelError that names the method and the network."""
     try:
@@ -263,17 +272,19 @@ def _gaps(maps: Sequence[ImageMap]) -> dict[str, Any]:
     }
 
 
-def _gap_notes(maps: Sequence[ImageMap]) -> tuple[str, ...]:
-    """Return a note for each image whose attributions do not sum to the promised value."""
+def _notes(maps: Sequence[ImageMap]) -> tuple[str, ...]:
+    """Return a note for each image with a map of zeros, or with a sum that is not as promised."""
     notes = []
     for i, image in enumerate(maps):
+        where = f"Image {i + 1}: the" if len(maps) > 1 else "The"
+        if not image.values.any():
+            notes.append(f"{where} library's map is zero everywhere.")
         if image.total is None:
             continue
         gap = abs(image.total - image.promised)
         if not gap <= LARGE_GAP * abs(image.promised):
-            where = f"Image {i + 1}: the" if len(maps) > 1 else "The"
             notes.append(
                 f"{where} attributions sum to {image.total:.3g} instead of {image.promised:.3g}, "
-                "which this method promises: for this network they are not complete."
+                "which this method promises: here they are not complete."
             )
     return tuple(notes)

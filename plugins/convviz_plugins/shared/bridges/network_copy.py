@@ -75,8 +75,12 @@ class NetworkCopy:
                 part.inplace = False
         self.network.eval()
 
-    def layer(self, name: str) -> nn.Module:
+    def layer(self, name: str, before_activation: bool = False) -> nn.Module:
         """Return the module of the copy whose output is that of a layer.
+
+        Args:
+            name: the layer.
+            before_activation: return the module before an activation.
 
         Raises:
             ParameterError: the layer is not the output of a module.
@@ -92,7 +96,10 @@ class NetworkCopy:
                 f"layer {name!r} is not the output of a module, on which other libraries register "
                 "their hooks; choose the name of a module (`convviz layers` lists the layers)"
             )
-        return self._module_of(nodes[int(number) - 1])
+        node = nodes[int(number) - 1]
+        if before_activation and isinstance(self._module_of(node), nn.ReLU | nn.Tanh):
+            (node,) = node.all_input_nodes
+        return self._module_of(node)
 
     def _module_of(self, node: fx.Node) -> nn.Module:
         """Return the module that computes a node; an identity is added after a function."""

@@ -55,10 +55,8 @@ class Translation:
             kind = Literal[tuple(self.choices[name])]
         elif kind is int and default > 0:
             kind = PositiveInt
-        words = name.replace("_", " ")
-        return kind, Field(
-            default, description=self.descriptions.get(name, f"{words}.".capitalize())
-        )
+        unknown = f"{name.replace('_', ' ')} of the library".capitalize()
+        return kind, Field(default, description=self.descriptions.get(name, f"{unknown}."))
 
 
 def explainer_class(
