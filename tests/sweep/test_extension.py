@@ -127,14 +127,14 @@ def test_a_class_that_moves_the_others_sweeps_their_shards_again(model, tmp_path
 def test_all_is_swept_again_if_the_network_is_run_in_another_way(
     model, tmp_path, work, capsys
 ) -> None:
-    """From 256 items on a sweep runs the graph, and a layer may keep a batch norm from folding."""
-    sizes = {"batch_size": 32, "shard_size": 100}
+    """From 64 items on a sweep runs the graph, and a layer may keep a batch norm from folding."""
+    sizes = {"batch_size": 32, "shard_size": 30}
     folded = convviz.explainer("statistics", layers=("stage1.relu",))
-    sweep(model, tmp_path / "whole", [folded], range(300), **sizes)
-    sweep(model, tmp_path / "run", [folded], range(200), **sizes)
+    sweep(model, tmp_path / "whole", [folded], range(90), **sizes)
+    sweep(model, tmp_path / "run", [folded], range(60), **sizes)
     work.clear()
     with convviz.show_progress():
-        extend(model, tmp_path / "run", [folded], range(300), **sizes)
+        extend(model, tmp_path / "run", [folded], range(90), **sizes)
     assert [shard for shard, _ in work] == [0, 1, 2]
     assert "all photos are swept again" in capsys.readouterr().err
     same_but_for_history(tmp_path / "run", tmp_path / "whole")
@@ -142,10 +142,10 @@ def test_all_is_swept_again_if_the_network_is_run_in_another_way(
     between = convviz.explainer("patches", layers=("stage2.conv",), k=1, draw=2)
     for what, steps in ((later, ["patches"]), (between, ["statistics", "patches"])):
         whole, out = tmp_path / f"{what.layers[0]}-whole", tmp_path / what.layers[0]
-        sweep(model, whole, [folded, what], range(300), **sizes)
-        sweep(model, out, [folded], range(300), **sizes)
+        sweep(model, whole, [folded, what], range(90), **sizes)
+        sweep(model, out, [folded], range(90), **sizes)
         work.clear()
-        extend(model, out, [what], range(300), **sizes)
+        extend(model, out, [what], range(90), **sizes)
         assert work == [(shard, steps) for shard in range(3)]
         same_but_for_history(out, whole)
 
