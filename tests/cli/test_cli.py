@@ -607,6 +607,34 @@ def test_a_plugins_command_runs(greeter, capsys):
     assert "Greet somebody." in calls(capsys, "greet", "--help")[1]
 
 
+DEFAULT = """
+    import convviz
+
+    @convviz.authoring.hookimpl
+    def convviz_analyze_options():
+        return {"limit": ("N", "Most spots.")}
+"""
+
+
+def test_help_shows_default_explainers_without_importing_them(house, capsys):
+    points = "[convviz.explainers]\nspots = spots\n[convviz.default_explainers]\nspots = switches\n"
+    house.add("dist-spots", points, {"spots": "import no_such_module", "switches": DEFAULT})
+    wrong = DEFAULT.replace('("N", "Most spots.")', "3")
+    house.add("dist-wrong", "[convviz.default_explainers]\nwrong = wrong\n", {"wrong": wrong})
+    code, out, _ = calls(capsys, "analyze", "--help")
+    text = " ".join(out.split())
+    assert code == 0
+    for expected in (
+        "--spots / --no-spots",
+        "--limit N Most spots.",
+        "--no-wrong",
+        "--classes FILE",
+    ):
+        assert expected in text
+    assert "spots" not in sys.modules
+    assert "not (placeholder, description)" in calls(capsys, "plugins")[1]
+
+
 def test_a_broken_command_does_not_spoil_the_others(house, capsys):
     modules = {"bad1": "import no_such_module", "bad2": COMMAND.replace("greet", "other")}
     house.add("dist-bad", "[convviz.commands]\none = bad1\ntwo = bad2\n", modules)

@@ -577,6 +577,16 @@ def test_listing_imports_neither_torch_nor_a_plugin(code):
     assert not loaded & heavy
 
 
+def test_help_of_analyze_imports_neither_torch_nor_an_explainer():
+    loaded = modules_after(
+        "from convviz.cli.main import run; assert run(['analyze', '--help']) == 0"
+    )
+    assert not loaded & {"torch", "numpy", "matplotlib", "PIL"}
+    explainers = {name for name in loaded if name.startswith("convviz_plugins.explainers.")}
+    package = "convviz_plugins.explainers.predictions"
+    assert explainers == {package, f"{package}.option_texts"}
+
+
 def test_asking_for_an_explainer_imports_that_plugin_only():
     loaded = modules_after("import convviz; convviz.explainer('saliency')")
     prefix = "convviz_plugins.explainers."
