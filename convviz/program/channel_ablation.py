@@ -65,7 +65,9 @@ def ablated_scores(
         replacements = _checked_values(values, run.channels).to(run.output)
         limit = batch_size or run.automatic_batch
         chunks = torch.split(torch.arange(run.channels), limit)
-        parts = [run.scores_of(chunk, replacements) for chunk in track(chunks, "ablating")]
+        parts = [
+            run.scores_of(chunk, replacements) for chunk in track(chunks, "ablating", len(chunks))
+        ]
         return AblatedScores(run.clean, torch.cat(parts).cpu())
 
 
