@@ -16,6 +16,7 @@ from ..render.style import (
     sentence,
     title_block,
 )
+from .score_table import number_marks
 from .scores import CURVE_SEPARATOR, MetricInfo, Scores
 from .statistics import Row, Summary, bootstrap_means
 from .styles import ExplainerStyle, styles_of
@@ -30,7 +31,7 @@ NAME_LIMIT = 34
 CONTROLS_IN_CURVES = 4
 """Controls that are drawn in curves: more lines cannot be told apart."""
 
-INTERVALS_WIDTH, CURVES_WIDTH = 5.0, 6.6
+INTERVALS_WIDTH, CURVES_WIDTH = 5.0, 6.1
 """Widths in inches, with which the two pictures stand side by side in the page."""
 
 MANY_METRICS = 3
@@ -72,6 +73,20 @@ def best_first(rows: Sequence[Row], metric: MetricInfo) -> list[Row]:
     return sorted(rows, key=lambda row: (np.isnan(row.mean.value), sign * row.mean.value))
 
 
+def _labels(marks: Mapping[str, Sequence[str]]) -> tuple[dict[str, str], list[str]]:
+    """Return names with the numbers of their marks, and the notes that explain the numbers.
+
+    Args:
+        marks: explainer -> its marks.
+    """
+    numbers = number_marks(mark for of_explainer in marks.values() for mark in of_explainer)
+    labels = {
+        name: readable(name, NAME_LIMIT) + "".join(f" {numbers[mark]}" for mark in of_explainer)
+        for name, of_explainer in marks.items()
+    }
+    return labels, [f"{place} {mark}" for mark, place in numbers.items()]
+
+
 def _picture(
     figure: Figure, name: str, title: str, subtitle: str, notes: Sequence[str] = ()
 ) -> Picture:
@@ -90,7 +105,9 @@ def _intervals(
     axes = figure.add_subplot()
     for y, row in enumerate(rows):
         _draw_interval(axes, y, row, styles[row.explainer])
-    axes.set_yticks(range(len(rows)), [readable(row.explainer, NAME_LIMIT) for row in rows])
+    labels, notes = _labels({row.explainer: row.marks for row in rows})
+    axes.set_yticks(range(len(rows)), [labels[row.explainer] for row in rows])
+    axes.locator_params(axis="x", nbins=6)
     for label, row in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_color(MUTED if row.is_control else INK)
     axes.set(ylim=(len(rows) - 0.4, -0.6), xlabel=readable(f"{metric.title} ({direction(metric)})"))
@@ -98,7 +115,6 @@ def _intervals(
     axes.grid(axis="x", color=FAINT, lw=0.5)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    notes = []
     if summary.baseline:
         baseline = summary.row(summary.baseline, metric.name).mean.value
         if not np.isnan(baseline):
@@ -106,7 +122,7 @@ def _intervals(
             notes.append(f"Dashed: {summary.baseline}. Grey: controls.")
     if groups := summary.groups.get(metric.name):
         _write_groups(axes, rows, groups)
-        notes.append("Explainers that share a letter are not separated (Wilcoxon, Holm, 5 %).")
+        notes.append("Explainers that share a letter are not separated.")
     subtitle = f"mean over images with 95 % interval, {_images_text(rows)}"
     name = f"intervals-{picture_of(metric.name)}"
     return _picture(figure, name, metric.title, subtitle, notes)
@@ -163,26 +179,27 @@ def _curves(scores: Scores, styles: Mapping[str, ExplainerStyle]) -> Iterator[Pi
         axes = figure.add_subplot()
         bands = bootstrap_means(np.stack([scores.curves[name, e].y for e in drawn], axis=1))
         curve = scores.curves[name, drawn[0]]
+        metric, _, variant = name.partition(CURVE_SEPARATOR)
+        labels, notes = _labels({e: scores.marks_of(e, metric) for e in drawn})
         for explainer, band in zip(drawn, bands, strict=True):
             is_control = explainer in scores.controls
-            _draw_curve(axes, curve.x, band, explainer, styles[explainer], is_control)
+            _draw_curve(axes, curve.x, band, labels[explainer], styles[explainer], is_control)
         axes.set(xlabel=readable(curve.x_label), ylabel=readable(curve.y_label))
         axes.set_xlim(curve.x[0], curve.x[-1])
         axes.grid(color=FAINT, lw=0.5)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, handlelength=2.6)
-        metric, _, variant = name.partition(CURVE_SEPARATOR)
         title = " – ".join(part for part in (titles[metric], variant) if part)
         rest = f"Not drawn: {', '.join(e for e in controls if e in left_out)}." if left_out else ""
         subtitle = f"mean over {len(scores.images)} images with 95 % bands"
-        yield _picture(figure, f"curve-{picture_of(name)}", title, subtitle, [rest])
+        yield _picture(figure, f"curve-{picture_of(name)}", title, subtitle, [*notes, rest])
 
 
 def _draw_curve(
     axes: Axes,
     x: np.ndarray,
     band: np.ndarray,
-    explainer: str,
+    label: str,
     style: ExplainerStyle,
     is_control: bool,
 ) -> None:
@@ -192,7 +209,7 @@ def _draw_curve(
     axes.fill_between(x, low, high, color=style.colour, alpha=0.16, lw=0, zorder=order)
     axes.plot(
         x, mean, color=style.colour, ls=style.dash, lw=1.3 if is_control else 1.8,
-        label=readable(explainer, NAME_LIMIT), zorder=order,
+        label=label, zorder=order,
     )  # fmt: skip
 
 
@@ -214,15 +231,16 @@ def _time(
     lines = -(-len(metrics) // columns)
     figure = new_figure(3.0 * columns + 2.2, 2.7 * lines)
     grid = figure.subplots(lines, columns, squeeze=False)
+    labels, notes = _labels({name: scores.marks.get((name, ""), ()) for name in seconds})
     for axes, metric in zip(grid.flat, metrics, strict=False):
-        _draw_time(axes, summary, metric, seconds, styles)
+        _draw_time(axes, summary, metric, seconds, styles, labels)
     for axes in grid.flat[len(metrics) :]:
         axes.set_visible(False)
     handles, labels = grid.flat[0].get_legend_handles_labels()
     grid[0, -1].legend(
         handles, labels, loc="upper left", bbox_to_anchor=(1.04, 1.0), borderaxespad=0
     )
-    notes = [f"Dashed: {summary.baseline}."] if summary.baseline else []
+    notes += [f"Dashed: {summary.baseline}."] if summary.baseline else []
     subtitle = "mean score with 95 % interval over the median time of an explanation"
     yield _picture(figure, "time", "Quality against time", subtitle, notes)
 
@@ -233,13 +251,14 @@ def _draw_time(
     metric: MetricInfo,
     seconds: Mapping[str, float],
     styles: Mapping[str, ExplainerStyle],
+    labels: Mapping[str, str],
 ) -> None:
     for name, value in seconds.items():
         mean = summary.row(name, metric.name).mean
         error = np.nan_to_num([[mean.value - mean.low], [mean.high - mean.value]])
         axes.errorbar(
             value, mean.value, yerr=np.maximum(error, 0), fmt=styles[name].marker,
-            color=styles[name].colour, ms=6, lw=1.3, label=readable(name, NAME_LIMIT),
+            color=styles[name].colour, ms=6, lw=1.3, label=labels[name],
         )  # fmt: skip
     if summary.baseline:
         baseline = summary.row(summary.baseline, metric.name).mean.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,13 @@ def score_text(value: float) -> str:
 
 def footnotes(summary: Summary) -> dict[str, str]:
     """Return the notes on single scores -> their number, as superscripts."""
-    marks = dict.fromkeys(mark for row in summary.rows for mark in row.marks)
-    return {mark: str(i).translate(SUPERSCRIPTS) for i, mark in enumerate(marks, 1)}
+    return number_marks(mark for row in summary.rows for mark in row.marks)
+
+
+def number_marks(marks: Iterable[str]) -> dict[str, str]:
+    """Return each different mark -> its number from 1, as superscripts."""
+    unique = dict.fromkeys(marks)
+    return {mark: str(i).translate(SUPERSCRIPTS) for i, mark in enumerate(unique, 1)}
 
 
 def mean_text(row: Row, notes: dict[str, str]) -> str:

@@ -86,7 +86,8 @@ def test_the_page_holds_everything_and_no_reference(folder, summary):
 
 
 def test_pictures_are_drawn_for_every_metric_and_curve(folder):
-    pictures = {p.stem: Image.open(p) for p in (folder / "pictures").iterdir()}
+    files = {path.stem: path.read_bytes() for path in (folder / "pictures").iterdir()}
+    pictures = {name: Image.open(io.BytesIO(data)) for name, data in files.items()}
     assert set(pictures) == {
         "time", "correlations", "curve-deletion", "curve-srg--superpixels--mean-colour",
         *(f"intervals-{metric.name}" for metric in METRICS),
