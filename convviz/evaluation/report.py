@@ -133,7 +133,7 @@ def _table_row(summary: Summary, explainer: str, notes: dict[str, str]) -> dict[
         beats = beats_baseline(row, metric)
         is_weak = beats is False and explainer != summary.baseline
         cells.append((mean_text(row, notes), interval_text(row.mean), is_weak))
-    return {"name": explainer, "cells": cells, "is_control": summary.rows[0].is_control}
+    return {"name": explainer, "cells": cells}
 
 
 def _section(
