@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import fx, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from ..api import as_model, explain
-from ..errors import ConvvizError, ParameterError, UnknownNameError
+from ..errors import ConvvizError, ParameterError, PluginError, UnknownNameError
 from ..explanation.provenance import Named, named, versions
 from ..network.inputs import make_batch
 from ..network.model import Model
@@ -154,13 +155,11 @@ def _methods(explainers: Sequence[Any] | None) -> tuple[Named, ...]:
 
 
 def _installed() -> tuple[Named, ...]:
-    names = registry.current().names("explainers")
-    methods = []
-    for name in names:
-        classes = registry.current().explainer_classes(registry.current().find("explainers", name))
-        if list(classes) == [name] and issubclass(classes[name], Explainer):
-            methods += [m for m in named(name, {}) if _explains_images(m.explainer)]
-    return tuple(methods)
+    """Return all explainers of images, without the members of families."""
+    classes = registry.current().all_explainer_classes()
+    names = [name for name, cls in classes if "." not in name and issubclass(cls, Explainer)]
+    methods = (method for name in names for method in named(name, {}))
+    return tuple(method for method in methods if _explains_images(method.explainer))
 
 
 def _explains_images(explainer: object) -> bool:
@@ -178,8 +177,8 @@ def _peers(method: Named, families: Sequence[str], notes: list[str]) -> list[Nam
         try:
             entry = registry.current().find("explainers", family)
             members = registry.current().explainer_classes(entry)
-        except UnknownNameError:
-            note = f"{family} is not installed, or has no bridge."
+        except (UnknownNameError, PluginError) as error:
+            note = f"not measured: {family}: {error}"
             notes += [note] if note not in notes else []
             continue
         same = [name for name in members if _method_of(name) == _method_of(method.name)]
@@ -242,12 +241,11 @@ def _try_settings(
     """Measure the first call and count passes, then time a call of each batch and layout."""
     device = str(model.device)
     fresh = with_layout(model, "contiguous")
-    counter = _PassCounter(fresh.module)
     call = candidate.call(fresh, photos[:1])
     candidate.first_call_s, _ = timed(call, device)
-    counter.count = 0
-    later, _ = timed(call, device)
-    candidate.passes = float(counter.count)
+    with _count_passes(fresh.module) as passes:
+        later, _ = timed(call, device)
+    candidate.passes = float(passes())
     if later > SLOW_CALL_S:
         candidate.trials["contiguous", 1] = later
         candidate.notes.append(f"A call takes {later:.0f} s, so only one setting was tried.")
@@ -259,23 +257,26 @@ def _try_settings(
             candidate.trials[layout, batch] = timed(call, device)[0] / batch
 
 
-class _PassCounter:
-    """Counts the images that a network processes, with one hook on the whole network.
+@contextmanager
+def _count_passes(network: nn.Module) -> Iterator[Callable[[], int]]:
+    """Count the images that a network processes; yield a function that returns their number.
 
-    Private copies of the network, which bridges to other libraries make, carry the hook too.
-    Passes on fake tensors, with which the network is exported, do not count.
+    Calls of the network count, and those of private copies that bridges to other libraries make:
+    they are rebuilt from its fx graph.
     """
+    count = 0
 
-    def __init__(self, module: nn.Module) -> None:
-        self.count = 0
-        module.register_forward_pre_hook(self._add)
+    def add(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        nonlocal count
+        is_whole = module is network or isinstance(module, fx.GraphModule)
+        if is_whole and inputs and isinstance(inputs[0], torch.Tensor):
+            count += len(inputs[0])
 
-    def __deepcopy__(self, memo: Any) -> _PassCounter:
-        return self
-
-    def _add(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        if inputs and type(inputs[0]) in (torch.Tensor, nn.Parameter):
-            self.count += len(inputs[0])
+    handle = register_module_forward_pre_hook(add)
+    try:
+        yield lambda: count
+    finally:
+        handle.remove()
 
 
 def _rounds(
