@@ -3,6 +3,7 @@
 | result | rows |
 |---|---|
 | Tiles with stacks (patches) | one per unit and rank: the value, the image, the box |
+| Tiles with photos (rankings) | one per rank: the image or images, and the columns of the ranking |
 | other Tiles | one per filter, or per image and channel |
 | Table | one per row |
 | Matches | one per image and rank: the neighbour and its distance |
@@ -30,6 +31,9 @@ Columns = dict[str, Any]
 PARTS = {"positions": ("y", "x"), "boxes": ("x0", "y0", "x1", "y1"), "cells": ("row", "column")}
 """Array with a short last axis -> names of the columns that it becomes."""
 
+LABEL, TOP = "label", "top"
+"""Arrays of a table of predictions with outputs of the model, `[n]` and `[n, k]`, best first."""
+
 
 def columns_of(explanation: ExplanationContent, classes: Sequence[str] = ()) -> Columns:
     """Return the columns of the table of an explanation.
@@ -42,7 +46,8 @@ def columns_of(explanation: ExplanationContent, classes: Sequence[str] = ()) -> 
         ConvvizError: the result has no values per tile or image that fit a table.
     """
     result = explanation.result
-    names = Names(explanation.items, _class_names(result) or tuple(classes))
+    outputs = explanation.model.get("labels", ())
+    names = Names(explanation.items, _class_names(result) or tuple(classes), outputs)
     try:
         return _BUILDERS[result.kind](result, names)
     except (ValueError, IndexError, TypeError) as error:
@@ -57,10 +62,13 @@ class Names:
     Args:
         items: the items.
         classes: the names of the labels.
+        outputs: the names of the outputs of the model; may be empty.
     """
 
-    def __init__(self, items: Sequence[Item], classes: Sequence[str]) -> None:
-        self._classes = classes
+    def __init__(
+        self, items: Sequence[Item], classes: Sequence[str], outputs: Sequence[str]
+    ) -> None:
+        self._classes, self._outputs = classes, outputs
         if isinstance(items, ItemTable):
             self.ids, self.labels = list(items.ids), items.column("label")
         else:
@@ -82,6 +90,16 @@ class Names:
             if self._classes:
                 columns[f"{prefix}class"] = [class_label(self._classes, n) for n in labels]
         return columns
+
+    def of_outputs(self, outputs: Tensor) -> list[Any]:
+        """Return the names of outputs of the model, or their numbers if it has no names.
+
+        -1 stands for no output.
+        """
+        numbers = outputs.tolist()
+        if self._outputs:
+            return [_entry(self._outputs, i) for i in numbers]
+        return [i if i >= 0 else None for i in numbers]
 
 
 def class_label(classes: Sequence[str], label: int | None) -> str | None:
@@ -120,6 +138,8 @@ def _cell_columns(arrays: Mapping[str, Tensor], shape: tuple[int, ...]) -> Colum
 
 
 def _tiles(result: Tiles, names: Names) -> Columns:
+    if result.layout == "photos":
+        return _ranked_photos(result, names)
     if result.stacks:
         return _ranked_tiles(result, names)
     if result.layout == "images":
@@ -152,17 +172,32 @@ def _ranked_tiles(result: Tiles, names: Names) -> Columns:
     return {**head, **names.of(items[known]), **columns}
 
 
+def _ranked_photos(result: Tiles, names: Names) -> Columns:
+    """Return one row per rank: the columns of the ranking after the items of its photos."""
+    count = len(result.values)
+    items = result["items"] if result["items"].ndim == 2 else result["items"][:, None]
+    columns: Columns = {"rank": np.arange(count) + 1}
+    for place, prefix in zip(range(items.shape[1]), ("", "other "), strict=False):
+        columns[f"{prefix}item"] = names.of(items[:, place].numpy())["item"]
+    table = {name: list(column) for name, column in result.table.items() if len(column) == count}
+    return {**columns, **table}
+
+
 def _table(result: Table, names: Names) -> Columns:
     count, width = result.values.shape
     is_of_channels = "histogram" in result.arrays
     columns: Columns = {"unit" if is_of_channels else "row": np.arange(count)}
     if result.rows and not is_of_channels:
         columns["name"] = [_entry(result.rows, i) for i in range(count)]
+    if TOP in result.arrays:
+        columns["label"] = names.of_outputs(result[LABEL])
+        columns["predicted"] = names.of_outputs(result[TOP][:, 0])
     for j in range(width):
         name = result.columns[j] if j < len(result.columns) else f"column {j}"
         columns[name] = _flat(result.values[:, j])
+    known = {name.replace(" ", "_") for name in columns}
     further = _cell_columns(result.arrays, (int(count),))
-    return {**columns, **{n: c for n, c in further.items() if n not in columns}}
+    return {**columns, **{n: c for n, c in further.items() if n not in known}}
 
 
 def _matches(result: Matches, names: Names) -> Columns:

@@ -69,8 +69,8 @@ def draw_matrix(result: Table, scene: Scene) -> Drawing:
     part = f"{len(shown)} of {len(result.values)} classes"
     chosen = ""
     if len(shown) < len(result.values):
-        chosen = "Drawn are the classes in the most frequent confusions."
-    notes = (chosen, "The diagonal, in frames, holds the right predictions.", *result.notes)
+        chosen = "Only the classes of the most frequent confusions are drawn."
+    notes = (chosen, "Framed cells on the diagonal are right predictions.", *result.notes)
     return Drawing(
         name="picture",
         figure=figure,

@@ -238,6 +238,15 @@ def _draw_map(grid: _Grid, row: int, column: int, panel: Panel, scale: Scale) ->
         show_over(axes, resize_nearest(values, photo.shape[:2]), photo, scale, panel.result)
 
 
+def _align_outer_labels(axes: Axes) -> None:
+    """Keep the labels of the first and the last tick off the neighbouring colour bars."""
+    low, high = axes.get_xlim()
+    labels = [label for label in axes.get_xticklabels() if low <= label.get_position()[0] <= high]
+    if len(labels) > 1:
+        labels[0].set_horizontalalignment("left")
+        labels[-1].set_horizontalalignment("right")
+
+
 def _draw_bar(grid: _Grid, column: int, panel: Panel, scale: Scale, apart: bool) -> None:
     """Draw the colour bar of a column, horizontally, with the unit beneath it."""
     from matplotlib.cm import ScalarMappable
@@ -252,6 +261,7 @@ def _draw_bar(grid: _Grid, column: int, panel: Panel, scale: Scale, apart: bool)
     bar.outline.set(edgecolor=FAINT, linewidth=0.6)
     bar.ax.tick_params(length=2, width=0.6, labelsize=SMALL_POINTS - 1)
     bar.ax.locator_params(nbins=4)
+    _align_outer_labels(bar.ax)
     unit = f"{panel.result.unit}, share of the map's scale" if apart else panel.result.unit
     lines = wrap_text(unit, grid.panel[0], SMALL_POINTS - 1, 0.56)[:2]
     bar.ax.set_xlabel("\n".join(lines), size=SMALL_POINTS - 1, color=MUTED, labelpad=2)

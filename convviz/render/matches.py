@@ -83,6 +83,15 @@ def query_labels(result: Matches) -> np.ndarray:
     return np.full(len(result.values), -1)
 
 
+def has_pairs(result: Matches) -> bool:
+    """Return whether a query can have a neighbour of its class."""
+    if "labels" not in result.arrays:
+        return False
+    labels = np.asarray(result["labels"].numpy())
+    labels = labels[labels >= 0]
+    return "query_labels" in result.arrays or len(np.unique(labels)) < len(labels)
+
+
 def _height(spaces: int) -> float:
     """Return the height of one query with its rows and the space under it, in inches."""
     return max(spaces * (TILE + LINES), QUERY + LINES + 0.2) + BETWEEN
@@ -167,7 +176,7 @@ def _neighbour(
         return
     other = int(result["labels"][index]) if "labels" in result.arrays else -1
     colour, mark, line = INK, "", 0.8
-    if label >= 0 and other >= 0:
+    if label >= 0 and other >= 0 and has_pairs(result):
         colour, mark = (RIGHT, "✓ ") if other == label else (WRONG, "✗ ")
         line = 2.0
     edge = FAINT if line < 1 else colour
@@ -201,7 +210,11 @@ def _picture(
 def _legend(result: Matches) -> list[str]:
     lines = []
     if (query_labels(result) >= 0).any():
-        lines.append("✓ the class of the query, ✗ another class.")
+        lines.append(
+            "✓ the class of the query, ✗ another class."
+            if has_pairs(result)
+            else "No two images have the same class, so neighbours are not marked by class."
+        )
     unit = result.unit or "distance"
     below = f"Under each picture: {unit} to the query in feature space"
     if "pixel_indices" in result.arrays:

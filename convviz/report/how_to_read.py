@@ -46,8 +46,8 @@ def _tiles(result: Fields, arrays: Fields) -> str:
     if result["stacks"]:
         titles = " and ".join(stack["title"] for stack in result["stacks"])
         return (
-            f"One block per channel: {titles}, the strongest first. What the patches of a block "
-            "have in common is what the channel responds to."
+            f"One block per channel with {titles}, the strongest first. What the patches of a "
+            "block have in common is what the channel responds to."
         )
     if result["layout"] == "images":
         return (

@@ -291,7 +291,8 @@ class Run:
 
         Args:
             layer: a layer of the run.
-            classes: names of classes, or patterns such as "dog*", of the data set or the model.
+            classes: names of classes, or patterns such as "*terrier", of the data set or the
+                model; or ranges of outputs of the model, such as "151-268", the dogs of ImageNet.
             explainer: whose results are used, if several have the layer.
         """
         return rank_units(self, layer, classes, explainer)

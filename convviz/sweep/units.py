@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -20,6 +21,9 @@ SHOWN = 20
 
 NAMED = 10
 """Most class names in an error."""
+
+_OUTPUTS = re.compile(r"(?P<first>\d{1,9})-(?P<last>\d{1,9})")
+"""A range of outputs of the model: 151-268."""
 
 
 class RunResults(Protocol):
@@ -112,8 +116,8 @@ def rank_units(
     run: RunResults, layer: str, classes: str | Sequence[str], explainer: str | None = None
 ) -> UnitRanking:
     """Return the units of a layer by lift; see `Run.units`."""
-    names = class_names(run)
-    chosen = _matching(names, [classes] if isinstance(classes, str) else list(classes))
+    known = classes_of(run)
+    chosen = _matching(known, [classes] if isinstance(classes, str) else list(classes))
     name, result = _source(run, layer, explainer)
     if "class_fires" in result.arrays:
         counts, totals, lifts = _by_mean(result, chosen)
@@ -124,38 +128,65 @@ def rank_units(
     rows = enumerate(zip(counts, totals, lifts, strict=True))
     units = [UnitLift(unit, lift, n, of) for unit, (n, of, lift) in rows if math.isfinite(lift)]
     units.sort(key=lambda u: (-u.lift, -u.count, u.unit))
-    readable = tuple(" / ".join(dict.fromkeys(names[i])) for i in chosen)
+    readable = tuple(" / ".join(dict.fromkeys(known[i].names)) for i in chosen)
     return UnitRanking(units, layer, readable, name, meaning)
 
 
-def class_names(run: RunResults) -> list[tuple[str, ...]]:
-    """Return the names of each class: that of the data set and, if known, that of the model."""
+@dataclass(frozen=True)
+class ClassOfRun:
+    """A class of the data set.
+
+    Attributes:
+        names: that of the data set and, if known, that of the model.
+        output: the output of the model, or None if it is not known.
+    """
+
+    names: tuple[str, ...]
+    output: int | None
+
+
+def classes_of(run: RunResults) -> list[ClassOfRun]:
+    """Return the classes of a run, with the outputs that predictions found for them."""
     labels = run.plan["model"].get("labels", ())
-    names: list[tuple[str, ...]] = [(name,) for name in run.classes]
     for record in run.plan["explainers"].values():
         outputs = record.get("parameters", {}).get("outputs")
         if isinstance(outputs, dict) and list(outputs) == list(run.classes):
-            names = [
-                (name, labels[i]) if isinstance(i, int) and 0 <= i < len(labels) else (name,)
-                for name, i in outputs.items()
-            ]
-    return names
+            return [_class_of_run(name, output, labels) for name, output in outputs.items()]
+    return [ClassOfRun((name,), None) for name in run.classes]
 
 
-def _matching(names: Sequence[tuple[str, ...]], patterns: Sequence[str]) -> list[int]:
-    """Return the classes with a name that matches a pattern; case does not matter."""
-    chosen = [
-        i
-        for i, known in enumerate(names)
-        if any(fnmatchcase(n.casefold(), p.casefold()) for n in known for p in patterns)
-    ]
+def _class_of_run(name: str, output: Any, labels: Sequence[str]) -> ClassOfRun:
+    if not isinstance(output, int) or output < 0:
+        return ClassOfRun((name,), None)
+    return ClassOfRun((name, *labels[output : output + 1]), output)
+
+
+def _matching(classes: Sequence[ClassOfRun], patterns: Sequence[str]) -> list[int]:
+    """Return the classes with a name that matches a pattern, or an output in a range.
+
+    Case does not matter.
+    """
+    chosen = [i for i, known in enumerate(classes) if any(_is_meant(known, p) for p in patterns)]
     if not chosen:
-        known = ", ".join(repr(known[-1]) for known in names[:NAMED])
+        first = ", ".join(repr(known.names[-1]) for known in classes[:NAMED])
         raise ParameterError(
             f"classes={', '.join(map(repr, patterns))}: no class of the run has such a name; "
-            + (f"the first of {len(names)} are {known}" if names else "its images have no labels")
+            + (
+                f"the first of {len(classes)} are {first}"
+                if classes
+                else "its images have no labels"
+            )
         )
     return chosen
+
+
+def _is_meant(known: ClassOfRun, pattern: str) -> bool:
+    if any(fnmatchcase(name.casefold(), pattern.casefold()) for name in known.names):
+        return True
+    limits = _OUTPUTS.fullmatch(pattern)
+    if limits is None or known.output is None:
+        return False
+    return int(limits["first"]) <= known.output <= int(limits["last"])
 
 
 def _source(run: RunResults, layer: str, explainer: str | None) -> tuple[str, Result]:

@@ -365,11 +365,36 @@ def test_units_by_lift(tmp_path):
     numbers = [COLOURS.index(label) for label in labels]
     run = sweep(tmp_path / "numbers", colours, numbers, what="patches", **options)
     assert run.units("conv", "red")[0] == run.units("conv", "0")[0] == ranking[0]
+    assert run.units("conv", "0-1").classes == ("0 / red", "1 / green")
+    with pytest.raises(ParameterError, match="3-9"):
+        run.units("conv", "3-9")
     run = sweep(tmp_path / "other", colours, labels, what="statistics", layers="conv")
     unit = run.units("conv", classes=["red"])[0]
     means = photos(colours)[..., 0].mean((1, 2))
     assert (unit.unit, unit.count, unit.of) == (0, 2, 2)
     assert unit.lift == pytest.approx(means[:2].mean() / means.mean(), rel=1e-6)
+
+
+# Tables
+
+
+def test_tables_have_the_names_of_labels_and_predictions(tmp_path):
+    colours, labels = [RED, RED, GREEN, BLUE], ["red", "blue", "green", "blue"]
+    run = sweep(tmp_path / "run", colours, labels, what="neighbors", layers="conv")
+    images = run["predictions"]["images"].to_arrow().to_pylist()
+    assert [row["label"] for row in images] == labels
+    assert [row["predicted"] for row in images] == ["red", "red", "green", "blue"]
+    assert [name for name in images[0] if name.replace("_", " ") == "label probability"] == [
+        "label probability"
+    ]
+    errors = run["predictions"]["errors"].to_arrow().to_pylist()
+    assert [(e["rank"], e["item"], e["label"], e["predicted"]) for e in errors] == [
+        (1, 1, "blue", "red")
+    ]
+    pairs = run["predictions"]["duplicates"].to_arrow().to_pylist()
+    assert [(pair["item"], pair["other item"]) for pair in pairs] == [(0, 1)]
+    suspects = run["predictions"]["suspects"]
+    assert suspects.to_arrow().num_rows == len(suspects.values)
 
 
 # Command line

@@ -135,7 +135,7 @@ class Neighbors(DatasetExplainer):
         if self.index != "flat":
             measures |= neighbours.recall()
         k = neighbours.indices.shape[1]
-        if (labels >= 0).any():
+        if chance(labels) > 0:  # otherwise no two images have the same class
             measures[f"precision@{k}"] = precision(neighbours.indices, labels)
             measures[f"precision@{k} of pixels"] = precision(by_pixels.indices, labels)
             measures["precision of chance"] = chance(labels)

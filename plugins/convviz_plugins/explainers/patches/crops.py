@@ -64,12 +64,14 @@ class Pictures:
     Attributes:
         gradients: None if guided gradients cannot be computed; `why` is the reason.
         notes: notes on the gradients.
+        zeros: number of guided gradients that are zero everywhere.
     """
 
     photos: np.ndarray
     gradients: np.ndarray | None
     why: str = ""
     notes: list[str] = field(default_factory=list)
+    zeros: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +170,9 @@ def draw(
             images.append((spot, photo.window(spot.box), photo.image))
         if pictures.gradients is not None:
             try:
-                _draw_gradients(photos.model, images, pictures.gradients, pictures.notes)
+                pictures.zeros += _draw_gradients(
+                    photos.model, images, pictures.gradients, pictures.notes
+                )
             except ModelError as error:
                 pictures.gradients, pictures.why = None, str(error)
     return pictures
@@ -191,8 +195,10 @@ def in_photo_pixels(model: Model) -> bool:
 
 def _draw_gradients(
     model: Model, patches: Sequence[PatchImage], pictures: np.ndarray, notes: list[str]
-) -> None:
+) -> int:
+    """Draw guided gradients; returns how many are zero everywhere."""
     height, width = pictures.shape[2:4]
+    zeros = 0
     for same in by_shape(patches):
         spots, windows, images = zip(*same, strict=True)
         targets = [Target(None, spot.unit, str(spot.unit), spot.value) for spot in spots]
@@ -202,6 +208,8 @@ def _draw_gradients(
         for spot, window, gradient in zip(spots, windows, gradients, strict=True):
             part = crop_gradient(gradient.cpu().double(), window)
             pictures[spot.row, spot.rank] = as_colours(resize_gradient(part, height, width))
+            zeros += not part.any()
+    return zeros
 
 
 def by_shape(patches: Sequence[PatchImage]) -> list[list[PatchImage]]:

@@ -145,7 +145,13 @@ def gradient_notes(guided: bool, pictures: crops.Pictures) -> list[str]:
             "Guided gradients show the pixels of the patch that drive the unit; zero is mid-grey, "
             "and each picture has a scale of its own."
         )
-        return [Note(text, GRADIENTS) for text in (reading, *pictures.notes)]
+        texts = [reading, *pictures.notes]
+        if pictures.zeros:
+            texts.append(
+                f"{pictures.zeros} guided gradients are zero and drawn in plain grey, for example "
+                "because the unit is at the upper limit of a ReLU6."
+            )
+        return [Note(text, GRADIENTS) for text in texts]
     return [Note(f"No guided gradients: {pictures.why}", GRADIENTS)] if guided else []
 
 

@@ -201,8 +201,8 @@ class Report:
             how += "; with neighbors in the sweep, the nearest images are asked as well"
         else:
             how += (
-                f", and the {suspects.considered} nearest images do not speak for the label; those "
-                "against which they speak come first"
+                f", and the {suspects.considered} nearest images do not support the label; images "
+                "whose nearest images support the prediction come first"
             )
         text = f"{len(suspects.places)} of {len(judged.items)} labels look wrong: {how}."
         return self._ranking("label suspects", suspects.places, columns, text)
@@ -267,7 +267,7 @@ class Report:
         count += f", {sum(across)} of them across classes" * any(across)
         text = (
             f"{count}: the distance of their features is at most {duplicates.threshold:.3g}, "
-            f"{self.ratio:g} of the median distance of an image to its nearest one."
+            f"{self.ratio:g} times the median distance of an image to its nearest one."
         )
         return ranking(
             "near duplicates", distances[:, None], pairs, self.items, captions, columns,
