@@ -138,7 +138,7 @@ class Scores:
     def undefined(self) -> np.ndarray:
         """Which scores were computed and are undefined, `[images, explainers, metrics]`, bool."""
         missing = np.isnan(self.values)
-        return missing if self.measured is None else missing & self.measured
+        return np.asarray(missing if self.measured is None else missing & self.measured)
 
     def marks_of(self, explainer: str, metric: str) -> tuple[str, ...]:
         """Return the notes on a score: those for the metric, then those for all metrics."""

@@ -177,7 +177,7 @@ def summarize(scores: Scores, seed: int = 0) -> Summary:
 def _oriented(scores: Scores) -> np.ndarray:
     """Return the scores so that a larger one is better."""
     signs = [-1.0 if metric.higher_is_better is False else 1.0 for metric in scores.metrics]
-    return scores.values * np.array(signs)
+    return np.asarray(scores.values * np.array(signs))
 
 
 # Means and intervals
@@ -297,7 +297,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     factors = np.arange(len(values), 0, -1)
     corrected = np.empty_like(values)
     corrected[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
-    return corrected.tolist()
+    return [float(value) for value in corrected]
 
 
 def _groups(
@@ -389,4 +389,4 @@ def _centered_ranks(values: np.ndarray) -> np.ndarray:
     """Return ranks within each image minus their mean; 0 where a value is NaN."""
     ranks = _ranks(values)
     middles = (1 + (~np.isnan(ranks)).sum(axis=1, keepdims=True)) / 2
-    return np.nan_to_num(ranks - middles)
+    return np.asarray(np.nan_to_num(ranks - middles))

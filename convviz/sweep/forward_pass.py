@@ -25,9 +25,9 @@ from .input.loader import Loader, ReadyItem
 MIN_ITEMS_FOR_GRAPH = 64
 """For fewer items, exporting the graph takes longer than it saves.
 
-By CPU time of one thread (224 px, batch 32), the export and its checks are paid back after 58 images
-with ResNet18, 51 with ResNet50 and 102 with MobileNet v2. If an explainer needs receptive fields, the
-graph is exported in any case, and 4 to 11 images are enough.
+By CPU time of one thread (224 px, batch 32), the export and its checks are paid back after 58
+images with ResNet18, 51 with ResNet50 and 102 with MobileNet v2. If an explainer needs receptive
+fields, the graph is exported in any case, and 4 to 11 images are enough.
 """
 
 BF16_TOLERANCE = 0.1
