@@ -14,10 +14,7 @@ import convviz
 import convviz.authoring
 from convviz import ParameterError, Table, UnknownNameError
 from convviz.authoring import Features, Pixels
-from convviz.render import render
 from convviz_plugins.shared import vectors as space
-
-pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 
 class Swept:
@@ -315,7 +312,7 @@ def test_an_image_is_looked_up_in_a_run(model, photos, run):
         result["pixel_indices"][:, 1:], run["neighbors"].only["pixel_indices"][[5, 0]]
     )
     assert result.layer == run["neighbors"].layer
-    assert len(render(result.result, result.scene)) == 1
+    assert len(result.pictures()) == 1
 
 
 @pytest.mark.parametrize("kind", ["ivf", "hnsw"])

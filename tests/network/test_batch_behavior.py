@@ -18,8 +18,6 @@ import convviz.authoring
 from convviz.network import batch_behavior
 from convviz.occlusion import occluded_scores
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
-
 CLASSES = 3
 SIZE = 12
 

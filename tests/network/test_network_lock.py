@@ -16,8 +16,6 @@ import convviz
 from convviz.state.network_lock import lock_network
 from convviz.state.process_state import count_thread
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
-
 IMAGES = torch.linspace(-1, 1, 4 * 3 * 12 * 12).reshape(4, 3, 12, 12)
 LAYERS = ["body.0", "body.2", "/relu"]
 
