@@ -37,8 +37,8 @@ def _shorten(net: Any) -> nn.Module:
         for stage in ("layer1", "layer2", "layer3", "layer4"):
             setattr(net, stage, getattr(net, stage)[:1])
     elif isinstance(net, torchvision.models.MobileNetV2):
-        kept = (0, 1, 2, 3, 4, 7, 11, 14, 17, 18)
-        net.features = nn.Sequential(*(net.features[index] for index in kept))
+        block_indices = (0, 1, 2, 3, 4, 7, 11, 14, 17, 18)
+        net.features = nn.Sequential(*(net.features[index] for index in block_indices))
     elif isinstance(net, torchvision.models.ConvNeXt):
         for stage, blocks in {1: 3, 3: 1, 5: 2, 7: 1}.items():
             net.features[stage] = net.features[stage][:blocks]
