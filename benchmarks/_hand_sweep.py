@@ -3,7 +3,7 @@
 It stands for the script that a user writes without convviz: for every channel of four layers of
 ResNet18 the nine best patches with their positions and map means, and mean, variance, range and
 firing rates over a folder of photos. It has no histograms, receptive fields or pictures, keeps no
-progress, and skips no damaged file. `_shell_sweep` runs it as a command of its own.
+progress, and skips no damaged file. `public_calls.py` runs it as a command of its own.
 
     python benchmarks/_hand_sweep.py PHOTOS OUT.pt --workers 1 --batch 32 --threads 2
 """

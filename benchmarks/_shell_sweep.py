@@ -1,43 +1,48 @@
-"""`convviz analyze` from the shell against a sweep written by hand, timed as whole commands.
+"""`convviz analyze` from the shell against a sweep written by hand: the rows of `public_calls.py`.
 
 Both commands sweep the same photos with the same ResNet18 (random weights of one seed), in turn;
-every run starts a new process. The script of `_hand_sweep` is first tuned on the photos: the best
-of several numbers of workers, batch sizes, threads and memory formats counts. Its numbers are
-compared with those of convviz before anything is timed. convviz runs with its defaults, and draws
-pictures.
-
-    python benchmarks/_shell_sweep.py --photos 200,1000 --repeats 5
+every run starts a new process. The script of `_hand_sweep` is first tuned on 200 photos: the best
+of several numbers of workers and threads and of two memory formats counts. Its numbers are compared
+with those of convviz before anything is timed. convviz runs with its defaults, which include
+predictions, and draws pictures.
 """
 
 from __future__ import annotations
 
-import argparse
+import functools
+import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from _common import Record, interleaved, load, machine, medians, table, today, versions
+from _common import Record, interleaved, timed
 from _hand_sweep import LAYERS
 from sweep import photos
 
 import convviz
 
 MODEL = "torchvision:resnet18?weights=none&seed=0"
-COUNTS = (200, 1000)
-GOALS = {200: 1.5, 1000: 1.0}
-SETTINGS = tuple(
-    ("--workers", str(workers), "--batch", "32", "--threads", str(threads), *layout)
-    for workers, threads in ((0, 2), (1, 1), (1, 2), (2, 2))
-    for layout in ((), ("--channels-last",))
-)
-"""Settings of the script that are tried; two cores."""
+TUNED_ON = 200
+"""Photos on which the settings of the script are tried."""
 
 TOLERANCE = 1e-4
 """Largest difference of the numbers, relative to the largest number of the layer."""
+
+SHARE_TOLERANCE = 0.02
+"""The same for shares of positions and images: rounding can move a value across zero."""
+
+
+def settings_to_try(threads: int) -> list[tuple[str, ...]]:
+    """Return the settings of the script that are tried, on a machine with so many threads."""
+    workers_and_threads = {(0, threads), (1, threads), (threads, threads), (1, max(1, threads - 1))}
+    return [
+        ("--workers", str(workers), "--batch", "32", "--threads", str(used), *layout)
+        for workers, used in sorted(workers_and_threads)
+        for layout in ((), ("--channels-last",))
+    ]
 
 
 def convviz_command(folder: Path, out: Path) -> list[str]:
@@ -51,23 +56,33 @@ def hand_command(folder: Path, out: Path, settings: Sequence[str]) -> list[str]:
     return [sys.executable, str(script), str(folder), str(out), *settings]
 
 
-def run(command: Sequence[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+def run(command: Sequence[str], threads: int) -> None:
+    """Run a command; raises SystemExit with its errors if it fails."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise SystemExit(done.stderr)
 
 
-def best_settings(folder: Path, out: Path) -> tuple[str, ...]:
+@functools.cache
+def best_settings(threads: int, count: int = TUNED_ON) -> tuple[str, ...]:
     """Return the settings with which the script takes least time."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, out = Path(temporary, "photos"), Path(temporary, "hand.pt")
+        folder.mkdir()
+        photos(count, folder)
 
-    def seconds(settings: tuple[str, ...]) -> float:
-        began = time.perf_counter()
-        run(hand_command(folder, out, settings))
-        return time.perf_counter() - began
+        def seconds(settings: tuple[str, ...]) -> float:
+            return timed(lambda: run(hand_command(folder, out, settings), threads))[0]
 
-    return min(SETTINGS, key=seconds)
+        return min(settings_to_try(threads), key=seconds)
 
 
 def deviation(run_folder: Path, hand_file: Path) -> float:
-    """Return the largest difference of the numbers of both, relative to the largest of a layer."""
+    """Return the largest difference of the numbers of both, relative to the largest of a layer.
+
+    Raises SystemExit if shares or the places of the best patches differ.
+    """
     by_hand = torch.load(hand_file)
     swept = convviz.open_run(run_folder)
     worst = 0.0
@@ -76,12 +91,15 @@ def deviation(run_folder: Path, hand_file: Path) -> float:
         pairs = [
             *((patches[name], by_hand[layer][name]) for name in ("values",)),
             *((statistics[n], by_hand[layer][n]) for n in ("mean", "variance", "min", "max")),
-            *((statistics[n], by_hand[layer][n]) for n in ("active", "fires")),
         ]
         for ours, theirs in pairs:
             scale = float(theirs.abs().max()) or 1.0
             gap = float((ours.double() - theirs.double()).abs().max()) / scale
             worst = max(worst, gap)
+        for name in ("active", "fires"):
+            apart = (statistics[name].double() - by_hand[layer][name].double()).abs().max()
+            if apart > SHARE_TOLERANCE:
+                raise SystemExit(f"{layer}: {name} differs by {float(apart):.1e}")
         check_places(patches, by_hand[layer], layer)
     return worst
 
@@ -103,67 +121,27 @@ def check_places(
             raise SystemExit(f"{layer}: the two sweeps differ in the {name} of the best patches")
 
 
-def compare(count: int, repeats: int, settings: Sequence[str] = ()) -> Record:
-    """Time both commands over so many photos.
+def seconds_of_sweeps(
+    count: int, repeats: int, threads: int
+) -> tuple[dict[str, list[float]], Record]:
+    """Time both commands over so many photos of 500 x 375 pixels.
 
-    Args:
-        count: photos of 500 x 375 pixels.
-        repeats: runs of each command.
-        settings: options of the script; empty tries `SETTINGS` first.
+    Returns:
+        The seconds of "convviz" and "by hand", and facts for the record.
     """
+    settings = best_settings(threads, min(count, TUNED_ON))
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         folder, run_folder, hand_file = root / "photos", root / "run", root / "hand.pt"
         folder.mkdir()
         photos(count, folder)
-        settings = tuple(settings) or best_settings(folder, hand_file)
         ours = convviz_command(folder, run_folder)
         theirs = hand_command(folder, hand_file, settings)
-        run(ours)
-        run(theirs)
+        run(ours, threads)
+        run(theirs, threads)
         gap = deviation(run_folder, hand_file)
         if gap > TOLERANCE:
             raise SystemExit(f"the two sweeps give other numbers: they differ by {gap:.1e}")
-        ways = {"convviz": lambda: run(ours), "by hand": lambda: run(theirs)}
+        ways = {"convviz": lambda: run(ours, threads), "by hand": lambda: run(theirs, threads)}
         seconds = interleaved(ways, repeats)
-    middle = medians(seconds)
-    return {
-        "photos": count,
-        "net": MODEL,
-        "date": today(),
-        "machine": machine(),
-        "versions": versions(),
-        "settings_by_hand": list(settings),
-        "deviation": gap,
-        "seconds": seconds,
-        "ratio": middle["convviz"] / middle["by hand"],
-        "goal": GOALS.get(count),
-        "load_after": load(),
-    }
-
-
-def row(count: int, repeats: int = 5) -> list[str]:
-    """Return a row for a table of public calls: call, seconds of both, ratio, goal."""
-    record = compare(count, repeats)
-    middle = medians(record["seconds"])
-    call = f"`convviz analyze`, {count} photos, ResNet18, against a loop written by hand"
-    return [
-        call,
-        f"{middle['convviz']:.1f} s",
-        f"{middle['by hand']:.1f} s",
-        f"{record['ratio']:.2f}×",
-        f"≤ {record['goal']}×" if record["goal"] else "",
-    ]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", default=",".join(map(str, COUNTS)), help="numbers of photos")
-    parser.add_argument("--repeats", type=int, default=5)
-    args = parser.parse_args()
-    rows = [row(int(count), args.repeats) for count in args.photos.split(",")]
-    print(table(["call", "convviz", "by hand", "ratio", "goal"], rows))
-
-
-if __name__ == "__main__":
-    main()
+    return seconds, {"net": MODEL, "settings_by_hand": list(settings), "deviation": gap}

@@ -2,10 +2,12 @@
 
 Every row times one call of convviz and one call of a rival that gives the same output, in turn, on
 the same machine, with the settings that are fastest for the rival. Networks have random weights
-(seed 0), which do not affect the amount of computation.
+(seed 0), which do not affect the amount of computation. The records are written after every row,
+and the table shows all of them, also those of earlier calls.
 
-    python benchmarks/public_calls.py --out benchmarks/results/public_calls.json
-    python benchmarks/public_calls.py --rows saliency-resnet50-1,occlusion-shell --out FILE
+    python benchmarks/public_calls.py
+    python benchmarks/public_calls.py --rows saliency-resnet50-1,occlusion-shell --repeats 7
+    python benchmarks/public_calls.py --table     # the table of the records, into README.md as well
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ from __future__ import annotations
 import argparse
 import copy
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -41,12 +42,18 @@ from _common import (
     versions,
     write,
 )
+from _shell_sweep import run, seconds_of_sweeps
 from captum.attr import GuidedBackprop, Saliency
 from PIL import Image
 from skimage import data
 from torch import Tensor, nn
 
 import convviz
+
+RESULTS = Path(__file__).with_name("results") / "public_calls.json"
+README = Path(__file__).with_name("README.md")
+BEGIN, END = "<!-- public_calls.py --table -->\n", "<!-- end of the table -->"
+"""Around the table in README.md."""
 
 CAPTUM = {"guided_backprop": GuidedBackprop, "saliency": Saliency}
 CAPTUM_BATCHES = (8, 16, 32, 64)
@@ -149,7 +156,10 @@ def occlusion_from_shell(args: argparse.Namespace, goal: float) -> Record:
             "convviz": ["-m", "convviz", *explain, *chosen, "--out", str(Path(folder, "out"))],
             "captum": [str(script), str(photo), str(Path(folder, "captum.png"))],
         }
-        ways = {name: partial(_run, command, args.threads) for name, command in commands.items()}
+        ways = {
+            name: partial(run, [sys.executable, *command], args.threads)
+            for name, command in commands.items()
+        }
         for way in ways.values():
             way()  # files that are read once are in the system's cache then
         seconds = interleaved(ways, args.repeats)
@@ -157,13 +167,11 @@ def occlusion_from_shell(args: argparse.Namespace, goal: float) -> Record:
     return _record(name, seconds, goal)
 
 
-def _run(command: list[str], threads: int) -> None:
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, env=environment
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr)
+def sweep_from_shell(args: argparse.Namespace, photos: int, goal: float) -> Record:
+    """Time `convviz analyze`, with its pictures, beside a loop written by hand, without any."""
+    seconds, facts = seconds_of_sweeps(args.photos or photos, args.repeats, args.threads)
+    name = f"convviz analyze, {args.photos or photos} photos, resnet18, from the shell"
+    return _record(name, seconds, goal) | facts
 
 
 def _network(name: str) -> nn.Module:
@@ -185,7 +193,6 @@ def _record(call: str, seconds: dict[str, list[float]], goal: float) -> Record:
     }
 
 
-# Rows of other commands are added here: name -> function of the arguments, which returns `_record`.
 ROWS: dict[str, Row] = {
     **{
         f"{name}-{net}-{batch}": partial(gradients, net=net, batch=batch, name=name, goal=goal)
@@ -196,6 +203,8 @@ ROWS: dict[str, Row] = {
         )
         for name, goal in zip(("guided_backprop", "saliency"), goals, strict=True)
     },
+    "analyze-1000": partial(sweep_from_shell, photos=1000, goal=1.0),
+    "analyze-200": partial(sweep_from_shell, photos=200, goal=1.5),
     "occlusion-shell": partial(occlusion_from_shell, goal=0.4),
     **{
         f"occlusion-{net}": partial(occlusion, net=net, goal=1 / times)
@@ -211,7 +220,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--size", type=int, default=224, help="height and width of the images")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--out", type=Path, required=True, help="JSON file of the records")
+    parser.add_argument("--photos", type=int, help="photos of the analyze rows, for a trial")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="JSON file of the records")
+    parser.add_argument("--table", action="store_true", help="measure nothing, lay out the records")
     args = parser.parse_args(given)
     args.rows = args.rows.split(",")
     if unknown := [name for name in args.rows if name not in ROWS]:
@@ -238,19 +249,48 @@ def report(records: Record) -> str:
     return table(["call", "convviz s", "rival s", "ratio", "goal", "", "first call s"], rows)
 
 
+def measure(name: str, args: argparse.Namespace) -> Record:
+    """Return the record of a row, with the machine and the versions."""
+    place = {"machine": machine(), "versions": versions(), "date": today()}
+    record = ROWS[name](args) | place
+    record["machine"]["load_after"] = load()
+    return record
+
+
+def fill_in_readme(text: str) -> None:
+    """Replace the table of README.md."""
+    before, _, rest = README.read_text().partition(BEGIN)
+    README.write_text(f"{before}{BEGIN}{text}\n{END}{rest.partition(END)[2]}")
+
+
 def main(given: list[str] | None = None) -> None:
     args = arguments(given)
     torch.set_num_threads(args.threads)
     warnings.simplefilter("ignore")  # Captum's, that it sets hooks and wants gradients
-    records = read(args.out)
-    for name in args.rows:
+    records, failed = read(args.out), []
+    rows = [] if args.table else args.rows
+    for place, name in enumerate(rows, 1):
         began = time.monotonic()
-        place = {"machine": machine(), "versions": versions(), "date": today()}
-        records[name] = ROWS[name](args) | place
-        records[name]["machine"]["load_after"] = load()
+        say(f"[{place}/{len(rows)}] {name} …")
+        try:
+            records[name] = measure(name, args)
+        except (Exception, SystemExit) as error:  # the other rows are measured all the same
+            failed.append(name)
+            say(f"  failed: {type(error).__name__}: {error}")
+            continue
         write(args.out, records)
-        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    print(report(records))
+        ratio, seconds = records[name]["ratio"], time.monotonic() - began
+        say(f"  ratio {ratio:.2f} (goal {records[name]['goal']:.2f}), after {seconds:.0f} s")
+    text = report(records)
+    print(text)
+    if args.table and args.out == RESULTS:
+        fill_in_readme(text)
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
