@@ -210,6 +210,33 @@ def test_public_calls_are_compared_row_by_row(tmp_path, script, capsys):
         public_calls.main([*given, "saliency-resnet19-1"])
 
 
+def test_a_row_that_fails_does_not_end_the_table_of_public_calls(
+    tmp_path, script, capsys, monkeypatch
+):
+    public_calls, out, readme = script("public_calls"), tmp_path / "calls.json", tmp_path / "r.md"
+    readme.write_text(f"before\n{public_calls.BEGIN}old\n{public_calls.END}\nafter\n")
+    monkeypatch.setattr(public_calls, "README", readme)
+    monkeypatch.setattr(public_calls, "RESULTS", out)
+
+    def fail(args):
+        raise RuntimeError("no photo")
+
+    def measured(args):
+        seconds = {"convviz": [3.0, 1.0, 2.0], "by hand": [4.0, 4.0, 4.0]}
+        return public_calls._record("a call", seconds, goal=0.4)
+
+    monkeypatch.setattr(public_calls, "ROWS", {"first": fail, "second": measured})
+    with pytest.raises(SystemExit, match="failed: first"):
+        public_calls.main(["--out", str(out), "--repeats", "3"])
+    assert list(json.loads(out.read_text())) == ["second"]
+    assert "no photo" in capsys.readouterr().err
+    public_calls.main(["--out", str(out), "--table"])
+    lines = readme.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    cells = [cell.strip() for cell in lines[-3].split("|")[1:-1]]
+    assert cells == ["a call", "2.000", "4.000 (by hand)", "0.50x", "0.40x", "missed", ""]
+
+
 def test_channels_compares_what_agrees(tmp_path, script, capsys):
     out = tmp_path / "channels.json"
     script("channels").main(["--check", "--out", str(out)])
