@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from torch import nn
 
 from .fork_lock import ForkSafeLock
+from .module_walk import walk_modules, walk_parameters
 
 
 class NetworkLock(ForkSafeLock):
@@ -54,4 +55,5 @@ def _overlapping(module: nn.Module) -> list[NetworkLock]:
 
 
 def _members(module: nn.Module) -> frozenset[int]:
-    return frozenset(map(id, itertools.chain(module.modules(), module.parameters())))
+    modules = (part for _, part in walk_modules(module))
+    return frozenset(map(id, itertools.chain(modules, walk_parameters(module))))
