@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from torch import fx, nn
-from torch.nn.modules.module import register_module_forward_pre_hook
 
 from ..api import as_model, explain
 from ..errors import ConvvizError, ParameterError, PluginError, UnknownNameError
@@ -262,21 +262,21 @@ def _count_passes(network: nn.Module) -> Iterator[Callable[[], int]]:
     """Count the images that a network processes; yield a function that returns their number.
 
     Calls of the network count, and those of private copies that bridges to other libraries make:
-    they are rebuilt from its fx graph.
+    they are rebuilt from its fx graph. Calls are not counted by a hook, because convviz measures a
+    network with a new hook again.
     """
     count = 0
+    call = nn.Module.__call__
 
-    def add(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def counting(module: nn.Module, *inputs: Any, **options: Any) -> Any:
         nonlocal count
         is_whole = module is network or isinstance(module, fx.GraphModule)
         if is_whole and inputs and isinstance(inputs[0], torch.Tensor):
             count += len(inputs[0])
+        return call(module, *inputs, **options)
 
-    handle = register_module_forward_pre_hook(add)
-    try:
+    with patch.object(nn.Module, "__call__", counting):
         yield lambda: count
-    finally:
-        handle.remove()
 
 
 def _rounds(

@@ -92,7 +92,8 @@ def test_pictures_are_drawn_for_every_metric_and_curve(folder):
         "time", "correlations", "curve-deletion", "curve-srg--superpixels--mean-colour",
         *(f"intervals-{metric.name}" for metric in METRICS),
     }  # fmt: skip
-    assert all(picture.width <= 1320 for picture in pictures.values())
+    # The page shows 0.8 pixels per pixel, in 1144 pixels at most.
+    assert max(picture.width for picture in pictures.values()) <= 1430
 
 
 def test_the_terminal_table_fits_a_width_and_has_all_metrics(summary):
