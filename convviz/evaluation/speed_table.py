@@ -8,7 +8,9 @@ from typing import Any
 from ..errors import printable
 from .speed_record import FORWARD, Change, SpeedRecord, SpeedRow
 
-HEADER = ("explainer", "s/image", "spread", "×forward", "passes", "first s", "MB", "batch, layout")
+LAYOUT_CODES = {"contiguous": "NCHW", "channels_last": "NHWC"}
+
+HEADER = ("explainer", "s/image", "spread", "×forward", "passes", "first s", "MB", "batch")
 
 
 def speed_table(record: SpeedRecord, changes: Sequence[Change] = ()) -> Any:
@@ -16,15 +18,16 @@ def speed_table(record: SpeedRecord, changes: Sequence[Change] = ()) -> Any:
 
     "spread" is half the distance between the quartiles, in percent of the median; "×forward" the
     time over that of the network's forward pass; "first s" the seconds of the first call; "MB" the
-    peak memory. A peer stands below the explainer that it is compared with, indented.
+    peak memory; "batch" the images per call and the order of axes in memory. A peer stands below the explainer that it is compared with, indented.
     """
     from rich.console import Group
     from rich.table import Table
 
     verdicts = {change.name: _verdict(change) for change in changes}
     table = Table(*HEADER, *(["compared"] if changes else []), box=None, pad_edge=False)
-    for column in table.columns[1:7]:
+    for column in table.columns[1:8]:
         column.justify, column.no_wrap = "right", True
+    table.columns[0].overflow = "fold"  # a name is never cut
     for row in record.rows:
         cells = _cells(row, record)
         table.add_row(*map(_text, [*cells, verdicts.get(row.name, "")] if changes else cells))
@@ -42,7 +45,7 @@ def _cells(row: SpeedRow, record: SpeedRecord) -> list[str]:
         f"{row.passes:g}",
         f"{row.first_call_s:.3g}",
         "" if row.peak_mb is None else f"{row.peak_mb:.0f}",
-        f"{row.batch}, {row.layout}",
+        f"{row.batch} {LAYOUT_CODES.get(row.layout, row.layout)}",
     ]
 
 

@@ -154,7 +154,7 @@ def summarize(scores: Scores, seed: int = 0) -> Summary:
         for metric in scores.metrics
         if metric.higher_is_better is not None
     }
-    oriented = _oriented(scores)[:, [scores.explainers.index(name) for name in plain]]
+    oriented = _oriented_values(scores)[:, [scores.explainers.index(name) for name in plain]]
     return Summary(
         metrics=scores.metrics,
         explainers=scores.explainers,
@@ -174,7 +174,7 @@ def summarize(scores: Scores, seed: int = 0) -> Summary:
     )
 
 
-def _oriented(scores: Scores) -> np.ndarray:
+def _oriented_values(scores: Scores) -> np.ndarray:
     """Return the scores so that a larger one is better."""
     signs = [-1.0 if metric.higher_is_better is False else 1.0 for metric in scores.metrics]
     return np.asarray(scores.values * np.array(signs))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 MODEL, QUICK_MODEL = "resnet18?weights=none", "demo-digits"
-BATCHES, QUICK_BATCHES = "1,8", "1,4"
+BATCHES, QUICK_BATCHES = "1,8", "1,2"
 REPEATS, QUICK_REPEATS = 5, 3
 
 
