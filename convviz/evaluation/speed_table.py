@@ -18,7 +18,8 @@ def speed_table(record: SpeedRecord, changes: Sequence[Change] = ()) -> Any:
 
     "spread" is half the distance between the quartiles, in percent of the median; "×forward" the
     time over that of the network's forward pass; "first s" the seconds of the first call; "MB" the
-    peak memory; "batch" the images per call and the order of axes in memory. A peer stands below the explainer that it is compared with, indented.
+    peak memory; "batch" the images per call and the order of axes in memory. A peer stands below
+    the explainer that it is compared with, indented.
     """
     from rich.console import Group
     from rich.table import Table
