@@ -17,6 +17,7 @@ from torch.nn import functional
 import convviz
 from convviz import Contrast, ConvvizError, Model, ParameterError, TargetError, Unit
 from convviz.plugin import registry
+from convviz.plugin.validation import snake_case
 from convviz.testing import check_explainer, tiny_model
 
 FAMILIES = ("captum", "pytorch_grad_cam", "zennit")
@@ -191,7 +192,7 @@ def test_lrp_of_a_resnet_is_that_of_zennit_with_its_canonizer(composite):
             nn.init.uniform_(part.running_mean, -0.2, 0.2)
             nn.init.uniform_(part.running_var, 0.5, 2)
     pixels = torch.randn(1, 3, 40, 40, generator=torch.Generator().manual_seed(1)).double()
-    name = f"zennit.{registry.snake_case(composite)}"
+    name = f"zennit.{snake_case(composite)}"
     result = convviz.explain(Model(module), pixels, name, target=2)
     made = getattr(zennit.composites, composite)(canonizers=[ResNetCanonizer()])
     with Gradient(model=module, composite=made) as attributor:
@@ -235,7 +236,7 @@ def test_functional_and_reused_activations_become_modules(name):
     functional_net, modular = (with_seed(cls).double().eval() for cls in (Functional, Modular))
     modular.load_state_dict(functional_net.state_dict())
     expected = getattr(captum.attr, name)(modular).attribute(images(1), target=TARGETS[0])
-    result = of_first_image(f"captum.{registry.snake_case(name)}", functional_net)
+    result = of_first_image(f"captum.{snake_case(name)}", functional_net)
     close(result.values, expected.detach())
 
 
@@ -336,6 +337,7 @@ def test_listing_and_unknown_names_import_no_library():
     code = """
 import sys, convviz
 from convviz.plugin import registry
+from convviz.plugin.validation import snake_case
 from convviz.plugin.default_explainers import default_explainers
 assert {"captum", "pytorch_grad_cam", "zennit"} <= set(convviz.explainer_names())
 default_explainers()

@@ -71,7 +71,8 @@ def explainer_class(
         doc: its docstring.
         attributes: class variables.
     """
-    cls = create_model(name, __base__=base, __module__=base.__module__, __doc__=doc, **fields)  # type: ignore[call-overload]
+    package = base.__module__.rpartition(".")[0]  # from which pickle gets the class
+    cls = create_model(name, __base__=base, __module__=package, __doc__=doc, **fields)  # type: ignore[call-overload]
     for attribute, value in attributes.items():
         setattr(cls, attribute, value)
     assert issubclass(cls, Explainer)
