@@ -41,6 +41,23 @@ METHODS = {
 }
 """Methods of similar tools, by their names without separators."""
 
+BRIDGED = {
+    "gradcampp": "pytorch_grad_cam.grad_cam_plus_plus",
+    "gradcamplusplus": "pytorch_grad_cam.grad_cam_plus_plus",
+    "scorecam": "pytorch_grad_cam.score_cam",
+    "eigencam": "pytorch_grad_cam.eigen_cam",
+    "ablationcam": "pytorch_grad_cam.ablation_cam",
+    "xgradcam": "pytorch_grad_cam.x_grad_cam",
+    "lime": "captum.lime",
+    "shap": "captum.kernel_shap",
+    "gradientshap": "captum.gradient_shap",
+    "kernelshap": "captum.kernel_shap",
+    "deepshap": "captum.deep_lift_shap",
+    "deeplift": "captum.deep_lift",
+    "lrp": "zennit.epsilon_plus_flat",
+}
+"""Methods that a family of explainers provides, if it is installed."""
+
 
 def method_hint(name: str, known: tuple[str, ...], aliases: Iterable[Mapping[str, str]]) -> str:
     """Return a sentence on the method that an unknown explainer name stands for.
@@ -58,6 +75,8 @@ def method_hint(name: str, known: tuple[str, ...], aliases: Iterable[Mapping[str
         for alias, sentence in sentences.items():
             if _bare(alias) == bare:
                 return sentence
+    if bare in BRIDGED and BRIDGED[bare].partition(".")[0] in known:
+        return f"{METHODS[bare]} is {BRIDGED[bare]!r}"
     if bare in METHODS and bare not in map(_bare, known):
         return f"{METHODS[bare]} is not included yet; {list_names(known)}"
     return ""

@@ -20,6 +20,10 @@ from convviz.plugin import registry
 from convviz.plugin.validation import snake_case
 from convviz.testing import check_explainer, tiny_model
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Input Tensor 0 did not already", "ignore:Setting forward, backward hooks"
+)
+
 FAMILIES = ("captum", "pytorch_grad_cam", "zennit")
 
 FAST = {
@@ -78,7 +82,7 @@ def test_every_method_explains_a_small_network_as_it_declares(name):
 
 def test_the_families_hold_every_method_for_single_images():
     count = {family: len(members(family)) for family in FAMILIES}
-    assert count == {"captum": 36, "pytorch_grad_cam": 19, "zennit": 9}
+    assert count == {"captum": 37, "pytorch_grad_cam": 19, "zennit": 9}
     assert {"captum.deep_lift", "captum.lime", "captum.noise_tunnel"} <= set(members("captum"))
     assert "captum.feature_permutation" not in members("captum")
     assert "zennit.epsilon_plus_flat" in members("zennit")
