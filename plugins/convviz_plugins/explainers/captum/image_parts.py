@@ -39,8 +39,8 @@ def _superpixels(image: Tensor, count: int) -> Tensor:
         from skimage.segmentation import slic
     except ImportError as error:
         raise ConvvizError(
-            'features="slic" requires scikit-image: pip install 'convviz[segments]'; '
-            'or use features="grid"'
+            "features='slic' requires scikit-image: pip install 'convviz[segments]'; "
+            "or use features='grid'"
         ) from error
     pixels = image.detach().cpu().double()
     low, high = pixels.amin(), pixels.amax()
