@@ -34,6 +34,9 @@ TOLERANCE = 1e-4
 SHARE_TOLERANCE = 0.02
 """The same for shares of positions and images: rounding can move a value across zero."""
 
+PLACES_TOLERANCE = 0.01
+"""Largest share of best patches in other places: rounding decides between equal positions."""
+
 
 def settings_to_try(threads: int) -> list[tuple[str, ...]]:
     """Return the settings of the script that are tried, on a machine with so many threads."""
@@ -107,7 +110,7 @@ def deviation(run_folder: Path, hand_file: Path) -> float:
 def check_places(
     patches: convviz.Explanation, by_hand: dict[str, torch.Tensor], layer: str
 ) -> None:
-    """Raise SystemExit if patches whose value occurs once come from other places."""
+    """Raise SystemExit if many patches whose value occurs once come from other places."""
     values = by_hand["values"]
     # The script breaks ties of equal values in any order.
     alone = torch.ones_like(values, dtype=torch.bool)
@@ -117,7 +120,8 @@ def check_places(
     alone[:, -1] = False  # equal to one that is not among the best
     names = (("items", patches["items"]), ("rows", patches["positions"][..., 0]))
     for name, ours in (*names, ("columns", patches["positions"][..., 1])):
-        if not torch.equal(ours[alone], by_hand[name][alone]):
+        differing = float((ours[alone] != by_hand[name][alone]).double().mean())
+        if differing > PLACES_TOLERANCE:
             raise SystemExit(f"{layer}: the two sweeps differ in the {name} of the best patches")
 
 
