@@ -15,7 +15,7 @@ hook, and the name of the entry is that of the explainer, scheme, metric or subc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..data.dataset import Dataset
     from ..network.model import Model
     from .explainer import DatasetExplainer, Explainer
+    from .metric import Metric
 
 hookspec = pluggy.HookspecMarker("convviz")
 hookimpl = pluggy.HookimplMarker("convviz")
@@ -94,10 +95,11 @@ def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | N
 
 
 @hookspec
-def convviz_metrics() -> Mapping[str, Callable[..., float]]:  # type: ignore[empty-body]
-    """Return quality metrics of explanations by name.
+def convviz_metrics() -> Sequence[type[Metric]]:  # type: ignore[empty-body]
+    """Return the metric classes of this plugin, which measure the quality of explanations.
 
-    The names are that of the entry point, or `<entry>.<something>` for a family.
+    Their names are as for explainers: that of the entry point for a single class, otherwise
+    `<entry>.<class name in snake_case>`.
     """
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -16,6 +16,8 @@ from .entry_points import GROUPS, Entry, Fault, discover
 from .method_names import method_hint
 from .parameters import build
 from .plugin_names import ambiguous, is_called, matches, plain_name, prefixes, shared_parts
+from .plugin_of_class import plugin_of_class
+from .plugin_status import Status
 from .validation import (
     BrokenPluginError,
     attribute_errors,
@@ -23,12 +25,13 @@ from .validation import (
     check_explainers,
     check_hook,
     check_metrics,
-    is_explainer,
+    is_metric,
     snake_case,
 )
 
 if TYPE_CHECKING:
     from .explainer import DatasetExplainer, Explainer
+    from .metric import Metric
 
 RUNTIME = "(registered)"
 """Distribution of the plugins that `register` added."""
@@ -44,19 +47,6 @@ class Identity:
     name: str
     distribution: str
     version: str
-
-
-@dataclass(frozen=True)
-class Status:
-    """One row of `convviz plugins`."""
-
-    distribution: str
-    version: str
-    group: str
-    name: str
-    hooks: tuple[str, ...]
-    state: Literal["ready", "broken", "disabled"]
-    reason: str = ""
 
 
 class Registry:
@@ -156,11 +146,18 @@ class Registry:
 
     def explainer_class(self, name: str) -> type[Explainer | DatasetExplainer]:
         """Return the class of an explainer by name or `distribution:name`."""
-        entry = self.find("explainers", name)
-        classes = self.explainer_classes(entry)
-        plain = plain_name(name)
+        cls: type[Explainer | DatasetExplainer] = self._class_called("explainers", name)
+        return cls
+
+    def metric_class(self, name: str) -> type[Metric]:
+        """Return the class of a metric by name or `distribution:name`."""
+        cls: type[Metric] = self._class_called("metrics", name)
+        return cls
+
+    def _class_called(self, group: str, name: str) -> Any:
+        classes, plain = self._classes(self.find(group, name)), plain_name(name)
         if plain not in classes:
-            raise UnknownNameError("explainer", plain, classes)
+            raise UnknownNameError(group[:-1], plain, classes)
         return classes[plain]
 
     def explainer_classes(self, entry: Entry) -> dict[str, type[Explainer | DatasetExplainer]]:
@@ -175,19 +172,14 @@ class Registry:
             self._identities.setdefault(cls, identity)
         return classes
 
-    def metric(self, name: str) -> Callable[..., float]:
-        """Return a quality metric by name or `distribution:name`."""
-        entry = self.find("metrics", name)
-        metrics = self.metrics(entry)
-        plain = plain_name(name)
-        if plain not in metrics:
-            raise UnknownNameError("metric", plain, metrics)
-        return metrics[plain]
-
-    def metrics(self, entry: Entry) -> dict[str, Callable[..., float]]:
-        """Return the metrics of an entry by name."""
+    def metric_classes(self, entry: Entry) -> dict[str, type[Metric]]:
+        """Return the metric classes of an entry by name: one, or the members of a family."""
         returned = self.call(entry)
-        return check_metrics(returned[0] if returned else None, entry)
+        classes = check_metrics(returned[0] if returned else None, entry)
+        for name, cls in classes.items():
+            identity = Identity(name, entry.distribution, entry.version)
+            self._identities.setdefault(cls, identity)
+        return classes
 
     def analyze_options(self, entry: Entry) -> dict[str, tuple[str, str]]:
         """Return the options of `convviz analyze` that an entry declares: (placeholder, help)."""
@@ -200,22 +192,20 @@ class Registry:
             if cls in self._identities:
                 break
             try:
-                self.explainer_classes(entry)
+                self._classes(entry)
             except PluginError:
                 continue  # `status` reports it; another entry may provide the class
         return self._identities.get(cls, Identity(snake_case(cls.__name__), "", ""))
 
     def register(self, plugin: object, name: str | None = None) -> None:
-        """Add a plugin or an explainer class for the rest of this process.
+        """Add a plugin or the class of an explainer or metric for the rest of this process.
 
         Registering a name again replaces the earlier registration, so that a notebook cell can
         be run twice. Names of installed plugins are refused.
         """
         if isinstance(plugin, type):
-            if not is_explainer(plugin):
-                raise PluginError(f"{plugin.__name__} is not a convviz.authoring.Explainer")
             name = name or snake_case(plugin.__name__)
-            plugin = _OneClass(plugin)
+            plugin = plugin_of_class(plugin)
         name = name or getattr(plugin, "__name__", type(plugin).__name__).rpartition(".")[2]
         new = [
             Entry(group, name, name, RUNTIME, "", lambda: plugin)
@@ -228,8 +218,7 @@ class Registry:
             self._unregister_earlier(entry)
             self.load(entry)
             self._entries.append(entry)
-            if entry.group == "explainers":
-                self.explainer_classes(entry)
+            self._classes(entry)
 
     def verify(self) -> None:
         """Check all plugins once in strict mode; raises PluginError for a broken one."""
@@ -264,12 +253,9 @@ class Registry:
         except BrokenPluginError as error:
             return Status(*where, (), "broken", error.reason)
         try:
-            if entry.group == "explainers":
-                self.explainer_classes(entry)
-            elif entry.group == "metrics":
-                self.metrics(entry)
-            elif entry.group == "default_explainers":
+            if entry.group == "default_explainers":
                 self.analyze_options(entry)
+            self._classes(entry)
         except ConvvizError as error:
             return Status(*where, hooks, "broken", getattr(error, "reason", str(error)))
         same = [e for e in self.entries(entry.group) if e.name == entry.name]
@@ -315,11 +301,18 @@ class Registry:
             except PluginError:
                 continue
 
+    def _classes(self, entry: Entry) -> Mapping[str, type]:
+        """Return the classes of an entry for explainers or metrics; none for other entries."""
+        if entry.group == "metrics":
+            return self.metric_classes(entry)
+        return self.explainer_classes(entry) if entry.group == "explainers" else {}
+
     def _likely_entries(self, cls: type) -> list[Entry]:
-        """Return the explainer entries of the package of a class, the closest modules first."""
+        """Return the entries of the package of a class, the closest modules first."""
         module = cls.__module__
         top = module.partition(".")[0]
-        same = [e for e in self.entries("explainers") if e.module.partition(".")[0] == top]
+        group = "metrics" if is_metric(cls) else "explainers"
+        same = [e for e in self.entries(group) if e.module.partition(".")[0] == top]
         return sorted(same, key=lambda e: -shared_parts(e.module, module))
 
     def _unregister_earlier(self, new: Entry) -> None:
@@ -373,6 +366,17 @@ def explainer(name: str, **params: Any) -> Any:
     return build(current().explainer_class(name), name, params)
 
 
+def metric(name: str, **params: Any) -> Any:
+    """Build a metric by its registered name, with validated parameters; errors as `explainer`."""
+    return build(current().metric_class(name), name, params)
+
+
+def metric_names() -> tuple[str, ...]:
+    """Return the names of all metrics, and the prefixes of families; imports no plugin."""
+    current().verify()
+    return current().names("metrics")
+
+
 def explainer_names() -> tuple[str, ...]:
     """Return the names of all explainers, and the prefixes of families; imports no plugin."""
     current().verify()
@@ -380,7 +384,7 @@ def explainer_names() -> tuple[str, ...]:
 
 
 def register(plugin: object, name: str | None = None) -> None:
-    """Add an explainer class, or a plugin object with hooks, for the rest of this process.
+    """Add the class of an explainer or metric, or a plugin object, for the rest of this process.
 
     Args:
         plugin: the class or plugin.
@@ -395,14 +399,3 @@ def identify(explainer: object) -> Identity:
     Without a plugin the name is that of the class, and the distribution is empty.
     """
     return current().identify(explainer if isinstance(explainer, type) else type(explainer))
-
-
-class _OneClass:
-    """A plugin with a single explainer class, for `register`."""
-
-    def __init__(self, cls: type) -> None:
-        self._cls = cls
-
-    @hookspecs.hookimpl
-    def convviz_explainers(self) -> list[type]:
-        return [self._cls]

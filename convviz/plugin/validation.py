@@ -12,6 +12,7 @@ from .entry_points import GROUPS, Entry, one_line
 
 if TYPE_CHECKING:
     from .explainer import DatasetExplainer, Explainer
+    from .metric import Metric
 
 
 class BrokenPluginError(PluginError):
@@ -41,6 +42,13 @@ def is_explainer(cls: object) -> bool:
     return isinstance(cls, type) and issubclass(cls, Explainer | DatasetExplainer)
 
 
+def is_metric(cls: object) -> bool:
+    """Return whether a value is a metric class."""
+    from .metric import Metric  # importing it imports torch
+
+    return isinstance(cls, type) and issubclass(cls, Metric)
+
+
 def snake_case(name: str) -> str:
     """Return a class name in snake case: "GuidedGradCam" -> "guided_grad_cam"."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
@@ -62,39 +70,40 @@ def check_hook(plugin: object, implemented: set[str], entry: Entry) -> None:
 
 def check_explainers(returned: Any, entry: Entry) -> dict[str, type[Explainer | DatasetExplainer]]:
     """Check the return value of `convviz_explainers`; returns the classes by name."""
-    if not isinstance(returned, list | tuple):
-        reason = f"convviz_explainers returned {_kind(returned)}, not a list of explainer classes"
-        raise BrokenPluginError(entry, reason)
-    for cls in returned:
-        if not is_explainer(cls):
-            reason = f"convviz_explainers returned {_kind(cls)} among its explainer classes"
-            raise BrokenPluginError(entry, reason)
+    classes = _named_classes(returned, entry, "explainer", is_explainer)
+    for cls in classes.values():
         if not _is_text_by_text(cls.aliases):
             reason = f"{cls.__name__}.aliases is {_kind(cls.aliases)}, not sentences by name"
             raise BrokenPluginError(entry, reason)
+    return classes
+
+
+def check_metrics(returned: Any, entry: Entry) -> dict[str, type[Metric]]:
+    """Check the return value of `convviz_metrics`; returns the classes by name."""
+    return _named_classes(returned, entry, "metric", is_metric)
+
+
+def _named_classes(
+    returned: Any, entry: Entry, kind: str, is_valid: Callable[[object], bool]
+) -> dict[str, Any]:
+    """Return the classes that a hook returned by name: one, or the members of a family."""
+    hook = GROUPS[entry.group]
+    if not isinstance(returned, list | tuple):
+        reason = f"{hook} returned {_kind(returned)}, not a list of {kind} classes"
+        raise BrokenPluginError(entry, reason)
+    for cls in returned:
+        if not is_valid(cls):
+            reason = f"{hook} returned {_kind(cls)} among its {kind} classes"
+            raise BrokenPluginError(entry, reason)
     if not returned:
-        raise BrokenPluginError(entry, "convviz_explainers returned no class")
+        raise BrokenPluginError(entry, f"{hook} returned no class")
     if len(returned) == 1:
         return {entry.name: returned[0]}
     names = [f"{entry.name}.{snake_case(cls.__name__)}" for cls in returned]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise BrokenPluginError(entry, f"two of its explainers are called {twice[0]!r}")
+        raise BrokenPluginError(entry, f"two of its {kind}s are called {twice[0]!r}")
     return dict(zip(names, returned, strict=True))
-
-
-def check_metrics(returned: Any, entry: Entry) -> dict[str, Callable[..., float]]:
-    """Check the return value of `convviz_metrics`; returns the functions by name."""
-    if not isinstance(returned, Mapping):
-        reason = f"convviz_metrics returned {_kind(returned)}, not functions by name"
-        raise BrokenPluginError(entry, reason)
-    for name, metric in returned.items():
-        if name != entry.name and not str(name).startswith(entry.name + "."):
-            reason = f"its metric {name!r} is neither {entry.name!r} nor '{entry.name}.…'"
-            raise BrokenPluginError(entry, reason)
-        if not callable(metric):
-            raise BrokenPluginError(entry, f"its metric {name!r} is {_kind(metric)}")
-    return dict(returned)
 
 
 def check_analyze_options(returned: Any, entry: Entry) -> dict[str, tuple[str, str]]:

@@ -378,31 +378,51 @@ def test_registering_again_replaces_and_an_installed_name_is_refused(fresh):
     assert type(convviz.explainer("thing")) is Other
     with pytest.raises(PluginError, match="'occlusion'; pass another name="):
         convviz.register(Mine, name="occlusion")
-    with pytest.raises(PluginError, match=r"not a convviz\.authoring\.Explainer"):
+    with pytest.raises(PluginError, match=r"convviz\.authoring\.Metric"):
         convviz.register(int)
+
+
+class Zero(convviz.authoring.Metric):
+    """A score of zero."""
+
+    factor: float = Field(1.0, gt=0, description="Factor of the score.")
+
+    def score(self, image):
+        return [0.0 for _ in image.maps]
+
+
+class Twice(Zero):
+    """A score of two zeros."""
 
 
 def test_a_plugin_object_can_be_registered(fresh):
     class Plugin:
         @convviz.authoring.hookimpl
         def convviz_metrics(self):
-            return {"zero": lambda: 0.0, "zero.twice": lambda: 0.0}
+            return [Zero, Twice]
 
-    convviz.register(Plugin(), name="zero")
-    assert registry.current().metric("zero")() == 0
-    assert registry.current().metric("zero.twice")() == 0
-    with pytest.raises(UnknownNameError, match=r"zero\.twice"):
-        registry.current().metric("zero.thrice")
+    convviz.register(Plugin(), name="none")
+    assert registry.metric("none.twice", factor=2) == Twice(factor=2)
+    with pytest.raises(UnknownNameError, match=r"none\.twice"):
+        registry.metric("none.thrice")
     with pytest.raises(PluginError, match="implements no hook"):
         convviz.register(object(), name="nothing")
+
+
+def test_a_metric_class_is_registered_by_its_name(fresh):
+    convviz.register(Zero)
+    assert "zero" in registry.metric_names()
+    assert registry.identify(Zero()) == registry.Identity("zero", registry.RUNTIME, "")
+    with pytest.raises(ParameterError, match=r"zero\.factor.*> 0"):
+        registry.metric("zero", factor=0)
 
 
 def test_wrong_metrics_are_refused(house):
     text = "import convviz\n@convviz.authoring.hookimpl\ndef convviz_metrics(): return {returned}"
     cases = {
-        "a": ("[1]", "returned a list"),
-        "b": ("{'x': len}", "neither"),
-        "c": ("{'c': 1}", "int"),
+        "a": ("{'a': len}", "returned a dict"),
+        "b": ("[convviz.authoring.Explainer]", "the class Explainer among"),
+        "c": ("[]", "no class"),
     }
     for name, (returned, expected) in cases.items():
         module = f"house_metrics_{name}"
