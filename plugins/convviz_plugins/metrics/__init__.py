@@ -1,0 +1,1 @@
+"""The built-in metrics of explanations, one module for each."""
