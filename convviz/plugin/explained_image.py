@@ -58,6 +58,11 @@ def descending(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(shuffled[np.argsort(-values[shuffled], kind="stable")])
 
 
+def seeded_rng(seed: int, image_id: str, purpose: str) -> np.random.Generator:
+    """Return a generator that depends on the seed of a benchmark, an image and a purpose."""
+    return np.random.default_rng([seed, zlib.crc32(f"{image_id}\0{purpose}".encode())])
+
+
 class Repeat(Protocol):
     """Explains variants of an image by all explainers again."""
 
@@ -85,6 +90,7 @@ class ExplainedImage:
         forward: returns the output of the model for images `[N, C, H, W]`, `[N, classes]`.
         repeat: runs the explainers again, see `explain`.
         cache: values by key, see `cached`.
+        shared_cache: values by key for all images of the benchmark.
     """
 
     id: str
@@ -99,10 +105,11 @@ class ExplainedImage:
     seed: int = 0
     batch_size: int = 32
     cache: dict[Hashable, Any] = field(default_factory=dict)
+    shared_cache: dict[Hashable, Any] = field(default_factory=dict)
 
     def rng(self, purpose: str) -> np.random.Generator:
         """Return a generator that depends on the benchmark's seed, the image and a purpose."""
-        return np.random.default_rng([self.seed, zlib.crc32(f"{self.id}\0{purpose}".encode())])
+        return seeded_rng(self.seed, self.id, purpose)
 
     def scores(self, images: Iterable[Tensor], probability: bool = False) -> np.ndarray:
         """Return the target's score for variants of the image, `[variants]`, float64.
@@ -145,13 +152,19 @@ class ExplainedImage:
         """
         return self.repeat(images, model or self.model, other_seed)
 
-    def cached(self, key: Hashable, compute: Callable[[], T]) -> T:
+    def cached(self, key: Hashable, compute: Callable[[], T], all_images: bool = False) -> T:
         """Return what `compute` returns, which is called once per image and key.
 
         The metrics of a benchmark share the values, for example the score of the image without
         any change.
+
+        Args:
+            key: the key.
+            compute: returns the value.
+            all_images: call it once for all images of the benchmark.
         """
-        if key not in self.cache:
-            self.cache[key] = compute()
-        value: T = self.cache[key]
+        cache = self.shared_cache if all_images else self.cache
+        if key not in cache:
+            cache[key] = compute()
+        value: T = cache[key]
         return value

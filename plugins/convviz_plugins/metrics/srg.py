@@ -166,10 +166,12 @@ def _imputed(image: ExplainedImage, masks: Iterator[Tensor], how: Imputer) -> It
         for mask in masks:
             yield image.image.masked_fill(mask, 0.0)
         return
-    shape = image.image.shape
-    noise = torch.from_numpy(image.rng("noise").standard_normal(shape)).to(image.image) * NOISE
+    photo = np.ascontiguousarray(image.image.permute(1, 2, 0).float().cpu().numpy())
+    noise = image.rng("noise").standard_normal(photo.shape, np.float32) * np.float32(NOISE)
     for mask in masks:
-        yield interpolate_removed(image.image, mask) + noise * mask
+        removed = mask.cpu().numpy()
+        variant = interpolate_removed(photo, removed) + noise * removed[..., None]
+        yield torch.from_numpy(variant).permute(2, 0, 1).to(image.image)
 
 
 def _curves(areas: np.ndarray, scores: np.ndarray, imputer: str) -> dict[str, ScoreCurve]:

@@ -1,0 +1,221 @@
+"""One run of a benchmark: prepare, score every image, collect the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ..errors import ImageError, ParameterError
+from ..explanation.provenance import describe_model, named, versions
+from ..plugin.explainer_field import dump_explainer
+from ..plugin.metric import Metric
+from ..progress import announce, track
+from ..scores.targets import TargetSpec
+from ..storage import durable_file
+from ..sweep.forward_pass import choose_forward
+from ..sweep.signals import Interrupts
+from .estimate import Estimate, estimate
+from .folder import BenchmarkFolder
+from .image_scores import ImageScores
+from .inputs import BenchmarkInputs, spread
+from .scores import Scores
+from .scoring import Scorer
+from .sources import MapSet
+from .table import collect_scores, scores_table
+
+MANY_PASSES = 10**6
+"""Number of forward passes from which an export of the network always pays."""
+
+TABLE, ESTIMATE = "scores.parquet", "estimate.json"
+
+
+@dataclass(frozen=True)
+class BenchmarkSettings:
+    """The settings of a benchmark, see `benchmark`."""
+
+    images: int | None
+    repeat_images: int
+    budget: int | None
+    target: TargetSpec
+    seed: int
+    batch_size: int
+    controls: bool
+
+    def __post_init__(self) -> None:
+        limits = {"images": 1, "repeat_images": 1, "budget": 0, "seed": 0, "batch_size": 1}
+        for name, lowest in limits.items():
+            value = getattr(self, name)
+            is_number = isinstance(value, int) and not isinstance(value, bool)
+            if value is None and name in ("images", "budget"):
+                continue
+            if not is_number or value < lowest:
+                raise ParameterError(f"{name} must be a whole number >= {lowest}, not {value!r}")
+        if callable(self.target) or isinstance(self.target, list | tuple):
+            raise ParameterError(
+                f"the target of a benchmark is one class, Unit or Contrast, not {self.target!r}"
+            )
+
+
+class BenchmarkRun:
+    """One run of a benchmark.
+
+    Args:
+        inputs: model, data set and masks.
+        map_set: the explainers and controls.
+        metrics: the metrics by name.
+        settings: the settings.
+        folder: where scores are kept; None keeps them in memory.
+    """
+
+    def __init__(
+        self,
+        inputs: BenchmarkInputs,
+        map_set: MapSet,
+        metrics: Mapping[str, Metric],
+        settings: BenchmarkSettings,
+        folder: BenchmarkFolder | None,
+    ) -> None:
+        self.inputs, self.map_set, self.metrics = inputs, map_set, metrics
+        self.settings, self.folder = settings, folder
+        self.indices = spread(len(inputs.dataset.ids), settings.images)
+        chosen = spread(len(self.indices), settings.repeat_images)
+        self.repeated = frozenset(self.indices[i] for i in chosen)
+
+    def run(self) -> Scores:
+        """Score all images that have no scores yet, and return the table."""
+        if self.folder is not None:
+            self.folder.start(self._plan())
+        done = dict(self._saved())
+        scorer = self._scorer()
+        expected = self._estimate(scorer)
+        scorer = replace(scorer, skipped=expected.skipped)
+        missing = [index for index in self.indices if index not in done]
+        self._announce(expected, len(missing))
+        interrupts = Interrupts()
+        with interrupts.handle_signals():
+            for index in track(missing, "scoring", len(missing), self._id):
+                if (scores := self._score(scorer, index)) is None:
+                    continue
+                done[index] = scores
+                if self.folder is not None:
+                    with interrupts.complete_write():
+                        self.folder.save(index, scores)
+        images = [done[index] for index in self.indices if index in done]
+        notes = self._notes(expected, images)
+        table = collect_scores(
+            images, self.map_set, self.metrics, expected.skipped, expected.pass_seconds, notes
+        )
+        if self.folder is not None:
+            durable_file.write(self.folder.path / TABLE, scores_table(table))
+        return table
+
+    def _id(self, index: int) -> str:
+        return self.inputs.dataset.ids[index]
+
+    def _plan(self) -> dict[str, Any]:
+        """Return what determines the scores."""
+        model = describe_model(self.inputs.model)
+        settings = asdict(self.settings)
+        settings["target"] = None if self.settings.target is None else repr(self.settings.target)
+        del settings["images"]
+        explainers = {s.name: s.explainer for s in self.map_set.explainers}
+        return {
+            "model": model["name"],
+            "weights": model["weights_hash"],
+            "data set": self.inputs.dataset.name,
+            "images": [self._id(index) for index in self.indices],
+            "explainers": {name: dump_explainer(e, "json") for name, e in explainers.items()},
+            "metrics": {
+                name: dump_explainer(metric, "json") for name, metric in self.metrics.items()
+            },
+            "masks": self.inputs.masks is not None,
+            "versions": versions(named(list(explainers.values()), {})),
+            **settings,
+        }
+
+    def _saved(self) -> Iterator[tuple[int, ImageScores]]:
+        """Yield the scores that an earlier call has saved."""
+        for index in self.indices:
+            scores = None if self.folder is None else self.folder.load(index)
+            if scores is not None:
+                yield index, scores
+
+    def _scorer(self) -> Scorer:
+        """Return the scorer, with the fastest forward pass that gives the model's numbers."""
+        model, settings = self.inputs.model, self.settings
+        batch = next((b for b in map(self.inputs.batch, self.indices) if b is not None), None)
+        if batch is None:
+            reason = next(iter(self.inputs.unreadable.values()))
+            raise ImageError(f"no image of {self.inputs.dataset.name!r} can be read: {reason}")
+        self._first = batch
+        runner = choose_forward(model, (), batch.images, MANY_PASSES, settings.batch_size)
+        return Scorer(
+            model,
+            self.map_set,
+            self.metrics,
+            settings.target,
+            settings.seed,
+            settings.batch_size,
+            lambda images: runner(images).output,
+        )
+
+    def _estimate(self, scorer: Scorer) -> Estimate:
+        """Return the estimate of the work: that of the first call, since times differ."""
+        record = None if self.folder is None else self.folder.read_json(ESTIMATE)
+        if record is not None:
+            return Estimate.from_record(record)
+        expected = estimate(
+            scorer, self._first, len(self.indices), len(self.repeated), self.settings.budget
+        )
+        if self.folder is not None:
+            self.folder.write_json(ESTIMATE, expected.record())
+        return expected
+
+    def _announce(self, expected: Estimate, missing: int) -> None:
+        images, repeats = len(self.indices), len(self.repeated)
+        explainers, maps = len(self.map_set.explainers), len(self.map_set.sources)
+        announce(
+            f"{images} images ({repeats} for metrics that repeat explanations), {explainers} "
+            f"explainers and {maps - explainers} controls, {len(self.metrics)} metrics"
+        )
+        announce(f"estimate: {expected}")
+        for name, metric in sorted(expected.skipped):
+            announce(f"not computed, because it exceeds the budget: {metric} of {name}")
+        if missing < images:
+            announce(f"{images - missing} images are done, {missing} remain")
+
+    def _score(self, scorer: Scorer, index: int) -> ImageScores | None:
+        """Return the scores of an image; None if it is unreadable."""
+        batch = self.inputs.batch(index)
+        if batch is None:
+            return None
+        return scorer.score(batch, index in self.repeated, self.inputs.mask(batch))
+
+    def _notes(self, expected: Estimate, images: list[ImageScores]) -> list[str]:
+        notes = []
+        if "repeats" in {need for metric in self.metrics.values() for need in metric.needs}:
+            names = [name for name, metric in self.metrics.items() if "repeats" in metric.needs]
+            notes.append(
+                f"{', '.join(names)}: on {len(self.repeated)} of {len(self.indices)} images, "
+                "because they repeat the explanations."
+            )
+        unreadable = self.inputs.unreadable
+        if unreadable:
+            name, reason = next(iter(unreadable.items()))
+            notes.append(f"{len(unreadable)} images cannot be read, such as {name}: {reason}")
+        for source in self.map_set.explainers:
+            failed = [s.failures[source.name] for s in images if source.name in s.failures]
+            if failed:
+                notes.append(
+                    f"{source.name} failed on {len(failed)} of {len(images)} images: {failed[0]}"
+                )
+        skipped = sorted(expected.skipped)
+        if skipped:
+            pairs = ", ".join(f"{metric} of {name}" for name, metric in skipped)
+            notes.append(f"Not computed within {self.settings.budget} passes: {pairs}.")
+        notes.append(
+            "Passes of an explainer are its time in units of one forward pass "
+            f"({1000 * expected.pass_seconds:.1f} ms)."
+        )
+        return notes
