@@ -6,7 +6,7 @@ import inspect
 import json
 import textwrap
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -42,6 +42,30 @@ def explainers(
         print(table(("name", "distribution", "version"), rows))
         return
     print("\n\n".join(_describe(n, cls) for n, cls in _classes(name).items()))
+
+
+@command
+def metrics(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Metric whose parameters are printed.")
+    ] = None,
+) -> None:
+    """List the metrics of explanations, or the parameters of one."""
+    from ..plugin import registry
+
+    if name is not None:
+        entry = registry.current().find("metrics", name)
+        classes = registry.current().metric_classes(entry)
+        if name not in (entry.name, entry.address):
+            classes = {name: registry.current().metric_class(name)}
+        print("\n\n".join(_describe_metric(n, cls) for n, cls in classes.items()))
+        return
+    rows = [
+        (column.name(metric), column.title, _direction(column.higher_is_better), distribution)
+        for metric, cls, distribution in _metric_classes()
+        for column in cls().measures()
+    ]
+    print(table(("name", "measure", "better", "distribution"), rows))
 
 
 @command
@@ -134,6 +158,35 @@ def _classes(name: str) -> dict[str, type[Any]]:
     return {name: registry.current().explainer_class(name)}
 
 
+def _metric_classes() -> Iterator[tuple[str, type[Any], str]]:
+    """Yield name, class and distribution of each metric."""
+    from ..plugin import registry
+
+    registry.current().verify()
+    for entry in registry.current().in_order("metrics"):
+        for name, cls in registry.current().metric_classes(entry).items():
+            yield name, cls, f"{entry.distribution} {entry.version}".strip()
+
+
+def _direction(higher_is_better: bool | None) -> str:
+    return {True: "higher", False: "lower", None: "-"}[higher_is_better]
+
+
+def _describe_metric(name: str, cls: type[Any]) -> str:
+    from ..plugin import registry
+
+    identity = registry.identify(cls)
+    origin = f"{identity.distribution} {identity.version}".strip()
+    lines = [f"{name} (a metric; {origin})", "", inspect.getdoc(cls) or "", "", "Measures:"]
+    for measure in cls().measures():
+        low, high = measure.range
+        better = _direction(measure.higher_is_better)
+        lines.append(f"  {measure.name(name)}: {measure.title}, {low:g} to {high:g}, {better}")
+    if cls.needs:
+        lines.append(f"Needs: {', '.join(sorted(cls.needs))}")
+    return "\n".join([*lines, "", *_parameter_lines(name, cls)])
+
+
 def _describe(name: str, cls: type[Any]) -> str:
     from ..plugin import registry
     from ..plugin.explainer import DatasetExplainer
@@ -145,14 +198,18 @@ def _describe(name: str, cls: type[Any]) -> str:
         subject = "a data set and images" if both else "a data set"
     origin = f"{identity.distribution} {identity.version}".strip()
     lines = [f"{name} (explains {subject}; {origin})", "", inspect.getdoc(cls) or ""]
-    lines += ["", f"Parameters (-p {name}.FIELD=VALUE):"]
+    return "\n".join([*lines, "", *_parameter_lines(name, cls)])
+
+
+def _parameter_lines(name: str, cls: type[Any]) -> list[str]:
+    lines = [f"Parameters (-p {name}.FIELD=VALUE):"]
     for parameter in parameters(cls):
         lines.append(f"  {parameter.name} = {parameter.default}    [{parameter.allowed}]")
         margin = " " * 6
         lines += textwrap.wrap(
             parameter.description, 92, initial_indent=margin, subsequent_indent=margin
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _plugin_table(rows: Any) -> str:

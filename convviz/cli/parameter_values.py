@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +24,23 @@ def build_explainers(names: Sequence[str], assignments: Sequence[str]) -> list[A
     """Build explainers by name, with the parameters given as NAME.FIELD=VALUE."""
     from ..plugin import registry
 
+    _check_unique(names)
+    classes = {name: registry.current().explainer_class(name) for name in names}
+    return list(build_all(classes, assignments).values())
+
+
+def build_all(classes: Mapping[str, type[BaseModel]], assignments: Sequence[str]) -> dict[str, Any]:
+    """Build explainers or metrics by name, with the parameters given as NAME.FIELD=VALUE."""
+    from ..plugin.parameters import build
+
+    trees = _trees(list(classes), assignments)
+    return {n: build(cls, n, _parameters(cls, trees[n], n)) for n, cls in classes.items()}
+
+
+def _check_unique(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
         raise ParameterError(f"explainer {twice[0]!r} is given twice")
-    classes = {name: registry.current().explainer_class(name) for name in names}
-    trees = _trees(names, assignments)
-    return [registry.explainer(n, **_parameters(classes[n], trees[n], n)) for n in names]
 
 
 def parse(cls: type[BaseModel], field: str, text: str) -> Any:
@@ -54,7 +65,7 @@ def _trees(names: Sequence[str], assignments: Sequence[str]) -> dict[str, Tree]:
         if not owners:
             name = key.partition(".")[0]
             raise ParameterError(
-                f"-p {text!r}: {name!r} is not among the explainers given with -e; "
+                f"-p {text!r}: {name!r} is not among {', '.join(names)}; "
                 f"{closest(name, tuple(names))}"
             )
         owner = max(owners, key=len)

@@ -93,10 +93,7 @@ def chosen_metrics(metrics: Any, has_masks: bool) -> dict[str, Metric]:
             left out of the built-in ones.
     """
     if metrics is None:
-        entries = registry.current().entries("metrics")
-        names = [entry.name for entry in entries if entry.distribution == BUILT_IN]
-        built_in = {name: registry.metric(name) for name in names}
-        return {n: m for n, m in built_in.items() if has_masks or "mask" not in m.needs}
+        metrics = default_metrics(has_masks)
     chosen: dict[str, Metric] = {}
     for name, value in _named_metrics(metrics):
         metric = registry.metric(value) if isinstance(value, str) else value
@@ -110,6 +107,14 @@ def chosen_metrics(metrics: Any, has_masks: bool) -> dict[str, Metric]:
     if not chosen:
         raise ParameterError("no metric was given; `convviz metrics` lists them")
     return chosen
+
+
+def default_metrics(has_masks: bool) -> list[str]:
+    """Return the names of the built-in metrics; those that need masks only with masks."""
+    entries = registry.current().entries("metrics")
+    names = [entry.name for entry in entries if entry.distribution == BUILT_IN]
+    classes = {name: registry.current().metric_class(name) for name in names}
+    return [name for name in names if has_masks or "mask" not in classes[name].needs]
 
 
 def _named_metrics(metrics: Any) -> list[tuple[str, Any]]:
