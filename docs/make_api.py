@@ -28,7 +28,10 @@ USERS: Groups = {
         *("analyze", "merge", "open_run", "Run", "query", "open_dataset", "array_dataset"),
     ],
     "Explanations": ["Explanation", "load", "compare", "Comparison", "write_report"],
-    "Benchmarks": ["benchmark_speed", "SpeedRecord", "compare_speed"],
+    "Benchmarks": [
+        *("benchmark", "metric", "metric_names"),
+        *("benchmark_speed", "SpeedRecord", "compare_speed"),
+    ],
     "Results": ["Result", "Heatmap", "Tiles", "Points", "Matches", "Mask", "Table"],
     "Errors and warnings": [
         *("ConvvizError", "ImageError", "ModelError", "ParameterError", "PluginError"),
@@ -40,6 +43,10 @@ USERS: Groups = {
 AUTHORS: Groups = {
     "Plugins": ["hookimpl"],
     "Explainers": ["Explainer", "MapKind", "DatasetExplainer", "ExplainerField", "Partial"],
+    "Metrics": [
+        *("Metric", "ExplainedImage", "AttributionMap", "descending"),
+        *("Measure", "MetricScores", "ScoreCurve", "MetricCost", "MetricNeed"),
+    ],
     "Inputs of an explainer": ["Batch", "Item", "Forward", "Target", "Items"],
     "Parts of results": ["Stack", "Note", "LayerResults"],
     "Models and layers": ["LayerInfo", "LayerKind", "ReceptiveField"],
@@ -62,7 +69,10 @@ AUTHORS: Groups = {
         "values_of_text",
         "index_of_name",
     ],
-    "Benchmarks": ["build_explainers", "speed_table", "speed_differences"],
+    "Benchmarks": [
+        *("build_explainers", "build_explainers_and_metrics", "default_metrics"),
+        *("means_table", "speed_table", "speed_differences"),
+    ],
     "Text and progress": ["readable", "track", "numbers_of_parts"],
 }
 

@@ -14,7 +14,6 @@ import typer
 
 from ..errors import ConvvizError, printable
 from . import (  # importing them registers their commands
-    bench,  # noqa: F401
     commands,  # noqa: F401
     explore,  # noqa: F401
     export,  # noqa: F401

@@ -29,6 +29,19 @@ def build_explainers(names: Sequence[str], assignments: Sequence[str]) -> list[A
     return list(build_all(classes, assignments).values())
 
 
+def build_explainers_and_metrics(
+    explainers: Sequence[str], metrics: Sequence[str], assignments: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Build explainers and metrics by name, with the parameters given as NAME.FIELD=VALUE."""
+    from ..plugin import registry
+
+    _check_unique([*explainers, *metrics])
+    classes: dict[str, Any] = {n: registry.current().explainer_class(n) for n in explainers}
+    classes |= {n: registry.current().metric_class(n) for n in metrics}
+    built = build_all(classes, assignments)
+    return {n: built[n] for n in explainers}, {n: built[n] for n in metrics}
+
+
 def build_all(classes: Mapping[str, type[BaseModel]], assignments: Sequence[str]) -> dict[str, Any]:
     """Build explainers or metrics by name, with the parameters given as NAME.FIELD=VALUE."""
     from ..plugin.parameters import build
@@ -40,7 +53,7 @@ def build_all(classes: Mapping[str, type[BaseModel]], assignments: Sequence[str]
 def _check_unique(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
-        raise ParameterError(f"explainer {twice[0]!r} is given twice")
+        raise ParameterError(f"{twice[0]!r} is given twice")
 
 
 def parse(cls: type[BaseModel], field: str, text: str) -> Any:

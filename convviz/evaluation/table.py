@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 
+from ..errors import printable
 from ..plugin.metric import Metric
 from .image_scores import ImageScores
 from .scores import Curve, MetricInfo, Scores
@@ -115,6 +117,41 @@ def _marks(
             if verdict := metric.verdict(by_suffix):
                 add(name, "", verdict)
     return marks
+
+
+def means_table(scores: Scores) -> Any:
+    """Return the means over images as a `rich.table.Table`; "-" where no score is defined.
+
+    Arrows show the better direction of a metric, an asterisk marks scores with a note, which follow
+    in the caption.
+    """
+    from rich.table import Table
+
+    arrows = {True: " ↑", False: " ↓", None: ""}
+    caption = "\n".join((*_marks_in_words(scores), *map(printable, scores.notes)))
+    table = Table(caption=caption, caption_justify="left")
+    table.add_column("explainer")
+    for info in scores.metrics:
+        table.add_column(f"{info.name}{arrows[info.higher_is_better]}", justify="right")
+    for name in scores.explainers:
+        cells = []
+        for info in scores.metrics:
+            values = scores.of(name, info.name)
+            defined = values[~np.isnan(values)]
+            mark = "*" if scores.marks.get((name, info.name)) else ""
+            cells.append(f"{mark}{defined.mean():.3g}" if len(defined) else f"{mark}-")
+        style = "dim" if name in scores.controls else None
+        table.add_row(printable(name), *cells, style=style)
+    return table
+
+
+def _marks_in_words(scores: Scores) -> list[str]:
+    """Return one line for each note: to which explainers and metrics it applies."""
+    places: dict[str, list[str]] = {}
+    for (name, metric), marks in scores.marks.items():
+        for mark in marks:
+            places.setdefault(mark, []).append(f"{metric} of {name}" if metric else name)
+    return [printable(f"* {mark}: {', '.join(where)}") for mark, where in places.items()]
 
 
 def scores_table(scores: Scores) -> bytes:

@@ -52,7 +52,9 @@ class SingleDeletion(Metric):
 
     def circular_with(self, explainer: BaseModel) -> bool:
         """Return whether an explainer covers windows with the same fill."""
-        return hasattr(explainer, "window") and getattr(explainer, "fill", None) in ("mean", 0)
+        fill = getattr(explainer, "fill", None)
+        is_same = isinstance(fill, str | float) and fill in ("mean", 0.0)
+        return is_same and hasattr(explainer, "window")
 
     def _drops(self, image: ExplainedImage, fill: Literal["mean", "blur"]) -> np.ndarray:
         """Return the drop of the score for each removed cell, `[grid · grid]`."""

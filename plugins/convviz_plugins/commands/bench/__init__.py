@@ -1,4 +1,4 @@
-"""Benchmarks of explainers: how fast they are."""
+"""Benchmarks of explainers: how fast they are, and how good their maps are."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import typer
 
 from convviz.authoring import hookimpl
 
-from . import speed
+from . import quality, speed
 
-COMMANDS = (speed.add_command,)
+COMMANDS = (quality.add_command, speed.add_command)
 """Functions that add one command each to the group."""
 
 
