@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,8 @@ from .sources import BlurredSource, MapSet
 
 CIRCULAR = "circular"
 OVER_BUDGET = "over the budget"
+MAX_WIDTH = 1000
+"""Width of the printed table, which is not cut to that of a terminal."""
 
 
 def collect_scores(
@@ -119,17 +120,18 @@ def _marks(
     return marks
 
 
-def means_table(scores: Scores) -> Any:
-    """Return the means over images as a `rich.table.Table`; "-" where no score is defined.
+def means_table(scores: Scores) -> str:
+    """Return the means over images as text; "-" where no score is defined.
 
-    Arrows show the better direction of a metric, an asterisk marks scores with a note, which follow
-    in the caption.
+    Arrows show the better direction of a metric. An asterisk marks scores with a note; the notes
+    follow the table.
     """
+    from rich import box
+    from rich.console import Console
     from rich.table import Table
 
     arrows = {True: " ↑", False: " ↓", None: ""}
-    caption = "\n".join((*_marks_in_words(scores), *map(printable, scores.notes)))
-    table = Table(caption=caption, caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("explainer")
     for info in scores.metrics:
         table.add_column(f"{info.name}{arrows[info.higher_is_better]}", justify="right")
@@ -140,9 +142,12 @@ def means_table(scores: Scores) -> Any:
             defined = values[~np.isnan(values)]
             mark = "*" if scores.marks.get((name, info.name)) else ""
             cells.append(f"{mark}{defined.mean():.3g}" if len(defined) else f"{mark}-")
-        style = "dim" if name in scores.controls else None
-        table.add_row(printable(name), *cells, style=style)
-    return table
+        table.add_row(printable(name), *cells)
+    console = Console(width=MAX_WIDTH, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    lines = [line.rstrip() for line in capture.get().strip("\n").splitlines()]
+    return "\n".join((*lines, *_marks_in_words(scores), *map(printable, scores.notes)))
 
 
 def _marks_in_words(scores: Scores) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -103,6 +103,7 @@ def add_command(group: typer.Typer) -> None:
         from convviz.authoring import (
             build_explainers_and_metrics,
             default_metrics,
+            means_table,
             parse_target,
         )
 
@@ -125,14 +126,5 @@ def add_command(group: typer.Typer) -> None:
                 batch_size=batch_size,
                 controls=controls,
             )
-        _report(scores, out)
-
-
-def _report(scores: Any, out: Path) -> None:
-    """Print the means of all explainers and metrics, and the notes."""
-    from rich.console import Console
-
-    from convviz.authoring import means_table
-
-    Console().print(means_table(scores))
-    typer.echo(f"scores: {out}")
+        typer.echo(means_table(scores))
+        typer.echo(f"scores: {out}")
