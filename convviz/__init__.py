@@ -24,6 +24,7 @@ _MODULES = {
     "PluginError": "errors",
     "Points": "results.types",
     "Preprocess": "images.preprocess",
+    "QualityRecord": "evaluation.quality_record",
     "Result": "results.types",
     "Run": "sweep.run",
     "Table": "results.types",

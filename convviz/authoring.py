@@ -54,7 +54,6 @@ _MODULES = {
     "import_object": "plugin.python_objects",
     "index_of_name": "data.item_names",
     "make_batch": "network.inputs",
-    "means_table": "evaluation.table",
     "numbers_of_parts": "results.number_ranges",
     "occluded": "occlusion.occluded_scores",
     "parse_target": "scores.targets",

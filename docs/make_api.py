@@ -29,7 +29,7 @@ USERS: Groups = {
     ],
     "Explanations": ["Explanation", "load", "compare", "Comparison", "write_report"],
     "Benchmarks": [
-        *("benchmark", "metric", "metric_names"),
+        *("benchmark", "QualityRecord", "metric", "metric_names"),
         *("benchmark_speed", "SpeedRecord", "compare_speed"),
     ],
     "Results": ["Result", "Heatmap", "Tiles", "Points", "Matches", "Mask", "Table"],
@@ -71,7 +71,7 @@ AUTHORS: Groups = {
     ],
     "Benchmarks": [
         *("build_explainers", "build_explainers_and_metrics", "default_metrics"),
-        *("means_table", "speed_table", "speed_differences"),
+        *("speed_table", "speed_differences"),
     ],
     "Text and progress": ["readable", "track", "numbers_of_parts"],
 }

@@ -51,14 +51,8 @@ def metrics(
     ] = None,
 ) -> None:
     """List the metrics of explanations, or the parameters of one."""
-    from ..plugin import registry
-
     if name is not None:
-        entry = registry.current().find("metrics", name)
-        classes = registry.current().metric_classes(entry)
-        if name not in (entry.name, entry.address):
-            classes = {name: registry.current().metric_class(name)}
-        print("\n\n".join(_describe_metric(n, cls) for n, cls in classes.items()))
+        print("\n\n".join(_describe_metric(n, c) for n, c in _metric_classes_of(name).items()))
         return
     rows = [
         (column.name(metric), column.title, _direction(column.higher_is_better), distribution)
@@ -110,18 +104,20 @@ def plugins(ctx: typer.Context, as_json: Json = False) -> None:
 @plugins_app.command()
 @with_shared_options
 def check(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Explainer, or family of them.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Explainer or metric, or a family of them.")
+    ],
     parameter: Annotated[
         list[str] | None,
         typer.Option("-p", "--parameter", metavar="NAME.FIELD=VALUE", help="Parameter."),
     ] = None,
 ) -> None:
-    """Run the conformance tests on an explainer; prints one line per test."""
+    """Run the conformance tests on an explainer or metric; prints one line per test."""
     from ..testing import conformance
-    from .parameter_values import build_explainers
+    from .parameter_values import build_all
 
     failed = 0
-    for explainer in build_explainers(list(_classes(name)), parameter or ()):
+    for explainer in build_all(_checked_classes(name), parameter or ()).values():
         print(explainer)
         for outcome in conformance(explainer):
             failed += not outcome.passed
@@ -145,6 +141,30 @@ def info(as_json: Json = False) -> None:
         width = max((len(name) for name in rows), default=0)
         for name, value in rows.items():
             print(f"  {name:<{width}}  {value}")
+
+
+def _checked_classes(name: str) -> dict[str, type[Any]]:
+    """Return the classes of an explainer, a metric, or a family of them."""
+    from ..errors import UnknownNameError
+
+    try:
+        return _classes(name)
+    except UnknownNameError:
+        try:
+            return _metric_classes_of(name)
+        except UnknownNameError:
+            pass
+        raise  # the error of explainers, which suggests their names
+
+
+def _metric_classes_of(name: str) -> dict[str, type[Any]]:
+    """Return the classes of a metric or of a family, by name."""
+    from ..plugin import registry
+
+    entry = registry.current().find("metrics", name)
+    if name in (entry.name, entry.address):
+        return dict(registry.current().metric_classes(entry))
+    return {name: registry.current().metric_class(name)}
 
 
 def _classes(name: str) -> dict[str, type[Any]]:

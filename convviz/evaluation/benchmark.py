@@ -17,9 +17,10 @@ from ..scores.targets import TargetSpec
 from ..sweep.store.file_lock import lock_folder
 from .folder import BenchmarkFolder
 from .inputs import BenchmarkInputs, Masks
+from .quality_record import QualityRecord
 from .run import BenchmarkRun, BenchmarkSettings
-from .scores import Scores
 from .sources import MapSet, explainer_sources
+from .statistics import summarize
 
 BUILT_IN = "convviz"
 """The distribution whose metrics are the default."""
@@ -40,7 +41,7 @@ def benchmark(
     seed: int = 0,
     batch_size: int = 32,
     controls: bool = True,
-) -> Scores:
+) -> QualityRecord:
     """Measure the quality of explainers on a data set.
 
     Every explainer explains every image, and every metric scores every map. The same call with the
@@ -53,7 +54,7 @@ def benchmark(
             All that have one map per image are allowed.
         metrics: likewise; None for all built-in metrics (`convviz metrics` lists them). Those that
             need masks run only with `masks`.
-        out: folder for the table and, to resume, the scores of each image; None keeps no files.
+        out: folder for the report and, to resume, the scores of each image; None keeps no files.
         images: number of images, evenly spaced over the data set; None for all.
         repeat_images: number of images for metrics that repeat the explanations.
         budget: forward passes that a metric may take for one explainer and image; pairs above it
@@ -69,7 +70,7 @@ def benchmark(
             and each map blurred.
 
     Returns:
-        The scores of all images.
+        The scores of all images and their statistics.
 
     Raises:
         ParameterError: a value is not allowed, or `out` holds another benchmark.
@@ -81,7 +82,16 @@ def benchmark(
     chosen = chosen_metrics(metrics, masks is not None)
     folder = None if out is None else BenchmarkFolder(Path(out))
     with model.session(), nullcontext() if folder is None else lock_folder(folder.path):
-        return BenchmarkRun(inputs, map_set, chosen, settings, folder).run()
+        scores = BenchmarkRun(inputs, map_set, chosen, settings, folder).run()
+    facts = {
+        "model": model.name,
+        "data set": inputs.dataset.name,
+        "images": str(len(scores.images)),
+    }
+    record = QualityRecord(scores, summarize(scores), facts, inputs.photo)
+    if folder is not None:
+        record.save(folder.path)
+    return record
 
 
 def chosen_metrics(metrics: Any, has_masks: bool) -> dict[str, Metric]:

@@ -14,7 +14,7 @@ from ..storage.untrusted_files import JSON_LIMIT, MissingFileError, read_bounded
 from .image_scores import ImageScores
 
 PLAN = "plan.json"
-IMAGES = "images"
+SHARDS = "shards"
 SCHEMA = 1
 
 
@@ -35,7 +35,7 @@ class BenchmarkFolder:
             ParameterError: the folder holds another benchmark, or other files.
         """
         plan = json.loads(json.dumps({"schema": SCHEMA, **plan}, default=repr))
-        (self.path / IMAGES).mkdir(parents=True, exist_ok=True)
+        (self.path / SHARDS).mkdir(parents=True, exist_ok=True)
         earlier = self.plan()
         if earlier is None:
             self.write_json(PLAN, plan)
@@ -77,7 +77,7 @@ class BenchmarkFolder:
 
     def load(self, index: int) -> ImageScores | None:
         """Return the scores of the image with this index in the data set; None without them."""
-        name = f"{IMAGES}/{index:06}.json"
+        name = f"{SHARDS}/{index:06}.json"
         try:
             content = read_bounded(self.path, name, JSON_LIMIT)
         except MissingFileError:
@@ -86,7 +86,7 @@ class BenchmarkFolder:
 
     def save(self, index: int, scores: ImageScores) -> None:
         """Write the scores of an image: afterwards the file is complete, or absent."""
-        durable_file.write(self.path / IMAGES / f"{index:06}.json", scores.to_json())
+        durable_file.write(self.path / SHARDS / f"{index:06}.json", scores.to_json())
 
 
 def _short(value: Any) -> str:

@@ -68,6 +68,10 @@ class BenchmarkInputs:
         photo = np.repeat((mask > 0).astype(np.uint8)[..., None] * 255, 3, axis=2)
         return self.model.preprocess.cut(photo)[..., 0] > 127
 
+    def photo(self, name: str) -> np.ndarray:
+        """Return the photo with an id, uint8 `[h, w, 3]`."""
+        return self.dataset.load(self.dataset.ids.index(name))
+
     def _mask_of_photo(self, name: str) -> np.ndarray | None:
         if self.masks is None:
             return None

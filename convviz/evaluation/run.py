@@ -12,7 +12,6 @@ from ..plugin.explainer_field import dump_explainer
 from ..plugin.metric import Metric
 from ..progress import announce, track
 from ..scores.targets import TargetSpec
-from ..storage import durable_file
 from ..sweep.forward_pass import choose_forward
 from ..sweep.signals import Interrupts
 from .estimate import Estimate, estimate
@@ -22,12 +21,12 @@ from .inputs import BenchmarkInputs, spread
 from .scores import Scores
 from .scoring import Scorer
 from .sources import MapSet
-from .table import collect_scores, scores_table
+from .table import collect_scores
 
 MANY_PASSES = 10**6
 """Number of forward passes from which an export of the network always pays."""
 
-TABLE, ESTIMATE = "scores.parquet", "estimate.json"
+ESTIMATE = "estimate.json"
 
 
 @dataclass(frozen=True)
@@ -103,12 +102,9 @@ class BenchmarkRun:
                         self.folder.save(index, scores)
         images = [done[index] for index in self.indices if index in done]
         notes = self._notes(expected, images)
-        table = collect_scores(
+        return collect_scores(
             images, self.map_set, self.metrics, expected.skipped, expected.pass_seconds, notes
         )
-        if self.folder is not None:
-            durable_file.write(self.folder.path / TABLE, scores_table(table))
-        return table
 
     def _id(self, index: int) -> str:
         return self.inputs.dataset.ids[index]

@@ -107,7 +107,7 @@ class Scorer:
         defined = {source: single for source, single in maps.items() if single.is_defined}
         result = MetricScores({m.suffix: [] for m in metric.measures()})
         if defined:
-            result = score_maps(name, metric, self._with_maps(image, defined))
+            result = score_maps(name, metric, self.with_maps(image, defined))
         values = dict(scores.values)
         for measure in metric.measures():
             row = dict.fromkeys(maps, float("nan"))
@@ -124,7 +124,7 @@ class Scorer:
         }
         return replace(scores, values=values, curves={**scores.curves, **curves})
 
-    def _with_maps(
+    def with_maps(
         self, image: ExplainedImage, maps: Mapping[str, AttributionMap]
     ) -> ExplainedImage:
         """Return the input of a metric, with maps and the function that explains again."""

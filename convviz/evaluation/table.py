@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import BytesIO
 
 import numpy as np
 
-from ..errors import printable
 from ..plugin.metric import Metric
 from .image_scores import ImageScores
 from .scores import Curve, MetricInfo, Scores
@@ -15,8 +13,6 @@ from .sources import BlurredSource, MapSet
 
 CIRCULAR = "circular"
 OVER_BUDGET = "over the budget"
-MAX_WIDTH = 1000
-"""Width of the printed table, which is not cut to that of a terminal."""
 
 
 def collect_scores(
@@ -118,64 +114,3 @@ def _marks(
             if verdict := metric.verdict(by_suffix):
                 add(name, "", verdict)
     return marks
-
-
-def means_table(scores: Scores) -> str:
-    """Return the means over images as text; "-" where no score is defined.
-
-    Arrows show the better direction of a metric. An asterisk marks scores with a note; the notes
-    follow the table.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    arrows = {True: " ↑", False: " ↓", None: ""}
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("explainer")
-    for info in scores.metrics:
-        table.add_column(f"{info.name}{arrows[info.higher_is_better]}", justify="right")
-    for name in scores.explainers:
-        cells = []
-        for info in scores.metrics:
-            values = scores.of(name, info.name)
-            defined = values[~np.isnan(values)]
-            mark = "*" if scores.marks.get((name, info.name)) else ""
-            cells.append(f"{mark}{defined.mean():.3g}" if len(defined) else f"{mark}-")
-        table.add_row(printable(name), *cells)
-    console = Console(width=MAX_WIDTH, color_system=None)
-    with console.capture() as capture:
-        console.print(table)
-    lines = [line.rstrip() for line in capture.get().strip("\n").splitlines()]
-    return "\n".join((*lines, *_marks_in_words(scores), *map(printable, scores.notes)))
-
-
-def _marks_in_words(scores: Scores) -> list[str]:
-    """Return one line for each note: to which explainers and metrics it applies."""
-    places: dict[str, list[str]] = {}
-    for (name, metric), marks in scores.marks.items():
-        for mark in marks:
-            places.setdefault(mark, []).append(f"{metric} of {name}" if metric else name)
-    return [printable(f"* {mark}: {', '.join(where)}") for mark, where in places.items()]
-
-
-def scores_table(scores: Scores) -> bytes:
-    """Return all scores as a Parquet file: image, explainer, metric, value, measured."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    shape = scores.values.shape
-    measured = np.ones(shape, bool) if scores.measured is None else scores.measured
-    i, j, k = (index.ravel() for index in np.indices(shape))
-    table = pa.table(
-        {
-            "image": pa.array([scores.images[n] for n in i], pa.string()),
-            "explainer": pa.array([scores.explainers[n] for n in j], pa.string()),
-            "metric": pa.array([scores.metrics[n].name for n in k], pa.string()),
-            "value": pa.array(scores.values.ravel(), pa.float64()),
-            "measured": pa.array(measured.ravel(), pa.bool_()),
-        }
-    )
-    buffer = BytesIO()
-    parquet.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()

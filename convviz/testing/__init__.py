@@ -1,4 +1,4 @@
-"""The conformance kit: what every explainer keeps, for the tests of whoever writes one.
+"""The conformance kit: what every explainer and metric keeps, for the tests of its author.
 
 ```python
 from convviz.testing import check_explainer
@@ -13,12 +13,13 @@ def test_my_explainer():
 from __future__ import annotations
 
 from .bench import tiny_model, tiny_photos
-from .kit import Check, ConformanceError, check_explainer, conformance
+from .kit import Check, ConformanceError, check_explainer, check_metric, conformance
 
 __all__ = [
     "Check",
     "ConformanceError",
     "check_explainer",
+    "check_metric",
     "conformance",
     "tiny_model",
     "tiny_photos",

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 
 from ..errors import ConvvizError, message_of
 from ..explanation.explanation import Explanation, load
@@ -20,6 +21,7 @@ from ..explanation.provenance import Named, check_result
 from ..network.inputs import make_batch
 from ..network.model import Model
 from ..plugin.explainer import DatasetExplainer, Explainer, partial_problem
+from ..plugin.metric import Metric
 from ..plugin.registry import explainer as by_name
 from ..plugin.registry import identify
 from ..results.types import Result
@@ -32,6 +34,7 @@ from .checking import (
     shape_problems,
 )
 from .compare import batch_differences, changed_entries, differences, snapshot
+from .metric_kit import METRIC_CHECKS, MetricBench, metric_bench
 from .process import no_trace_in_process
 from .target_kinds import takes_contrasts, takes_units
 
@@ -78,14 +81,31 @@ def check_explainer(
         raise ConformanceError(explainer, failed)
 
 
+def check_metric(metric: Any, model: Model | None = None, photos: np.ndarray | None = None) -> None:
+    """Check that a metric fulfils the contract.
+
+    Args:
+        metric: an instance, or a class whose parameters all have defaults.
+        model: the model, by default `tiny_model()`. Should be float64.
+        photos: uint8 `[n, h, w, 3]`, of which the first is used; a small one by default.
+
+    Raises:
+        ConformanceError: checks failed; the message lists them.
+    """
+    check_explainer(metric, model, photos)
+
+
 def conformance(
     explainer: Any, model: Model | None = None, photos: np.ndarray | None = None
 ) -> Iterator[Check]:
-    """Yield the checks of `check_explainer` one by one.
+    """Yield the checks of `check_explainer` or `check_metric` one by one.
 
     Checks that need one that failed are left out.
     """
     explainer = _instance(explainer)
+    if isinstance(explainer, Metric):
+        yield from _conformance_of_metric(metric_bench(explainer, model, photos))
+        return
     single = isinstance(explainer, Explainer)
     photos = tiny_photos(2 if single else 96) if photos is None else photos
     bench = Bench(explainer, model or tiny_model(), photos)
@@ -103,12 +123,21 @@ def _instance(explainer: Any) -> Any:
     if isinstance(explainer, str):
         return by_name(explainer)
     instance = explainer() if isinstance(explainer, type) else explainer
-    if not isinstance(instance, Explainer | DatasetExplainer):
-        raise TypeError(f"{instance!r} is neither an Explainer nor a DatasetExplainer")
+    if not isinstance(instance, Explainer | DatasetExplainer | Metric):
+        raise TypeError(f"{instance!r} is neither an explainer nor a Metric")
     return instance
 
 
-def _run(name: str, check: Callable[[Bench], None], bench: Bench) -> Check:
+def _conformance_of_metric(bench: MetricBench) -> Iterator[Check]:
+    yield _run("parameters round-trip", lambda b: _parameters_of(b.metric), bench)
+    for name, check in METRIC_CHECKS.items():
+        outcome = _run(name, check, bench)
+        yield outcome
+        if not outcome.passed and name == "scores maps":
+            return
+
+
+def _run(name: str, check: Callable[[Any], None], bench: Any) -> Check:
     try:
         check(bench)
     except CheckFailedError as failure:
@@ -121,7 +150,10 @@ def _run(name: str, check: Callable[[Bench], None], bench: Bench) -> Check:
 
 
 def _parameters(bench: Bench) -> None:
-    explainer = bench.explainer
+    _parameters_of(bench.explainer)
+
+
+def _parameters_of(explainer: BaseModel) -> None:
     cls = type(explainer)
     bare = [name for name, field in cls.model_fields.items() if not field.description]
     none_of(bare, "no description: ")

@@ -99,11 +99,12 @@ def add_command(group: typer.Typer) -> None:
         Prints an estimate of the work first. The same command resumes an interrupted benchmark.
         Writes all scores, tables, pictures and a page to DIR.
         """
+        from rich.console import Console
+
         from convviz import benchmark, load_model, show_progress
         from convviz.authoring import (
             build_explainers_and_metrics,
             default_metrics,
-            means_table,
             parse_target,
         )
 
@@ -111,7 +112,7 @@ def add_command(group: typer.Typer) -> None:
         explainers, metrics = build_explainers_and_metrics(explainer, names, parameter or [])
         with show_progress():
             loaded = load_model(model, device=device)
-            scores = benchmark(
+            record = benchmark(
                 loaded,
                 data,
                 explainers,
@@ -126,5 +127,5 @@ def add_command(group: typer.Typer) -> None:
                 batch_size=batch_size,
                 controls=controls,
             )
-        typer.echo(means_table(scores))
-        typer.echo(f"scores: {out}")
+        Console().print(record.table())
+        typer.echo(f"report: {record.page}")
