@@ -11,7 +11,12 @@ from convviz.authoring import Measure, Metric, MetricCost
 from convviz.cli.main import run
 from convviz.testing import ConformanceError, check_metric
 
-FAST = {"srg": {"segments": 5}, "insertion": {"steps": 5}, "deletion": {"steps": 5}}
+FAST = {
+    "srg": {"segments": 5},
+    "insertion": {"steps": 5},
+    "deletion": {"steps": 5},
+    "max_sensitivity": {"samples": 2},
+}
 
 
 @pytest.mark.parametrize("name", convviz.metric_names())

@@ -1,0 +1,90 @@
+"""Metrics that repeat explanations: known answers, and the verdict on known explainers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import convviz
+from convviz.testing import tiny_model, tiny_photos
+from convviz_plugins.metrics.randomization import FAILED, randomized, ssim
+
+
+class Linear(torch.nn.Module):
+    """Two classes, linear in the image."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(3 * 32 * 32, 2)
+
+    def forward(self, images):
+        return self.fc(images.flatten(1))
+
+
+def linear_model():
+    torch.manual_seed(0)
+    preprocess = convviz.Preprocess(resize=32, crop=32, mean=(0.5,) * 3, std=(0.25,) * 3)
+    return convviz.Model(Linear(), preprocess=preprocess, dtype=torch.float64)
+
+
+def test_the_gradient_of_a_linear_network_has_no_sensitivity():
+    signed = convviz.explainer("saliency", channels="signed")
+    noisy = convviz.explainer("saliency", samples=2)
+    record = convviz.benchmark(
+        linear_model(),
+        tiny_photos(2),
+        {"gradient": signed, "product": "input_x_gradient", "noisy": noisy},
+        "max_sensitivity",
+    )
+    scores = record.scores
+    assert (scores.of("gradient", "max_sensitivity") == 0).all()
+    assert (scores.of("gradient", "max_sensitivity.noise") == 0).all()
+    assert (scores.of("product", "max_sensitivity") > 0.01).all()
+    assert (scores.of("product", "max_sensitivity") < 0.2).all()
+    assert (scores.of("sobel", "max_sensitivity.noise") == 0).all()
+
+
+def test_random_weights_keep_statistics_and_leave_the_network():
+    model = tiny_model()
+    model.module.bn1.running_mean += 3
+    before = {name: value.clone() for name, value in model.module.state_dict().items()}
+    copy = randomized(model, 0)
+    for name, value in model.module.state_dict().items():
+        assert torch.equal(value, before[name])
+        is_new = not torch.equal(value, copy.module.state_dict()[name])
+        assert is_new == (name.partition(".")[0] in ("conv1", "conv2", "fc"))
+    again = randomized(model, 0)
+    assert torch.equal(copy.module.fc.weight, again.module.fc.weight)
+    assert not torch.equal(copy.module.fc.weight, randomized(model, 1).module.fc.weight)
+
+
+def test_edges_do_not_change_and_gradients_do():
+    """The calibration: an edge detector fails with a similarity of exactly 1."""
+    record = convviz.benchmark(
+        convviz.load_model("demo-digits"),
+        "demo-digits:?limit=12",
+        {
+            "gradient": convviz.explainer("saliency", channels="signed"),
+            "product": "input_x_gradient",
+        },
+        "randomization",
+    )
+    scores = record.scores
+    assert scores.of("sobel", "randomization") == pytest.approx(1)
+    assert scores.of("sobel", "randomization.ssim") == pytest.approx(1)
+    assert scores.of("sobel", "randomization.entropy") == pytest.approx(0)
+    assert FAILED in scores.marks_of("sobel", "randomization")
+    assert abs(scores.of("gradient", "randomization").mean()) < 0.5
+
+
+def test_ssim_is_that_of_scikit_image():
+    metrics = pytest.importorskip("skimage.metrics")
+    rng = np.random.default_rng(0)
+    a, b = rng.random((40, 50)), rng.random((40, 50))
+    _, full = metrics.structural_similarity(
+        a, b, data_range=1, gaussian_weights=True, use_sample_covariance=False, full=True
+    )
+    ours = ssim(a, b)
+    assert ours == pytest.approx(full.mean(), abs=5e-3)  # it treats borders in another way
+    assert ssim(a, a) == pytest.approx(1)
