@@ -37,7 +37,7 @@ class Randomization(Metric):
     Adebayo et al. 2018: a map of a trained network should differ from that of a network whose
     weights are drawn anew by each layer's own `reset_parameters`. Statistics of batch norms are
     kept. Measured are the rank correlation and the structural similarity (SSIM), and the rise of
-    the entropy of the map's histogram (efficient MPRT, Hedström et al. 2024). The outcome is pass or
+    the entropy of the histogram (efficient MPRT, Hedström et al. 2024). The outcome is pass or
     fail, since uninformative maps are best at it (Binder et al. 2023): an explainer passes if the
     upper 95 % bounds of both similarities are below `similar`, and the entropy rises.
     """
