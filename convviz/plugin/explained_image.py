@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -121,11 +121,18 @@ class ExplainedImage:
             probability: return the probability of a class instead of its score. Other targets have
                 no probability, and their value is returned.
         """
-        variants = iter(images)
-        parts = []
-        while batch := list(islice(variants, self.batch_size)):
-            parts.append(self._values(torch.stack(batch), probability))
+        parts = [self._values(batch, probability) for batch in self._batches(images)]
         return np.concatenate(parts) if parts else np.zeros(0)
+
+    def top_classes(self, images: Iterable[Tensor]) -> np.ndarray:
+        """Return the class with the highest score for variants of the image, `[variants]`."""
+        parts = [self.forward(batch).argmax(1).cpu().numpy() for batch in self._batches(images)]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def _batches(self, images: Iterable[Tensor]) -> Iterator[Tensor]:
+        variants = iter(images)
+        while batch := list(islice(variants, self.batch_size)):
+            yield torch.stack(batch)
 
     def _values(self, batch: Tensor, probability: bool) -> np.ndarray:
         index = self.target.index

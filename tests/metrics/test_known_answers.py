@@ -243,6 +243,32 @@ def test_the_blur_is_the_published_kernel():
     torch.testing.assert_close(blurred(image), expected)
 
 
+# Flip regret
+
+
+def test_flip_regret_of_known_maps():
+    """Class 0 wins unless the cell (1, 2) of a 4 x 4 grid is covered."""
+
+    class Cell(torch.nn.Module):
+        def forward(self, images):
+            score = images[:, :, 4:8, 8:12].sum((1, 2, 3)) - 1
+            return torch.stack([score, -score], 1)
+
+    image = torch.ones(3, SIDE, SIDE, dtype=torch.float64)
+    right, row = np.zeros((SIDE, SIDE)), np.zeros((SIDE, SIDE))
+    right[4:8, 8:12] = 1
+    row[12:] = 1
+    case = explained(Cell(), image, [a_map(right), a_map(row), a_map(-right)])
+    values = score("flip_regret", case, grid=4)
+    assert values[""][0] == 1
+    assert values["search"][0] == pytest.approx(1 / 100)
+    assert values["search"][2] == pytest.approx((100 - 36 + 1) / 100)
+    # After the rectangles in the last rows come those of three rows, the first ones that flip.
+    assert values[""][1] in (3, 6, 9, 12)
+    never = score("flip_regret", explained(OnePixel(), 0 * image, [a_map(right)]), grid=4)
+    assert np.isnan(never[""]).all()
+
+
 # Gini and localization
 
 
@@ -276,7 +302,8 @@ def test_localization_of_known_maps():
 
 
 @pytest.mark.parametrize(
-    "name", ["srg", "deletion", "insertion", "sds", "infidelity", "gini", "localization"]
+    "name",
+    ["srg", "deletion", "insertion", "sds", "infidelity", "flip_regret", "gini", "localization"],
 )
 def test_scores_depend_on_no_scale_and_no_batch_size(linear, name):
     network, image, gradient, product = linear

@@ -16,7 +16,7 @@ import pytest
 import convviz
 from convviz.cli.main import run
 from convviz.plugin import registry
-from convviz.testing import check_explainer, tiny_photos
+from convviz.testing import check_explainer, check_metric, tiny_photos
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/**/*.md")])
@@ -112,7 +112,8 @@ def test_commands_of_the_readme_exist(capsys):
     calls = [call[call.index("convviz") :] for call in calls if "convviz" in call]
     assert len(calls) >= 8
     for _, command, *arguments in calls:
-        assert run([command, "--help"]) == 0
+        words = [command, *arguments[:1]] if command == "bench" else [command]
+        assert run([*words, "--help"]) == 0
         help_text = capsys.readouterr().out
         for option in (argument for argument in arguments if argument.startswith("-")):
             assert option in help_text, (command, option)
@@ -136,6 +137,18 @@ def test_explainers_of_the_plugin_page_keep_the_contract(code):
         convviz.register(explainer)
         photos = tiny_photos(12) if hasattr(explainer, "reduce") else None
         check_explainer(explainer, photos=photos)
+    finally:
+        registry.reset()
+
+
+def test_the_metric_of_the_benchmark_page_keeps_the_contract():
+    (code,) = [code for code in code_blocks("docs/benchmarks.md", "python") if "Metric" in code]
+    names = {"__name__": "benchmark_page"}
+    exec(compile(code, "docs/benchmarks.md", "exec"), names)
+    (metric,) = names["convviz_metrics"]()
+    try:
+        convviz.register(metric)
+        check_metric(metric)
     finally:
         registry.reset()
 
