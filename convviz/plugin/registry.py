@@ -151,8 +151,7 @@ class Registry:
 
     def metric_class(self, name: str) -> type[Metric]:
         """Return the class of a metric by name or `distribution:name`."""
-        cls: type[Metric] = self._class_called("metrics", name)
-        return cls
+        return self._class_called("metrics", name)  # type: ignore[no-any-return]
 
     def _class_called(self, group: str, name: str) -> Any:
         classes, plain = self._classes(self.find(group, name)), plain_name(name)
