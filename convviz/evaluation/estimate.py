@@ -79,19 +79,19 @@ def estimate(
     _, explained = scorer.explain(batch)
     if max(explained.seconds.values(), default=0) > MIN_SECONDS_FOR_SECOND_RUN:
         _, explained = scorer.explain(batch)
-    own = {name: seconds / pass_seconds for name, seconds in explained.seconds.items()}
-    skipped = _over_budget(scorer, own, budget)
-    passes, explanations, explaining = 0, images * len(own), images * sum(own.values())
+    durations = {name: seconds / pass_seconds for name, seconds in explained.seconds.items()}
+    skipped = _over_budget(scorer, durations, budget)
+    passes, explanations, explaining = 0, images * len(durations), images * sum(durations.values())
     for name, metric in scorer.metrics.items():
         cost = metric.cost()
         count = repeat_images if "repeats" in metric.needs else images
         included = [s.name for s in scorer.map_set.sources if (s.name, name) not in skipped]
         passes += count * (cost.shared + cost.per_map * len(included))
-        again = [source for source in included if source in own]
+        again = [source for source in included if source in durations]
         explanations += count * cost.explanations * len(again)
-        explaining += count * cost.explanations * sum(own[source] for source in again)
+        explaining += count * cost.explanations * sum(durations[source] for source in again)
     seconds = (passes + explaining) * pass_seconds
-    return Estimate(pass_seconds, own, passes, explanations, seconds, skipped)
+    return Estimate(pass_seconds, durations, passes, explanations, seconds, skipped)
 
 
 def _over_budget(

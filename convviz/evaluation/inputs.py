@@ -76,17 +76,17 @@ class BenchmarkInputs:
         if self.masks is None:
             return None
         if callable(self.masks):
-            found = self.masks(name)
+            mask = self.masks(name)
         elif isinstance(self.masks, Mapping):
-            found = self.masks.get(name)
+            mask = self.masks.get(name)
         else:
             path = Path(self.masks, name).with_suffix(".png")
-            found = load_image(path).max(axis=2) if path.is_file() else None
-        return None if found is None else np.asarray(found)
+            mask = load_image(path).max(axis=2) if path.is_file() else None
+        return None if mask is None else np.asarray(mask)
 
 
-def spread(count: int, wanted: int | None) -> list[int]:
-    """Return up to `wanted` of the numbers below `count`, evenly spaced; all for None."""
-    if wanted is None or wanted >= count:
+def spread(count: int, limit: int | None) -> list[int]:
+    """Return up to `limit` of the numbers below `count`, evenly spaced; all for None."""
+    if limit is None or limit >= count:
         return list(range(count))
-    return np.linspace(0, count - 1, wanted).round().astype(int).tolist()
+    return np.linspace(0, count - 1, limit).round().astype(int).tolist()

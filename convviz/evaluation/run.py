@@ -85,7 +85,7 @@ class BenchmarkRun:
         """Score all images that have no scores yet, and return the table."""
         if self.folder is not None:
             self.folder.start(self._plan())
-        done = dict(self._saved())
+        done = dict(self._load_saved())
         scorer = self._scorer()
         expected = self._estimate(scorer)
         scorer = replace(scorer, skipped=expected.skipped)
@@ -130,7 +130,7 @@ class BenchmarkRun:
             **settings,
         }
 
-    def _saved(self) -> Iterator[tuple[int, ImageScores]]:
+    def _load_saved(self) -> Iterator[tuple[int, ImageScores]]:
         """Yield the scores that an earlier call has saved."""
         for index in self.indices:
             scores = None if self.folder is None else self.folder.load(index)

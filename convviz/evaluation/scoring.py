@@ -140,7 +140,7 @@ class Scorer:
                     model, images, image.target, image.rng, other_seed, frozenset(maps)
                 )
 
-            again = image.cached((*key, frozenset(maps)), compute)
+            again = image.compute_once((*key, frozenset(maps)), compute)
             return [again.maps[source] for source in maps]
 
         return replace(image, maps=tuple(maps.values()), repeat=repeat)

@@ -34,7 +34,7 @@ class MapSource(Protocol):
 
     @property
     def is_control(self) -> bool:
-        """Whether it is a control and not an explainer."""
+        """True for a control, False for an explainer."""
         ...
 
 
@@ -225,11 +225,11 @@ class MapSet:
             other_seed: use another seed in explainers that have one.
             names: the sources to return; all if None.
         """
-        wanted = frozenset(s.name for s in self.sources) if names is None else names
+        requested = frozenset(s.name for s in self.sources) if names is None else names
         result = MapsOfImages({}, {}, {})
         for source in self.explainers:
             blurred = BlurredSource(source)
-            if not wanted & {source.name, blurred.name}:
+            if not requested & {source.name, blurred.name}:
                 continue
             start = time.perf_counter()
             try:
@@ -247,7 +247,7 @@ class MapSet:
                 control.map(image, rng(seed + control.name)) for image in images
             )
         return replace(
-            result, maps={name: result.maps[name] for name in result.maps if name in wanted}
+            result, maps={name: result.maps[name] for name in result.maps if name in requested}
         )
 
 

@@ -40,7 +40,7 @@ class AttributionMap:
 
     @property
     def is_defined(self) -> bool:
-        """Whether all values are finite."""
+        """True if all values are finite."""
         return bool(np.isfinite(self.values).all())
 
     def order(self, rng: np.random.Generator) -> np.ndarray:
@@ -89,7 +89,7 @@ class ExplainedImage:
         batch_size: images per forward pass.
         forward: returns the output of the model for images `[N, C, H, W]`, `[N, classes]`.
         repeat: runs the explainers again, see `explain`.
-        cache: values by key, see `cached`.
+        cache: values by key, see `compute_once`.
         shared_cache: values by key for all images of the benchmark.
     """
 
@@ -159,7 +159,7 @@ class ExplainedImage:
         """
         return self.repeat(images, model or self.model, other_seed)
 
-    def cached(self, key: Hashable, compute: Callable[[], T], all_images: bool = False) -> T:
+    def compute_once(self, key: Hashable, compute: Callable[[], T], all_images: bool = False) -> T:
         """Return what `compute` returns, which is called once per image and key.
 
         The metrics of a benchmark share the values, for example the score of the image without

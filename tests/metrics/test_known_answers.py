@@ -10,7 +10,7 @@ import torch
 
 import convviz
 from convviz.authoring import AttributionMap, ExplainedImage, MetricScores
-from convviz_plugins.metrics._fills import blurred
+from convviz_plugins.metrics._fills import rise_blur
 from convviz_plugins.metrics._imputation import interpolate_removed
 from convviz_plugins.metrics._segments import superpixels
 
@@ -225,7 +225,7 @@ def test_areas_are_those_of_the_published_procedure(linear, name):
     network, image, _, product = linear
     case = explained(Linear(network.weight.detach() / 20), image, [a_map(product.sum(0))])
     order = np.argsort(-product.sum(0).ravel())
-    zero, soft = torch.zeros_like(image), blurred(image)
+    zero, soft = torch.zeros_like(image), rise_blur(image)
     start, finish = (image, zero) if name == "deletion" else (soft, image)
     expected = rise_auc(case.model, image, order, start, finish, SIDE * SIDE // 32)
     actual = score(name, case, steps=32)[""][0]
@@ -240,7 +240,7 @@ def test_the_blur_is_the_published_kernel():
     kernel = torch.from_numpy(ndimage.gaussian_filter(impulse, 5))
     image = draw(2, 3, 20, 23)
     expected = torch.nn.functional.conv2d(image[:, None], kernel[None, None], padding=5)[:, 0]
-    torch.testing.assert_close(blurred(image), expected)
+    torch.testing.assert_close(rise_blur(image), expected)
 
 
 # Flip regret

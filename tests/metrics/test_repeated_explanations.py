@@ -8,7 +8,7 @@ import torch
 
 import convviz
 from convviz.testing import tiny_model, tiny_photos
-from convviz_plugins.metrics.randomization import FAILED, randomized, ssim
+from convviz_plugins.metrics.randomization import FAILED, randomize_weights, ssim
 
 
 class Linear(torch.nn.Module):
@@ -49,14 +49,14 @@ def test_random_weights_keep_statistics_and_leave_the_network():
     model = tiny_model()
     model.module.bn1.running_mean += 3
     before = {name: value.clone() for name, value in model.module.state_dict().items()}
-    copy = randomized(model, 0)
+    copy = randomize_weights(model, 0)
     for name, value in model.module.state_dict().items():
         assert torch.equal(value, before[name])
         is_new = not torch.equal(value, copy.module.state_dict()[name])
         assert is_new == (name.partition(".")[0] in ("conv1", "conv2", "fc"))
-    again = randomized(model, 0)
+    again = randomize_weights(model, 0)
     assert torch.equal(copy.module.fc.weight, again.module.fc.weight)
-    assert not torch.equal(copy.module.fc.weight, randomized(model, 1).module.fc.weight)
+    assert not torch.equal(copy.module.fc.weight, randomize_weights(model, 1).module.fc.weight)
 
 
 def test_edges_do_not_change_and_gradients_do():

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from convviz.authoring import ExplainedImage, Metric, MetricCost, MetricScores, ScoreCurve
 
-from ._fills import exchanged, ranks
+from ._fills import exchange_pixels, ranks
 
 STEPS = 28
 """Steps of a curve: 224 · 8 pixels each for an image of 224 x 224."""
@@ -33,7 +33,8 @@ class PixelExchange(Metric):
         before, after = start(), finish()
         counts = np.linspace(0, before[0].numel(), self.steps + 1).round().astype(int)[1:-1]
         inner = chain.from_iterable(
-            exchanged(ranks(single, image), before, after, counts.tolist()) for single in image.maps
+            exchange_pixels(ranks(single, image), before, after, counts.tolist())
+            for single in image.maps
         )
         scores = image.scores(chain([before, after], inner), probability=True)
         ends, inside = scores[:2], scores[2:].reshape(len(image.maps), -1)
@@ -41,7 +42,7 @@ class PixelExchange(Metric):
             [np.full(len(inside), ends[0]), inside, np.full(len(inside), ends[1])]
         )
 
-    def scored(self, curves: np.ndarray, name: str, x_label: str) -> MetricScores:
+    def to_scores(self, curves: np.ndarray, name: str, x_label: str) -> MetricScores:
         """Return the areas under the curves: (sum - half of both ends) / (n - 1)."""
         ends = (curves[:, 0] + curves[:, -1]) / 2
         area = (curves.sum(1) - ends) / (curves.shape[1] - 1)

@@ -15,7 +15,7 @@ KERNEL_SIDE, SIGMA = 11, 5.0
 """Side and standard deviation in pixels of the blur of RISE's insertion."""
 
 
-def blurred(image: Tensor) -> Tensor:
+def rise_blur(image: Tensor) -> Tensor:
     """Return an image blurred as in the published code of RISE, `[C, H, W]`.
 
     Its kernel of 11 x 11 pixels is `scipy.ndimage.gaussian_filter` of a single 1 with reflected
@@ -51,7 +51,7 @@ def ranks(attribution: AttributionMap, image: ExplainedImage) -> Tensor:
     return torch.from_numpy(rank.reshape(attribution.values.shape)).to(image.image.device)
 
 
-def exchanged(
+def exchange_pixels(
     rank: Tensor, start: Tensor, finish: Tensor, counts: Sequence[int]
 ) -> Iterator[Tensor]:
     """Yield images in which the pixels of the lowest ranks are replaced.

@@ -31,7 +31,7 @@ def superpixels(pixels: np.ndarray, count: int, compactness: float = 10.0) -> np
     for _ in range(ITERATIONS):
         labels = _nearest(features, centers)
         centers = _means(features, labels, centers)
-    return _connected(_nearest(features, centers).reshape(height, width))
+    return _connect_segments(_nearest(features, centers).reshape(height, width))
 
 
 def _grid(height: int, width: int, count: int) -> np.ndarray:
@@ -59,22 +59,22 @@ def _means(features: np.ndarray, labels: np.ndarray, centers: np.ndarray) -> np.
     return np.where(counts[:, None] > 0, means, centers)
 
 
-def _connected(labels: np.ndarray) -> np.ndarray:
+def _connect_segments(labels: np.ndarray) -> np.ndarray:
     """Return segments that keep the largest part of each label; other pixels join the nearest."""
-    kept = np.full(labels.shape, -1, np.int64)
+    segments = np.full(labels.shape, -1, np.int64)
     for new, label in enumerate(np.unique(labels)):
         count, parts, stats, _ = cv2.connectedComponentsWithStats(
             (labels == label).astype(np.uint8), connectivity=4
         )
         largest = 1 + int(stats[1:count, cv2.CC_STAT_AREA].argmax())
-        kept[parts == largest] = new
-    free = (kept < 0).astype(np.uint8)
+        segments[parts == largest] = new
+    free = (segments < 0).astype(np.uint8)
     if not free.any():
-        return kept
+        return segments
     _, nearest = cv2.distanceTransformWithLabels(
         free, cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     # `nearest` numbers the pixels that are not free; the segment of each number is looked up.
     segment_of = np.zeros(nearest.max() + 1, np.int64)
-    segment_of[nearest[free == 0]] = kept[free == 0]
+    segment_of[nearest[free == 0]] = segments[free == 0]
     return np.asarray(segment_of[nearest])

@@ -25,7 +25,7 @@ class Deletion(PixelExchange):
     def score(self, image: ExplainedImage) -> MetricScores:
         """Return the areas, and the curves over the share of removed pixels."""
         curves = self.curves(image, lambda: image.image, lambda: torch.zeros_like(image.image))
-        return self.scored(curves, "probability", "removed pixels")
+        return self.to_scores(curves, "probability", "removed pixels")
 
 
 @hookimpl

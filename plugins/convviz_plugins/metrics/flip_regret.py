@@ -47,7 +47,7 @@ class FlipRegret(Metric):
     def score(self, image: ExplainedImage) -> MetricScores:
         """Return the measures of all maps."""
         rectangles = self._rectangles()
-        flips = image.cached(("flips", self.grid), lambda: self._flips(image, rectangles))
+        flips = image.compute_once(("flips", self.grid), lambda: self._flips(image, rectangles))
         areas = (rectangles[:, 1] - rectangles[:, 0]) * (rectangles[:, 3] - rectangles[:, 2])
         rows = []
         for single in image.maps:
@@ -79,9 +79,9 @@ class FlipRegret(Metric):
         if image.target.index is None:
             return np.zeros(len(rectangles), bool)
         (top,) = image.top_classes([image.image])
-        return image.top_classes(self._covered(image, rectangles)) != top
+        return image.top_classes(self._cover(image, rectangles)) != top
 
-    def _covered(self, image: ExplainedImage, rectangles: np.ndarray) -> Iterator[Tensor]:
+    def _cover(self, image: ExplainedImage, rectangles: np.ndarray) -> Iterator[Tensor]:
         height, width = image.image.shape[-2:]
         ys, xs = (np.linspace(0, n, self.grid + 1).round().astype(int) for n in (height, width))
         for y0, y1, x0, x1 in rectangles:

@@ -51,7 +51,7 @@ class Infidelity(Metric):
     def score(self, image: ExplainedImage) -> MetricScores:
         """Return the measures of each map; NaN for maps that predict nothing."""
         boxes = self._boxes(image)
-        actual = image.cached(("infidelity", self), lambda: self._changes(image, boxes))
+        actual = image.compute_once(("infidelity", self), lambda: self._changes(image, boxes))
         photo = image.image.double().cpu().numpy()
         rows = [_compare(predicted_changes(m, photo, boxes), actual) for m in image.maps]
         cosine, scaled, original = np.array(rows).reshape(-1, 3).T

@@ -7,7 +7,7 @@ from typing import ClassVar
 from convviz.authoring import ExplainedImage, Metric, MetricScores, hookimpl
 
 from ._exchange import PixelExchange
-from ._fills import blurred
+from ._fills import rise_blur
 
 
 class Insertion(PixelExchange):
@@ -22,8 +22,8 @@ class Insertion(PixelExchange):
 
     def score(self, image: ExplainedImage) -> MetricScores:
         """Return the areas, and the curves over the share of revealed pixels."""
-        curves = self.curves(image, lambda: blurred(image.image), lambda: image.image)
-        return self.scored(curves, "probability", "revealed pixels")
+        curves = self.curves(image, lambda: rise_blur(image.image), lambda: image.image)
+        return self.to_scores(curves, "probability", "revealed pixels")
 
 
 @hookimpl

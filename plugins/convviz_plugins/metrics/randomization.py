@@ -62,9 +62,9 @@ class Randomization(Metric):
 
     def score(self, image: ExplainedImage) -> MetricScores:
         """Return the measures of all maps."""
-        model = image.cached(
+        model = image.compute_once(
             ("randomization", self.seed),
-            lambda: randomized(image.model, self.seed),
+            lambda: randomize_weights(image.model, self.seed),
             all_images=True,
         )
         again = [maps[0] for maps in image.explain(image.image[None], model)]
@@ -72,7 +72,7 @@ class Randomization(Metric):
         return MetricScores(
             {
                 "": [spearman(a.values.ravel(), b.values.ravel()) for a, b in pairs],
-                "ssim": [ssim(normalized(a), normalized(b)) for a, b in pairs],
+                "ssim": [ssim(unit_range(a), unit_range(b)) for a, b in pairs],
                 "entropy": [entropy_rise(a.values, b.values) for a, b in pairs],
             }
         )
@@ -85,7 +85,7 @@ class Randomization(Metric):
         return "" if below and _bounds(values["entropy"])[0] > self.rise else FAILED
 
 
-def randomized(model: Model, seed: int) -> Model:
+def randomize_weights(model: Model, seed: int) -> Model:
     """Return a model with random weights; statistics of batch norms are those of the network."""
     network = copy.deepcopy(model.module)
     with torch.random.fork_rng(devices=[]):
@@ -94,10 +94,10 @@ def randomized(model: Model, seed: int) -> Model:
             reset = getattr(module, "reset_parameters", None)
             if not callable(reset):
                 continue
-            kept = [(buffer, buffer.clone()) for buffer in module.buffers(recurse=False)]
+            buffers = [(buffer, buffer.clone()) for buffer in module.buffers(recurse=False)]
             reset()
             if isinstance(module, nn.modules.batchnorm._NormBase):
-                for buffer, value in kept:
+                for buffer, value in buffers:
                     buffer.copy_(value)
     return Model(
         network,
@@ -110,7 +110,7 @@ def randomized(model: Model, seed: int) -> Model:
     )
 
 
-def normalized(attribution: AttributionMap) -> np.ndarray:
+def unit_range(attribution: AttributionMap) -> np.ndarray:
     """Return a map scaled to a range of 1; the sign is kept."""
     values = attribution.values
     spread = np.ptp(values)

@@ -63,7 +63,7 @@ class SingleDeletion(Metric):
             scores = image.scores([image.image, *self._variants(image, fill)])
             return scores[0] - scores[1:]
 
-        return image.cached(("sds", self.grid, fill), compute)
+        return image.compute_once(("sds", self.grid, fill), compute)
 
     def _variants(self, image: ExplainedImage, fill: Literal["mean", "blur"]) -> Iterator[Tensor]:
         size = image.image.shape[-2:]

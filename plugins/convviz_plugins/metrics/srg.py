@@ -120,7 +120,7 @@ class SymmetricRelevanceGain(Metric):
 
     def score(self, image: ExplainedImage) -> MetricScores:
         """Return the gains, and all curves over the removed area."""
-        removal = image.cached(("srg", self.regions, self.segments), lambda: self._removal(image))
+        removal = image.compute_once(("srg", self), lambda: self._removal(image))
         falling = [removal.order(m.values, image.rng("ties")) for m in image.maps]
         # Least important first, and most important first.
         orders = [order for most in falling for order in (most[::-1], most)]
@@ -152,15 +152,15 @@ class SymmetricRelevanceGain(Metric):
         def ends() -> np.ndarray:
             return image.scores([image.image, nothing], probability=True)
 
-        first, last = image.cached("srg ends", ends)
+        first, last = image.compute_once("srg ends", ends)
         masks = chain.from_iterable(removal.masks(o, image.image.device) for o in orders)
-        inside = image.scores(_imputed(image, masks, how), probability=True)
+        inside = image.scores(_impute(image, masks, how), probability=True)
         inside = inside.reshape(len(orders), -1)
         count = len(orders)
         return np.column_stack([np.full(count, first), inside, np.full(count, last)])
 
 
-def _imputed(image: ExplainedImage, masks: Iterator[Tensor], how: Imputer) -> Iterator[Tensor]:
+def _impute(image: ExplainedImage, masks: Iterator[Tensor], how: Imputer) -> Iterator[Tensor]:
     """Yield the image without the removed pixels."""
     if how == "mean":
         for mask in masks:
