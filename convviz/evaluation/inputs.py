@@ -89,4 +89,4 @@ def spread(count: int, limit: int | None) -> list[int]:
     """Return up to `limit` of the numbers below `count`, evenly spaced; all for None."""
     if limit is None or limit >= count:
         return list(range(count))
-    return np.linspace(0, count - 1, limit).round().astype(int).tolist()
+    return [int(number) for number in np.linspace(0, count - 1, limit).round()]

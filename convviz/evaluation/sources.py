@@ -133,7 +133,7 @@ def _center(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _sobel(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     grey = image.mean(0)
-    return np.hypot(*(cv2.Sobel(grey, cv2.CV_64F, dx, 1 - dx) for dx in (1, 0)))
+    return np.asarray(np.hypot(*(cv2.Sobel(grey, cv2.CV_64F, dx, 1 - dx) for dx in (1, 0))))
 
 
 CONTROLS = (
