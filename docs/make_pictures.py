@@ -49,7 +49,6 @@ FURTHER: dict[str, tuple[str, str, dict[str, Any]]] = {
     "occlusion_segments": ("coffee", "occlusion", {"segments": 50}),
     "captum": ("chelsea", "captum.feature_ablation", {"features": "slic", "feature_count": 60}),
     "pytorch_grad_cam": ("chelsea", "pytorch_grad_cam.grad_cam_plus_plus", {}),
-    "zennit": ("chelsea", "zennit.epsilon_plus_flat", {}),
 }
 """Picture that the demo does not make -> photo, explainer and parameters."""
 
