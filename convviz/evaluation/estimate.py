@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import ConvvizError
 from ..images.batch import Batch
+from ..plugin.metric import Metric
 from .scoring import Scorer
 
 MIN_SECONDS_FOR_SECOND_RUN = 0.5
@@ -57,6 +58,16 @@ class Estimate:
             f"{self.passes:,} forward passes of metrics and {self.explanations:,} explanations, "
             f"about {length}"
         )
+
+
+def metric_passes(metrics: Mapping[str, Metric], maps: int, images: int, repeat_images: int) -> int:
+    """Return the forward passes of metrics for images with a number of maps each."""
+    total = 0
+    for metric in metrics.values():
+        cost = metric.cost()
+        count = repeat_images if "repeats" in metric.needs else images
+        total += count * (cost.shared + cost.per_map * maps)
+    return total
 
 
 def estimate(

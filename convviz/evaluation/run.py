@@ -14,7 +14,7 @@ from ..progress import announce, track
 from ..scores.targets import TargetSpec
 from ..sweep.forward_pass import choose_forward
 from ..sweep.signals import Interrupts
-from .estimate import Estimate, estimate
+from .estimate import Estimate, estimate, metric_passes
 from .folder import BenchmarkFolder
 from .image_scores import ImageScores
 from .inputs import BenchmarkInputs, spread
@@ -22,9 +22,6 @@ from .scores import Scores
 from .scoring import Scorer
 from .sources import MapSet
 from .table import collect_scores
-
-MANY_PASSES = 10**6
-"""Number of forward passes from which an export of the network always pays."""
 
 ESTIMATE = "estimate.json"
 
@@ -145,7 +142,10 @@ class BenchmarkRun:
             reason = next(iter(self.inputs.unreadable.values()))
             raise ImageError(f"no image of {self.inputs.dataset.name!r} can be read: {reason}")
         self._first = batch
-        runner = choose_forward(model, (), batch.images, MANY_PASSES, settings.batch_size)
+        passes = metric_passes(
+            self.metrics, len(self.map_set.sources), len(self.indices), len(self.repeated)
+        )
+        runner = choose_forward(model, (), batch.images, passes, settings.batch_size)
         return Scorer(
             model,
             self.map_set,
