@@ -17,11 +17,17 @@ from .explanation.provenance import (
     Named,
     check_result,
     describe_model,
+    explained_layer,
     named,
-    read_layers,
     versions,
 )
-from .explanation.shared_pass import pass_of_gradients, shared_pass
+from .explanation.shared_pass import (
+    explained_targets,
+    pass_of_gradients,
+    shared_pass,
+    targets_for,
+    targets_without_images,
+)
 from .explanation.side_effects import explain_each
 from .images.batch import Batch
 from .network.batch_behavior import is_measured, repeats
@@ -163,19 +169,20 @@ def _explain_group(
         forward, targets = shared_pass(
             model, batch, [explainer for _, explainer in explainers], [*group.specs.values()]
         )
+        without_images = targets_without_images(
+            model, [explainer for _, explainer in explainers], [*group.specs.values()]
+        )
         results = []
         for _, explainer in track(explainers, "explaining", total=len(explainers)):
-            is_used = explainer.explainer.uses_target or group.is_alone
-            results.append(
-                _results_of(explainer, model, batch, targets if is_used else targets[:1], forward)
-            )
+            used = targets_for(explainer, targets, without_images, group.is_alone)
+            results.append(_results_of(explainer, model, batch, used, forward))
         notes: tuple[str, ...] = ()
         if len(batch) and any(explainer.explainer.needs_image for _, explainer in explainers):
             forward, targets = pass_of_gradients(model, batch, forward, targets)
             notes = _notes_on_batches(model, batch, forward.output)
         for (i, explainer), of_targets in zip(explainers, results, strict=True):
-            is_used = explainer.explainer.uses_target or group.is_alone
-            places = zip(group.specs, targets if is_used else [()], of_targets, strict=False)
+            used = targets_for(explainer, targets, without_images, group.is_alone)
+            places = zip(group.specs, used, of_targets, strict=False)
             yield (
                 i,
                 {
@@ -247,28 +254,20 @@ def _explanation(
     reads_images = explainer.explainer.needs_image
     if reads_images and notes:
         result = with_notes(result, notes)
-    if reads_images and target and target[0].function is not None:
+    target = explained_targets(explainer, target, result)
+    if target and target[0].function is not None:
         result = with_notes(result, (group.notes[target[0].function.column],))
     return Explanation(
         result=result,
         explainer=explainer.explainer,
         name=explainer.name,
-        layer=_layer(explainer, model, result),
+        layer=explained_layer(explainer, model, result),
         model=describe_model(described) | ({"activation": "sigmoid"} if model.binary else {}),
-        target=tuple(target) if reads_images else (),
+        target=target,
         items=batch.items if reads_images else (),
         pixels=batch.pixels if reads_images else None,
         versions=versions((explainer,)),
     )
-
-
-def _layer(explainer: Named, model: Model, result: Result) -> str:
-    """Return the layer that an explanation names, or the only one that its explainer read."""
-    layer = result.measures.get("layer", getattr(explainer.explainer, "layer", None))
-    if isinstance(layer, str):
-        return layer
-    layers = read_layers(explainer, model)
-    return layers[0] if len(layers) == 1 else ""
 
 
 @add_settings

@@ -55,6 +55,7 @@ _MODULES = {
     "index_of_name": "data.item_names",
     "make_batch": "network.inputs",
     "numbers_of_parts": "results.number_ranges",
+    "objective_gradient": "network.objective_gradient",
     "occluded": "occlusion.occluded_scores",
     "parse_target": "scores.targets",
     "pixel_vectors": "plugin.dataset_features",

@@ -208,3 +208,12 @@ def read_layers(explainer: Named, model: Model) -> tuple[str, ...]:
         if isinstance(explainer.explainer, DatasetExplainer):
             return explainer.explainer.resolve_layers(model)
         return tuple(model.check_layer(name) for name in explainer.explainer.layers(model))
+
+
+def explained_layer(explainer: Named, model: Model, result: Result) -> str:
+    """Return the layer that an explanation names, or the only one that its explainer read."""
+    layer = result.measures.get("layer", getattr(explainer.explainer, "layer", None))
+    if isinstance(layer, str):
+        return layer
+    layers = read_layers(explainer, model)
+    return layers[0] if len(layers) == 1 else ""

@@ -32,8 +32,6 @@ METHODS = {
     "deeplift": "DeepLIFT",
     "lrp": "LRP",
     "xrai": "XRAI",
-    "featurevisualization": "Feature visualization",
-    "activationmaximization": "Activation maximization",
     "deepdream": "DeepDream",
     "networkdissection": "Network dissection",
     "tcav": "TCAV",

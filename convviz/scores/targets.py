@@ -5,6 +5,7 @@ A target is resolved once per image, on the unchanged image.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -74,7 +75,8 @@ class Target:
         index: the class whose score is explained; None for another kind of target.
         unit: the unit that is explained, with its position.
         label: the class name, or the unit, contrast or function as text.
-        score: its value for the unchanged image.
+        score: its value for the unchanged image. Without an image it is the value that the
+            explainer reached, and NaN until then.
         contrast: two targets, of which the difference is explained, first minus second.
         function: the function of the network's output whose value is explained.
     """
@@ -266,6 +268,33 @@ def resolve_one(
     index = _top(scores) if spec is None else _class(spec, len(scores), labels)
     label = labels[index] if index < len(labels) else f"class {index}"
     return Target(index, None, label, float(scores[index]))
+
+
+def resolve_without_image(
+    spec: Any, output: Tensor, activations: Mapping[str, Tensor], labels: Sequence[str]
+) -> Target:
+    """Resolve a target for an explainer of the model alone, which has no image.
+
+    The score is NaN, and a unit has a position only if one was given.
+
+    Args:
+        spec: as of `resolve_one`, but not None.
+        output, activations: of a forward pass on any image, for their shapes.
+        labels: class names.
+    """
+    if isinstance(spec, Target):
+        spec = spec.specification
+    if isinstance(spec, str):
+        spec = parse_target(spec, labels)
+    if spec is None:
+        raise TargetError("without an image there is no top class; give a class or a unit")
+    if isinstance(spec, Contrast):
+        a, b = (resolve_without_image(s, output, activations, labels) for s in (spec.a, spec.b))
+        return _resolve_contrast(a, b)
+    if isinstance(spec, Unit):
+        check_unit(spec, tuple(activations[spec.layer].shape[1:]))
+        return Target(None, spec, str(spec), math.nan)
+    return replace(resolve_one(spec, 0, output, activations, labels), score=math.nan)
 
 
 def _resolve_contrast(a: Target, b: Target) -> Target:

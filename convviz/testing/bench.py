@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from ..api import analyze, explain
 from ..data.dataset import ArrayDataset, array_dataset
 from ..explanation.explanation import Explanation
+from ..explanation.provenance import Named
+from ..explanation.shared_pass import targets_without_images
 from ..images.affine import Affine
 from ..images.batch import Batch
 from ..images.preprocess import Preprocess
@@ -99,10 +101,10 @@ class Bench:
         """Return the arguments of the explainer's `explain`, prepared as by `convviz.explain`."""
         assert isinstance(self.explainer, Explainer)
         if not self.explainer.needs_image:
-            empty = torch.empty(0, 0, 0, 3, dtype=torch.uint8)
-            return ExplainerCall(
-                self, Batch(torch.empty(0), empty, ()), (), Forward(torch.empty(0, 0), {})
-            )
+            batch = Batch(torch.empty(0), torch.empty(0, 0, 0, 3, dtype=torch.uint8), ())
+            named = Named(self.explainer, self.name, "", "")
+            (targets,) = targets_without_images(self.model, [named], [self._target(target)])
+            return ExplainerCall(self, batch, targets, Forward(torch.empty(0, 0), {}))
         batch = make_batch(list(self.photos), self.model)
         layers_read = (*self.explainer.layers(self.model), *self.model.target_layers(target))
         layers = tuple(dict.fromkeys(map(self.model.check_layer, layers_read)))
@@ -111,8 +113,14 @@ class Bench:
 
     def explain(self, images: Any, model: Model | None = None, target: Any = None) -> Explanation:
         """Return the explanation of images by `convviz.explain`."""
-        explanation: Explanation = explain(model or self.model, images, self.explainer, target)
+        explanation: Explanation = explain(
+            model or self.model, images, self.explainer, self._target(target)
+        )
         return explanation
+
+    def _target(self, target: Any) -> Any:
+        """Return the target; without images there is no top class, so class 0 is the default."""
+        return 0 if target is None and not self.explainer.needs_image else target
 
     def run_once(self) -> None:
         """Run the methods of the explainer once, without `convviz.explain` or a sweep."""
