@@ -52,7 +52,7 @@ AUTHORS: Groups = {
     "Models and layers": ["LayerInfo", "LayerKind", "ReceptiveField"],
     "Computing": [
         *("occluded", "Occluded", "Occluder", "ablated_scores", "AblatedScores"),
-        *("channel_means", "channel_moments", "channel_peaks"),
+        *("objective_gradient", "channel_means", "channel_moments", "channel_peaks"),
         "fold_batch_norm",
         *("Features", "Pixels", "pixel_vectors"),
     ],

@@ -55,8 +55,8 @@ class FeatureVisualization(Explainer):
 
     objective: Literal["mean", "center"] = Field(
         "mean",
-        description="For a channel of a map without a position: its mean over all positions, or its "
-        "value at the center.",
+        description="For a channel of a map without a position: its mean over all positions, or "
+        "its value at the center.",
     )
     steps: PositiveInt = Field(256, description="Steps of gradient ascent.")
     learning_rate: PositiveFloat = Field(

@@ -47,7 +47,9 @@ def percentile_in_run(
         )
     names = ("histogram", "edges", "min", "max")
     counts, edges, low, high = (statistics[name].double() for name in names)
-    return 100 * share_below(counts[channel], edges, float(low[channel]), float(high[channel]), value)
+    return 100 * share_below(
+        counts[channel], edges, float(low[channel]), float(high[channel]), value
+    )
 
 
 def share_below(counts: Tensor, edges: Tensor, low: float, high: float, value: float) -> float:
