@@ -51,10 +51,10 @@ FURTHER: dict[str, tuple[str, str, dict[str, Any]]] = {
     "pytorch_grad_cam": ("chelsea", "pytorch_grad_cam.grad_cam_plus_plus", {}),
 }
 """Picture that the demo does not make -> photo, explainer and parameters."""
-WITHOUT_PHOTO: dict[str, tuple[str, dict[str, Any]]] = {
-    "feature_visualization": ("espresso", {"steps": 128}),
+WITHOUT_PHOTO: dict[str, tuple[str, list[int], dict[str, Any]]] = {
+    "feature_visualization": ("demo-digits", list(range(10)), {}),
 }
-"""Picture of an explainer that needs no photo -> target and parameters."""
+"""Picture of an explainer that needs no photo -> model, targets and parameters."""
 
 
 def main(arguments: list[str]) -> None:
@@ -72,15 +72,11 @@ def main(arguments: list[str]) -> None:
         for name, (photo, explainer, parameters) in FURTHER.items():
             explain_photo(photo, explainer, parameters, demo / "further" / name)
             shrink(demo / "further" / name / "picture.png", HOME / f"{name}.png")
-        for name, (target, parameters) in WITHOUT_PHOTO.items():
-            explain_model(target, name, parameters, demo / "further" / name)
+        for name, (model, targets, parameters) in WITHOUT_PHOTO.items():
+            explainer = convviz.explainer(name, **parameters)
+            explanation = convviz.explain(convviz.load_model(model), None, explainer, targets)
+            explanation.save(demo / "further" / name)
             shrink(demo / "further" / name / "picture.png", HOME / f"{name}.png")
-
-
-def explain_model(target: str, name: str, parameters: dict[str, Any], out: Path) -> None:
-    """Explain the demo's network without a photo."""
-    explainer = convviz.explainer(name, **parameters)
-    convviz.explain(convviz.load_model("demo"), None, explainer, target).save(out)
 
 
 def explain_photo(photo: str, name: str, parameters: dict[str, Any], out: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from convviz import Model, ModelError, ParameterError, Preprocess, Tiles
 from convviz.authoring import Batch, Explainer, Forward, Stack, Target, objective_gradient, track
 
 from .fourier_image import FourierImage, RandomTransform
-from .percentile import percentile_in_run
+from .percentile import values_in_run
 
 PIXELS_PER_SHIFT = 16
 """The shorter side of the image, as a multiple of the default jitter."""
@@ -60,7 +60,7 @@ class FeatureVisualization(Explainer):
     )
     steps: PositiveInt = Field(256, description="Steps of gradient ascent.")
     learning_rate: PositiveFloat = Field(
-        0.05, description="Step size of Adam for the coefficients of the image."
+        0.1, description="Step size of Adam for the coefficients of the image."
     )
     jitter: NonNegativeInt | None = Field(
         None,
@@ -96,24 +96,23 @@ class FeatureVisualization(Explainer):
             ModelError: a target has no gradient.
             ParameterError: statistics that do not fit.
         """
+        if model.input_channels not in (1, 3):
+            raise ParameterError(
+                "feature_visualization draws images with 1 or 3 channels; the model has "
+                f"{model.input_channels}"
+            )
+        in_run = []  # read first, so that an error comes before the work
+        if self.statistics is not None:
+            in_run = [values_in_run(self.statistics, model, single) for single in target]
         optimized = [self._optimize(model, single) for single in target]
-        scores = [result.score for result in optimized]
         arrays = {
-            "score": torch.tensor(scores, dtype=torch.float64),
-            "start": torch.tensor([result.start for result in optimized], dtype=torch.float64),
+            "score": _column(result.score for result in optimized),
+            "start": _column(result.start for result in optimized),
             "picture": torch.stack([_picture(result.pixels) for result in optimized]),
         }
-        captions = [f"{t.label}: {score:.3g}" for t, score in zip(target, scores, strict=True)]
-        if self.statistics is not None:
-            percentiles = [
-                percentile_in_run(self.statistics, model, result.image, single, result.score)
-                for single, result in zip(target, optimized, strict=True)
-            ]
-            arrays["percentile"] = torch.tensor(percentiles, dtype=torch.float64)
-            captions = [
-                f"{caption} (percentile {percentile:.4g})"
-                for caption, percentile in zip(captions, percentiles, strict=True)
-            ]
+        if in_run:
+            pairs = zip(in_run, optimized, strict=True)
+            arrays["percentile"] = _column(run.percentile(result.score) for run, result in pairs)
         values = torch.cat([result.image for result in optimized])
         layers = {unit.layer for single in target for unit in single.units}
         return Tiles(
@@ -127,12 +126,8 @@ class FeatureVisualization(Explainer):
             },
             notes=self._notes(model, target),
             layout="rgb" if values.shape[1] == 3 else "grid",
-            captions=tuple(captions),
+            captions=_captions(target, arrays),
             stacks=(Stack(title="image that maximizes the target", pictures="picture"),),
-            table={
-                "score": tuple(scores),
-                "score at the start": tuple(result.start for result in optimized),
-            },
         )
 
     def _optimize(self, model: Model, target: Target) -> Optimized:
@@ -223,12 +218,21 @@ class FeatureVisualization(Explainer):
         return tuple(notes)
 
 
+def _column(values: Iterable[float]) -> Tensor:
+    return torch.tensor(list(values), dtype=torch.float64)
+
+
+def _captions(target: tuple[Target, ...], arrays: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Return a line per target: its name, the score, and the percentile if it is known."""
+    lines = [f"{t.label}: {s:.3g}" for t, s in zip(target, arrays["score"].tolist(), strict=True)]
+    if "percentile" in arrays:
+        percentiles = arrays["percentile"].tolist()
+        lines = [f"{line} (percentile {p:.4g})" for line, p in zip(lines, percentiles, strict=True)]
+    return tuple(lines)
+
+
 def _picture(pixels: Tensor) -> Tensor:
     """Return pixels `[1, C, H, W]` as a stack of one picture, uint8 `[1, H, W, 3]`."""
-    if pixels.shape[1] not in (1, 3):
-        raise ParameterError(
-            f"images with {pixels.shape[1]} channels cannot be drawn; allowed are 1 and 3"
-        )
     return pixels.mul(255).round().byte().expand(1, 3, -1, -1).permute(0, 2, 3, 1).contiguous()
 
 
