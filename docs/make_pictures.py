@@ -49,12 +49,15 @@ FURTHER: dict[str, tuple[str, str, dict[str, Any]]] = {
     "occlusion_segments": ("coffee", "occlusion", {"segments": 50}),
     "captum": ("chelsea", "captum.feature_ablation", {"features": "slic", "feature_count": 60}),
     "pytorch_grad_cam": ("chelsea", "pytorch_grad_cam.grad_cam_plus_plus", {}),
+    "zennit": ("chelsea", "zennit.epsilon_plus_flat", {}),
 }
 """Picture that the demo does not make -> photo, explainer and parameters."""
 WITHOUT_PHOTO: dict[str, tuple[str, list[int], dict[str, Any]]] = {
     "feature_visualization": ("demo-digits", list(range(10)), {}),
 }
 """Picture of an explainer that needs no photo -> model, targets and parameters."""
+NETWORKS = {"zennit": "mobilenet_v2@IMAGENET1K_V1"}
+"""Picture -> its network instead of the demo's; torch.fx cannot trace that one."""
 
 
 def main(arguments: list[str]) -> None:
@@ -70,7 +73,8 @@ def main(arguments: list[str]) -> None:
                 raise SystemExit(f"{demo} has no {pattern}")
             shrink(found[-1], HOME / f"{name}.png")
         for name, (photo, explainer, parameters) in FURTHER.items():
-            explain_photo(photo, explainer, parameters, demo / "further" / name)
+            network = NETWORKS.get(name, "demo")
+            explain_photo(network, photo, explainer, parameters, demo / "further" / name)
             shrink(demo / "further" / name / "picture.png", HOME / f"{name}.png")
         for name, (model, targets, parameters) in WITHOUT_PHOTO.items():
             explainer = convviz.explainer(name, **parameters)
@@ -79,13 +83,15 @@ def main(arguments: list[str]) -> None:
             shrink(demo / "further" / name / "picture.png", HOME / f"{name}.png")
 
 
-def explain_photo(photo: str, name: str, parameters: dict[str, Any], out: Path) -> None:
-    """Explain one of the demo's photos with its network."""
+def explain_photo(
+    network: str, photo: str, name: str, parameters: dict[str, Any], out: Path
+) -> None:
+    """Explain one of the demo's photos with a network."""
     package, inside = PHOTOS[photo]
     explainer = convviz.explainer(name, **parameters)
     with as_file(files(package).joinpath(inside)) as path:
         image = path if explainer.needs_image else None
-        convviz.explain(convviz.load_model("demo"), image, explainer).save(out)
+        convviz.explain(convviz.load_model(network), image, explainer).save(out)
 
 
 def shrink(source: Path, out: Path) -> None:

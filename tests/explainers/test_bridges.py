@@ -21,7 +21,7 @@ from convviz.plugin.validation import snake_case
 from convviz.testing import check_explainer, tiny_model
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:Input Tensor 0 did not already", "ignore:Setting forward, backward hooks"
+    "ignore:Input Tensor 0 did not already", "ignore:Setting (forward, )?backward hooks"
 )
 
 FAMILIES = ("captum", "pytorch_grad_cam", "zennit")

@@ -35,6 +35,8 @@ _FUNCTIONS: Mapping[Any, type[nn.Module]] = {
     functional.sigmoid: nn.Sigmoid,
     torch.sigmoid: nn.Sigmoid,
     functional.tanh: nn.Tanh,
+    functional.adaptive_avg_pool2d: nn.AdaptiveAvgPool2d,
+    functional.avg_pool2d: nn.AvgPool2d,
     torch.tanh: nn.Tanh,
     "relu": nn.ReLU,
     "relu_": nn.ReLU,
