@@ -18,6 +18,7 @@ _MODULES = {
     "ImageError": "errors",
     "Mask": "results.types",
     "Matches": "results.types",
+    "MissingLibraryError": "errors",
     "Model": "network.model",
     "ModelError": "errors",
     "ParameterError": "errors",

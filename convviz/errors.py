@@ -64,6 +64,10 @@ class PluginError(ConvvizError):
     """A plugin broke its contract, or an exception was raised in a plugin."""
 
 
+class MissingLibraryError(PluginError):
+    """An optional library that a plugin requires is not installed; the message says how to."""
+
+
 def message_of(error: BaseException) -> str:
     """Return the message of an exception, even if its `__str__` raises."""
     try:

@@ -35,7 +35,7 @@ USERS: Groups = {
     "Results": ["Result", "Heatmap", "Tiles", "Points", "Matches", "Mask", "Table"],
     "Errors and warnings": [
         *("ConvvizError", "ImageError", "ModelError", "ParameterError", "PluginError"),
-        *("TargetError", "UnknownNameError", "ConvvizWarning"),
+        *("MissingLibraryError", "TargetError", "UnknownNameError", "ConvvizWarning"),
     ],
     "Session": ["register", "show_progress"],
 }

@@ -15,5 +15,5 @@ class Status:
     group: str
     name: str
     hooks: tuple[str, ...]
-    state: Literal["ready", "broken", "disabled"]
+    state: Literal["ready", "broken", "not installed", "disabled"]
     reason: str = ""

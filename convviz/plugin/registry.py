@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from ..errors import ConvvizError, PluginError, UnknownNameError
+from ..errors import ConvvizError, MissingLibraryError, PluginError, UnknownNameError
 from ..state.fork_lock import ForkSafeLock
 from . import hookspecs
 from .entry_points import GROUPS, Entry, Fault, discover
@@ -246,15 +246,14 @@ class Registry:
         where = (entry.distribution, entry.version, f"convviz.{entry.group}", entry.name)
         if self._is_disabled(entry):
             return Status(*where, (), "disabled")
+        hooks: tuple[str, ...] = ()
         try:
-            plugin = self.load(entry)
-            hooks = tuple(sorted(self._hooks(plugin)))
-        except BrokenPluginError as error:
-            return Status(*where, (), "broken", error.reason)
-        try:
+            hooks = tuple(sorted(self._hooks(self.load(entry))))
             if entry.group == "default_explainers":
                 self.analyze_options(entry)
             self._classes(entry)
+        except MissingLibraryError as error:
+            return Status(*where, hooks, "not installed", str(error))
         except ConvvizError as error:
             return Status(*where, hooks, "broken", getattr(error, "reason", str(error)))
         same = [e for e in self.entries(entry.group) if e.name == entry.name]

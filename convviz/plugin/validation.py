@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PluginError
+from ..errors import MissingLibraryError, PluginError
 from .entry_points import GROUPS, Entry, one_line
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def attribute_errors(entry: Entry, passing: type[Exception] = BrokenPluginError)
     """Convert exceptions of a plugin, SystemExit included, to an error that names the plugin."""
     try:
         yield
-    except (KeyboardInterrupt, MemoryError, passing):
+    except (KeyboardInterrupt, MemoryError, MissingLibraryError, passing):
         raise
     except BaseException as error:
         raise BrokenPluginError(entry, error) from error

@@ -6,6 +6,8 @@ import pickle
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
+from types import ModuleType
 
 import captum.attr
 import pytest
@@ -15,7 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import convviz
-from convviz import Contrast, ConvvizError, Model, ParameterError, TargetError, Unit
+from convviz import (
+    Contrast,
+    ConvvizError,
+    MissingLibraryError,
+    Model,
+    ParameterError,
+    TargetError,
+    Unit,
+)
 from convviz.plugin import registry
 from convviz.plugin.validation import snake_case
 from convviz.testing import check_explainer, tiny_model
@@ -342,10 +352,9 @@ def test_listing_and_unknown_names_import_no_library():
     code = """
 import sys, convviz
 from convviz.plugin import registry
-from convviz.plugin.validation import snake_case
-from convviz.plugin.default_explainers import default_explainers
+from convviz.plugin.default_explainers import default_names
 assert {"captum", "pytorch_grad_cam", "zennit"} <= set(convviz.explainer_names())
-default_explainers()
+assert default_names() and dict(registry.current().all_explainer_classes())
 try:
     convviz.explainer("no_such_explainer")
 except convviz.UnknownNameError:
@@ -365,13 +374,31 @@ print(sorted({"captum", "pytorch_grad_cam", "zennit"} & set(sys.modules)))
     ],
 )
 def test_a_missing_library_is_an_error_that_names_the_extra(family, module, extra, monkeypatch):
-    from importlib import import_module
-
-    classes = import_module(f"convviz_plugins.explainers.{family}.family").classes
+    entry = registry.current().find("explainers", family)
+    classes = import_module(f"{entry.module}.family").classes
     monkeypatch.setitem(sys.modules, module, None)
     classes.cache_clear()
     try:
-        with pytest.raises(ConvvizError, match=rf"convviz\[{extra}\]"):
-            classes()
+        for use in (convviz.explainer, lambda name: convviz.explainer(f"{name}.method")):
+            with pytest.raises(MissingLibraryError, match=rf"convviz\[{extra}\]"):
+                use(family)
+        strict = registry.Registry([entry], strict=True)
+        strict.verify()
+        (row,) = strict.status()
+        assert row.state == "not installed"
+        assert f"pip install 'convviz[{extra}]'" in row.reason
+    finally:
+        classes.cache_clear()
+
+
+def test_a_library_that_is_installed_but_fails_is_broken(monkeypatch):
+    entry = registry.current().find("explainers", "zennit")
+    classes = import_module(f"{entry.module}.family").classes
+    monkeypatch.setitem(sys.modules, "zennit.composites", ModuleType("zennit.composites"))
+    classes.cache_clear()
+    try:
+        (row,) = registry.Registry([entry]).status()
+        assert row.state == "broken"
+        assert "cannot import name" in row.reason
     finally:
         classes.cache_clear()

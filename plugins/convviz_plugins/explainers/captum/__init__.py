@@ -22,7 +22,7 @@ def convviz_explainers() -> list[type[Explainer]]:
     """Return a class for each method.
 
     Raises:
-        PluginError: Captum is not installed.
+        MissingLibraryError: Captum is not installed.
     """
     from .family import classes
 

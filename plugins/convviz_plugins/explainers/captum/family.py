@@ -184,11 +184,11 @@ def classes() -> dict[str, type[Explainer]]:
     """Return the generated classes by name.
 
     Raises:
-        PluginError: Captum is not installed.
+        MissingLibraryError: Captum is not installed.
     """
     try:
         import captum.attr as library
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise missing_library(error, "Captum", "captum") from error
     made = {name: _class(name, getattr(library, name)) for name in _method_names(library)}
     return {name: cls for name, cls in made.items() if cls is not None}

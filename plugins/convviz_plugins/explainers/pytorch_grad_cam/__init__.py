@@ -22,7 +22,7 @@ def convviz_explainers() -> list[type[Explainer]]:
     """Return a class for each method.
 
     Raises:
-        PluginError: pytorch-grad-cam is not installed.
+        MissingLibraryError: pytorch-grad-cam is not installed.
     """
     from .family import classes
 

@@ -137,11 +137,11 @@ def classes() -> dict[str, type[Explainer]]:
     """Return the generated classes by name.
 
     Raises:
-        PluginError: pytorch-grad-cam is not installed.
+        MissingLibraryError: pytorch-grad-cam is not installed.
     """
     try:
         import pytorch_grad_cam as library
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise missing_library(error, "pytorch-grad-cam", "grad-cam") from error
     made: dict[str, type[Explainer]] = {}
     for name, method in vars(library).items():

@@ -22,7 +22,7 @@ def convviz_explainers() -> list[type[Explainer]]:
     """Return a class for each composite.
 
     Raises:
-        PluginError: zennit is not installed.
+        MissingLibraryError: zennit is not installed.
     """
     from .family import classes
 

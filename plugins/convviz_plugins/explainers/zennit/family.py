@@ -73,11 +73,11 @@ def classes() -> dict[str, type[Explainer]]:
     """Return the generated classes by name.
 
     Raises:
-        PluginError: zennit is not installed.
+        MissingLibraryError: zennit is not installed.
     """
     try:
         from zennit.composites import COMPOSITES
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise missing_library(error, "zennit", "zennit") from error
     made: dict[str, type[Explainer]] = {}
     for composite in COMPOSITES.values():

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, PositiveInt, create_model
 from pydantic.fields import FieldInfo
 
-from convviz import PluginError
+from convviz import MissingLibraryError
 from convviz.authoring import Explainer
 
 Fields = dict[str, tuple[Any, FieldInfo]]
@@ -85,6 +85,8 @@ def own_arguments(explainer: Explainer, function: Callable[..., Any]) -> dict[st
     return {n: getattr(explainer, n) for n in type(explainer).model_fields if n in names}
 
 
-def missing_library(error: ImportError, library: str, extra: str) -> PluginError:
+def missing_library(error: ModuleNotFoundError, library: str, extra: str) -> MissingLibraryError:
     """Return the error for a library that is not installed."""
-    return PluginError(f"{library} is not installed: pip install 'convviz[{extra}]' ({error})")
+    return MissingLibraryError(
+        f"{library} is not installed: pip install 'convviz[{extra}]' ({error})"
+    )
