@@ -217,7 +217,7 @@ RESULTS = {
     "segmented object": convviz.Mask(torch.zeros(1, 3, 4, dtype=torch.bool)),
     "One tile per filter, all on one scale": convviz.Tiles(torch.zeros(1, 3, 4)),
     "drawn over the photo": convviz.Tiles(torch.zeros(1, 1, 3, 4), layout="images"),
-    "One block per channel: crops": convviz.Tiles(
+    "One block per channel with crops": convviz.Tiles(
         torch.zeros(1, 1),
         arrays={"c": torch.zeros(1, 1, 2, 2, 3, dtype=torch.uint8)},
         stacks=(convviz.authoring.Stack(title="crops", pictures="c"),),

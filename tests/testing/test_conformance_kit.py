@@ -284,7 +284,7 @@ def test_the_tiny_model_and_photos_are_always_the_same():
 
 
 def test_what_is_no_explainer_is_refused():
-    with pytest.raises(TypeError, match="neither an Explainer"):
+    with pytest.raises(TypeError, match="3 is neither an explainer nor a Metric"):
         check_explainer(3)
 
 
