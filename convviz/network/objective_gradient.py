@@ -71,7 +71,7 @@ def objective_gradient(
 
 
 def _open_gate(activation: Tensor) -> None:
-    """Let the gradient of a layer's output pass the activation that ends the layer unchanged."""
+    """Pass the gradient of a layer's output unchanged through the activation that ends it."""
     node = activation.grad_fn
     while node is not None and (name := type(node).__name__.partition("Backward")[0]) in (
         GATES | PASSED

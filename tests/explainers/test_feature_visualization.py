@@ -41,7 +41,7 @@ def random_inputs(model: Model, count: int = 64) -> torch.Tensor:
 )
 def test_the_value_rises_above_the_start_and_above_random_images(target):
     model = tiny_model()
-    explanation = visualize(model, target)
+    explanation = visualize(model, target, steps=80, learning_rate=1.0)
     inputs = torch.cat([explanation.values, random_inputs(model)])
     layers = model.target_layers(target)
     forward = model.forward(inputs, layers)
@@ -139,11 +139,10 @@ def test_gradients_of_an_objective_are_those_of_autograd():
 
 def test_a_seed_repeats_and_several_targets_equal_single_ones():
     model = tiny_model()
+    brief = convviz.explainer("feature_visualization", steps=4, learning_rate=0.5)
     both = visualize(model, ["cat", "relu1:2"], steps=4)
     assert [t.label for t in both.target] == ["cat", "relu1:2"]
-    first, second = convviz.explain(
-        model, None, convviz.explainer("feature_visualization", steps=4), targets=["cat", "relu1:2"]
-    )
+    first, second = convviz.explain(model, None, brief, targets=["cat", "relu1:2"])
     assert torch.equal(both.values, torch.cat([first.values, second.values]))
     assert second.layer == "relu1"
     assert not torch.equal(visualize(model, "cat", steps=4, seed=1).values, first.values)
@@ -151,7 +150,7 @@ def test_a_seed_repeats_and_several_targets_equal_single_ones():
     saliency, alone = convviz.explain(
         model,
         tiny_photos(1)[0],
-        ["saliency", convviz.explainer("feature_visualization", steps=4)],
+        ["saliency", brief],
         "relu1:2",
     )
     assert torch.equal(alone.values, second.values)
