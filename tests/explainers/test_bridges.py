@@ -264,6 +264,33 @@ def test_deep_lift_is_noted_as_incomplete_where_relu_meets_max_pool():
     assert large == any("not complete" in note for note in result.result.notes)
 
 
+class Cubic(nn.Module):
+    """One score, the cube of the sum of the image's mean and of a part of it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.mean((1, 2, 3)) + x[:, 0, 3:6, 3:6].mean((1, 2)))[:, None].pow(3)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "cause"),
+    [
+        ("captum.integrated_gradients", {"n_steps": 1}, "n_steps"),
+        ("captum.gradient_shap", {"n_samples": 1}, "n_samples"),
+        ("captum.kernel_shap", {"n_samples": 1}, "n_samples"),
+        ("captum.kernel_shap", {"n_samples": 3}, ""),
+        ("captum.shapley_value_sampling", {"n_samples": 1}, ""),
+    ],
+)
+def test_a_sum_that_is_not_as_promised_is_noted_with_the_error_of_the_method(name, params, cause):
+    pixels = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0)).double()
+    result = convviz.explain(Model(Cubic()), pixels, fast(name, **params), target=0).result
+    measures = result.measures
+    gap = abs(measures["sum of the attributions"] - measures["sum expected"])
+    assert (gap > 0.05 * abs(measures["sum expected"])) == bool(cause)
+    notes = [note for note in result.notes if "not complete" in note]
+    assert [cause in note for note in notes] == [True] * bool(cause)
+
+
 class Branching(Net):
     """Cannot be traced, because it branches on the values of the images."""
 

@@ -101,6 +101,26 @@ PROMISES: Mapping[str, str] = {
 }
 """Method -> what its attributions sum to: the score, or its difference from the baselines'."""
 
+ERRORS_OF_SUMS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("GradientShap", "KernelShap", "LayerGradientShap", "NeuronGradientShap"),
+        "the sampling error, which falls with n_samples",
+    ),
+    **dict.fromkeys(
+        (
+            "IntegratedGradients",
+            "LayerConductance",
+            "LayerIntegratedGradients",
+            "NeuronIntegratedGradients",
+        ),
+        "the error of the numerical integration, which falls with n_steps",
+    ),
+}
+"""Method -> the error that the sum of its attributions contains.
+
+ShapleyValueSampling is not listed: the contributions of each random order add up to the difference.
+"""
+
 _ARXIV = "https://arxiv.org/abs/"
 _IG, _DEEP_LIFT, _SHAP = _ARXIV + "1703.01365", _ARXIV + "1704.02685", _ARXIV + "1705.07874"
 _LRP = "https://doi.org/10.1371/journal.pone.0130140"

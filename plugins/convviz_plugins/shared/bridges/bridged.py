@@ -79,12 +79,14 @@ class BridgedExplainer(Explainer):
         library_class: name of the method's class in the library.
         works_on_modules: it needs a module for each activation.
         unit: of the values.
+        error_of_sums: the error of the method that sums contain, and how to reduce it; or "".
     """
 
     library: ClassVar[str] = ""
     library_class: ClassVar[str] = ""
     works_on_modules: ClassVar[bool] = False
     unit: ClassVar[str] = ""
+    error_of_sums: ClassVar[str] = ""
 
     seed: int = Field(0, ge=0, description="Seed of all random generators, for every image.")
 
@@ -166,7 +168,7 @@ class BridgedExplainer(Explainer):
             summed=channels and kind == "contribution",
             colour=channels and kind != "contribution",
             measures=measures | (dict(maps[0].measures) if len(maps) == 1 else {}) | _gaps(maps),
-            notes=_notes(maps),
+            notes=_notes(maps, self.error_of_sums),
         )
 
 
@@ -272,8 +274,9 @@ def _gaps(maps: Sequence[ImageMap]) -> dict[str, Any]:
     }
 
 
-def _notes(maps: Sequence[ImageMap]) -> tuple[str, ...]:
+def _notes(maps: Sequence[ImageMap], error_of_sums: str) -> tuple[str, ...]:
     """Return a note for each image with a map of zeros, or with a sum that is not as promised."""
+    cause = f" The gap includes {error_of_sums}." if error_of_sums else ""
     notes = []
     for i, image in enumerate(maps):
         where = f"Image {i + 1}: the" if len(maps) > 1 else "The"
@@ -285,6 +288,6 @@ def _notes(maps: Sequence[ImageMap]) -> tuple[str, ...]:
         if not gap <= LARGE_GAP * abs(image.promised):
             notes.append(
                 f"{where} attributions sum to {image.total:.3g} instead of {image.promised:.3g}, "
-                "which this method promises: here they are not complete."
+                f"which this method promises: here they are not complete.{cause}"
             )
     return tuple(notes)
