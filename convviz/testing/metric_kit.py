@@ -186,7 +186,7 @@ def _balanced_model(photo: np.ndarray) -> Model:
     scores = model.forward(torch.cat([image, torch.zeros_like(image)])).output
     bias = dict(model.module.named_parameters())["fc.bias"]
     with torch.no_grad():
-        bias -= scores.mean(0)
+        bias.sub_(scores.mean(0))
     return model
 
 
