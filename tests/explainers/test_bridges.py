@@ -209,8 +209,8 @@ def test_lrp_of_a_resnet_is_that_of_zennit_with_its_canonizer(composite):
     pixels = torch.randn(1, 3, 40, 40, generator=torch.Generator().manual_seed(1)).double()
     name = f"zennit.{snake_case(composite)}"
     result = convviz.explain(Model(module), pixels, name, target=2)
-    made = getattr(zennit.composites, composite)(canonizers=[ResNetCanonizer()])
-    with Gradient(model=module, composite=made) as attributor:
+    rules = getattr(zennit.composites, composite)(canonizers=[ResNetCanonizer()])
+    with Gradient(model=module, composite=rules) as attributor:
         _, expected = attributor(pixels, lambda out: out * torch.eye(5).double()[[2]])
     close(result.values, expected.detach(), 1e-9)
 

@@ -67,39 +67,41 @@ class CaptumExplainer(BridgedExplainer):
         """Return Captum's map of an image."""
         import captum.attr as library
 
-        given = _Given(self, image)
-        method = given.instance(getattr(library, self.library_class))
-        attributions = method.attribute(**given.arguments(method.attribute))
+        call = _CaptumCall(self, image)
+        method = call.instance(getattr(library, self.library_class))
+        attributions = method.attribute(**call.arguments(method.attribute))
         raw = attributions[0] if isinstance(attributions, tuple) else attributions
-        return self._map(image, given, raw.detach())
+        return self._map(image, call, raw.detach())
 
-    def _map(self, image: ImageScores, given: _Given, raw: Tensor) -> ImageMap:
-        total, promised = self._sums(image, given, raw)
+    def _map(self, image: ImageScores, call: _CaptumCall, raw: Tensor) -> ImageMap:
+        total, promised = self._sums(image, call, raw)
         layer = self.layer_of(image.model)
         if layer is not None:
-            positions = given.as_maps(raw)[0].sum(0)
+            positions = call.as_maps(raw)[0].sum(0)
             values = enlarged_map(image, layer, positions).cpu()
             return ImageMap(values, {"map": positions.cpu()}, total, promised)
         values = raw[0].cpu()
-        if given.parts is not None:
-            return _map_of_parts(values, given.parts.cpu(), total, promised)
+        if call.parts is not None:
+            return _map_of_parts(values, call.parts.cpu(), total, promised)
         if self.map_kind == "rank" and self.library_class != "GuidedGradCam":
             return ImageMap(values.abs().amax(0), {"attributions": values}, total, promised)
         return ImageMap(values, {}, total, promised)
 
-    def _sums(self, image: ImageScores, given: _Given, raw: Tensor) -> tuple[float | None, float]:
+    def _sums(
+        self, image: ImageScores, call: _CaptumCall, raw: Tensor
+    ) -> tuple[float | None, float]:
         """Return the sum of the attributions, if it is promised, and the promised value."""
         if not self.promise or self._get("multiply_by_inputs") is False:
             return None, 0.0
-        value = given.value(image.image)
+        value = call.value(image.image)
         if self.promise == "difference":
-            value -= given.value(given.baselines)
-        if given.parts is None:
+            value -= call.value(call.baselines)
+        if call.parts is None:
             return float(raw.double().sum()), value
-        return float(_values_of_parts(raw[0].cpu(), given.parts.cpu()).sum()), value
+        return float(_values_of_parts(raw[0].cpu(), call.parts.cpu()).sum()), value
 
 
-class _Given:
+class _CaptumCall:
     """The arguments of Captum's method for one image.
 
     Args:
@@ -143,8 +145,8 @@ class _Given:
             require_rebuilt(self._image.private, f"Captum's {name}", self._image.model)
             return method(getattr(library, name)(self._image.scores))
         names = inspect.signature(method.__init__).parameters
-        own = own_arguments(self._explainer, method.__init__)
-        return method(**own | {n: v for n, v in known.items() if n in names})
+        own_values = own_arguments(self._explainer, method.__init__)
+        return method(**own_values | {n: v for n, v in known.items() if n in names})
 
     def arguments(self, function: Any) -> dict[str, Any]:
         """Return the arguments of Captum's `attribute`."""
@@ -163,8 +165,8 @@ class _Given:
         names = {*inspect.signature(function).parameters}
         if self._explainer.library_class == "NoiseTunnel":
             names.add("target")  # passed on to the inner method
-        own = own_arguments(self._explainer, function)
-        return own | {n: v for n, v in known.items() if n in names}
+        own_values = own_arguments(self._explainer, function)
+        return own_values | {n: v for n, v in known.items() if n in names}
 
     def _feature_mask(self) -> Tensor | None:
         if self.parts is None:

@@ -190,8 +190,10 @@ def classes() -> dict[str, type[Explainer]]:
         import captum.attr as library
     except ModuleNotFoundError as error:
         raise missing_library(error, "Captum", "captum") from error
-    made = {name: _class(name, getattr(library, name)) for name in _method_names(library)}
-    return {name: cls for name, cls in made.items() if cls is not None}
+    classes_by_name = {
+        name: _class(name, getattr(library, name)) for name in _method_names(library)
+    }
+    return {name: cls for name, cls in classes_by_name.items() if cls is not None}
 
 
 def _method_names(library: Any) -> list[str]:

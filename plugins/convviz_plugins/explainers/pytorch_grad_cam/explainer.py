@@ -78,7 +78,7 @@ class CamExplainer(BridgedExplainer):
         import pytorch_grad_cam as library
 
         names = inspect.signature(method.__init__).parameters
-        own = own_arguments(self, method.__init__)
+        own_values = own_arguments(self, method.__init__)
         known: dict[str, Any] = {"model": image.scores, "target_layers": modules}
         if image.maps is not None:
             raw = output_of(modules[0], image.scores, image.image)
@@ -91,7 +91,7 @@ class CamExplainer(BridgedExplainer):
             self._class_index(image)
         if self.library_class == "FullGrad":
             known["target_layers"] = []
-        return own | {n: v for n, v in known.items() if n in names}
+        return own_values | {n: v for n, v in known.items() if n in names}
 
     def _class_index(self, image: ImageScores) -> int:
         """Return the class that is explained; raises TargetError for another kind of target."""

@@ -143,13 +143,13 @@ def classes() -> dict[str, type[Explainer]]:
         import pytorch_grad_cam as library
     except ModuleNotFoundError as error:
         raise missing_library(error, "pytorch-grad-cam", "grad-cam") from error
-    made: dict[str, type[Explainer]] = {}
+    classes_by_name: dict[str, type[Explainer]] = {}
     for name, method in vars(library).items():
         if inspect.isclass(method) and name not in EXCLUDED and hasattr(method, "forward"):
             cls = _class(name, method)
             if cls is not None:
-                made[name] = cls
-    return made
+                classes_by_name[name] = cls
+    return classes_by_name
 
 
 def _class(name: str, method: Any) -> type[Explainer] | None:

@@ -57,11 +57,11 @@ class CompositeExplainer(BridgedExplainer):
 
     def _parameters(self, composite: Any, image: ImageScores) -> dict[str, Any]:
         """Return the arguments of a composite; the box rule needs the range of the pixels."""
-        own = own_arguments(self, composite.__init__)
+        own_values = own_arguments(self, composite.__init__)
         if "low" not in inspect.signature(composite.__init__).parameters:
-            return own
+            return own_values
         low, high = _range_of_pixels(image)
-        return own | {"low": low, "high": high}
+        return own_values | {"low": low, "high": high}
 
 
 class _Sum(nn.Module):

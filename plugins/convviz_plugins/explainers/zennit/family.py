@@ -79,14 +79,14 @@ def classes() -> dict[str, type[Explainer]]:
         from zennit.composites import COMPOSITES
     except ModuleNotFoundError as error:
         raise missing_library(error, "zennit", "zennit") from error
-    made: dict[str, type[Explainer]] = {}
+    classes_by_name: dict[str, type[Explainer]] = {}
     for composite in COMPOSITES.values():
         name, fields = composite.__name__, _TRANSLATION.fields(composite.__init__)
         if fields is not None:
             kind = _KINDS.get(name, "contribution")
             doc = SUMMARIES.get(name, f"The composite {name} of zennit.")
             unit = "relevance" if kind == "contribution" else "modified gradient"
-            made[name] = explainer_class(
+            classes_by_name[name] = explainer_class(
                 name, CompositeExplainer, fields, doc, library_class=name, map_kind=kind, unit=unit
             )
-    return made
+    return classes_by_name

@@ -94,8 +94,8 @@ class BridgedExplainer(Explainer):
         """Return the layer that the method reads, if it reads one."""
         if "layer" not in type(self).model_fields:
             return None
-        given: str | None = getattr(self, "layer", None)
-        return model.check_layer(given or model.default_layers("class_maps")[0])
+        layer: str | None = getattr(self, "layer", None)
+        return model.check_layer(layer or model.default_layers("class_maps")[0])
 
     def layers(self, model: Model) -> tuple[str, ...]:
         """Return the layer that the method reads."""
@@ -144,14 +144,14 @@ class BridgedExplainer(Explainer):
         scores = TargetScores(private, model, target[i])
         check_scores(scores, image, target[i])
         maps = None if layer is None else forward.activations[layer][i]
-        given = ImageScores(image, i, model, target[i], private, scores, maps)
+        image_scores = ImageScores(image, i, model, target[i], private, scores, maps)
         with (
             _library_errors(self.library, self.library_class, model.name),
-            _seeded(self.seed),
-            _silenced(),
+            _seed_generators(self.seed),
+            _silence_output(),
             torch.enable_grad(),
         ):
-            return self.attribute(given)
+            return self.attribute(image_scores)
 
     def _result(self, maps: Sequence[ImageMap], layer: str | None) -> Heatmap:
         values = torch.stack([image.values for image in maps])
@@ -221,7 +221,7 @@ def output_of(module: nn.Module, scores: nn.Module, image: Tensor) -> Tensor:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def _seed_generators(seed: int) -> Iterator[None]:
     """Seed the generators of torch, NumPy and Python, and restore them at the end."""
     numpy_state, python_state = np.random.get_state(), random.getstate()
     try:
@@ -236,7 +236,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _silenced() -> Iterator[None]:
+def _silence_output() -> Iterator[None]:
     """Leave out the warnings and progress bars of libraries."""
     with warnings.catch_warnings(), redirect_stderr(StringIO()), redirect_stdout(StringIO()):
         warnings.simplefilter("ignore")

@@ -66,7 +66,7 @@ class NetworkCopy:
     ) -> None:
         self.refusal = ""
         self._outputs: dict[str, list[fx.Node]] = {}
-        plain = _copied(model)
+        plain = _copy_network(model)
         try:
             self.network: nn.Module = self._rebuilt(plain, sums, fuses)
         except Exception as error:  # the network's own code may raise anything while it is traced
@@ -140,7 +140,7 @@ class NetworkCopy:
         return network
 
     def _separate_call(self, network: fx.GraphModule, node: fx.Node, seen: set[str]) -> None:
-        """Give a call its own module; leave out those without effect in eval mode."""
+        """Replace a repeated call by that of a new module; remove modules without effect."""
         target = str(node.target)
         module = network.get_submodule(target)
         if isinstance(module, nn.Identity | nn.Dropout | nn.Dropout2d):
@@ -192,7 +192,7 @@ class NetworkCopy:
             self._redirect(node, node.graph.call_module(target, tuple(args), kwargs or {}))
 
     def _redirect(self, node: fx.Node, new: Any) -> None:
-        """Let the users of a node, and the layers whose output it is, use another one."""
+        """Replace a node by another one for its users and for the layers with its output."""
         node.replace_all_uses_with(new)
         for nodes in self._outputs.values():
             nodes[:] = [new if other is node else other for other in nodes]
@@ -289,7 +289,7 @@ def check_scores(scores: TargetScores, image: Tensor, target: Any) -> None:
         )
 
 
-def _copied(model: Model) -> nn.Module:
+def _copy_network(model: Model) -> nn.Module:
     """Return a copy of a network whose parameters require gradients and have none."""
     try:
         with warnings.catch_warnings():
@@ -309,8 +309,8 @@ def _copied(model: Model) -> nn.Module:
 def _activation(cls: type[nn.Module], node: fx.Node) -> nn.Module:
     """Return the module of a functional activation, with its parameters."""
     names = list(inspect.signature(cls).parameters)
-    given = dict(zip(names, node.args[1:], strict=False)) | dict(node.kwargs)
-    return cls(**{k: v for k, v in given.items() if k in names and k != "inplace"})
+    arguments = dict(zip(names, node.args[1:], strict=False)) | dict(node.kwargs)
+    return cls(**{k: v for k, v in arguments.items() if k in names and k != "inplace"})
 
 
 def _adds_two(node: fx.Node) -> bool:

@@ -19,7 +19,7 @@ Fields = dict[str, tuple[Any, FieldInfo]]
 
 @dataclass(frozen=True)
 class Translation:
-    """How the arguments of a library become parameters of explainers.
+    """The rules by which arguments of a library become parameters of explainers.
 
     Attributes:
         replaced: argument -> the fields that users set instead of it.
