@@ -58,7 +58,7 @@ class FeatureVisualization(Explainer):
         description="For a channel of a map without a position: its mean over all positions, or "
         "its value at the center.",
     )
-    steps: PositiveInt = Field(256, description="Steps of gradient ascent.")
+    steps: PositiveInt = Field(128, description="Steps of gradient ascent.")
     learning_rate: PositiveFloat = Field(
         0.1, description="Step size of Adam for the coefficients of the image."
     )
