@@ -53,7 +53,7 @@ FURTHER: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 """Picture that the demo does not make -> photo, explainer and parameters."""
 WITHOUT_PHOTO: dict[str, tuple[str, list[int], dict[str, Any]]] = {
-    "feature_visualization": ("demo-digits", list(range(10)), {"steps": 256}),
+    "feature_visualization": ("mobilenet_v2@IMAGENET1K_V1", [954, 281, 967], {}),
 }
 """Picture of an explainer that needs no photo -> model, targets and parameters."""
 NETWORKS = {"zennit": "mobilenet_v2@IMAGENET1K_V1"}
