@@ -181,8 +181,9 @@ def _explain_group(
             forward, targets = pass_of_gradients(model, batch, forward, targets)
             notes = _notes_on_batches(model, batch, forward.output)
         for (i, explainer), of_targets in zip(explainers, results, strict=True):
+            is_named = explainer.explainer.uses_target or group.is_alone
             used = targets_for(explainer, targets, without_images, group.is_alone)
-            places = zip(group.specs, used, of_targets, strict=False)
+            places = zip(group.specs, used if is_named else [()], of_targets, strict=False)
             yield (
                 i,
                 {

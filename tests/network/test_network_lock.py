@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -192,6 +193,8 @@ def in_child(check):
             signal.alarm(20)
             check()
             status = 0
+        except BaseException:
+            traceback.print_exc()  # pytest shows it with the failure in the parent
         finally:
             os._exit(status)
     deadline = time.monotonic() + 30
