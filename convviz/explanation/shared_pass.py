@@ -130,5 +130,6 @@ def pass_of_gradients(
     if deferred.scores is None:  # an explainer needed no gradient of some images
         return _clean_pass(model, batch, [], [list(deferred.specs)])
     scores, resolved = torch.stack(deferred.scores), (tuple(deferred),)
+    model.check_raw(scores, lambda: model.behavior(batch.images).sigmoid)
     _warn_of_scores(model, scores, resolved)
     return Forward(scores, {}), resolved

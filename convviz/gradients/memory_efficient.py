@@ -2,9 +2,9 @@
 
 If only the images have gradients, a convolution need not keep its input, a batch norm with fixed
 statistics is a factor and an offset per channel, which can be folded into the weights of the
-convolution before it, a max-pooling needs to keep only the positions of its maxima, and a ReLU6 in
-place needs no copy of its input. `MemoryEfficientMode`, a `TorchFunctionMode` around the forward
-pass, replaces these calls in any network.
+convolution before it, and a max-pooling needs to keep only the positions of its maxima.
+`MemoryEfficientMode`, a `TorchFunctionMode` around the forward pass, replaces these three calls
+in any network.
 
 An example: conv1 - batch norm - ReLU - conv2 on images `x` that require gradients.
 
@@ -38,7 +38,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..ops.fold_batch_norm import batch_norm_affine
 from .autograd_graph import nodes_behind
-from .weight_only_conv import WeightOnlyConv, by_winograd
+from .weight_only_conv import WeightOnlyConv
 
 aten = torch.ops.aten
 
@@ -67,27 +67,6 @@ class _FactorOnlyNorm(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (factor,) = ctx.saved_tensors
         return gradient * factor[:, None, None], *[None] * 8
-
-
-class _ClampInPlace(torch.autograd.Function):
-    """A hardtanh in place, such as ReLU6, that keeps its result in place of a copy of its input.
-
-    The derivative is the same: the result reaches a bound where the input does.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
-        ctx.mark_dirty(x)
-        y = F.hardtanh_(x, low, high)
-        ctx.save_for_backward(y)
-        ctx.bounds = low, high
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (y,) = ctx.saved_tensors
-        return aten.hardtanh_backward(gradient, y, *ctx.bounds), None, None
 
 
 class _IndexOnlyMaxPool(torch.autograd.Function):
@@ -183,21 +162,18 @@ class _PendingConvolution:
 
 
 class MemoryEfficientMode(TorchFunctionMode):
-    """Replaces convolutions, batch norms, max-poolings and ReLU6 of the block.
+    """Replaces convolutions, batch norms and max-poolings of the block, as the module describes.
 
     Calls whose weights have gradients are left as they are.
 
     Args:
         local: the gradients start at single positions of maps, so the backward pass of a
             convolution first looks for the region in which they are not zero.
-        folds: fold batch norms into convolutions. Otherwise convolutions are left as they are,
-            except for those that Winograd's algorithm computes. This is faster for few pixels and
-            many weights.
     """
 
-    def __init__(self, local: bool = False, folds: bool = True) -> None:
+    def __init__(self, local: bool = False) -> None:
         super().__init__()
-        self._local, self.folds = local, folds
+        self._local = local
         self._pending: dict[int, tuple[weakref.ref[Tensor], _PendingConvolution]] = {}
         self._missed = False
 
@@ -217,8 +193,6 @@ class MemoryEfficientMode(TorchFunctionMode):
             result = self._conv(*args, **kwargs)
         elif func is F.max_pool2d:
             result = _max_pool(*args, **kwargs)
-        elif func in (F.hardtanh, F.relu6):
-            result = _clamp(func, *args, **kwargs)
         return func(*args, **kwargs) if result is None else result
 
     def resolve(self, value: Any) -> Any:
@@ -277,11 +251,6 @@ class MemoryEfficientMode(TorchFunctionMode):
         if not (plain and fixed and _needs_gradient(input)) or isinstance(padding, str):
             return None
         how = _pair(stride), _pair(padding), _pair(dilation), groups
-        if not self.folds:
-            if not by_winograd(input, weight, *how):
-                return None
-            result: Tensor = WeightOnlyConv.apply(input, weight, None, bias, self._local, *how)
-            return result
         return self._defer(_PendingConvolution(input, weight, bias, self._local, how))
 
     def _norm(
@@ -319,8 +288,7 @@ def is_memory_efficient(node: Any) -> bool:
 
 
 _NODES: tuple[Any, ...] = tuple(
-    function._backward_cls
-    for function in (WeightOnlyConv, _FactorOnlyNorm, _ClampInPlace, _IndexOnlyMaxPool)
+    function._backward_cls for function in (WeightOnlyConv, _FactorOnlyNorm, _IndexOnlyMaxPool)
 )
 
 
@@ -338,20 +306,6 @@ def _max_pool(
     stride = kernel_size if stride is None else stride
     how = *map(_pair, (kernel_size, stride, padding, dilation)), ceil_mode
     result: Tensor = _IndexOnlyMaxPool.apply(input, *how)
-    return result
-
-
-def _clamp(func: Any, input: Tensor, *how: Any, **named: Any) -> Tensor | None:
-    """Return the result of hardtanh or ReLU6 in place; None for other calls."""
-    if func is F.relu6:
-        how = (0.0, 6.0, *how)
-    given = dict(zip(("min_val", "max_val", "inplace"), how, strict=False)) | named
-    low, high = given.get("min_val", -1.0), given.get("max_val", 1.0)
-    inplace = given.get("inplace", False)
-    # Autograd has rules of its own for writes into views and leaves.
-    if not inplace or input._is_view() or input.is_leaf or not _needs_gradient(input):
-        return None
-    result: Tensor = _ClampInPlace.apply(input, low, high)
     return result
 
 

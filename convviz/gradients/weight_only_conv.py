@@ -35,7 +35,7 @@ class WeightOnlyConv(torch.autograd.Function):
         weight = _fold(weight, factor, x)
         ctx.save_for_backward(weight)
         ctx.shape, ctx.layout, ctx.how, ctx.local = x.shape, _layout_of(x), how, local
-        if by_winograd(x, weight, *how):
+        if _by_winograd(x, weight, *how):
             bias = weight.new_zeros(len(weight)) if shift is None else shift
             prepared = winograd.prepare_weights(weight)
             return winograd.convolve(x, prepared, bias, False, (how[1][0], how[1][1]))
@@ -72,7 +72,7 @@ def _input_gradient(
     # The input's gradient of a 3 x 3 convolution is a convolution with the kernels turned by
     # 180 degrees, in and out channels exchanged, and padding 2 - p in place of p.
     turned, border = weight.transpose(0, 1), [2 - padding[0], 2 - padding[1]]
-    if min(border) >= 0 and by_winograd(gradient, turned, stride, border, dilation, groups):
+    if min(border) >= 0 and _by_winograd(gradient, turned, stride, border, dilation, groups):
         turned = turned.flip(2, 3)
         prepared, bias = winograd.prepare_weights(turned), weight.new_zeros(len(turned))
         return winograd.convolve(gradient, prepared, bias, False, (border[0], border[1]))
@@ -123,7 +123,7 @@ def _layout_of(maps: Tensor) -> torch.memory_format:
     return torch.channels_last if last else torch.contiguous_format
 
 
-def by_winograd(
+def _by_winograd(
     maps: Tensor,
     weight: Tensor,
     stride: list[int],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -20,25 +19,11 @@ from ..scores.outputs import add_notes, differentiate, layers_of, values_of
 from ..scores.targets import Target
 from ..state.checkpointing import CheckpointsOff, is_checkpoint_error
 from ..state.device import is_out_of_memory, release_cached_memory
-from ..state.module_walk import walk_parameters
 from ..state.network_state import freeze_parameters
 from .batch_behavior import score_tolerance
 from .interface import TracedNetwork
 from .probing import largest_gap
 from .tracing import layouts_of
-
-MANY_WEIGHTS_PER_PIXEL = 150
-"""Values of kernels per pixel of a batch above which convolutions are left to autograd, on a CPU.
-
-Folding a batch norm and converting a kernel to channels_last take time in every pass, however few
-pixels there are. Kernels of 1 x 1 and depthwise kernels need no conversion and are not counted.
-CPU time of a gradient, with batch norms folded in channels_last and otherwise:
-
-    ResNet-50, 1 image of 224 x 224    225 values per pixel    573 ms    394 ms
-    ResNet-18, 1 image                 222 values per pixel    305 ms    248 ms
-    ResNet-18, 2 images                111 values per pixel    385 ms    381 ms
-    MobileNet v2, 1 image                0 values per pixel    173 ms    180 ms
-"""
 
 
 def gradient(
@@ -55,11 +40,7 @@ def gradient(
     that does not fit into memory is halved.
     """
     try:
-        result = _gradient_of_batch(model, _Inputs(images, target, settings, layer))
-        if isinstance(target, DeferredTargets) and target.scores:
-            scores = torch.stack(target.scores)
-            model.check_raw(scores, lambda: model.behavior(images).sigmoid)
-        return result
+        return _gradient_of_batch(model, _Inputs(images, target, settings, layer))
     except Exception as error:
         if len(images) < 2 or not is_out_of_memory(error):
             raise
@@ -141,23 +122,7 @@ def _mode(model: TracedNetwork, inputs: _Inputs) -> MemoryEfficientMode | None:
     """Return the memory-efficient mode for the targets; None if it is not exact for the network."""
     if not model.cache.memory_efficient:
         return None
-    return MemoryEfficientMode(_are_units(inputs.target), folds=not _has_few_pixels(model, inputs))
-
-
-def _has_few_pixels(model: TracedNetwork, inputs: _Inputs) -> bool:
-    """Return whether preparing the weights would take longer than it saves.
-
-    The gradients of units start at single positions, which only the prepared convolutions use.
-    """
-    if model.device.type != "cpu" or _are_units(inputs.target):
-        return False
-    values = sum(
-        weight.numel()
-        for weight in walk_parameters(model.module)
-        if weight.ndim == 4 and not weight.is_contiguous(memory_format=torch.channels_last)
-    )
-    pixels = len(inputs.images) * math.prod(inputs.images.shape[2:])
-    return values > MANY_WEIGHTS_PER_PIXEL * pixels
+    return MemoryEfficientMode(local=_are_units(inputs.target))
 
 
 def _are_units(target: Sequence[Target]) -> bool:
@@ -177,7 +142,7 @@ def _gradient(
     of_units = () if isinstance(target, DeferredTargets) else layers_of(target)
     layers = of_units if layer is None else (*of_units, layer)
     layouts = layouts_of(model, x, layers)
-    if efficient is not None and efficient.folds and x.device.type == "cpu":
+    if efficient is not None and x.device.type == "cpu":
         x = x.contiguous(memory_format=torch.channels_last)  # in which convolutions are faster
     x.requires_grad_()
     resolve = None if efficient is None else efficient.resolve

@@ -6,7 +6,7 @@ the protocol `TracedNetwork`, so that they need not import `model`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -107,10 +107,6 @@ class TracedNetwork(Protocol):
 
     def pick(self, out: Any) -> Any:
         """See `Model.pick`."""
-        ...
-
-    def check_raw(self, scores: Tensor, from_sigmoid: Callable[[], bool]) -> None:
-        """See `ScoreReader.check_raw`."""
         ...
 
     def scores(self, images: Tensor, target: Sequence[Target]) -> Tensor:

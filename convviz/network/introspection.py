@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from ..errors import ModelError, ParameterError
 from ..images.preprocess import Preprocess
-from ..state.module_walk import named_tensors, walk_modules
+from .structure import named_tensors
 
 _SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
 """Usual heights and widths of input images, in the order in which they are tried."""
@@ -52,7 +52,7 @@ def check_network(module: nn.Module) -> None:
         ModelError: parts of it are exported or sharded, or have tensors without values or
             tensors that cannot take part in gradients.
     """
-    for name, part in walk_modules(module):
+    for name, part in module.named_modules():
         kind = type(part).__name__
         if isinstance(part, fx.GraphModule) and "eval" in vars(part):
             raise ModelError(
@@ -62,9 +62,7 @@ def check_network(module: nn.Module) -> None:
         if kind in _SHARDED or kind.startswith("FSDP"):
             raise ModelError(f"{_place(name)} is sharded ({kind}); {_GATHER}")
     for name, tensor in named_tensors(module):
-        is_plain = type(tensor) in (Tensor, nn.Parameter)
-        if not is_plain or tensor.is_meta or tensor.is_inference():
-            _check_tensor(name, tensor)
+        _check_tensor(name, tensor)
 
 
 _SHARDED = ("FullyShardedDataParallel", "FlattenParamsWrapper")

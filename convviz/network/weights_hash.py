@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..state.module_walk import named_tensors, walk_modules
+from .structure import named_tensors
 
 _Marks = dict[str, tuple[Hashable, ...]]
 
@@ -25,11 +25,11 @@ _hashes: weakref.WeakKeyDictionary[nn.Module, tuple[_Marks, str]] = weakref.Weak
 
 _STATE_METHODS = ("state_dict", "_save_to_state_dict", "get_extra_state")
 _STATE_HOOKS = ("_state_dict_hooks", "_state_dict_pre_hooks")
-_BLOCKS = ((64, 1021), (16, 61))
-"""Rows and columns of the blocks of values that are summed, first large ones, then small ones. The
-columns are primes, so that the same place of two filters is rarely in one column."""
+_COLUMNS = 1021
+"""A prime, so that the same place of two filters is rarely in one column."""
 
-_SMALL = 1 << 16
+_ROWS = 16
+_SMALL = 1 << 20
 """Bytes of a tensor below which it is joined with others before their values are summed."""
 
 _INTS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -48,26 +48,28 @@ def hash_weights(module: nn.Module) -> str:
 
 def _marks(module: nn.Module) -> _Marks | None:
     """Return marks of all tensors; None if the state dict may contain more than these."""
-    if not all(_has_plain_state(part) for _, part in walk_modules(module)):
+    if not all(map(_has_plain_state, module.modules())):
         return None
     marks: _Marks = {}
-    small: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
+    small: dict[torch.device, list[Tensor]] = {}
     for name, tensor in named_tensors(module):
-        if not _is_plain(tensor):
+        values = _values_in_memory(tensor)
+        if values is None:
             return None
-        where = tensor.dtype, tensor.shape, tensor.stride(), tensor.data_ptr(), tensor._version
-        if tensor.nbytes < _SMALL:
-            flat = tensor.detach()
-            small.setdefault((tensor.dtype, tensor.device), []).append(
-                flat if flat.ndim == 1 else flat.reshape(-1)
-            )
-            marks[name] = where
+        marks[name] = (
+            tensor.dtype,
+            tensor.shape,
+            tensor.stride(),
+            tensor.data_ptr(),
+            tensor._version,
+        )
+        if values.nbytes < _SMALL:
+            small.setdefault(values.device, []).append(values.view(torch.uint8))
         else:
-            marks[name] = *where, _fingerprint(_values_in_memory(tensor))
-    for (dtype, device), pieces in small.items():  # most tensors of a deep network are small
-        joined = torch.cat(pieces).view(torch.uint8)
-        joined = torch.cat([joined, joined.new_zeros(-len(joined) % 8)])
-        marks[f"small {dtype} tensors on {device}"] = (_fingerprint(joined),)
+            marks[name] += (_fingerprint(values),)
+    for device, pieces in small.items():  # together: most tensors of a deep network are small
+        padding = pieces[0].new_zeros(-sum(map(len, pieces)) % 8)
+        marks[f"small tensors on {device}"] = (_fingerprint(torch.cat([*pieces, padding])),)
     return marks
 
 
@@ -77,14 +79,12 @@ def _has_plain_state(module: nn.Module) -> bool:
     return plain and not any(attributes.get(name) for name in (*_STATE_HOOKS, *_STATE_METHODS))
 
 
-def _is_plain(tensor: Tensor) -> bool:
-    """Return whether a tensor's values are real numbers in plain memory."""
-    plain = type(tensor) in (Tensor, nn.Parameter) and tensor.layout == torch.strided
-    return plain and not (tensor.is_quantized or tensor.is_complex())
-
-
-def _values_in_memory(tensor: Tensor) -> Tensor:
-    """Return a tensor's values as flat integers."""
+def _values_in_memory(tensor: Tensor) -> Tensor | None:
+    """Return a tensor's values as flat integers; None for tensors without plain memory."""
+    if type(tensor) not in (Tensor, nn.Parameter) or tensor.layout != torch.strided:
+        return None
+    if tensor.is_quantized or tensor.is_complex():
+        return None
     flat = tensor.detach()
     if flat.is_contiguous() or flat.is_contiguous(memory_format=torch.channels_last):
         flat = flat.as_strided((flat.numel(),), (1,))
@@ -94,21 +94,19 @@ def _values_in_memory(tensor: Tensor) -> Tensor:
 def _fingerprint(values: Tensor) -> int:
     """Return a number that changes with a flat integer tensor.
 
-    Values are written in blocks of rows (see `_BLOCKS`), and the sums of the columns of each block
-    are hashed, which takes a fifth of the time of SHA-256. A change of one value always changes a
-    sum; so does an exchange of values, unless their distance is a multiple of the columns inside
-    one block. Values after the last block are hashed as they are.
+    Values are written in blocks of `_ROWS` rows with `_COLUMNS` numbers each, and the sums of the
+    columns of each block are hashed, which takes a fifth of the time of SHA-256. A change of one
+    value always changes a sum; so does an exchange of values, unless their distance is a multiple
+    of `_COLUMNS` inside one block. Values after the last block are hashed as they are.
     """
     words: Any = values.numpy() if values.device.type == "cpu" else values
     if values.device.type == "cpu" and words.nbytes % 8 == 0:
         words = words.view(np.int64)
-    parts = []
-    for rows, columns in _BLOCKS:
-        size = len(words) // (rows * columns) * rows * columns
-        if size:
-            parts.append(_to_bytes(words[:size].reshape(-1, rows, columns).sum(1)))
-        words = words[size:]
-    return hash((*parts, _to_bytes(words)))
+    whole = len(words) // (_ROWS * _COLUMNS) * _ROWS * _COLUMNS
+    if not whole:
+        return hash(_to_bytes(words))
+    sums = words[:whole].reshape(-1, _ROWS, _COLUMNS).sum(1)
+    return hash((_to_bytes(sums), _to_bytes(words[whole:])))
 
 
 def _to_bytes(words: Any) -> bytes:

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from .module_walk import walk_modules
 from .network_state import put_back_entries, same_entries
 
 _checked: weakref.WeakSet[nn.Module] = weakref.WeakSet()
@@ -59,7 +58,7 @@ class Evaluation:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
-        self.flags = [(m, m.training) for _, m in walk_modules(module)]
+        self.flags = [(m, m.training) for m in module.modules()]
         switches = any(training for _, training in self.flags)
         overriding = switches and any(is_overriding(m) for m, _ in self.flags)
         self.contents = _Contents(module) if overriding else None
@@ -69,7 +68,7 @@ class Evaluation:
         try:
             if self.module.training and is_overriding(self.module):
                 self.module.eval()
-            _switch([(m, False) for _, m in walk_modules(self.module)])
+            _switch([(m, False) for m in self.module.modules()])
         except Exception as error:
             self._put_back()
             raise ModelError(

@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from torch import nn
 
 from .fork_lock import ForkSafeLock
-from .module_walk import walk_modules, walk_parameters
 
 
 class NetworkLock(ForkSafeLock):
@@ -55,5 +54,4 @@ def _overlapping(module: nn.Module) -> list[NetworkLock]:
 
 
 def _members(module: nn.Module) -> frozenset[int]:
-    modules = (part for _, part in walk_modules(module))
-    return frozenset(map(id, itertools.chain(modules, walk_parameters(module))))
+    return frozenset(map(id, itertools.chain(module.modules(), module.parameters())))

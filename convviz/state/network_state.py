@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from operator import is_
 from typing import Any
@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-
-from .module_walk import walk_modules, walk_parameters
 
 _HOOKS = (
     "_forward_pre_hooks",
@@ -53,7 +51,7 @@ def preserve_network(module: nn.Module, gradients: bool = True) -> Iterator[list
 @contextmanager
 def freeze_parameters(module: nn.Module) -> Iterator[None]:
     """Disable the gradients of the parameters, because only those of activations are needed."""
-    parameters = [p for p in walk_parameters(module) if p.requires_grad]
+    parameters = [p for p in module.parameters() if p.requires_grad]
     try:
         for p in parameters:
             p.requires_grad_(False)
@@ -94,12 +92,12 @@ class NetworkState:
     """
 
     def __init__(self, module: nn.Module, gradients: bool = True) -> None:
-        self.modules = walk_modules(module)
+        self.modules = list(module.named_modules())
         self.modes = [(name, m, m.training) for name, m in self.modules]
         # Most hook tables and many other tables are empty. To copy the others only takes a fifth
         # of the time.
-        self.hooks = {key: dict(hooks) for key, hooks in self._filled_tables(_HOOKS).items()}
-        self.tables = {key: dict(table) for key, table in self._filled_tables(_MEMBERS).items()}
+        self.hooks = {key: dict(hooks) for key, hooks in self._hook_tables() if hooks}
+        self.tables = {key: dict(table) for key, table in self._tables() if table}
         self.parameters = [
             (name, p, p.requires_grad, p.grad, _copy(p.grad) if gradients else None)
             for name, p in self._parameters()
@@ -108,26 +106,22 @@ class NetworkState:
             [b for _, m in self.modules for b in m._buffers.values() if b is not None]
         )
 
-    def _filled_tables(self, kinds: Sequence[str]) -> dict[tuple[str, str], dict[Any, Any]]:
-        """Return the tables that are not empty, by module and attribute.
+    def _hook_tables(self) -> Iterator[tuple[tuple[str, str], dict[int, Any]]]:
+        """Yield the tables of hooks by module and attribute."""
+        for name, m in self.modules:
+            for kind in _HOOKS:
+                if (hooks := getattr(m, kind, None)) is not None:
+                    yield (name, kind), hooks
+
+    def _tables(self) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+        """Yield the tables of members by module and attribute.
 
         The buffers of a scripted part are not a dict and cannot be renamed.
         """
-        return {
-            (name, kind): table
-            for name, m in self.modules
-            for kind in kinds
-            if (table := getattr(m, kind, None)) and isinstance(table, dict)
-        }
-
-    def _pairs(
-        self, kinds: Sequence[str], before: dict[tuple[str, str], dict[Any, Any]]
-    ) -> Iterator[tuple[str, str, dict[Any, Any], dict[Any, Any]]]:
-        """Yield module, attribute, table and earlier content of tables that are or were filled."""
-        filled = self._filled_tables(kinds)
-        modules = dict(self.modules)
-        for name, kind in dict.fromkeys((*filled, *before)):
-            yield name, kind, getattr(modules[name], kind), before.get((name, kind), {})
+        for name, m in self.modules:
+            for kind in _MEMBERS:
+                if isinstance(table := getattr(m, kind), dict):
+                    yield (name, kind), table
 
     def _parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         for path, m in self.modules:
@@ -138,7 +132,8 @@ class NetworkState:
     def restore(self) -> list[str]:
         """Restore everything; return descriptions of the changed modules, parameters and hooks."""
         changed: dict[str, None] = {}
-        for name, kind, table, before in self._pairs(_MEMBERS, self.tables):
+        for (name, kind), table in self._tables():
+            before = self.tables.get((name, kind), {})
             if not same_entries(table, before):
                 if kind != "_buffers":  # forward passes may create buffers
                     changed[f"the parts of {_display_name(name)}"] = None
@@ -147,8 +142,9 @@ class NetworkState:
             if m.training != training:
                 changed[f"the train mode of {_display_name(name)}"] = None
                 m.training = training
-        for name, _, hooks, items in self._pairs(_HOOKS, self.hooks):
-            if list(hooks.items()) != list(items.items()):
+        for (name, kind), hooks in self._hook_tables():
+            items = self.hooks.get((name, kind), {})
+            if (hooks or items) and list(hooks.items()) != list(items.items()):
                 changed[f"the hooks of {_display_name(name)}"] = None
                 put_back_entries(hooks, items)
         for name, p, requires_grad, grad, value in self.parameters:

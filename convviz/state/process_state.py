@@ -302,8 +302,7 @@ def _read_figures() -> dict[str, Any] | None:
     if params is None:
         return None
     # The backend is chosen when the first figure is made.
-    # The items of the plain dict: the methods of RcParams sort and check every key.
-    values: dict[str, Any] = dict(dict.items(params))
+    values: dict[str, Any] = dict.copy(params)
     values.pop("backend", None)
     return values
 

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from convviz import Model
 from convviz.errors import ModelError
 from convviz.gradients import memory_efficient, weight_only_conv
-from convviz.network import input_gradient
 from convviz.ops import winograd
 
 
@@ -25,17 +24,6 @@ def own_gradient(module: nn.Module, images: Tensor) -> Tensor:
 
 def gradient(model: Model, images: Tensor, rule: str = "plain") -> Tensor:
     return model.gradient(images, model.resolve(1, model.forward(images)), rule)
-
-
-@pytest.fixture(autouse=True)
-def folds(request, monkeypatch):
-    """Fold batch norms for images of any size, or for none if a test is given False."""
-    does = getattr(request, "param", True)
-    monkeypatch.setattr(input_gradient, "MANY_WEIGHTS_PER_PIXEL", 1e9 if does else -1)
-    return does
-
-
-both_ways = pytest.mark.parametrize("folds", [True, False], indirect=True, ids=["folded", "as is"])
 
 
 @pytest.fixture
@@ -66,7 +54,6 @@ def statistics(module: nn.Module) -> nn.Module:
 NETS = ("alexnet", "resnet18", "densenet121", "mobilenet_v2", "squeezenet1_1", "shufflenet_v2_x0_5")
 
 
-@both_ways
 @pytest.mark.parametrize("name", NETS)
 def test_torchvision_networks(name, attempts):
     torch.manual_seed(0)
@@ -79,33 +66,6 @@ def test_torchvision_networks(name, attempts):
     assert got.is_contiguous()
 
 
-@pytest.mark.parametrize(
-    ("batch", "layout", "kept"),
-    [
-        (1, torch.contiguous_format, True),
-        (4, torch.contiguous_format, False),
-        (1, torch.channels_last, False),
-    ],
-)
-def test_convolutions_are_left_as_they_are_for_few_pixels(batch, layout, kept, monkeypatch):
-    monkeypatch.setattr(input_gradient, "MANY_WEIGHTS_PER_PIXEL", 2)
-    module = nn.Sequential(nn.Conv2d(3, 50, 3, 2), nn.BatchNorm2d(50), nn.Flatten()).eval()
-    module = module.to(memory_format=layout)
-    images = torch.randn(batch, 3, 20, 20)  # 1350 weights for 400 or 1600 pixels
-    model = Model(module)
-    targets = model.resolve(1, model.forward(images))
-    inputs: list[Tensor] = []
-
-    def record(tensor: Tensor) -> Tensor:
-        inputs.append(tensor)
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(record, lambda tensor: tensor):
-        got = model.gradient(images, targets)
-    assert any(tensor.shape == images.shape for tensor in inputs) == kept
-    torch.testing.assert_close(got, own_gradient(module, images))
-
-
 def with_relus(inplace: bool) -> nn.Module:
     """Rectifiers behind convolutions that no norm follows."""
     convs = [nn.Conv2d(3, 8, 3), nn.ReLU(inplace), nn.Conv2d(8, 8, 3), nn.ReLU(inplace)]
@@ -115,13 +75,11 @@ def with_relus(inplace: bool) -> nn.Module:
 RULED = {
     "resnet18": lambda: torchvision.models.resnet18(weights=None),
     "alexnet": lambda: torchvision.models.alexnet(weights=None),
-    "mobilenet_v2": lambda: torchvision.models.mobilenet_v2(weights=None),
     "relus": lambda: with_relus(inplace=False),
     "relus in place": lambda: with_relus(inplace=True),
 }
 
 
-@both_ways
 @pytest.mark.parametrize("rule", ["guided", "deconv"])
 @pytest.mark.parametrize("made", RULED.values(), ids=list(RULED))
 def test_rules_agree_with_and_without_the_mode(rule, made, attempts):

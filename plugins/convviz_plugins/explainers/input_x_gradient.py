@@ -28,10 +28,6 @@ class InputXGradient(Explainer):
 
     batch_size: PositiveInt = Field(16, description="Images per backward pass.")
 
-    def reads_forward(self) -> bool:
-        """Return False: the targets are only passed on to `Model.gradient`."""
-        return False
-
     def explain(
         self, model: Model, batch: Batch, target: tuple[Target, ...], forward: Forward
     ) -> Heatmap:
