@@ -82,6 +82,7 @@ def export(
     keys: list[str] = []
     wrapped = _LayerOutputs(module, pick, lambda: keys)
     images = torch.zeros(2, *shape, dtype=dtype, device=device)
+    _start_autograd()
     try:
         with torch.no_grad(), disable_compile(), silence_torch():
             program = torch.export.export(wrapped, (images,), dynamic_shapes=({0: Dim.AUTO},))
@@ -90,6 +91,17 @@ def export(
             return _graph(program, keys, shape)
     except Exception as error:  # torch.export and the network may raise anything
         return NoGraph(shape, _reason(error))
+
+
+def _start_autograd() -> None:
+    """Run a backward pass, so that the first one of the process precedes an export.
+
+    Tracing registers a stand-in for CUDA devices where there are none. If the first backward pass
+    comes later, autograd starts a thread for such a device, and from then on forked processes,
+    such as the workers of a DataLoader, cannot compute gradients.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        torch.ones((), requires_grad=True).backward()
 
 
 class _LayerOutputs(nn.Module):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import weakref
 from types import SimpleNamespace
 
@@ -285,3 +287,26 @@ def test_vision_transformers_export_and_are_global():
     assert model.receptive_field("conv_proj").size == (8, 8)
     last = model.layers()[-1]
     assert last.receptive_field == f"whole image, from {model.receptive_field(last.name).since} on"
+
+
+FORK = """
+import os, torch
+from torch import nn
+from convviz.graph.export import Graph, export
+
+assert isinstance(export(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()).eval(), (1, 5, 5)), Graph)
+torch.ones((), requires_grad=True).backward()
+if not os.fork():
+    torch.ones((), requires_grad=True).backward()
+    os._exit(7)
+os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32" or torch.cuda.is_available(), reason="no fork here")
+def test_forked_processes_have_gradients_after_an_export():
+    process = subprocess.run(
+        [sys.executable, "-P", "-W", "ignore", "-c", FORK],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert process.returncode == 7, process.stderr
