@@ -101,7 +101,7 @@ def _start_autograd() -> None:
     such as the workers of a DataLoader, cannot compute gradients.
     """
     with torch.inference_mode(False), torch.enable_grad():
-        torch.ones((), requires_grad=True).backward()
+        torch.autograd.backward(torch.ones((), requires_grad=True))
 
 
 class _LayerOutputs(nn.Module):
