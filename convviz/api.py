@@ -166,18 +166,15 @@ def _explain_group(
     """
     model = group.model
     with model.session():
-        forward, targets = shared_pass(
-            model, batch, [explainer for _, explainer in explainers], [*group.specs.values()]
-        )
-        without_images = targets_without_images(
-            model, [explainer for _, explainer in explainers], [*group.specs.values()]
-        )
+        run_explainers, specs = [explainer for _, explainer in explainers], [*group.specs.values()]
+        forward, targets = shared_pass(model, batch, run_explainers, specs)
+        without_images = targets_without_images(model, run_explainers, specs)
         results = []
         for _, explainer in track(explainers, "explaining", total=len(explainers)):
             used = targets_for(explainer, targets, without_images, group.is_alone)
             results.append(_results_of(explainer, model, batch, used, forward))
         notes: tuple[str, ...] = ()
-        if len(batch) and any(explainer.explainer.needs_image for _, explainer in explainers):
+        if len(batch) and any(explainer.explainer.needs_image for explainer in run_explainers):
             forward, targets = pass_of_gradients(model, batch, forward, targets)
             notes = _notes_on_batches(model, batch, forward.output)
         for (i, explainer), of_targets in zip(explainers, results, strict=True):
