@@ -54,7 +54,8 @@ _MODULES = {
     "query": "api",
     "register": "plugin.registry",
     "show_progress": "progress",
-    "write_report": "report",
+    "write_report": "gallery",
+    "write_run_report": "report",
 }
 """Public name -> the module that defines it."""
 

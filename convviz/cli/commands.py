@@ -126,9 +126,9 @@ def explain(
     Writes pictures, arrays and metadata to DIR/<image>/<explainer>/; with several targets, to
     DIR/<image>/<explainer>/<target>/.
     """
+    from ..gallery import write_report
     from ..images.image_files import image_files
     from ..render import file_type
-    from ..report import write_report
     from .comparisons import Comparisons
 
     kind = file_type(format, dpi)

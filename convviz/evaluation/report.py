@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..gallery.page import fill_template
 from ..render.output import Picture
 from ..render.style import number, shortened_path
-from ..report.page import fill_template
 from ..storage import durable_file
 from .pictures import best_first, direction, draw_pictures, picture_of
 from .score_table import arrow, beats_baseline, footnotes, interval_text, mean_text, score_text

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("plugins/*.md")])
 
-MAX_TOP_LEVEL_ENTRIES = 31
+MAX_TOP_LEVEL_ENTRIES = 33
 MAX_LINES = 400
 
 SOURCE_FOLDERS = (

@@ -21,10 +21,10 @@ from convviz import Heatmap, Mask, Matches, Points, Table, Tiles
 from convviz.authoring import Stack
 from convviz.errors import ParameterError, UnknownNameError
 from convviz.explanation.explanation import Explanation
+from convviz.gallery.cards import CSS_DPI
 from convviz.images.batch import Item
 from convviz.render import FigureOptions, Scene, draw_figure, file_type, render
 from convviz.render.profile import bin_place
-from convviz.report.cards import CSS_DPI
 from convviz.scores.targets import Target
 
 SMALLEST_CSS_PIXELS = 11

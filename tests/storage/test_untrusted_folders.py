@@ -23,8 +23,8 @@ from convviz import ConvvizError, ParameterError
 from convviz.authoring import hookimpl
 from convviz.cli.tables import table
 from convviz.data.item_table import ItemTable
+from convviz.gallery import write_report
 from convviz.plugin.sources import load_recorded_model, open_recorded_dataset
-from convviz.report import write_report
 from convviz.storage.array_file import read_npy, read_tensors
 from convviz.storage.checksums import checksum
 from convviz.storage.untrusted_files import MissingFileError, open_regular, read_bounded

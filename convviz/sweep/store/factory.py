@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...report import page_path
+from ...gallery import page_path
 from . import local, remote
 from .object_store import Remote, place_of
 from .protocol import RunReader, RunStore

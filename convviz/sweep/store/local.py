@@ -11,8 +11,8 @@ from typing import Any
 
 from ...data.item_table import item_types
 from ...errors import ParameterError
+from ...gallery import write_report
 from ...plugin.explainer import Partial
-from ...report import write_report
 from ...storage import durable_file
 from ...storage.checksums import CHECKSUMS, checksum
 from ...storage.path_names import folder_name

@@ -16,9 +16,9 @@ from PIL import Image
 import convviz
 import convviz.authoring
 from convviz.explanation.explanation import Explanation
+from convviz.gallery import write_report
 from convviz.images.batch import Item
 from convviz.render import Picture
-from convviz.report import write_report
 from convviz.scores.targets import Target
 
 AFFINE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)

@@ -1,0 +1,46 @@
+"""`convviz report`: pages about a finished run that open from disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ParameterError
+from ..progress import show_progress
+from .app import command
+
+
+@command
+def report(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...", help="A run, or two of the same layers to see side by side."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the pages.")
+    ] = Path("convviz-report"),
+    photos: Annotated[
+        str | None,
+        typer.Option(metavar="DATASET", help="Data set with the photos, if they have moved."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Open the pages as well.")] = False,
+) -> None:
+    """Write pages about a run: all units, images and maps, with search and filters.
+
+    The pages open from disk without a network.
+    """
+    from ..report import write_run_report
+
+    if len(runs) > 2:
+        raise ParameterError(f"a report shows one run, or two side by side, not {len(runs)}")
+    with show_progress():
+        page = write_run_report(
+            runs[0], out, other=runs[1] if len(runs) == 2 else None, photos=photos
+        )
+    print(f"report: {page}")
+    if show:
+        typer.launch(str(page))

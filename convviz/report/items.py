@@ -1,0 +1,118 @@
+"""The images of a run as chunks: names, labels, predictions and thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from ..sweep.run import Run
+from .photo_pass import CRISP_SIDE, Atlas, PhotoPass, thumbnail
+
+BLOCK = 512
+"""Images per chunk."""
+
+THUMB = 64
+"""Side of a thumbnail in pixels."""
+
+MAX_PREVIEW = 640
+"""Largest shorter side of a saved photo."""
+
+ALL_PREVIEWS = 5000
+"""Runs up to this number of images have a preview of every image; larger ones of those in use."""
+
+
+class SiteItems:
+    """The images of a run, as pages refer to them.
+
+    Attributes:
+        count: number of images.
+        ids: their names, in the order of the run.
+        labels: their classes, positions in `Run.classes`, or None.
+        sizes: height and width of the photos.
+    """
+
+    def __init__(self, run: Run, pictures: PhotoPass) -> None:
+        self._run, self._pictures = run, pictures
+        self._previews: dict[int, str] = {}
+        self._atlases: list[Atlas] = []
+        rows = run.items.to_arrow()
+        self.count = len(rows)
+        self.ids: list[str] = rows["id"].to_pylist()
+        self.labels: list[int | None] = rows["label"].to_pylist()
+        self.sizes = list(zip(rows["height"].to_pylist(), rows["width"].to_pylist(), strict=True))
+
+    def request_preview(self, row: int) -> str:
+        """Return the address of the saved photo of a row, which is drawn with the others.
+
+        It has at least the resolution in which the model saw the photo.
+        """
+        if row not in self._previews:
+            height, width = self.sizes[row]
+            affine = self._run.items[row].affine
+            scale = min(abs(affine[0]), abs(affine[4])) or 1.0
+            least = min(MAX_PREVIEW, max(256.0, min(height, width) / scale))
+            suffix = "png" if max(height, width) <= CRISP_SIDE else "jpg"
+            path = f"media/photos/{row // BLOCK:03d}/{row:06d}.{suffix}"
+            self._previews[row] = path
+            self._pictures.save_photo(row, path, least)
+        return self._previews[row]
+
+    def request_pictures(self) -> None:
+        """Request thumbnails of all images, and previews if there are not too many."""
+        for start in range(0, self.count, BLOCK):
+            size = min(BLOCK, self.count - start)
+            atlas = self._pictures.atlas(f"media/thumbs/{start // BLOCK:03d}.jpg", size, THUMB)
+            self._atlases.append(atlas)
+            for index in range(size):
+                self._pictures.draw(start + index, partial(_draw_thumbnail, atlas, index))
+        if self.count <= ALL_PREVIEWS:
+            for row in range(self.count):
+                self.request_preview(row)
+
+    def chunks(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield name and value of each chunk of images; the photos have been read before."""
+        for block, start in enumerate(range(0, self.count, BLOCK)):
+            span = slice(start, start + BLOCK)
+            rows = range(start, min(start + BLOCK, self.count))
+            yield (
+                f"items-{block:03d}",
+                {
+                    "start": start,
+                    "names": self.ids[span],
+                    "labels": self.labels[span],
+                    "sizes": self.sizes[span],
+                    "thumbs": self._atlases[block].record(),
+                    "previews": [self.preview(row) for row in rows],
+                    **{name: values[span] for name, values in self.predictions.items()},
+                },
+            )
+
+    def preview(self, row: int) -> str | None:
+        """Return the address of the saved photo of a row, if it was requested and could be read."""
+        return None if row in self._pictures.missing else self._previews.get(row)
+
+    @cached_property
+    def predictions(self) -> dict[str, list[Any]]:
+        """Output, probability and correctness of the prediction of every image, if known.
+
+        `predicted` are positions among the outputs of the model; `correct` has None where the
+        label is not known.
+        """
+        if "predictions" not in self._run or "images" not in self._run["predictions"]:
+            return {}
+        result = self._run["predictions"]["images"].result
+        top = result["top"][:, 0].tolist()
+        labels = result["label"].tolist()
+        correct = [
+            None if label < 0 or best < 0 else label == best
+            for label, best in zip(labels, top, strict=True)
+        ]
+        probability = np.round(result["probabilities"][:, 0].double().numpy(), 5).tolist()
+        return {"predicted": top, "probability": probability, "correct": correct}
+
+
+def _draw_thumbnail(atlas: Atlas, index: int, photo: np.ndarray) -> None:
+    atlas.put(index, thumbnail(photo, atlas.tile))

@@ -1,0 +1,91 @@
+"""The overview page: model, data set, layers, results, and how to compute them again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ConvvizError
+from .reproduce import shell_line
+from .site import Link, Site, SiteLayer
+
+MEASURES = ("top-1 accuracy", "top-5 accuracy", "mean confidence")
+"""Measures of predictions that are shown in large type."""
+
+
+def links(site: Site) -> list[Link]:
+    """Return the entry of the navigation."""
+    return [Link("overview", "Overview", "index.html")]
+
+
+def request_pictures(site: Site) -> None:
+    """Request nothing: the page shows pictures of other pages."""
+
+
+def write(site: Site) -> None:
+    """Write `index.html`."""
+    run = site.run
+    site.write_page(
+        "overview.html",
+        "index.html",
+        "overview",
+        plan=run.plan,
+        pages={link.page for link in site.links},
+        numbers=_numbers(site),
+        layers=[_layer_row(site, layer) for layer in site.layers],
+        skipped=run.skipped[:20],
+        notes=run.notes,
+        results={name: list(run[name]) for name in run.explainers},
+        command=shell_line(run),
+        missing=len(site.pictures.missing),
+        reason=next(iter(site.pictures.missing.values()), ""),
+    )
+
+
+def _numbers(site: Site) -> list[tuple[str, str, str]]:
+    """Return the large numbers: name, value, and a remark."""
+    run = site.run
+    rows = [("images", _count(site.items.count), _skipped_words(len(run.skipped)))]
+    if site.classes:
+        present = len({label for label in site.items.labels if label is not None})
+        rows.append(("classes with images", _count(present), f"of {_count(len(site.classes))}"))
+    rows += _accuracy(site)
+    units = sum(layer.units for layer in site.layers)
+    if units:
+        rows.append(("units", _count(units), f"in {len(site.layers)} layers"))
+    return rows
+
+
+def _accuracy(site: Site) -> list[tuple[str, str, str]]:
+    """Return the accuracy, which predictions state as "86.0 % (172 of 200)"."""
+    try:
+        measures = site.run["predictions"]["accuracy"].result.measures
+    except (ConvvizError, LookupError):
+        return []
+    rows = []
+    for name in MEASURES:
+        if isinstance(value := measures.get(name), str):
+            share, _, remark = value.partition(" (")
+            rows.append((name, share, remark.rstrip(")")))
+        elif isinstance(value, float):
+            rows.append((name, f"{100 * value:.1f} %", ""))
+    return rows
+
+
+def _layer_row(site: Site, layer: SiteLayer) -> dict[str, Any]:
+    """Return what the table of layers shows."""
+    row: dict[str, Any] = {"layer": layer, "field": "", "dead": None}
+    if "patches" in site.run and layer.name in site.run["patches"]:
+        measures = site.run["patches"][layer.name].result.measures
+        field = str(measures.get("receptive field", ""))
+        row["field"] = field.removesuffix(" pixels of the model's input")
+    if "statistics" in site.run and layer.name in site.run["statistics"]:
+        row["dead"] = site.run["statistics"][layer.name].result.measures.get("dead channels")
+    return row
+
+
+def _count(value: int) -> str:
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def _skipped_words(count: int) -> str:
+    return f"{_count(count)} skipped" if count else ""

@@ -1,0 +1,92 @@
+"""Writes the folder of a report: pages, data and pictures."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..errors import ParameterError
+from ..sweep.run import Run
+from . import overview
+from .site import GENERATOR, Site
+
+PAGES: tuple[ModuleType, ...] = (overview,)
+"""The pages in the order of the navigation. Each module has `links(site)`, its entries of the
+navigation; `request_pictures(site)`, which asks `site.items` and `site.pictures` for what it shows;
+and `write(site)`, which is called after the photos have been read."""
+
+OWN_FILES = ("index.html", "images.html", "image.html", "dataset.html", "benchmark.html")
+OWN_FOLDERS = ("layer", "map", "static", "data", "media")
+
+
+def write_run_report(
+    run: Run | str | Path, folder: str | Path, *, other: Any = None, photos: Any = None
+) -> Path:
+    """Write pages about a finished run, which open from disk without a network.
+
+    Args:
+        run: the run, or its folder.
+        folder: the folder to write: new, empty, or one with an earlier report, which is replaced.
+        other: a second run with the same layers, such as another checkpoint; its units are shown
+            beside those of `run`.
+        photos: the data set or its source, if it has moved. Without photos, pages show names.
+
+    Returns:
+        The path of the first page.
+
+    Raises:
+        ParameterError: the folder holds other files.
+    """
+    folder = Path(folder)
+    site = Site(as_run(run), folder, None if other is None else as_run(other), photos)
+    prepare_folder(folder)
+    copy_static(folder)
+    write_site(site)
+    return folder / "index.html"
+
+
+def write_site(site: Site) -> None:
+    """Write all pages, data and pictures of a report into its folder."""
+    site.links = [link for page in PAGES for link in page.links(site)]
+    site.items.request_pictures()
+    for page in PAGES:
+        page.request_pictures(site)
+    site.pictures.run()
+    for name, value in site.items.chunks():
+        site.write_chunk(name, value)
+    for page in PAGES:
+        page.write(site)
+    site.write_chunk("site", site.record())
+
+
+def as_run(run: Run | str | Path) -> Run:
+    """Return a run, opened if its folder is given."""
+    return run if isinstance(run, Run) else Run(run)
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create the folder, or empty an earlier report; raise ParameterError for other content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    present = {path.name for path in folder.iterdir()}
+    if not present:
+        return
+    if others := sorted(present - {*OWN_FILES, *OWN_FOLDERS}):
+        raise ParameterError(f"{folder} holds other files ({others[0]}): choose a new folder")
+    index = folder / "index.html"
+    if index.is_symlink() or not index.is_file() or GENERATOR not in index.read_text("utf-8"):
+        raise ParameterError(f"{folder} holds no report of convviz: choose a new folder")
+    for name in OWN_FOLDERS:
+        if (folder / name).is_symlink():
+            raise ParameterError(f"{folder / name} is a link: choose a new folder")
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in OWN_FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def copy_static(folder: Path) -> None:
+    """Copy scripts and styles into the report."""
+    with as_file(files(__package__).joinpath("static")) as static:
+        shutil.copytree(static, folder / "static")

@@ -1,0 +1,8 @@
+// Starts the scripts of the page that <body data-page="…"> names.
+import { markReady } from "./core.js";
+
+const pages = {};
+
+const start = pages[document.body.dataset.page];
+if (start) start();
+else markReady();
