@@ -200,5 +200,7 @@ def save_picture(path: Path, pixels: np.ndarray) -> None:
     from PIL import Image
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {} if path.suffix == ".png" else {"quality": QUALITY, "optimize": True}
+    options: dict[str, Any] = {"quality": QUALITY, "optimize": True}
+    if path.suffix == ".png":
+        options = {}
     Image.fromarray(np.asarray(pixels)).save(path, **options)
