@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +88,15 @@ def _classes_travel():
     ray.cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _elsewhere(tmp_path_factory):
+    """Ray puts the current folder before the installed packages, which may be the sources."""
+    with contextlib.chdir(tmp_path_factory.mktemp("elsewhere")):
+        yield
+
+
 @pytest.fixture(scope="module")
-def two_workers():
+def two_workers(_elsewhere):
     handler = signal.getsignal(signal.SIGTERM)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -126,6 +134,21 @@ def test_an_extension_on_a_cluster_gives_the_bytes_of_one_process(tmp_path) -> N
         convviz.analyze(model, images, what, tmp_path / engine, extend=True, **settings)
         runs.append(content(tmp_path / engine))
     same(runs[1], runs[0])
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_processes_with_other_code_are_refused(tmp_path, monkeypatch) -> None:
+    """As in a clone without compiled kernels, which shadows the installed package."""
+    here = cluster._Software.here()
+    paths = {**here.code_paths, "channel_moments": {"cpu": "Python reference: not built"}}
+    other = replace(here, code_paths=paths, versions={**here.versions, "torch": "1.0"})
+    monkeypatch.setattr(cluster._Software, "here", classmethod(lambda cls: other))
+    with pytest.raises(ConvvizError) as caught:
+        swept(model_of(tmp_path / "net"), tmp_path / "ray", "ray")
+    message = str(caught.value)
+    assert "instead of 1.0, and 1 more differences" in message
+    assert here.folder in message
+    assert "start the sweep in another folder" in message
 
 
 @pytest.mark.usefixtures("two_workers")
@@ -189,7 +212,7 @@ def test_a_folder_that_is_not_shared_is_named(tmp_path) -> None:
     dataset = convviz.plugin.sources.as_dataset(np.zeros((2, 8, 8, 3), np.uint8))
     plan = make_plan(model, dataset, ())
     manifest = ShardManifest(LocalShardFiles(tmp_path / "elsewhere"))
-    actor = cluster._SweepActor(Worker(model, dataset, plan, manifest))
+    actor = cluster._SweepActor(Worker(model, dataset, plan, manifest), cluster._Software.here())
     with pytest.raises(ConvvizError, match=r"elsewhere does not exist on .* nodes .* share"):
         actor.sweep(Task(0, range(2), 2))
 

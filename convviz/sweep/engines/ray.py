@@ -14,12 +14,15 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from ...errors import ConvvizError
+from ...explanation.provenance import versions
+from ...ops import kernels
 from ..forward_pass import ForwardRunner
 from ..store.shard_manifest import ShardEntry
 from ..worker import Task, Worker, torch_settings
@@ -101,6 +104,7 @@ class _ActorPool:
         self._actor = ray.remote(max_restarts=0, **needs)(_SweepActor)
         # Transferred once to every node and read there by all its processes.
         self._shared = ray.put(_for_other_process(self.worker))
+        self._software = _Software.here()
 
     def map(self, tasks: Iterable[Task]) -> Iterator[ShardEntry]:
         """Yield the entries of all tasks in the order of completion."""
@@ -156,7 +160,7 @@ class _ActorPool:
         self.busy[process.actor.sweep.remote(task)] = (process, task)
 
     def _new_process(self) -> _RayProcess:
-        actor = self._actor.remote(self._shared)
+        actor = self._actor.remote(self._shared, self._software)
         return _RayProcess(actor, actor.node_and_pid.remote())
 
     def _retry(self, process: _RayProcess, task: Task, error: Exception) -> None:
@@ -184,11 +188,51 @@ class _ActorPool:
         return capacity
 
 
+@dataclass(frozen=True)
+class _Software:
+    """The software of a process, on which the last bits of its results depend.
+
+    Attributes:
+        folder: the folder of the imported package.
+        versions: distribution -> version.
+        code_paths: operator -> device -> description, as of `kernels.paths`.
+    """
+
+    folder: str
+    versions: Mapping[str, str]
+    code_paths: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def here(cls) -> _Software:
+        """Return the software of this process."""
+        return cls(str(Path(__file__).parents[2]), versions(()), kernels.paths())
+
+    def check_equals(self, other: _Software) -> None:
+        """Raise ConvvizError if a process of the cluster has other versions or code paths."""
+        ours, theirs = self._facts(), other._facts()
+        differences = [
+            f"{name}: {theirs.get(name, 'missing')} instead of {fact}"
+            for name, fact in ours.items()
+            if theirs.get(name) != fact
+        ]
+        if differences:
+            more = f", and {len(differences) - 1} more differences" * (len(differences) > 1)
+            raise ConvvizError(
+                f"a process of the Ray cluster would give other last bits: {differences[0]}{more}. "
+                f"It imported {other.folder}, this process {self.folder}. Ray puts the current "
+                "folder before the installed packages: if that is a clone of the project, start "
+                "the sweep in another folder"
+            )
+
+    def _facts(self) -> dict[str, str]:
+        return {**self.versions, **{name: paths["cpu"] for name, paths in self.code_paths.items()}}
+
+
 class _SweepActor:
     """The program of a process of the cluster. It keeps the model from shard to shard."""
 
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
+    def __init__(self, worker: Worker, software: _Software) -> None:
+        self.worker, self.software = worker, software
         if self.worker.plan.record["device"] == "cuda":
             self.worker.model.module.to("cuda")
 
@@ -198,6 +242,7 @@ class _SweepActor:
 
     def sweep(self, task: Task) -> ShardEntry:
         """Sweep a shard and return its entry."""
+        self.software.check_equals(_Software.here())
         files = self.worker.manifest.files
         if not files.is_reachable():
             raise ConvvizError(
