@@ -15,6 +15,7 @@ from ..sweep.photos import PhotosOfRun
 from ..sweep.run import Run
 from ..sweep.units import classes_of
 from .chunks import write_chunk
+from .formats import percent
 from .items import BLOCK, SiteItems
 from .photo_pass import PhotoPass
 
@@ -114,9 +115,18 @@ class Site:
         )
 
     @cached_property
+    def class_outputs(self) -> tuple[int | None, ...]:
+        """The output of the model of each class, where predictions matched them."""
+        return tuple(known.output for known in classes_of(self.run))
+
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
-        """Names of the outputs of the model; empty if they are not known."""
-        return tuple(self.run.plan["model"].get("labels", ()))
+        """Names of the outputs of the model, or else of the classes; empty if not known."""
+        if labels := self.run.plan["model"].get("labels"):
+            return tuple(labels)
+        known = dict(zip(self.class_outputs, self.classes, strict=True))
+        highest = max((o for o in known if o is not None), default=-1)
+        return tuple(known.get(output, str(output)) for output in range(highest + 1))
 
     def write_page(self, template: str, path: str, page: str, **values: Any) -> None:
         """Write a page from a template of `templates/`.
@@ -152,6 +162,7 @@ class Site:
             "block": BLOCK,
             "layers": [layer.record() for layer in self.layers],
             "classes": self.classes,
+            "class_outputs": self.class_outputs,
             "outputs": self.outputs,
             "has": {link.page: True for link in self.links},
             "live": self.live,
@@ -170,6 +181,7 @@ def environment() -> Any:
         lstrip_blocks=True,
     )
     templates.filters["count"] = lambda value: f"{value:,}".replace(",", "\u202f")
+    templates.filters["percent"] = percent
     return templates
 
 

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from helpers.script_payloads import PAYLOADS
 
 import convviz
+from convviz import ImageError
 
 REQUIRED = os.environ.get("CONVVIZ_BROWSER_TESTS") == "required"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu"]
@@ -131,3 +134,73 @@ def pages(watch: Any, report: Path) -> WatchedPage:
     """A page of the report, opened from disk: `pages.open("index.html")`."""
     watched: WatchedPage = watch(report.as_uri() + "/")
     return watched
+
+
+class HostileImages:
+    """Noise images whose names and classes are script payloads."""
+
+    name = "<script>hacked=1</script>"
+    ids = tuple(f"{payload} {i}" for i, payload in enumerate(PAYLOADS))
+    classes = PAYLOADS[:10]
+    labels = tuple(i % 10 for i in range(len(PAYLOADS)))
+
+    def load(self, index: int) -> np.ndarray:
+        """Return an image, uint8 `[12, 12, 3]`; the first one cannot be read."""
+        if index == 0:
+            raise ImageError(f"{PAYLOADS[2]} cannot be read")
+        pixels = np.random.default_rng(index).integers(0, 255, (12, 12, 3))
+        return pixels.astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> convviz.Run:
+    """A run in which names of files, classes and the data set are script payloads."""
+    data = HostileImages()
+    outputs = {name: i for i, name in enumerate(data.classes)}
+    explainers = [
+        "statistics",
+        "neighbors",
+        "embedding",
+        convviz.explainer("patches", draw=1),
+        convviz.explainer("predictions", classes=outputs),
+    ]
+    folder = tmp_path_factory.mktemp("hostile") / "run"
+    return convviz.analyze("demo-digits", data, explainers, folder)
+
+
+@pytest.fixture(scope="session")
+def hostile_report(hostile_run: convviz.Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the report of the hostile run."""
+    folder = tmp_path_factory.mktemp("hostile-report") / "pages"
+    convviz.write_run_report(hostile_run, folder, photos=HostileImages())
+    return folder
+
+
+@pytest.fixture
+def hostile_pages(watch: Any, hostile_report: Path) -> WatchedPage:
+    """A page of the report of the hostile run."""
+    watched: WatchedPage = watch(hostile_report.as_uri() + "/")
+    return watched
+
+
+def serious_findings(page: Any) -> list[str]:
+    """Return rules of axe-core that a page breaks with serious or critical impact."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    # Loading style sheets once more would be a request that pages on disk must not make.
+    violations = axe.run(page, options={"preload": False}).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:200]}"
+        for rule in violations
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.fixture
+def check_accessible() -> Any:
+    """Return a function that fails if axe-core has serious findings on a page."""
+
+    def check(page: Any) -> None:
+        assert serious_findings(page) == []
+
+    return check

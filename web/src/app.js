@@ -1,7 +1,8 @@
 // Starts the scripts of the page that <body data-page="…"> names.
 import { markReady } from "./core.js";
+import { startDataset } from "./dataset.js";
 
-const pages = {};
+const pages = { dataset: startDataset };
 
 const start = pages[document.body.dataset.page];
 if (start) start();
