@@ -28,6 +28,7 @@ class SiteItems:
     """The images of a run, as pages refer to them.
 
     Attributes:
+        records: the images.
         count: number of images.
         ids: their names, in the order of the run.
         labels: their classes, positions in `Run.classes`, or None.
@@ -38,11 +39,11 @@ class SiteItems:
         self._run, self._pictures = run, pictures
         self._previews: dict[int, str] = {}
         self._atlases: list[Atlas] = []
-        rows = run.items.to_arrow()
-        self.count = len(rows)
-        self.ids: list[str] = rows["id"].to_pylist()
-        self.labels: list[int | None] = rows["label"].to_pylist()
-        self.sizes = list(zip(rows["height"].to_pylist(), rows["width"].to_pylist(), strict=True))
+        self.records = tuple(run.items)
+        self.count = len(self.records)
+        self.ids = [record.id for record in self.records]
+        self.labels = [record.label for record in self.records]
+        self.sizes = [record.size for record in self.records]
 
     def request_preview(self, row: int) -> str:
         """Return the address of the saved photo of a row, which is drawn with the others.
@@ -51,7 +52,7 @@ class SiteItems:
         """
         if row not in self._previews:
             height, width = self.sizes[row]
-            affine = self._run.items[row].affine
+            affine = self.records[row].affine
             scale = min(abs(affine[0]), abs(affine[4])) or 1.0
             least = min(MAX_PREVIEW, max(256.0, min(height, width) / scale))
             suffix = "png" if max(height, width) <= CRISP_SIDE else "jpg"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ConvvizError
+from . import layer_page
 from .reproduce import shell_line
 from .site import Link, Site, SiteLayer
 
@@ -49,9 +50,8 @@ def _numbers(site: Site) -> list[tuple[str, str, str]]:
         present = len({label for label in site.items.labels if label is not None})
         rows.append(("classes with images", _count(present), f"of {_count(len(site.classes))}"))
     rows += _accuracy(site)
-    units = sum(layer.units for layer in site.layers)
-    if units:
-        rows.append(("units", _count(units), f"in {len(site.layers)} layers"))
+    if units := [layer.units for layer in site.layers if layer.units]:
+        rows.append(("units", _count(sum(units)), f"in {len(units)} layers"))
     return rows
 
 
@@ -74,6 +74,7 @@ def _accuracy(site: Site) -> list[tuple[str, str, str]]:
 def _layer_row(site: Site, layer: SiteLayer) -> dict[str, Any]:
     """Return what the table of layers shows."""
     row: dict[str, Any] = {"layer": layer, "field": "", "dead": None}
+    row["strip"] = layer_page.strip(site, layer)
     if "patches" in site.run and layer.name in site.run["patches"]:
         measures = site.run["patches"][layer.name].result.measures
         field = str(measures.get("receptive field", ""))

@@ -24,7 +24,7 @@ COLUMNS = 32
 
 QUALITY = 85
 BLANK = 238
-"""Grey level of pixels beside the photo and of missing tiles."""
+"""Grey level of missing tiles."""
 
 CRISP_SIDE = 64
 """Longer side up to which photos are saved without loss and shown as squares."""
@@ -103,10 +103,10 @@ class PhotoPass:
         """Call a function with the photo of a row; functions of several rows run in threads."""
         self._drawings[row].append(drawing)
 
-    def atlas(self, path: str, size: int, tile: int) -> Atlas:
+    def atlas(self, path: str, size: int, tile: int, columns: int = 0) -> Atlas:
         """Return a new atlas, which is saved when all photos have been read."""
-        rows = -(-size // COLUMNS)
-        columns = min(COLUMNS, max(size, 1))
+        columns = columns or min(COLUMNS, max(size, 1))
+        rows = -(-size // columns)
         file = Path(self._spool.name) / f"{len(self._atlases)}"
         shape = (max(rows, 1) * tile, columns * tile, 3)
         pixels = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
@@ -165,17 +165,17 @@ def reduce_photo(photo: np.ndarray, least: float) -> np.ndarray:
 
 
 def thumbnail(photo: np.ndarray, side: int) -> np.ndarray:
-    """Return the whole photo on a grey square, uint8 `[side, side, 3]`."""
+    """Return the central square of a photo, uint8 `[side, side, 3]`."""
     height, width = photo.shape[:2]
     return cut(photo, (0, 0, width, height), side)
 
 
 def cut(photo: np.ndarray, box: tuple[float, float, float, float], side: int) -> np.ndarray:
-    """Return a box of a photo on a square, uint8 `[side, side, 3]`.
+    """Return the central square of a box of a photo, uint8 `[side, side, 3]`.
 
     Args:
         photo: uint8 `[h, w, 3]`.
-        box: (x0, y0, x1, y1) in pixels of the photo, half-open; only its part inside is drawn.
+        box: (x0, y0, x1, y1) in pixels of the photo, half-open; only its part inside is used.
         side: side of the square.
     """
     from PIL import Image
@@ -183,16 +183,13 @@ def cut(photo: np.ndarray, box: tuple[float, float, float, float], side: int) ->
     height, width = photo.shape[:2]
     x0, y0 = max(0.0, box[0]), max(0.0, box[1])
     x1, y1 = min(float(width), box[2]), min(float(height), box[3])
-    square = np.full((side, side, 3), BLANK, np.uint8)
-    if x1 - x0 < 1e-6 or y1 - y0 < 1e-6:
-        return square
-    scale = side / max(x1 - x0, y1 - y0)
-    size = (max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale)))
-    how = Image.Resampling.NEAREST if scale > 4 else Image.Resampling.BICUBIC
-    part = np.asarray(Image.fromarray(photo).resize(size, how, box=(x0, y0, x1, y1)))
-    y, x = (side - size[1]) // 2, (side - size[0]) // 2
-    square[y : y + size[1], x : x + size[0]] = part
-    return square
+    edge = min(x1 - x0, y1 - y0)
+    if edge < 1e-6:
+        return np.full((side, side, 3), BLANK, np.uint8)
+    x, y = (x0 + x1 - edge) / 2, (y0 + y1 - edge) / 2
+    how = Image.Resampling.NEAREST if side > 4 * edge else Image.Resampling.BICUBIC
+    square = Image.fromarray(photo).resize((side, side), how, box=(x, y, x + edge, y + edge))
+    return np.asarray(square)
 
 
 def save_picture(path: Path, pixels: np.ndarray) -> None:

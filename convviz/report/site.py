@@ -17,7 +17,7 @@ from ..sweep.units import classes_of
 from .chunks import write_chunk
 from .formats import percent
 from .items import BLOCK, SiteItems
-from .photo_pass import PhotoPass
+from .photo_pass import Atlas, PhotoPass
 
 GENERATOR = "convviz run report"
 LAYER_EXPLAINERS = ("patches", "statistics")
@@ -69,6 +69,7 @@ class Site:
         pictures: collects what is to be cut from photos, which are then read once.
         items: the images of the run.
         links: the navigation.
+        sheets: pictures of the contact sheet of each layer, by slug.
         live: data of the app for live controls, or None in a report on disk.
     """
 
@@ -85,6 +86,7 @@ class Site:
         self.pictures = PhotoPass(self.photos, folder)
         self.items = SiteItems(run, self.pictures)
         self.links: list[Link] = []
+        self.sheets: dict[str, list[Atlas]] = {}
 
     @property
     def title(self) -> str:

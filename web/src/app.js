@@ -1,8 +1,9 @@
 // Starts the scripts of the page that <body data-page="…"> names.
 import { markReady } from "./core.js";
 import { startDataset } from "./dataset.js";
+import { startLayer } from "./layer.js";
 
-const pages = { dataset: startDataset };
+const pages = { dataset: startDataset, layer: startLayer };
 
 const start = pages[document.body.dataset.page];
 if (start) start();

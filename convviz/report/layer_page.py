@@ -1,0 +1,206 @@
+"""A page per layer: a contact sheet of all units, and the view of one unit in the same page."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .items import SiteItems
+from .layer_units import LayerUnits
+from .photo_pass import COLUMNS, Atlas, cut, save_picture
+from .site import Link, Site, SiteLayer
+from .unit_records import RowOf, column_record, short, unit_chunks, visible_box
+
+UNITS_PER_ATLAS = 512
+TILE = 80
+"""Side of a picture in the contact sheet, in pixels."""
+
+STRIP = 18
+"""Units of a layer that the overview shows."""
+
+SORTS = {
+    "unit": "number",
+    "max": "maximum",
+    "fires": "share of images that fire it",
+    "selectivity": "selectivity",
+    "prominence": "prominence",
+}
+"""Orders of the contact sheet: column and words."""
+
+
+def links(site: Site) -> list[Link]:
+    """Return one entry of the navigation: the first layer with units."""
+    layers = [layer for layer in site.layers if layer.units]
+    return [Link("layer", "Units", f"layer/{layers[-1].slug}.html")] if layers else []
+
+
+def request_pictures(site: Site) -> None:
+    """Request the top patch of every unit, and the photos of all top patches."""
+    for layer in _layers(site):
+        units = _units(site, layer)
+        if units.tiles is not None:
+            site.sheets[layer.slug] = _request_sheet(site, layer, units)
+
+
+def _request_sheet(site: Site, layer: SiteLayer, units: LayerUnits) -> list[Atlas]:
+    assert units.tiles is not None
+    items, boxes = units.tiles["items"].tolist(), units.tiles["boxes"].tolist()
+    atlases = []
+    for start in range(0, units.count, UNITS_PER_ATLAS):
+        size = min(UNITS_PER_ATLAS, units.count - start)
+        path = f"media/sheets/{layer.slug}/{start // UNITS_PER_ATLAS:03d}.jpg"
+        atlas = site.pictures.atlas(path, size, TILE, COLUMNS)
+        atlases.append(atlas)
+        for index in range(size):
+            row, box = items[start + index][0], boxes[start + index][0]
+            if row >= 0 and (visible := visible_box(units, row, box)):
+                site.pictures.draw(row, partial(_draw_tile, atlas, index, visible))
+    for row in sorted({row for rows in items for row in rows if row >= 0}):
+        site.items.request_preview(row)
+    return atlases
+
+
+def _draw_tile(atlas: Atlas, index: int, box: Any, photo: np.ndarray) -> None:
+    atlas.put(index, cut(photo, box, atlas.tile))
+
+
+def write(site: Site) -> None:
+    """Write the style of the contact sheets, and page and data of each layer."""
+    _write_style(site)
+    for layer in _layers(site):
+        _write_layer(site, layer, _units(site, layer))
+
+
+def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
+    site.write_chunk(f"layer/{layer.slug}/units", column_record(units))
+    for block, records in unit_chunks(units, lambda item: item):
+        site.write_chunk(f"layer/{layer.slug}/units-{block:03d}", records)
+    other = _write_other(site, layer)
+    drawn = _write_guided(site, layer, units)
+    values = {
+        "name": layer.name,
+        "slug": layer.slug,
+        "field": units.field,
+        "run": site.run.address,
+        "shell": shlex.join(["convviz", "show", site.run.address, "-e", "patches", "--layer"]),
+        "guided": drawn,
+        "sheets": [atlas.record() for atlas in site.sheets.get(layer.slug, [])],
+        "meaning": units.lifts.meaning if units.lifts is not None else "",
+        "has_patches": units.tiles is not None,
+        "has_statistics": units.table is not None,
+        "other": other,
+        "provenance": _provenance(site),
+    }
+    site.write_chunk(f"layer/{layer.slug}/layer", values)
+    site.write_page(
+        "layer.html",
+        f"layer/{layer.slug}.html",
+        "layer",
+        layer=layer,
+        units=units,
+        tiles=list(_tiles(site, layer, units)),
+        sorts={name: words for name, words in SORTS.items() if name in {"unit", *units.columns}},
+        dead=int(units.dead.sum()),
+        silent=int(units.silent.sum()),
+        twins=int((units.duplicates >= 0).sum()),
+        layers=_layers(site),
+        missing=len(site.pictures.missing),
+    )
+
+
+def _tiles(site: Site, layer: SiteLayer, units: LayerUnits) -> Any:
+    """Yield what the contact sheet shows of each unit, by number."""
+    atlases = site.sheets.get(layer.slug, [])
+    largest = units.columns["max"]
+    for unit in range(units.count):
+        block, index = divmod(unit, UNITS_PER_ATLAS)
+        row, column = divmod(index, COLUMNS)
+        is_drawn = block < len(atlases) and index in atlases[block].filled
+        yield {
+            "unit": unit,
+            "classes": f"{layer.slug}-{block} x{column} y{row}" if is_drawn else "missing",
+            "dead": bool(units.dead[unit]),
+            "max": short(largest[unit]),
+        }
+
+
+def strip(site: Site, layer: SiteLayer) -> list[dict[str, Any]]:
+    """Return the units of a layer that the overview shows: the most prominent ones."""
+    if layer.slug not in site.sheets:
+        return []
+    units = _units(site, layer)
+    key = units.columns.get("prominence", units.columns["max"])
+    best = np.argsort(-np.nan_to_num(key, nan=-np.inf), kind="stable")[:STRIP].tolist()
+    tiles = {tile["unit"]: tile for tile in _tiles(site, layer, units)}
+    return [tiles[unit] for unit in best if tiles[unit]["classes"] != "missing"]
+
+
+def _write_style(site: Site) -> None:
+    """Write the places of tiles as classes: pages have no inline styles."""
+    rows = UNITS_PER_ATLAS // COLUMNS
+    rules = [f".x{x}{{background-position-x:calc({-x}*var(--tile))}}" for x in range(COLUMNS)]
+    rules += [f".y{y}{{background-position-y:calc({-y}*var(--tile))}}" for y in range(rows)]
+    for slug, atlases in site.sheets.items():
+        for block, atlas in enumerate(atlases):
+            address = atlas.path.removeprefix("media/")
+            rules.append(f'.{slug}-{block}{{background-image:url("{address}")}}')
+    path = site.folder / "media" / "sheets.css"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([*rules, ""]), "utf-8")
+
+
+def _write_guided(site: Site, layer: SiteLayer, units: LayerUnits) -> dict[str, Any] | None:
+    """Write the guided gradients that the run holds as one picture; return how to show them."""
+    if units.tiles is None or "guided gradients" not in units.tiles.arrays:
+        return None
+    pictures = units.tiles["guided gradients"].numpy()
+    rows, columns, height, width = pictures.shape[:4]
+    if not rows:
+        return None
+    sheet = pictures.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
+    path = f"media/guided/{layer.slug}.jpg"
+    save_picture(site.folder / path, sheet)
+    return {"atlas": path, "columns": columns, "rows": rows, "height": height, "width": width}
+
+
+def _write_other(site: Site, layer: SiteLayer) -> dict[str, Any] | None:
+    """Write the units of the same layer in the second run; return what names it."""
+    if site.other is None:
+        return None
+    units = LayerUnits(site.other, layer.name)
+    name = {"model": site.other.plan["model"]["name"], "run": site.other.address, "count": 0}
+    if not units.count:
+        return name
+    row_of = _rows_by_id(site.items, list(site.other.items.ids))
+    for block, records in unit_chunks(units, row_of):
+        site.write_chunk(f"layer/{layer.slug}/other-{block:03d}", records)
+    site.write_chunk(f"layer/{layer.slug}/other", column_record(units))
+    return {**name, "count": units.count}
+
+
+def _rows_by_id(items: SiteItems, ids: list[str]) -> RowOf:
+    """Return a function from items of the second run to rows of the report."""
+    rows = {name: row for row, name in enumerate(items.ids)}
+    return lambda item: rows.get(ids[item])
+
+
+def _provenance(site: Site) -> dict[str, str]:
+    plan = site.run.plan
+    versions = ", ".join(f"{name} {version}" for name, version in plan["versions"].items())
+    return {
+        "model": plan["model"]["name"],
+        "weights": plan["model"]["weights_hash"],
+        "data set": plan["dataset"]["name"],
+        "computed with": f"{versions}, {plan['dtype']}",
+    }
+
+
+def _units(site: Site, layer: SiteLayer) -> LayerUnits:
+    return LayerUnits(site.run, layer.name, site.items.records)
+
+
+def _layers(site: Site) -> list[SiteLayer]:
+    return [layer for layer in site.layers if layer.units]

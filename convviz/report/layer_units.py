@@ -1,0 +1,297 @@
+"""The units of a layer as pages show them: numbers, patches, classes and similar units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConvvizError
+from ..images.batch import Item
+from ..results.types import Result
+from ..sweep.run import Run
+
+CLASSES = 8
+"""Most classes per unit."""
+
+SIMILAR = 6
+"""Most similar units per unit."""
+
+LEAST_LIFT = 1.1
+"""Least lift of a class that a unit is said to fire for."""
+
+LEAST_OVERLAP = 3
+"""Least number of common top images of similar units."""
+
+DUPLICATE = 8 / 9
+"""Share of equal top patches (image and position) from which two units are near-duplicates."""
+
+SILENT = 0.01
+"""A unit that fires in a smaller share of the images is silent."""
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class ClassLifts:
+    """Which classes a unit responds to, per unit and rank.
+
+    Attributes:
+        classes: int `[C, n]`, positions among the classes of the run; -1 for none.
+        lifts: `[C, n]`, how much more than on all images; highest first.
+        counts: int `[C, n]`, images of the class in which the unit fires, or that are among its
+            top images.
+        totals: int `[C, n]`, images that were counted.
+        meaning: what lift and count stand for.
+    """
+
+    classes: Array
+    lifts: Array
+    counts: Array
+    totals: Array
+    meaning: str
+
+
+class LayerUnits:
+    """The results of patches and statistics about one layer of a run.
+
+    Attributes:
+        run, layer: the run and the name of the layer.
+        tiles: the result of patches, or None.
+        table: the result of statistics, or None.
+        count: number of units.
+        items: the images of the run; read from it if not given.
+    """
+
+    def __init__(self, run: Run, layer: str, items: Sequence[Item] = ()) -> None:
+        self.run, self.layer = run, layer
+        self.items = items or tuple(run.items)
+        self.tiles = result_of(run, "patches", layer, "positions")
+        self.table = result_of(run, "statistics", layer, "histogram")
+        result = self.tiles or self.table
+        self.count = len(result.values) if result is not None else 0
+        if self.tiles and self.table and len(self.table.values) != self.count:
+            raise ConvvizError(
+                f"{layer!r} has {self.count} units in patches and {len(self.table.values)} in "
+                "statistics"
+            )
+
+    @property
+    def field(self) -> str:
+        """The receptive field in words, if patches recorded it."""
+        measures = self.tiles.measures if self.tiles else {}
+        return str(measures.get("receptive field", ""))
+
+    @cached_property
+    def columns(self) -> dict[str, Array]:
+        """One number per unit by name, `[C]`; only what the run holds."""
+        columns: dict[str, Array] = {}
+        if self.tiles is not None:
+            columns["max"] = np.nan_to_num(_numbers(self.tiles.values[:, 0]), neginf=np.nan)
+            if "prominence" in self.tiles.arrays:
+                columns["prominence"] = _numbers(self.tiles["prominence"])
+        if self.table is not None:
+            for name in ("max", "min", "mean", "variance", "fires", "active"):
+                columns.setdefault(name, _numbers(self.table[name]))
+            if (selectivity := self._selectivity) is not None:
+                columns["selectivity"] = selectivity
+        return columns
+
+    @property
+    def _selectivity(self) -> Array | None:
+        """Class selectivity (m - r) / (m + r), `[C]` (Morcos et al. 2018, equation 1).
+
+        m is the largest mean activation of a class, r the mean of the other classes' means. None
+        for layers with negative values, and without labels.
+        """
+        means = self._class_means
+        if means is None or len(means) < 2:
+            return None
+        largest = means.max(0)
+        rest = (means.sum(0) - largest) / (len(means) - 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray((largest - rest) / (largest + rest))
+
+    @property
+    def _class_means(self) -> Array | None:
+        """Mean activation by class that has images, `[K', C]`, if no value is negative."""
+        table = self.table
+        if table is None or "class_mean" not in table.arrays or not self._is_positive:
+            return None
+        means = _numbers(table["class_mean"])
+        return np.nan_to_num(means[np.asarray(table["class_images"]) > 0])
+
+    @property
+    def _is_positive(self) -> bool:
+        assert self.table is not None
+        return bool((np.nan_to_num(_numbers(self.table["min"])) >= 0).all())
+
+    @cached_property
+    def dead(self) -> Array:
+        """Units that are above zero at no position of any image, bool `[C]`."""
+        if self.table is not None:
+            return np.asarray(self.table["dead"]).astype(bool)
+        return ~(self.columns["max"] > 0)
+
+    @cached_property
+    def silent(self) -> Array:
+        """Units that fire, but in hardly any image, bool `[C]`."""
+        if self.table is None:
+            return np.zeros(self.count, bool)
+        return (self.columns["fires"] < SILENT) & ~self.dead
+
+    @cached_property
+    def rank(self) -> Array:
+        """Place of each unit by its maximum, from 1, int `[C]`."""
+        order = np.argsort(-np.nan_to_num(self.columns["max"], nan=-np.inf), kind="stable")
+        rank = np.empty(self.count, int)
+        rank[order] = np.arange(1, self.count + 1)
+        return rank
+
+    @cached_property
+    def lifts(self) -> ClassLifts | None:
+        """The classes of every unit; None without labels."""
+        if not self.run.classes:
+            return None
+        if self.table is not None and "class_mean" in self.table.arrays and self._is_positive:
+            return lifts_of_means(self.table)
+        if self.tiles is not None:
+            return lifts_of_patches(self.tiles, [item.label for item in self.items])
+        return None
+
+    @cached_property
+    def similar(self) -> tuple[Array, Array]:
+        """Similar units `[C, n]`, -1 for none, and the number of common top images `[C, n]`."""
+        if self.tiles is None:
+            return np.full((self.count, 0), -1), np.zeros((self.count, 0), int)
+        keys = np.asarray(self.tiles["items"]).astype(np.int64)
+        return most_common(np.where(self._fires, keys, -1), SIMILAR, LEAST_OVERLAP)
+
+    @cached_property
+    def duplicates(self) -> Array:
+        """The lowest unit with nearly the same top patches, -1 for none, int `[C]`."""
+        if self.tiles is None:
+            return np.full(self.count, -1)
+        items = np.asarray(self.tiles["items"]).astype(np.int64)
+        positions = np.asarray(self.tiles["positions"]).astype(np.int64) + 1
+        size = int(positions.max(initial=0)) + 1
+        keys = (items * size + positions[..., 0]) * size + positions[..., 1]
+        keys = np.where(self._fires, keys, -1)
+        least = max(1, round(DUPLICATE * keys.shape[1]))
+        others, _ = most_common(keys, 1, least)
+        return np.asarray(others[:, 0])
+
+    @property
+    def _fires(self) -> Array:
+        """Whether each top patch exists and is above zero, bool `[C, k]`."""
+        assert self.tiles is not None
+        return (np.asarray(self.tiles["items"]) >= 0) & (_numbers(self.tiles.values) > 0)
+
+
+def result_of(run: Run, explainer: str, layer: str, array: str) -> Result | None:
+    """Return a result of a run if it has the array; None otherwise."""
+    if explainer not in run or layer not in run[explainer]:
+        return None
+    result = run[explainer][layer].result
+    return result if array in result.arrays else None
+
+
+def lifts_of_means(table: Result) -> ClassLifts:
+    """Return classes by mean activation on their images, divided by the mean on all images.
+
+    Classes are left out where this lift is below `LEAST_LIFT`.
+    """
+    images = np.asarray(table["class_images"])
+    present = np.flatnonzero(images > 0)
+    fires = np.nan_to_num(_numbers(table["class_fires"])[present])
+    means, overall = np.nan_to_num(_numbers(table["class_mean"])[present]), _numbers(table["mean"])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        lift = np.where(overall > 0, means / overall, 0.0)
+    best = np.argsort(-lift, axis=0, kind="stable")[:CLASSES].T
+    units = np.arange(len(overall))[:, None]
+    counts = np.rint(fires * images[present, None]).astype(int)[best, units]
+    lifts = lift.T[units, best]
+    return ClassLifts(
+        classes=np.where(lifts >= LEAST_LIFT, present[best], -1),
+        lifts=lifts,
+        counts=counts,
+        totals=images[present][best],
+        meaning="mean activation on images of the class, divided by the mean on all images; then "
+        "the images of the class in which the unit fires",
+    )
+
+
+def lifts_of_patches(tiles: Result, labels: list[int | None]) -> ClassLifts:
+    """Return the classes of the top images; the lift compares with their share of all images."""
+    known = np.array([-1 if label is None else label for label in labels], dtype=int)
+    share = np.bincount(known[known >= 0], minlength=1) / max(1, len(known))
+    items = np.asarray(tiles["items"])
+    shape = (len(items), CLASSES)
+    classes, lifts = np.full(shape, -1), np.zeros(shape)
+    counts, totals = np.zeros(shape, int), np.zeros(shape, int)
+    for unit, row in enumerate(items):
+        of_unit = known[row[row >= 0]]
+        values, number = np.unique(of_unit[of_unit >= 0], return_counts=True)
+        lift = number / max(1, len(of_unit)) / share[values]
+        best = np.lexsort((values, -lift, -number))[:CLASSES]
+        width = len(best)
+        classes[unit, :width], lifts[unit, :width] = values[best], lift[best]
+        counts[unit, :width], totals[unit, :width] = number[best], len(of_unit)
+    meaning = (
+        "share of the class among the top images, divided by its share among all images; then the "
+        "number of top images"
+    )
+    return ClassLifts(classes, lifts, counts, totals, meaning)
+
+
+def most_common(keys: Array, most: int, least: int) -> tuple[Array, Array]:
+    """Return the rows that share most keys with each row, and how many they share.
+
+    Args:
+        keys: int `[C, k]`; -1 is no key.
+        most: number of rows to return.
+        least: rows that share fewer keys are left out.
+
+    Returns:
+        Rows `[C, most]`, -1 for none, the most similar first; number of common keys `[C, most]`.
+    """
+    from scipy.sparse import csr_matrix
+
+    count, width = keys.shape
+    rows = np.repeat(np.arange(count), width)
+    flat = keys.ravel()
+    rows, flat = rows[flat >= 0], flat[flat >= 0]
+    _, columns = np.unique(flat, return_inverse=True)
+    size = int(columns.max(initial=-1)) + 1
+    present = csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), (count, max(1, size)))
+    present.data[:] = 1
+    shared = (present @ present.T).tocsr()
+    others, numbers = np.full((count, most), -1), np.zeros((count, most), int)
+    for row in range(count):
+        span = slice(shared.indptr[row], shared.indptr[row + 1])
+        near, common = shared.indices[span], shared.data[span]
+        chosen = (near != row) & (common >= least)
+        near, common = near[chosen], common[chosen]
+        order = np.lexsort((near, -common))[:most]
+        others[row, : len(order)], numbers[row, : len(order)] = near[order], common[order]
+    return others, numbers
+
+
+def input_size(preprocess: str) -> tuple[int, int] | None:
+    """Return height and width of the model's input from the description of a preprocessing.
+
+    None if it is not a `Preprocess` with a crop.
+    """
+    match = re.match(r"Preprocess\(.*?\bcrop=(?:(\d{1,5})|\((\d{1,5}), (\d{1,5})\))", preprocess)
+    if match is None:
+        return None
+    square, height, width = match.groups()
+    return (int(square), int(square)) if square else (int(height), int(width))
+
+
+def _numbers(tensor: Any) -> Array:
+    return np.asarray(tensor.detach().double().numpy())

@@ -1,0 +1,144 @@
+"""The data of a layer page: columns of all units, and records of units in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .layer_units import Array, LayerUnits, input_size
+
+UNITS_PER_CHUNK = 64
+
+Box = tuple[float, float, float, float]
+RowOf = Callable[[int], int | None]
+"""Row of the report for an item of a run; None if the report does not show this image."""
+
+
+def column_record(units: LayerUnits) -> dict[str, Any]:
+    """Return what sorting and filtering need: one entry per unit in each column."""
+    lifts = units.lifts
+    return {
+        "count": units.count,
+        "block": UNITS_PER_CHUNK,
+        "columns": {name: [short(v) for v in values] for name, values in units.columns.items()},
+        "dead": np.flatnonzero(units.dead).tolist(),
+        "silent": np.flatnonzero(units.silent).tolist(),
+        "duplicates": {str(u): int(k) for u, k in enumerate(units.duplicates) if k >= 0},
+        "classes": [] if lifts is None else [_present(row[:3]) for row in lifts.classes],
+    }
+
+
+def unit_chunks(units: LayerUnits, row_of: RowOf) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """Yield the number of each block with the records of its units."""
+    for block, start in enumerate(range(0, units.count, UNITS_PER_CHUNK)):
+        numbers = range(start, min(start + UNITS_PER_CHUNK, units.count))
+        yield block, [unit_record(units, unit, row_of) for unit in numbers]
+
+
+def unit_record(units: LayerUnits, unit: int, row_of: RowOf) -> dict[str, Any]:
+    """Return everything about one unit."""
+    others, shared = units.similar
+    return {
+        "unit": unit,
+        "rank": int(units.rank[unit]),
+        "patches": list(_patches(units, unit, row_of)),
+        "guided": _place_among_drawn(units, unit),
+        "classes": list(_classes(units, unit)),
+        "similar": [
+            {"unit": int(other), "shared": int(n)}
+            for other, n in zip(others[unit], shared[unit], strict=True)
+            if other >= 0
+        ],
+        "histogram": _histogram(units, unit),
+    }
+
+
+def _patches(units: LayerUnits, unit: int, row_of: RowOf) -> Iterator[dict[str, Any]]:
+    """Yield the top patches with their boxes in pixels of the photo, if they are mapped to it."""
+    tiles = units.tiles
+    if tiles is None:
+        return
+    items, values = tiles["items"][unit].tolist(), tiles.values[unit].tolist()
+    boxes, positions = tiles["boxes"][unit].tolist(), tiles["positions"][unit].tolist()
+    for item, value, box, position in zip(items, values, boxes, positions, strict=True):
+        if item < 0:
+            continue
+        yield {
+            "row": row_of(item),
+            "item": item,
+            "value": short(value),
+            "position": position if min(position) >= 0 else None,
+            "box": visible_box(units, item, box),
+        }
+
+
+def visible_box(units: LayerUnits, item: int, box: Box) -> list[float] | None:
+    """Return the part of a receptive field that the model saw, in pixels of the photo.
+
+    None if boxes are not in pixels of the photo, because the preprocessing is not a `Preprocess`.
+    """
+    preprocess = str(units.run.plan["model"].get("preprocess", ""))
+    if not preprocess.startswith("Preprocess(") or not np.isfinite(box).all():
+        return None
+    record = units.items[item]
+    height, width = record.size
+    seen = (0.0, 0.0, float(width), float(height))
+    if size := input_size(preprocess):
+        a, b, c, d, e, f = record.affine
+        if not b and not d:
+            seen = (c, f, a * size[1] + c, e * size[0] + f)
+    x0, y0 = max(box[0], seen[0], 0), max(box[1], seen[1], 0)
+    x1, y1 = min(box[2], seen[2], width), min(box[3], seen[3], height)
+    return [round(float(v), 1) for v in (x0, y0, x1, y1)] if x1 > x0 and y1 > y0 else None
+
+
+def _place_among_drawn(units: LayerUnits, unit: int) -> int | None:
+    """Return the row of a unit in the guided gradients that the run holds."""
+    tiles = units.tiles
+    if tiles is None or "guided gradients" not in tiles.arrays:
+        return None
+    order = list(getattr(tiles, "order", ()))
+    return order.index(unit) if unit in order else None
+
+
+def _classes(units: LayerUnits, unit: int) -> Iterator[dict[str, Any]]:
+    lifts = units.lifts
+    if lifts is None:
+        return
+    for rank, label in enumerate(lifts.classes[unit].tolist()):
+        if label >= 0:
+            yield {
+                "class": label,
+                "lift": short(lifts.lifts[unit, rank]),
+                "count": int(lifts.counts[unit, rank]),
+                "of": int(lifts.totals[unit, rank]),
+            }
+
+
+def _histogram(units: LayerUnits, unit: int) -> Mapping[str, Any] | None:
+    """Return the occupied bins of the values at all positions: edges, and counts between them."""
+    if units.table is None:
+        return None
+    counts: Array = units.table["histogram"][unit].numpy()
+    edges: Array = units.table["edges"].numpy().copy()
+    occupied = np.flatnonzero(counts)
+    if not len(occupied):
+        return None
+    first, last = int(occupied[0]), int(occupied[-1])
+    # The outermost bins are open-ended: they end at the extreme value.
+    edges[0], edges[-1] = units.columns["min"][unit], units.columns["max"][unit]
+    return {
+        "edges": [short(edge) for edge in edges[first : last + 2]],
+        "counts": counts[first : last + 1].tolist(),
+    }
+
+
+def short(value: float) -> float | None:
+    """Return a number with five digits; None if it is not finite."""
+    return float(f"{value:.5g}") if np.isfinite(value) else None
+
+
+def _present(classes: Array) -> list[int]:
+    return [int(label) for label in classes if label >= 0]

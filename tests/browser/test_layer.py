@@ -1,0 +1,175 @@
+"""The contact sheet of a layer and the view of a unit in a browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+import convviz
+from convviz.report.layer_units import LayerUnits
+
+SHEET = "#sheet a"
+
+
+@pytest.fixture(scope="session")
+def units(digits_run):
+    return LayerUnits(digits_run, list(digits_run["patches"])[-1])
+
+
+def address(units, state=""):
+    slug = units.layer.replace(".", "-")
+    return f"layer/{slug}.html" + (f"#{state}" if state else "")
+
+
+def shown_units(page):
+    return [int(link.get_attribute("data-unit")) for link in page.locator(SHEET).all()]
+
+
+def patches_of(page, units):
+    """Wait for the patches; return the values under them."""
+    page.wait_for_selector("#unit .patches img, #unit .note")
+    return [float(text) for text in page.locator("#unit .patches figcaption b").all_inner_texts()]
+
+
+def expected_patches(units, unit):
+    values = units.tiles.values[unit]
+    return pytest.approx(values[units.tiles["items"][unit] >= 0].tolist(), rel=6e-3, abs=1e-6)
+
+
+def test_the_contact_sheet_is_readable_without_scripts(watch, report, units):
+    watched = watch(report.as_uri() + "/", java_script_enabled=False)
+    page = watched.page
+    page.goto(report.as_uri() + "/" + address(units))
+    assert shown_units(page) == list(range(units.count))
+    tile = page.locator(".sheet .tile:not(.missing)").first
+    assert "sheets/" in tile.evaluate("e => getComputedStyle(e).backgroundImage")
+    dead = page.locator(".sheet a.dead").all_inner_texts()
+    assert len(dead) == int(units.dead.sum())
+    assert all("dead" in text for text in dead)
+    alive = int(np.flatnonzero(~units.dead)[0])
+    assert f"{units.columns['max'][alive]:.3g}" in page.locator(SHEET).nth(alive).inner_text()
+
+
+def test_units_are_sorted_found_opened_and_linked(pages, units, digits_run):
+    page = pages.open(address(units))
+    page.select_option("#sort", "max")
+    order = np.argsort(-units.columns["max"], kind="stable").tolist()
+    assert shown_units(page) == order
+    assert page.evaluate("location.hash") == "#sort=max"
+
+    page.locator(SHEET).first.click()
+    assert page.locator("#unit h2").inner_text() == f"unit {order[0]}"
+    assert patches_of(page, units) == expected_patches(units, order[0])
+    facts = page.locator(".unit-facts").inner_text()
+    assert f"rank {units.rank[order[0]]} of {units.count}" in facts
+
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"document.querySelector('#unit h2').innerText === 'unit {order[1]}'")
+    assert patches_of(page, units) == expected_patches(units, order[1])
+    assert page.locator("#sheet [aria-current]").get_attribute("data-unit") == str(order[1])
+
+    page.keyboard.press("w")
+    page.wait_for_selector(".patches.whole .box")
+    box = page.locator(".patches.whole .box").first.bounding_box()
+    frame = page.locator(".patches.whole .photo").first.bounding_box()
+    item = digits_run.items[int(units.tiles["items"][order[1], 0])]
+    x0, y0, x1, y1 = units.tiles["boxes"][order[1], 0].tolist()
+    height, width = item.size
+    wide = min(x1, width) - max(x0, 0)
+    assert box["width"] / frame["width"] == pytest.approx(wide / width, abs=0.03)
+    high = min(y1, height) - max(y0, 0)
+    assert box["height"] / frame["height"] == pytest.approx(high / height, abs=0.03)
+
+    page.go_back()
+    page.wait_for_function(f"document.querySelector('#unit h2').innerText === 'unit {order[0]}'")
+    page.keyboard.press("Escape")
+    assert page.locator("#unit").is_hidden()
+    page.keyboard.press("/")
+    page.keyboard.type("3")
+    meant = [u for u in order if u == 3 or "3" in named_classes(units, u)]
+    assert shown_units(page) == meant
+    assert page.locator("[role=status]").inner_text() == f"{len(meant)} of {units.count} units"
+
+
+def named_classes(units, unit):
+    names = units.run.classes
+    return "|".join(names[label] for label in units.lifts.classes[unit, :3] if label >= 0)
+
+
+def test_a_link_opens_a_unit_whose_classes_filter_and_whose_numbers_can_be_saved(pages, units):
+    unit = int(np.argmax(units.columns["selectivity"]))
+    page = pages.open(address(units, f"unit={unit}&view=whole"))
+    assert patches_of(page, units) == expected_patches(units, unit)
+    assert page.locator(".patches.whole").count() == 1
+
+    label = int(units.lifts.classes[unit, 0])
+    name = units.run.classes[label]
+    row = page.locator(".bars button").first
+    assert row.locator(".bar-name").inner_text() == name
+    lifts = units.lifts
+    expected = f"{lifts.counts[unit, 0]} of {lifts.totals[unit, 0]}"
+    assert row.locator(".bar-count").inner_text() == expected
+    row.click()
+    items = [i for i in units.tiles["items"][unit].tolist() if i >= 0]
+    labels = [units.items[i].label for i in items]
+    page.wait_for_selector(".bars button[aria-pressed=true]")
+    assert page.locator(".patches .faded").count() == sum(other != label for other in labels)
+
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    rows = list(csv.DictReader(io.StringIO(saved.value.path().read_text("utf-8"))))
+    assert [row["image"] for row in rows] == [units.items[i].id for i in items]
+    numbers = [float(row["activation"]) for row in rows]
+    assert numbers == pytest.approx(units.tiles.values[unit, : len(rows)].tolist(), rel=1e-4)
+    shell, python = page.locator(".lines code").all_inner_texts()
+    assert f"--layer {units.layer} --unit {unit}" in shell
+    drawn = eval(python, {"convviz": convviz})
+    assert drawn.layer == units.layer
+
+
+def test_dead_units_are_marked_and_can_be_shown_alone(pages, units):
+    dead = np.flatnonzero(units.dead).tolist()
+    page = pages.open(address(units))
+    assert page.locator("#show").count() == (1 if dead else 0)
+    state = "show=alive&sort=fires"
+    page.goto(pages.allowed[0] + address(units, state))
+    pages.wait()
+    alive = np.flatnonzero(~units.dead)
+    order = alive[np.argsort(-units.columns["fires"][alive], kind="stable")].tolist()
+    assert shown_units(page) == order
+
+
+def test_a_missing_chunk_is_reported_in_the_page(watch, report, units, tmp_path):
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(report, copy)
+    slug = units.layer.replace(".", "-")
+    (copy / "data" / "layer" / slug / "units-000.js").unlink()
+    watched = watch(copy.as_uri() + "/")
+    page = watched.open(address(units, "unit=0"))
+    assert "units-000.js cannot be read" in page.locator("[role=alert]").inner_text()
+    assert any("units-000.js" in problem for problem in watched.problems)
+    watched.problems.clear()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_have_no_serious_problems_of_accessibility(watch, report, units, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe = Axe()
+    watched = watch(report.as_uri() + "/", color_scheme=scheme)
+    for place in ("index.html", address(units), address(units, "unit=1&class=3")):
+        page = watched.open(place)
+        # The policy of the page forbids scripts that axe adds, so it runs through the debugger.
+        page.evaluate(axe.axe_script)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")
+        serious = [
+            (v["id"], [node["html"][:120] for node in v["nodes"][:3]])
+            for v in found["violations"]
+            if v["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], place

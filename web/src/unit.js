@@ -1,0 +1,221 @@
+// The view of one unit: its top patches, values, classes, similar units, and how to get them.
+import {
+  address, copy, CopyButton, count, csv, download, hashWith, html, imageAddress, loadChunk, loadItem,
+  markReady, number, percent, Problem, setState, useAddress, useEffect, useKeys, useLoaded, useRef,
+} from "./core.js";
+import { Histogram } from "./histogram.js";
+import { Patch } from "./patch.js";
+
+const MODES = { crop: "Patch", whole: "Whole image", guided: "Guided gradient" };
+
+const block = (unit, size) => String(Math.floor(unit / size)).padStart(3, "0");
+
+/** Returns a promise of a unit's record with the images of its patches. */
+async function loadUnit(slug, unit, data, kind = "units") {
+  const records = await loadChunk(`layer/${slug}/${kind}-${block(unit, data.block)}`);
+  const record = records[unit % data.block];
+  const patches = await Promise.all(record.patches.map(async (patch) => ({
+    ...patch, image: patch.row === null ? null : await loadItem(patch.row),
+  })));
+  return { ...record, patches };
+}
+
+export function Unit({ unit, units, data, layer, site, slug }) {
+  const state = useAddress();
+  const [record, error] = useLoaded(() => loadUnit(slug, unit, data), [slug, unit]);
+  const jump = useRef(null);
+  const place = units.indexOf(unit);
+  const go = (step) => {
+    const next = place < 0 ? units[0] : units[(place + step + units.length) % units.length];
+    if (next !== undefined) setState({ unit: next });
+  };
+  const isReady = record?.unit === unit;
+  const modes = Object.keys(MODES).filter((name) => name !== "guided" || (isReady && record.guided !== null && layer.guided));
+  const mode = modes.includes(state.view) ? state.view : "crop";
+  useKeys({
+    ArrowLeft: () => go(-1),
+    ArrowRight: () => go(1),
+    w: () => setState({ view: mode === "whole" ? null : "whole" }, { replace: true }),
+    j: () => jump.current?.focus(),
+    Escape: () => setState({ unit: null }),
+  });
+  useEffect(() => {
+    if (isReady || error) markReady();
+  }, [isReady, error]);
+  if (error) return html`<${Problem} error=${error} />`;
+  if (!isReady) return html`<div class="unit-head"><h2 class="unit-name">unit ${unit}</h2></div>`;
+  return html`
+    <div class="unit-head">
+      <p class="path"><a href="../index.html">${site.model}</a> › ${layer.name} › </p>
+      <h2 class="unit-name">unit ${unit}</h2>
+      <${Badges} ...${{ unit, data }} />
+      <div class="unit-keys">
+        <button type="button" onClick=${() => go(-1)} title="Previous unit (←)" aria-label="Previous unit">←</button>
+        <button type="button" onClick=${() => go(1)} title="Next unit (→)" aria-label="Next unit">→</button>
+        <input type="number" id="jump" ref=${jump} min="0" max=${data.count - 1} placeholder="unit" aria-label="Go to unit (j)"
+          onKeyDown=${(event) => event.key === "Enter" && event.target.value !== "" &&
+            setState({ unit: Math.min(data.count - 1, Math.max(0, Math.trunc(event.target.valueAsNumber))) })} />
+        <${CopyButton} text=${() => location.href}>Copy link<//>
+        <button type="button" onClick=${() => setState({ unit: null })} title="All units (Esc)" aria-label="Close">✕</button>
+      </div>
+    </div>
+    <${Facts} ...${{ unit, data, record, layer }} />
+    <div class="unit-body">
+      <section class="card" aria-labelledby="patches-title">
+        <div class="card-head">
+          <h3 id="patches-title">Top patches</h3>
+          ${record.patches.length > 0 && html`<div class="segments" role="group" aria-label="View">
+            ${modes.map((name) => html`<button type="button" key=${name} aria-pressed=${String(mode === name)}
+              onClick=${() => setState({ view: name === "crop" ? null : name }, { replace: true })}>${MODES[name]}</button>`)}
+          </div>`}
+        </div>
+        <${Patches} ...${{ record, layer, mode, site, state, data }} />
+      </section>
+      <div class="stack">
+        ${record.histogram && html`<section class="card" aria-labelledby="values-title">
+          <h3 id="values-title">Values at all positions of all images</h3>
+          <${Histogram} ...${record.histogram} />
+        </section>`}
+        <${Classes} ...${{ record, layer, site, state }} />
+      </div>
+    </div>
+    ${layer.other && html`<${Other} ...${{ unit, layer, site, slug, mode, state }} />`}
+    ${record.similar.length > 0 && html`<${Similar} ...${{ record, data, layer, slug }} />`}
+    <${Source} ...${{ unit, record, data, layer, site, slug }} />`;
+}
+
+function Badges({ unit, data }) {
+  const twin = data.duplicates[unit];
+  return html`
+    ${data.dead.includes(unit) && html`<span class="badge bad" title="above zero at no position of any image">dead</span>`}
+    ${data.silent.includes(unit) && html`<span class="badge" title="fires in less than 1 % of the images">silent</span>`}
+    ${twin !== undefined && html`<a class="badge" href=${hashWith({ unit: twin })}
+      title="nearly the same top patches">near-duplicate of ${twin}</a>`}`;
+}
+
+function Facts({ unit, data, record, layer }) {
+  const of = (name) => data.columns[name]?.[unit];
+  const facts = [
+    ["maximum", number(of("max")), `rank ${count(record.rank)} of ${count(data.count)}`],
+    ["mean", number(of("mean"))],
+    ["fires in", percent(of("fires")), "of the images"],
+    ["active at", percent(of("active")), "of the positions"],
+    ["selectivity", number(of("selectivity"), 2), "0 to 1"],
+    ["prominence", number(of("prominence"), 2)],
+  ].filter(([, value]) => value !== "–");
+  return html`<dl class="facts unit-facts">
+    ${facts.map(([name, value, remark]) => html`<div key=${name}><dt>${name}</dt>
+      <dd>${value} ${remark && html`<small>${remark}</small>`}</dd></div>`)}
+    ${layer.field && html`<div><dt>receptive field</dt><dd>${layer.field.replace(/ pixels of the model's input$/, "")} <small>input pixels</small></dd></div>`}
+  </dl>`;
+}
+
+function Patches({ record, layer, mode, site, state, data }) {
+  if (!layer.has_patches) return html`<p class="note">The run has no patches of this layer.</p>`;
+  if (!record.patches.length) return html`<p class="note">No image activates this unit, so it has no patches.</p>`;
+  const highest = record.patches[0].value;
+  return html`<ol class="patches ${mode}">
+    ${record.patches.map((patch, rank) => html`<li key=${rank}>
+      <${Patch} ...${{ patch, rank, mode, site, highest, guided: layer.guided && record.guided !== null ? { ...layer.guided, row: record.guided, rank } : null, isMeant: isMeant(patch, site, state) }} />
+    </li>`)}
+  </ol>
+  ${mode === "whole" && html`<p class="note">The box is the part of the photo that the unit sees and the model was given.</p>`}
+  ${mode === "guided" && html`<p class="note">Guided gradients are sharp, but depend little on the weights: they show which pixels the unit can see, not why it fires.</p>`}`;
+}
+
+/** Returns whether a patch belongs to the class that the address selects. */
+function isMeant(patch, site, state) {
+  if (!state.class || !patch.image || patch.image.label === null) return true;
+  const name = site.classes[patch.image.label] ?? "";
+  const known = site.classes.some((other) => other.toLowerCase().includes(state.class.toLowerCase()));
+  return !known || name.toLowerCase().includes(state.class.toLowerCase());
+}
+
+function Classes({ record, layer, site, state }) {
+  if (!record.classes.length) {
+    return html`<section class="card"><h3>Classes</h3><p class="note">
+      ${site.classes.length ? "No class makes this unit fire." : "The images have no labels, so there are no classes."}</p></section>`;
+  }
+  const highest = Math.max(...record.classes.map((entry) => entry.lift));
+  return html`<section class="card" aria-labelledby="classes-title">
+    <h3 id="classes-title">Classes it fires for</h3>
+    <ol class="bars">
+      ${record.classes.map((entry) => {
+        const name = site.classes[entry.class] ?? String(entry.class);
+        const isChosen = state.class === name;
+        return html`<li key=${entry.class}>
+          <button type="button" aria-pressed=${String(isChosen)} onClick=${() => setState({ class: isChosen ? null : name })}>
+            <span class="bar-name">${name}</span>
+            <span class="bar-line"><svg aria-hidden="true" viewBox="0 0 100 6" preserveAspectRatio="none"><rect width=${(100 * entry.lift) / highest} height="6" /></svg></span>
+            <span class="bar-value">${number(entry.lift, 2)} ×</span>
+            <span class="bar-count">${entry.count} of ${entry.of}</span>
+          </button></li>`;
+      })}
+    </ol>
+    <p class="note">Lift: ${layer.meaning}. A click filters patches and units.</p>
+  </section>`;
+}
+
+function Similar({ record, data, layer, slug }) {
+  const columns = record.patches.length;
+  return html`<section class="card" aria-labelledby="similar-title">
+    <h3 id="similar-title">Similar units, by common top images</h3>
+    <ul class="similar">
+      ${record.similar.map(({ unit, shared }) => html`<li key=${unit}><a href=${hashWith({ unit })}>
+        <${SheetTile} ...${{ unit, layer, slug }} /><b>${unit}</b> <span>${shared} of ${columns}</span></a></li>`)}
+    </ul>
+  </section>`;
+}
+
+/** The tile of a unit from the contact sheet, by the classes of its style sheet. */
+function SheetTile({ unit, layer, slug }) {
+  const tile = document.querySelector(`#sheet [data-unit="${unit}"] .tile`);
+  const index = unit % 512;
+  const name = tile?.className ?? (layer.sheets.length ? `tile ${slug}-${Math.floor(unit / 512)} x${index % 32} y${Math.floor(index / 32)}` : "tile missing");
+  return html`<span class=${name}></span>`;
+}
+
+function Other({ unit, layer, site, slug, mode, state }) {
+  const { other } = layer;
+  const [loaded, error] = useLoaded(async () => {
+    if (unit >= other.count) return null;
+    const data = await loadChunk(`layer/${slug}/other`);
+    return { data, record: await loadUnit(slug, unit, data, "other") };
+  }, [unit]);
+  if (error) return html`<${Problem} error=${error} />`;
+  if (loaded === undefined) return null;
+  return html`<section class="card" aria-labelledby="other-title">
+    <h3 id="other-title">The same unit in ${other.run} (${other.model})</h3>
+    ${loaded === null ? html`<p class="note">This run has no such unit.</p>` : html`
+      <${Facts} ...${{ unit, data: loaded.data, record: loaded.record, layer: { field: "" } }} />
+      <${Patches} ...${{ record: { ...loaded.record, guided: null }, layer: { has_patches: true }, mode: mode === "guided" ? "crop" : mode, site, state }} />`}
+  </section>`;
+}
+
+function Source({ unit, record, data, layer, site, slug }) {
+  const shell = `${layer.shell} ${/^[\w.\-/]+$/.test(layer.name) ? layer.name : `'${layer.name.replaceAll("'", "'\\''")}'`} --unit ${unit}`;
+  const python = `convviz.open_run(${JSON.stringify(layer.run)}).draw("patches", ${JSON.stringify(layer.name)}, units=${unit})`;
+  const rows = record.patches.map((patch, rank) => [
+    rank + 1, patch.value, patch.image?.name, patch.image?.label === null ? "" : site.classes[patch.image?.label],
+    ...(patch.position ?? ["", ""]), ...(patch.box ?? ["", "", "", ""]),
+  ]);
+  const header = ["rank", "activation", "image", "class", "y", "x", "x0", "y0", "x1", "y1"];
+  const name = `${slug}-unit-${unit}`;
+  const columns = Object.fromEntries(Object.entries(data.columns).map(([key, values]) => [key, values[unit]]));
+  const json = () => JSON.stringify({ layer: layer.name, ...record, numbers: columns, provenance: layer.provenance }, null, 1);
+  return html`<section class="card source" aria-labelledby="source-title">
+    <div class="card-head"><h3 id="source-title">Get it</h3>
+      <div class="bar-of-controls">
+        <button type="button" onClick=${() => download(`${name}.csv`, csv(header, rows), "text/csv")}>CSV</button>
+        <button type="button" onClick=${() => download(`${name}.json`, json(), "application/json")}>JSON</button>
+      </div></div>
+    <div class="lines">
+      <code>${shell}</code><${CopyButton} text=${shell}>Copy<//>
+      <code>${python}</code><${CopyButton} text=${python}>Copy<//>
+    </div>
+    <dl class="facts small">
+      ${Object.entries(layer.provenance).map(([key, value]) => html`<div key=${key}><dt>${key}</dt>
+        <dd class="plain">${key === "weights" ? html`<code>${value.slice(0, 16)}</code>` : value}</dd></div>`)}
+    </dl>
+  </section>`;
+}
