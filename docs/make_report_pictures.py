@@ -39,7 +39,7 @@ SIDE, STEP = 240, 80
 """Side of a tile and distance between tiles, in pixels of a photo that is 480 pixels high."""
 
 LAYERS = ["blocks.1.1.bn1.act", "blocks.3.2.bn1.act", "blocks.4.2.bn1.act"]
-VIEW = ("blocks-3-2-bn1-act", "unit=69&sort=selectivity")
+VIEW = ("blocks-3-2-bn1-act", "unit=84&sort=selectivity")
 WINDOW = {"width": 1440, "height": 940}
 WIDTH = 1100
 

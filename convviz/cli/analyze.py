@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
@@ -144,6 +145,7 @@ def analyze(
         print(ForwardMode.from_record(run.plan["forward"]))
     _print_items(run, out, verbose)
     print(f"overview: {overview_of(place)}")
+    print(f"interactive pages: {shlex.join(['convviz', 'report', out])}")
 
 
 def _explainers(

@@ -71,7 +71,10 @@ class Sheet {
     const link = this.tiles.get(unit)?.firstElementChild;
     if (!link) return;
     link.setAttribute("aria-current", "true");
-    link.scrollIntoView({ block: "nearest" });
+    // Only the sheet is scrolled: scrollIntoView would move the page as well.
+    const [tile, list] = [link.getBoundingClientRect(), this.list.getBoundingClientRect()];
+    if (tile.top < list.top) this.list.scrollTop -= list.top - tile.top;
+    else if (tile.bottom > list.bottom) this.list.scrollTop += tile.bottom - list.bottom;
   }
 }
 
