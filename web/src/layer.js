@@ -73,8 +73,8 @@ class Sheet {
     link.setAttribute("aria-current", "true");
     // Only the sheet is scrolled: scrollIntoView would move the page as well.
     const [tile, list] = [link.getBoundingClientRect(), this.list.getBoundingClientRect()];
-    if (tile.top < list.top) this.list.scrollTop -= list.top - tile.top;
-    else if (tile.bottom > list.bottom) this.list.scrollTop += tile.bottom - list.bottom;
+    const isHidden = tile.top < list.top || tile.bottom > list.bottom;
+    if (isHidden) this.list.scrollTop += (tile.top + tile.bottom - list.top - list.bottom) / 2;
   }
 }
 
