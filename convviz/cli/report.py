@@ -9,6 +9,7 @@ import typer
 
 from ..errors import ParameterError
 from ..progress import show_progress
+from ..sweep.store.file_names import RUN
 from .app import command
 
 
@@ -17,7 +18,9 @@ def report(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN...", help="A run, or two of the same layers to see side by side."
+            metavar="RUN... [FOLDER...]",
+            help="A run, or two of the same layers to see side by side, and folders in which "
+            "`convviz explain` saved maps of images of the run.",
         ),
     ],
     out: Annotated[
@@ -35,12 +38,20 @@ def report(
     """
     from ..report import write_run_report
 
+    explained = [name for name in runs if is_other_folder(name)]
+    runs = [name for name in runs if name not in explained]
+    if not runs:
+        raise ParameterError(f"{explained[0]} is no run: a report is about a run of analyze")
     if len(runs) > 2:
         raise ParameterError(f"a report shows one run, or two side by side, not {len(runs)}")
+    other = runs[1] if len(runs) == 2 else None
     with show_progress():
-        page = write_run_report(
-            runs[0], out, other=runs[1] if len(runs) == 2 else None, photos=photos
-        )
+        page = write_run_report(runs[0], out, other=other, photos=photos, explained=explained)
     print(f"report: {page}")
     if show:
         typer.launch(str(page))
+
+
+def is_other_folder(name: str) -> bool:
+    """Return whether a name is a folder on this disk that holds no run."""
+    return Path(name).is_dir() and not (Path(name) / RUN).exists()

@@ -14,7 +14,7 @@ class Section(NamedTuple):
 
     anchor: str
     text: str
-    count: int | None = None
+    entries: int | None = None
 
 
 def links(site: Site) -> list[Link]:
@@ -61,5 +61,5 @@ def _sections(results: DatasetResults) -> Iterator[Section]:
         yield Section("calibration", "Calibration")
     if not results.measures and results.uncertain.entries:
         yield Section("uncertain", "Least certain", None)
-    if results.skipped:
+    if results.skipped_items:
         yield Section("skipped", "Skipped files", len(results.run.skipped))

@@ -128,9 +128,9 @@ class DatasetResults:
 
     def rows(self) -> set[int]:
         """Return the images whose photos are shown."""
-        rankings = (self.errors, self.suspects, self.duplicates)
+        rankings = [self.errors, self.suspects, self.duplicates]
         if not self.measures:
-            rankings = (*rankings, self.uncertain)
+            rankings.append(self.uncertain)
         entries = [entry for ranking in rankings for entry in ranking.entries]
         examples = [row for confusion in self.confusions for row in confusion.examples]
         return {image.row for entry in entries for image in entry} | set(examples)
@@ -243,7 +243,7 @@ class DatasetResults:
         if any(name not in columns for name in names):
             return []
         rows = [
-            ClassRow(name, *_counts_and_shares(numbers), images_address(**{"class": name}))
+            _class_row(name, numbers)
             for name, *numbers in zip(result.rows, *(columns[name] for name in names), strict=True)
         ]
         rows.sort(key=lambda row: (2 * row.right - row.images - row.predicted, row.name))
@@ -334,7 +334,7 @@ class DatasetResults:
         return {"names": names, "cells": cells.tolist()}
 
     @cached_property
-    def skipped(self) -> list[tuple[str, str]]:
+    def skipped_items(self) -> list[tuple[str, str]]:
         """Id and reason of the first items that could not be used."""
         return [(item.id, item.reason) for item in self.run.skipped[:SKIPPED_SHOWN]]
 
@@ -388,10 +388,12 @@ def _rows(columns: Any, count: int) -> Iterator[dict[str, Any]]:
         yield {name: values[i] for name, values in columns.items() if i < len(values)}
 
 
-def _counts_and_shares(numbers: Sequence[float]) -> tuple[Any, ...]:
-    """Return three counts and three shares; None for shares that are not defined."""
-    counts, shares = numbers[:3], numbers[3:]
-    return (*map(int, counts), *(None if share != share else share for share in shares))
+def _class_row(name: str, numbers: Sequence[float]) -> ClassRow:
+    """Return the row of a class from three counts and three shares, NaN where not defined."""
+    images, predicted, right = map(int, numbers[:3])
+    precision, recall, f1 = (None if share != share else share for share in numbers[3:])
+    link = images_address(**{"class": name})
+    return ClassRow(name, images, predicted, right, precision, recall, f1, link)
 
 
 def _in_words(value: Any) -> str:

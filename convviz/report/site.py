@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from ..sweep.run import Run
 from ..sweep.units import classes_of
 from .chunks import write_chunk
 from .formats import percent
+from .image_maps import SavedMaps
 from .items import BLOCK, SiteItems
 from .photo_pass import Atlas, PhotoPass
 
@@ -70,6 +71,8 @@ class Site:
         items: the images of the run.
         links: the navigation.
         sheets: pictures of the contact sheet of each layer, by slug.
+        explained: folders with results of `explain` for the pages of images.
+        maps: the maps in these folders, by image.
         live: data of the app for live controls, or None in a report on disk.
     """
 
@@ -80,6 +83,7 @@ class Site:
         other: Run | None = None,
         photos: Any = None,
         live: Any = None,
+        explained: Sequence[Path] = (),
     ) -> None:
         self.run, self.folder, self.other, self.live = run, folder, other, live
         self.photos = PhotosOfRun(run, photos)
@@ -87,6 +91,8 @@ class Site:
         self.items = SiteItems(run, self.pictures)
         self.links: list[Link] = []
         self.sheets: dict[str, list[Atlas]] = {}
+        self.explained = explained
+        self.maps = SavedMaps()
 
     @property
     def title(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import ModuleType
@@ -10,10 +11,10 @@ from typing import Any
 
 from ..errors import ParameterError
 from ..sweep.run import Run
-from . import dataset_page, layer_page, overview
+from . import dataset_page, image_page, images_page, layer_page, overview
 from .site import GENERATOR, Site
 
-PAGES: tuple[ModuleType, ...] = (overview, layer_page, dataset_page)
+PAGES: tuple[ModuleType, ...] = (overview, layer_page, dataset_page, images_page, image_page)
 """The pages in the order of the navigation. Each module has `links(site)`, its entries of the
 navigation; `request_pictures(site)`, which asks `site.items` and `site.pictures` for what it shows;
 and `write(site)`, which is called after the photos have been read."""
@@ -23,7 +24,12 @@ OWN_FOLDERS = ("layer", "map", "static", "data", "media")
 
 
 def write_run_report(
-    run: Run | str | Path, folder: str | Path, *, other: Any = None, photos: Any = None
+    run: Run | str | Path,
+    folder: str | Path,
+    *,
+    other: Any = None,
+    photos: Any = None,
+    explained: Iterable[str | Path] = (),
 ) -> Path:
     """Write pages about a finished run, which open from disk without a network.
 
@@ -33,6 +39,8 @@ def write_run_report(
         other: a second run with the same layers, such as another checkpoint; its units are shown
             beside those of `run`.
         photos: the data set or its source, if it has moved. Without photos, pages show names.
+        explained: folders in which `explain` saved results; maps of images of the run are shown on
+            the pages of these images.
 
     Returns:
         The path of the first page.
@@ -41,7 +49,9 @@ def write_run_report(
         ParameterError: the folder holds other files.
     """
     folder = Path(folder)
-    site = Site(as_run(run), folder, None if other is None else as_run(other), photos)
+    second = None if other is None else as_run(other)
+    folders = [Path(path) for path in explained]
+    site = Site(as_run(run), folder, second, photos, explained=folders)
     prepare_folder(folder)
     copy_static(folder)
     write_site(site)

@@ -88,7 +88,7 @@ def test_classes_have_counts_and_shares_that_are_none_where_undefined(results, j
 def test_equal_images_are_a_pair_of_duplicates_and_unreadable_ones_are_listed(results):
     (pair, *_) = results.duplicates.entries
     assert [image.name for image in pair] == ["0.png", "22.png"]
-    assert results.skipped == [("23.png", "23.png is damaged")]
+    assert results.skipped_items == [("23.png", "23.png is damaged")]
 
 
 def test_images_of_a_damaged_result_that_are_not_in_the_run_are_left_out(run):

@@ -1,9 +1,11 @@
 // Starts the scripts of the page that <body data-page="…"> names.
 import { markReady } from "./core.js";
 import { startDataset } from "./dataset.js";
+import { startImage } from "./image.js";
+import { startImages } from "./images.js";
 import { startLayer } from "./layer.js";
 
-const pages = { dataset: startDataset, layer: startLayer };
+const pages = { dataset: startDataset, image: startImage, images: startImages, layer: startLayer };
 
 const start = pages[document.body.dataset.page];
 if (start) start();

@@ -1,0 +1,242 @@
+"""Maps that `explain` saved, shown on the page of the image that they belong to."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import ConvvizError
+from ..explanation.display import in_words
+from ..explanation.explanation import Explanation, load
+from ..gallery.cards import find_result_folders
+from ..images.batch import Item
+from ..render.colour import Scale, about_grey, scale_of
+from ..results.types import Heatmap
+from .binary import packed
+from .photo_pass import save_picture
+
+if TYPE_CHECKING:
+    from .site import Site
+
+LEVELS = 254
+"""Steps of a map in the browser; 255 stands for no value."""
+
+MAX_MAPS_OF_IMAGE = 64
+MAX_SIDE = 512
+"""Largest side of a map in the browser; larger ones are thinned out."""
+
+
+@dataclass(frozen=True)
+class SavedMap:
+    """A map of one image.
+
+    Attributes:
+        explanation: the loaded result.
+        index: of the image in the result.
+        panel: the map among several of the image; None for a single saved.
+    """
+
+    explanation: Explanation
+    index: int
+    panel: int | None
+
+    @property
+    def result(self) -> Heatmap:
+        """The result as a Heatmap."""
+        result = self.explanation.result
+        assert isinstance(result, Heatmap)
+        return result
+
+    @property
+    def values(self) -> np.ndarray:
+        """The map, `[h, w]`, or `[C, h, w]` of a map of colours."""
+        values = self.result.of_image(self.index).numpy()
+        return np.asarray(values if self.panel is None else values[self.panel])
+
+    @property
+    def target(self) -> str:
+        """The explained class or unit, with its value."""
+        if self.panel is not None:
+            panels = self.result.panels
+            return panels[self.panel] if self.panel < len(panels) else f"map {self.panel + 1}"
+        targets = self.explanation.target
+        if self.index >= len(targets):
+            return ""
+        target = targets[self.index]
+        score = f" ({target.quantity} {target.score:.2f})" if math.isfinite(target.score) else ""
+        return f"{target.label}{score}"
+
+
+@dataclass
+class SavedMaps:
+    """The maps of result folders by row of the run.
+
+    Attributes:
+        by_row: row -> its maps.
+        problems: folders that could not be read, with the reason.
+        unmatched: names of images that are not in the run.
+    """
+
+    by_row: dict[int, list[SavedMap]] = field(default_factory=lambda: defaultdict(list))
+    problems: list[str] = field(default_factory=list)
+    unmatched: set[str] = field(default_factory=set)
+
+
+def read_maps(items: Sequence[Item], folders: Iterable[Path]) -> SavedMaps:
+    """Return the maps below some folders that belong to images of a run.
+
+    An image belongs to the row with the same source, or else to the only row with the same file
+    name and size.
+    """
+    maps = SavedMaps()
+    rows = _Rows(items)
+    for root in folders:
+        for folder in find_result_folders(root):
+            try:
+                explanation = load(folder)
+            except ConvvizError as error:
+                maps.problems.append(str(error))
+                continue
+            if isinstance(explanation.result, Heatmap) and not explanation.result.classes:
+                _add(maps, explanation, rows)
+    return maps
+
+
+def _add(maps: SavedMaps, explanation: Explanation, rows: _Rows) -> None:
+    result = explanation.result
+    for index in range(min(len(result.values), len(explanation.items))):
+        item = explanation.items[index]
+        row = rows.find(item)
+        if row is None:
+            maps.unmatched.add(item.source)
+            continue
+        assert isinstance(result, Heatmap)
+        has_panels = result.of_image(index).ndim == 3 and not result.colour
+        panels = range(result.values.shape[1]) if has_panels else [None]
+        room = MAX_MAPS_OF_IMAGE - len(maps.by_row[row])
+        maps.by_row[row] += [SavedMap(explanation, index, panel) for panel in panels][:room]
+
+
+class _Rows:
+    """Finds the row of an image in a run."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._by_source: dict[str, int] = {}
+        self._by_name: dict[tuple[str, tuple[int, int]], list[int]] = defaultdict(list)
+        for row, item in enumerate(items):
+            self._by_source.setdefault(item.source, row)
+            self._by_name[_name_and_size(item)].append(row)
+
+    def find(self, item: Item) -> int | None:
+        if item.source in self._by_source:
+            return self._by_source[item.source]
+        rows = self._by_name.get(_name_and_size(item), [])
+        return rows[0] if len(rows) == 1 else None
+
+
+def _name_and_size(item: Item) -> tuple[str, tuple[int, int]]:
+    height, width = item.size
+    return PurePath(item.source or item.id).name, (height, width)
+
+
+def write_maps(site: Site, maps: SavedMaps) -> dict[int, str]:
+    """Write a chunk for each row with maps; return row -> name of its chunk."""
+    names = {}
+    for row, saved in maps.by_row.items():
+        names[row] = f"maps/{row:06d}"
+        site.write_chunk(names[row], _chunk(site, row, saved))
+    return names
+
+
+def _chunk(site: Site, row: int, maps: Sequence[SavedMap]) -> dict[str, Any]:
+    columns: dict[tuple[str, ...], dict[str, Any]] = {}
+    panels = []
+    for number, saved in enumerate(maps):
+        key = _column_key(saved.explanation)
+        column = columns.setdefault(key, {"place": len(columns), **_column(saved.explanation)})
+        panel = {"column": column["place"], "target": saved.target}
+        panels.append(panel | _drawn(site, f"media/maps/{row:06d}-{number:02d}", saved))
+    return {
+        "columns": list(columns.values()),
+        "panels": panels,
+        "palettes": {"signed": _palette(True), "plain": _palette(False)},
+    }
+
+
+def _column_key(explanation: Explanation) -> tuple[str, ...]:
+    saved = explanation.saved or {}
+    model = explanation.model.get("weights_hash", "")
+    return (explanation.name, explanation.layer, str(model), str(saved.get("parameters")))
+
+
+def _column(explanation: Explanation) -> dict[str, Any]:
+    result = explanation.result
+    parameters = (explanation.saved or {}).get("parameters") or {}
+    return {
+        "name": explanation.name,
+        "layer": explanation.layer,
+        "model": str(explanation.model.get("name", "")),
+        "parameters": {str(name): in_words(value) for name, value in parameters.items()},
+        "unit": result.unit,
+        "notes": list(result.notes),
+    }
+
+
+def _drawn(site: Site, path: str, saved: SavedMap) -> dict[str, Any]:
+    """Return what the browser needs to draw a map over the view of the model."""
+    view = _view(site, path, saved)
+    values = saved.values
+    if saved.result.colour and len(values) not in (1, 3):  # channels that are no colours
+        values = np.abs(values).max(axis=0)
+    elif saved.result.colour:
+        limit = scale_of(values, signed=True).high
+        save_picture(site.folder / f"{path}-map.png", _pixels(about_grey(values, limit)))
+        return {"view": view, "picture": f"{path}-map.png"}
+    step = -(-max(values.shape) // MAX_SIDE)
+    values = values[::step, ::step]
+    is_signed = saved.result.signed and not saved.result.colour
+    scale = scale_of(values, is_signed)
+    return {
+        "view": view,
+        "signed": is_signed,
+        "width": values.shape[1],
+        "height": values.shape[0],
+        "low": scale.low,
+        "high": scale.high,
+        "note": scale.note,
+        "values": packed(_levels(values, scale), "u1"),
+    }
+
+
+def _view(site: Site, path: str, saved: SavedMap) -> str | None:
+    """Save the image as the model saw it; return its address."""
+    pixels = saved.explanation.pixels
+    if pixels is None or saved.index >= len(pixels):
+        return None
+    save_picture(site.folder / f"{path}-view.jpg", pixels[saved.index].numpy())
+    return f"{path}-view.jpg"
+
+
+def _levels(values: np.ndarray, scale: Scale) -> np.ndarray:
+    """Return values as levels of the scale, 255 for those that are not finite."""
+    share = (np.clip(np.nan_to_num(values), scale.low, scale.high) - scale.low) / (
+        scale.high - scale.low
+    )
+    return np.asarray(np.where(np.isfinite(values), np.rint(share * LEVELS), 255))
+
+
+def _palette(is_signed: bool) -> str:
+    """Return the colours of all levels, RGB, as base64."""
+    scale = Scale(-1.0 if is_signed else 0.0, 1.0, is_signed)
+    colours = scale.colours(np.linspace(scale.low, scale.high, LEVELS + 1))
+    return packed(_pixels(colours[:, :3]), "u1")
+
+
+def _pixels(colours: np.ndarray) -> np.ndarray:
+    return np.asarray(np.rint(np.clip(colours, 0, 1) * 255), dtype=np.uint8)

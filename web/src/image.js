@@ -1,0 +1,211 @@
+// The page of an image: photo, predictions, maps, neighbours and units.
+import {
+  address, CopyButton, count, html, imageAddress, loadChunk, loadItem, loadSite, markReady, number, percent, Problem,
+  render, setState, useAddress, useEffect, useKeys, useLoaded,
+} from "./core.js";
+import { Maps } from "./image_maps.js";
+import { labelNames, outputName } from "./names.js";
+import { Crop, crispness, Picture } from "./picture.js";
+
+const imagesAddress = (state) => `images.html#${new URLSearchParams(state)}`;
+
+/** The photo as large as the page allows. */
+function Photo({ item }) {
+  if (!item.preview) return html`<p class="photo-missing">The photo is not part of this report.</p>`;
+  return html`<img class="photo-large ${crispness(item)}" src=${address(item.preview)} alt=${item.name}
+    width=${item.size[1]} height=${item.size[0]} />`;
+}
+
+function Verdict({ item }) {
+  if (item.correct === true) return html`<span class="badge good">✓ predicted right</span>`;
+  if (item.correct === false) return html`<span class="badge bad">✗ predicted wrong</span>`;
+  return null;
+}
+
+/** The best classes with their probabilities. */
+function Predictions({ site, item, predictions, index }) {
+  const labels = labelNames(site, item);
+  const names = predictions.names[index];
+  const rank = predictions.rank?.[index] ?? -1;
+  const isListed = names.some((name) => labels.includes(name));
+  const ofLabel = predictions.label_probability?.[index];
+  return html`<table class="predictions">
+    <caption class="offscreen">Predicted classes</caption>
+    <thead class="offscreen"><tr><th scope="col">class</th><th scope="col">probability</th></tr></thead>
+    <tbody>
+      ${names.map((name, place) => {
+        const share = predictions.probabilities[index][place];
+        return html`<tr class=${labels.includes(name) ? "is-label" : ""}>
+          <th scope="row"><a href=${imagesAddress({ predicted: name })}>${name}</a>
+            ${labels.includes(name) && html` <span class="badge">label</span>`}</th>
+          <td><span class="probability"><span style=${{ width: `${100 * (share ?? 0)}%` }}></span></span></td>
+          <td class="number">${percent(share)}</td>
+        </tr>`;
+      })}
+      ${!isListed && rank >= 0 && html`<tr class="is-label">
+        <th scope="row"><a href=${imagesAddress({ class: labels[0] })}>${labels.at(-1)}</a> <span class="badge">label</span>
+          <span class="muted small"> rank ${rank + 1}</span></th>
+        <td><span class="probability"><span style=${{ width: `${100 * (ofLabel ?? 0)}%` }}></span></span></td>
+        <td class="number">${percent(ofLabel)}</td>
+      </tr>`}
+    </tbody>
+  </table>`;
+}
+
+/** A row of similar images. */
+function Similar({ site, item, title, rows, distances, unit }) {
+  const labels = labelNames(site, item);
+  const entries = rows.map((row, place) => [row, distances[place]]).filter(([row]) => row >= 0);
+  return html`<div class="near-row">
+    <h3>${title}</h3>
+    <ol class="thumbs">
+      ${entries.map(([row, distance]) => html`<${Neighbour} key=${row} site=${site} row=${row} distance=${distance}
+        unit=${unit} labels=${labels} />`)}
+    </ol>
+  </div>`;
+}
+
+function Neighbour({ site, row, distance, unit, labels }) {
+  const [other] = useLoaded(() => loadItem(row), [row]);
+  const names = other ? labelNames(site, other) : [];
+  const isSame = labels.length > 0 && names[0] === labels[0];
+  return html`<li>
+    <a class="image-item small" href=${imageAddress(row)}>
+      <${Picture} item=${other} size=${88} />
+      <span class="line">${names[0] ?? other?.name ?? ""}${isSame && html` <span class="same" title="same class">✓<span class="offscreen"> same class</span></span>`}</span>
+      <span class="line muted" title=${unit}>${number(distance)}</span>
+    </a>
+  </li>`;
+}
+
+/** Neighbours in the features of a layer and by pixels. */
+function Neighbours({ site, item, neighbors, index }) {
+  const layers = site.layers.filter((layer) => neighbors[layer.slug]);
+  const state = useAddress();
+  if (layers.length === 0) return null;
+  const layer = layers.find(({ slug }) => slug === state.near) ?? layers.at(-1);
+  const part = neighbors[layer.slug];
+  const isEmpty = part.items[index].every((row) => row < 0);
+  return html`<section class="card" aria-labelledby="near-title">
+    <div class="head"><h2 id="near-title">Nearest images</h2>
+      ${layers.length > 1 && html`<label class="field">Features of
+        <select value=${layer.slug} onChange=${(event) => setState({ near: event.target.value }, { replace: true })}>
+          ${layers.map(({ slug, name }) => html`<option value=${slug}>${name}</option>`)}
+        </select></label>`}
+    </div>
+    ${isEmpty
+      ? html`<p class="note">The features of this image cannot be compared: they are not finite, or all zero.</p>`
+      : html`<${Similar} site=${site} item=${item} title=${`in the features of ${layer.name} (${part.unit})`}
+          rows=${part.items[index]} distances=${part.distances[index]} unit=${part.unit} />`}
+    ${part.pixel_items && html`<${Similar} site=${site} item=${item} title="by pixels, for comparison (L2 distance)"
+      rows=${part.pixel_items[index]} distances=${part.pixel_distances[index]} unit="L2 distance" />`}
+  </section>`;
+}
+
+/** Units that have the image among their top images. */
+function Units({ site, item, units, index }) {
+  const layers = site.layers.filter((layer) => units[layer.slug]);
+  const state = useAddress();
+  if (layers.length === 0) return null;
+  const layer = layers.find(({ slug }) => slug === state.layer) ?? layers.at(-1);
+  const entries = units[layer.slug][index];
+  return html`<section class="card" aria-labelledby="units-title">
+    <div class="head"><h2 id="units-title">Units that it activates most</h2>
+      ${layers.length > 1 && html`<label class="field">Layer
+        <select value=${layer.slug} onChange=${(event) => setState({ layer: event.target.value }, { replace: true })}>
+          ${layers.map(({ slug, name }) => html`<option value=${slug}>${name} (${units[slug][index].length})</option>`)}
+        </select></label>`}
+    </div>
+    <p class="note">${entries.length === 0
+      ? `This image is among the top images of no unit of ${layer.name}.`
+      : `Units of ${layer.name} that have this image among their top images, the highest ranks first.`}</p>
+    <ol class="unit-cards">
+      ${entries.map(([unit, rank, value, ...box]) => html`<li key=${`${unit}-${rank}`}>
+        <a href=${`${address(layer.pages.layer)}#unit=${unit}`}>
+          <${Crop} item=${item} box=${box.length ? box : null} size=${76} />
+          <strong>unit ${unit}</strong>
+          <span class="muted small">rank ${rank + 1} · ${number(value)}</span>
+        </a>
+      </li>`)}
+    </ol>
+  </section>`;
+}
+
+function Image({ site, row, block }) {
+  const chunkName = `images/${String(Math.floor(row / block)).padStart(4, "0")}`;
+  const [loaded, error] = useLoaded(
+    async () => [await loadItem(row), await loadChunk(chunkName), row],
+    [row],
+  );
+  const go = (step) => {
+    const next = row + step;
+    if (next >= 0 && next < site.count) setState({ id: next });
+  };
+  useKeys({ ArrowLeft: () => go(-1), ArrowRight: () => go(1) });
+  useEffect(() => {
+    if (loaded || error) markReady();
+    if (loaded) document.title = `${loaded[0].name} – ${site.title}`;
+  }, [loaded, error]);
+  if (error) return html`<${Problem} error=${error} />`;
+  if (!loaded) return html`<p class="muted">Loading …</p>`;
+  const [item, details, shownRow] = loaded;
+  const index = shownRow - details.start;
+  const labels = labelNames(site, item);
+  const maps = site.layers.filter((layer) => layer.pages.map);
+  return html`<div class="head">
+      <h1>${item.name}</h1>
+      <${Verdict} item=${item} />
+      <span class="sub">image ${count(shownRow + 1)} of ${count(site.count)}</span>
+      <span class="steps">
+        <button type="button" disabled=${row === 0} onClick=${() => go(-1)}>← previous</button>
+        <button type="button" disabled=${row === site.count - 1} onClick=${() => go(1)}>next →</button>
+        <${CopyButton} text=${() => location.href}>Copy link<//>
+      </span>
+    </div>
+    <div class="stack">
+      <div class="image-head">
+        <div class="photo-frame"><${Photo} item=${item} /></div>
+        <section class="card" aria-labelledby="predictions-title">
+          <h2 id="predictions-title">Label and predictions</h2>
+          <dl class="facts">
+            <div><dt>label</dt><dd>${labels.length
+              ? html`<a href=${imagesAddress({ class: labels[0] })}>${labels.join(" · ")}</a>`
+              : html`<span class="muted">none</span>`}</dd></div>
+            ${item.predicted !== null && html`<div><dt>predicted</dt><dd>
+              <a href=${imagesAddress({ predicted: outputName(site, item.predicted) })}>${outputName(site, item.predicted)}</a>
+            </dd></div>`}
+            <div><dt>size</dt><dd class="plain">${item.size[1]} × ${item.size[0]}</dd></div>
+          </dl>
+          ${details.predictions
+            ? html`<${Predictions} site=${site} item=${item} predictions=${details.predictions} index=${index} />`
+            : html`<p class="note">The run has no predictions.</p>`}
+          ${maps.length > 0 && html`<p class="links">${maps.map((layer) => html`<a
+            href=${`${address(layer.pages.map)}#id=${shownRow}`}>Place on the map of ${layer.name}</a> `)}</p>`}
+        </section>
+      </div>
+      <${Maps} name=${details.maps?.[index]} />
+      <${Neighbours} site=${site} item=${item} neighbors=${details.neighbors} index=${index} />
+      <${Units} site=${site} item=${item} units=${details.units} index=${index} />
+    </div>`;
+}
+
+function Page({ site, block }) {
+  const { id } = useAddress();
+  const row = Number(id ?? 0);
+  const isKnown = Number.isInteger(row) && row >= 0 && row < site.count;
+  useEffect(() => {
+    if (!isKnown) markReady();
+  }, [isKnown]);
+  if (!isKnown) return html`<p class="problem" role="alert">This report has images 0 to ${site.count - 1}; the address asks for “${id}”.</p>`;
+  return html`<${Image} site=${site} row=${row} block=${block} />`;
+}
+
+export async function startImage() {
+  const place = document.getElementById("image");
+  try {
+    render(html`<${Page} site=${await loadSite()} block=${Number(place.dataset.block)} />`, place);
+  } catch (error) {
+    render(html`<${Problem} error=${error} />`, place);
+    markReady();
+  }
+}
