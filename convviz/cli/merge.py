@@ -34,6 +34,7 @@ def merge(
     """Join runs over pieces of a data set, such as the parts of analyze --part, into one."""
     from ..api import merge as merge_runs
     from ..errors import printable
+    from ..sweep.store.factory import overview_of, place_of
 
     with show_progress():
         run = merge_runs(runs, out, model, photos, overwrite)
@@ -41,3 +42,4 @@ def merge(
     for name in run.explainers:
         for layer in run[name]:
             print(printable(f"  {name} {layer}".rstrip()))
+    print(f"overview: {overview_of(place_of(out))}")

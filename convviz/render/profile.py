@@ -305,8 +305,9 @@ def _by_class(result: Table, scene: Scene) -> Iterator[Drawing]:
         f"{chosen}, ordered by the class with the largest mean.",
         f"The scale is the same for all layers; the largest difference here is {number(largest)}.",
     ]
-    if len(classes) < len(result.classes):
-        notes.append(f"{len(classes)} of {len(result.classes)} classes are drawn.")
+    with_images = int(result["class_mean"].isfinite().any(1).sum())
+    if len(classes) < with_images:
+        notes.append(f"{len(classes)} of {with_images} classes are drawn.")
     yield Drawing(
         name="classes",
         figure=figure,

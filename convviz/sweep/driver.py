@@ -19,6 +19,7 @@ from ..explanation.provenance import Named
 from ..network.model import Model
 from ..progress import Meter, announce, measure_sweep
 from ..storage import durable_file
+from .class_names import class_names
 from .engines import engine_of
 from .extension import (
     HISTORY,
@@ -86,8 +87,7 @@ def sweep(
             saved = store.unfinished_plan() or store.finished_plan()
         if settings.extend and (of_run := store.finished_plan() or saved):
             explainers = explainers_of_both(of_run, explainers, model)
-        filled = settings.fill_from(saved or {})
-        dataset = part_of_dataset(dataset, filled)
+        dataset, filled = part_of_dataset(dataset, settings.fill_from(saved or {}))
         plan = make_plan(model, dataset, explainers, filled)
         keep_shard_sizes(saved or {}, plan)
         add_relative_place(plan, place)
@@ -330,11 +330,12 @@ class SweepExecution:
         leaf_items = ItemTable(self.store.leaf_items)
         notes = tuple(self.record[FORWARD].get("notes", ()))
         reused = self.extension.reused_steps(self.plan, notes) if self.extension else ()
+        names = class_names(self.plan.record)
         outcome = compute_results(
             self.model,
             self.plan,
             lambda step: self.store.partials(entries, step),
-            SweptItems(self.dataset, table, leaf_items, self.store.spool),
+            SweptItems(self.dataset, names, table, leaf_items, self.store.spool),
             notes,
             reused,
         )
@@ -353,8 +354,8 @@ class SweepExecution:
         if outcome.omitted:
             record[OMITTED] = {name: str(error) for name, error in outcome.omitted.items()}
         failed = {name: str(error) for name, error in outcome.failed.items()}
-        names = [self.plan.steps[i].named.name for i in reused]
-        self.store.complete(record, outcome.explanations, failed, names)
+        of_run = [self.plan.steps[i].named.name for i in reused]
+        self.store.complete(record, outcome.explanations, failed, of_run)
         return outcome
 
     def _no_usable_items(self, entries: list[ShardEntry]) -> ImageError:

@@ -19,6 +19,7 @@ from ..network.model import Model
 from ..plugin import registry
 from ..plugin.default_explainers import default_names
 from ..storage.checksums import CHECKSUMS
+from .class_names import class_names
 from .forward_pass import ForwardMode, ForwardRunner, differs_from
 from .plan import OMITTED, SHARD_SIZES, ExplainerStep, SweepPlan, differences, make_steps, shards_of
 from .store.file_names import ITEMS, SKIPPED
@@ -80,6 +81,7 @@ class Extension:
     def reused_steps(self, plan: SweepPlan, notes: Sequence[str]) -> tuple[int, ...]:
         """Return the steps whose results in the run are those of the new plan."""
         is_unchanged = self.has_same_items and len(self.shards) == len(plan.shards)
+        is_unchanged &= class_names(self.record) == class_names(plan.record)
         if not is_unchanged or list(notes) != list(self.record["forward"].get("notes", ())):
             return ()
         failed = {**self.record["failed"], **self.record.get(OMITTED, {})}

@@ -37,16 +37,22 @@ class SweptItems:
 
     Args:
         dataset: the data set of the items.
+        classes: the names of its classes.
         table: the items.
         leaf_items: the same items for the results, without the columns that only the run needs.
         work: a folder for arrays that do not fit into memory; removed at the end of the sweep.
     """
 
     def __init__(
-        self, dataset: Dataset, table: ItemTable, leaf_items: ItemTable, work: Path
+        self,
+        dataset: Dataset,
+        classes: Sequence[str],
+        table: ItemTable,
+        leaf_items: ItemTable,
+        work: Path,
     ) -> None:
         self.all, self.of_results = table, leaf_items
-        self.classes = tuple(dataset.classes)
+        self.classes = tuple(classes)
         self._dataset, self._work = dataset, work
         self._spools = 0
 

@@ -126,15 +126,20 @@ def shards_of(record: Mapping[str, Any]) -> tuple[range, ...]:
     return tuple(range(start, min(stop, count)) for start, stop in pairs)
 
 
-def part_of_dataset(dataset: Dataset, settings: SweepSettings) -> Dataset:
-    """Return the part of a data set that the settings name; raises ParameterError if it is empty.
+def part_of_dataset(dataset: Dataset, settings: SweepSettings) -> tuple[Dataset, SweepSettings]:
+    """Return the part of a data set that the settings name, and the settings with its shard size.
 
-    Parts consist of whole shards, as equal in number as possible.
+    Parts consist of whole shards, as equal in number as possible. If no shard size is given, that
+    of a data set with fewer items than parts of 1024 is smaller, so that there are enough shards.
+
+    Raises:
+        ParameterError: the data set has fewer shards than parts.
     """
     if settings.part is None:
-        return dataset
+        return dataset, settings
     number, parts = settings.part_numbers
-    size, count = settings.shard_size or SHARD_SIZE, len(dataset.ids)
+    count = len(dataset.ids)
+    size = settings.shard_size or max(1, min(SHARD_SIZE, count // parts))
     shards = -(-count // size)
     if parts > shards:
         raise ParameterError(
@@ -142,7 +147,8 @@ def part_of_dataset(dataset: Dataset, settings: SweepSettings) -> Dataset:
             f"{parts} parts; a smaller shard_size gives more shards"
         )
     first, last = (size * (i * shards // parts) for i in (number, number + 1))
-    return part_of(dataset, range(first, min(last, count)))
+    part = part_of(dataset, range(first, min(last, count)))
+    return part, settings.model_copy(update={"shard_size": size})
 
 
 def make_plan(

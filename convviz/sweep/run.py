@@ -17,6 +17,7 @@ from ..storage.checksums import CHECKSUMS
 from ..storage.path_names import folder_name, layer_name, natural
 from ..storage.table_formats import to_pandas
 from ..storage.untrusted_files import check_inside
+from .class_names import class_names
 from .input.loader import SkippedItem
 from .plan import OMITTED
 from .store.factory import open_reader, place_of
@@ -159,8 +160,12 @@ class Run:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes of the data set."""
-        return tuple(self.plan["dataset"]["classes"])
+        """The names of the classes of the data set.
+
+        Classes that are numbers have the names of the outputs of the model that they stand for,
+        and the number in parentheses where the name alone is ambiguous.
+        """
+        return class_names(self.plan)
 
     def load_model(self, device: str = "auto", dtype: str | None = None) -> Model:
         """Load the model of the run again.

@@ -59,8 +59,8 @@ class SweepSettings(BaseModel):
     shard_size: int | None = Field(
         default=None,
         ge=1,
-        description="Images per shard; 1024 if not given. A resumed sweep continues after the "
-        "last complete shard.",
+        description="Images per shard; 1024 if not given, or fewer for parts of a small data set. "
+        "A resumed sweep continues after the last complete shard.",
     )
     threads: int | None = Field(
         default=None,

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..data.item_table import ItemTable
 from ..errors import ConvvizError, ParameterError
 from ..results.types import Result
+from .class_names import outputs_of_classes
 
 SHOWN = 20
 """Rows of the text of a ranking."""
@@ -30,11 +31,6 @@ class RunResults(Protocol):
     """The part of a Run that a ranking reads."""
 
     plan: dict[str, Any]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes of the data set."""
-        ...
 
     @property
     def items(self) -> ItemTable:
@@ -148,11 +144,9 @@ class ClassOfRun:
 def classes_of(run: RunResults) -> list[ClassOfRun]:
     """Return the classes of a run, with the outputs that predictions found for them."""
     labels = run.plan["model"].get("labels", ())
-    for record in run.plan["explainers"].values():
-        outputs = record.get("parameters", {}).get("outputs")
-        if isinstance(outputs, dict) and list(outputs) == list(run.classes):
-            return [_class_of_run(name, output, labels) for name, output in outputs.items()]
-    return [ClassOfRun((name,), None) for name in run.classes]
+    outputs = outputs_of_classes(run.plan) or {}
+    classes = run.plan["dataset"]["classes"]
+    return [_class_of_run(name, outputs.get(name), labels) for name in classes]
 
 
 def _class_of_run(name: str, output: Any, labels: Sequence[str]) -> ClassOfRun:

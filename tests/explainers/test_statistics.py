@@ -14,7 +14,7 @@ from torch import nn
 import convviz
 import convviz.authoring
 from convviz.authoring import Forward
-from convviz.render import Scene, render
+from convviz.render import Scene, draw_figure, render
 from convviz_plugins.explainers.statistics import explainer as statistics
 
 AS_IT_IS = convviz.Preprocess(resize=None, crop=None, mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -295,25 +295,29 @@ def test_memory_format_changes_nothing(bad):
         torch.testing.assert_close(result[name], value, rtol=1e-5, atol=1e-6)
 
 
-def drawn_colours(difference: float) -> np.ndarray:
-    """Draw the class means of a table whose channel 0 differs by so many standard deviations."""
-    classes = ("a", "b")
-    mean = torch.zeros(2, 3, dtype=torch.float64)
-    mean[0, 0], mean[1, 0] = difference, -difference
-    values = torch.zeros(3, 7, dtype=torch.float64)
+def table_of_class_means(means: torch.Tensor) -> convviz.Table:
+    """Return a table with class means `[classes, rows]` in standard deviations."""
+    values = torch.zeros(means.shape[1], 7, dtype=torch.float64)
     values[:, statistics.COLUMNS.index("variance")] = 1
-    table = convviz.Table(
+    return convviz.Table(
         values,
         arrays={
-            "class_mean": mean,
-            "histogram": torch.ones(3, 4, dtype=torch.int64),
+            "class_mean": means,
+            "histogram": torch.ones(len(values), 4, dtype=torch.int64),
             "edges": torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0], dtype=torch.float64),
         },
         columns=statistics.COLUMNS,
-        rows=("0", "1", "2"),
-        classes=classes,
+        rows=tuple(map(str, range(len(values)))),
+        classes=tuple(f"class {i}" for i in range(len(means))),
     )
-    (picture,) = [p for p in render(table, Scene()) if p.name == "classes"]
+
+
+def drawn_colours(difference: float) -> np.ndarray:
+    """Draw the class means of a table whose channel 0 differs by so many standard deviations."""
+    mean = torch.zeros(2, 3, dtype=torch.float64)
+    mean[0, 0], mean[1, 0] = difference, -difference
+    pictures = render(table_of_class_means(mean), Scene())
+    (picture,) = [p for p in pictures if p.name == "classes"]
     return np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB")).astype(int)
 
 
@@ -328,6 +332,13 @@ def test_class_means_of_all_layers_have_one_scale():
     assert faint < 30
     assert middle > 2 * faint
     assert strong > middle
+
+
+def test_classes_without_images_are_not_counted():
+    means = torch.full((40, 30), torch.nan, dtype=torch.float64)
+    means[:26] = torch.eye(30, dtype=torch.float64)[:26]
+    figure = draw_figure(table_of_class_means(means), Scene(), "classes")
+    assert "24 of 26 classes are drawn." in [text.get_text() for text in figure.texts]
 
 
 def test_channels_that_fire_equally_often_are_ordered_by_share_of_positions():

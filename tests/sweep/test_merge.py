@@ -69,6 +69,18 @@ def test_the_parts_of_a_data_set_give_the_bytes_of_one_run(model, tmp_path, part
         convviz.merge(pieces[::-1], tmp_path / "run", model, photos)
 
 
+def test_parts_of_a_small_data_set_have_smaller_shards(model, tmp_path):
+    sizes = {"shard_size": None, "threads": 1}
+    pieces = [
+        sweep(model, tmp_path / str(i), [STATISTICS], range(10), part=f"{i}/3", **sizes)
+        for i in (1, 2, 3)
+    ]
+    assert [len(piece.items) for piece in pieces] == [3, 3, 4]
+    convviz.merge([tmp_path / str(i) for i in (1, 2, 3)], tmp_path / "run", model, data(range(10)))
+    sweep(model, tmp_path / "whole", [STATISTICS], range(10), shard_size=3, threads=1)
+    same_but_for_history(tmp_path / "run", tmp_path / "whole")
+
+
 def test_parts_run_the_graph_of_the_whole_data_set(model, tmp_path):
     sizes = {"batch_size": 32, "shard_size": 100}
     sweep(model, tmp_path / "whole", [STATISTICS], range(300), **sizes)
@@ -173,7 +185,9 @@ def test_folders_are_joined_from_the_command_line_with_their_photos(tmp_path, ca
     monkeypatch.chdir("/")
     folders = [str(tmp_path / name) for name in ("a", "b", "run")]
     assert convviz_cli(["merge", *folders[:2], "-o", folders[2]]) == 0
-    assert "8 items of 2 runs" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "8 items of 2 runs" in printed
+    assert f"overview: {Path(folders[2], 'index.html')}" in printed
     run = convviz.open_run(folders[2])
     assert run.plan["dataset"]["name"] == "a + b"
     assert run.notes == ("1 photos of the joined runs have equal contents: '7.png is 0.png'",)

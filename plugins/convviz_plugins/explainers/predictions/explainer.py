@@ -134,7 +134,8 @@ class Predictions(DatasetExplainer):
             yield "The images have no labels, so there is no correctness."
             return
         outputs = self._outputs_by_index()
-        matching = self._match(model, items.classes, items.labels)
+        # `items` has names that may be those of the model instead of the numbers of the data set.
+        matching = self._match(model, tuple(self.outputs or items.classes), items.labels)
         if not outputs:
             remove_labels(rows)  # in a part of a joined run, all classes may have matched
             yield matching.note or "No correctness: the classes of the data set are not matched."
