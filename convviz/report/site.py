@@ -118,9 +118,7 @@ class Site:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes; for classes that are numbers, the names of the model."""
-        return tuple(
-            c.names[-1] if c.names[0].isdigit() else c.names[0] for c in classes_of(self.run)
-        )
+        return self.run.classes
 
     @cached_property
     def class_outputs(self) -> tuple[int | None, ...]:
