@@ -41,12 +41,12 @@ def interpolate_removed(
     if not removed.any():
         return image.copy()
     holes = removed.astype(np.float32)
-    known = image * ~removed[..., None]
     links = _neighbour_sum(1 - holes) * holes
-    level = _make_level(holes, links)
+    level = _make_level(holes, links, image.shape[2])
+    known = image * (1 - level.holes)
     mean = (known.sum((0, 1)) / (~removed).sum()).astype(np.float32)
-    x = np.where(removed[..., None], mean, image)
-    residual = _neighbour_sum(known) * holes[..., None] - level.apply(x * holes[..., None])
+    x = known + mean * level.holes
+    residual = _neighbour_sum(known) * level.holes - level.apply(x * level.holes)
     return _conjugate_gradients(level, x, residual, tolerance)
 
 
@@ -54,74 +54,80 @@ def interpolate_removed(
 class _Level:
     """The equations of the removed pixels on a grid.
 
+    All arrays are repeated for each channel: NumPy is slow at broadcasting a short last axis.
+
     Attributes:
-        holes: 1 for removed pixels, `[H, W]`.
+        holes: 1 for removed pixels, `[H, W, C]`.
         diagonal: the sum of the weights of each pixel; 1 outside of the holes.
+        jacobi: factor of a residual in a smoothing step.
         coarser: the grid of half the size; None for the smallest one.
     """
 
     holes: np.ndarray
     diagonal: np.ndarray
+    jacobi: np.ndarray
     coarser: _Level | None
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Return the left side of the equations for values that are 0 outside of the holes."""
-        applied = self.diagonal[..., None] * values - _neighbour_sum(values)
-        applied *= self.holes[..., None]
+        applied = self.diagonal * values
+        applied -= _neighbour_sum(values)
+        applied *= self.holes
         return applied
 
     def cycle(self, residual: np.ndarray) -> np.ndarray:
         """Return an approximate solution for a residual, by one V-cycle."""
-        step = DAMPING / self.diagonal[..., None]
+        error = self.jacobi * residual
         if self.coarser is None:
-            error = step * residual
             for _ in range(8):
-                error += step * (residual - self.apply(error))
+                error += self.jacobi * (residual - self.apply(error))
             return error
-        error = step * residual
         coarse = self.coarser.cycle(_restrict(residual - self.apply(error)))
-        error += _prolong(coarse, residual.shape) * self.holes[..., None]
-        error += step * (residual - self.apply(error))
+        error += _prolong(coarse, residual.shape) * self.holes
+        error += self.jacobi * (residual - self.apply(error))
         return error
 
 
-def _make_level(holes: np.ndarray, links: np.ndarray) -> _Level:
+def _make_level(holes: np.ndarray, links: np.ndarray, channels: int) -> _Level:
     """Return the equations on a grid and all coarser ones.
 
     Args:
-        holes: 1 for removed pixels.
+        holes: 1 for removed pixels, `[H, W]`.
         links: sum of the weights of the remaining neighbours of a removed pixel.
+        channels: number of channels.
     """
     diagonal = np.where(holes > 0, _neighbour_sum(holes) + links, 1).astype(np.float32)
-    if min(holes.shape) <= 4:
-        return _Level(holes, diagonal, None)
-    coarse = (_restrict(holes) > 0).astype(np.float32)
-    return _Level(holes, diagonal, _make_level(coarse, _restrict(links)))
+    coarser = None
+    if min(holes.shape) > 4:
+        coarse = (_restrict(holes) > 0).astype(np.float32)
+        coarser = _make_level(coarse, _restrict(links), channels)
+    repeated = (np.repeat(a[..., None], channels, 2) for a in (holes, diagonal, DAMPING / diagonal))
+    return _Level(*repeated, coarser)
 
 
 def _conjugate_gradients(
     level: _Level, x: np.ndarray, residual: np.ndarray, tolerance: float
 ) -> np.ndarray:
-    direction, product = np.zeros_like(residual), np.ones(residual.shape[2])
-    previous = residual
+    """Return the solution of the equations of all channels, which are one system."""
+    direction, previous, product = np.zeros_like(residual), residual, 0.0
     for _ in range(MAX_ITERATIONS):
         correction = level.cycle(residual)
-        # The flexible formula: the cycle is not exactly symmetric.
-        factor = np.einsum("hwc,hwc->c", residual - previous, correction) / product
-        if not direction.any():
-            factor = np.zeros_like(factor)
         if np.abs(correction).max() <= tolerance:
             return x + correction
-        direction = correction + factor.astype(np.float32) * direction
-        product = np.einsum("hwc,hwc->c", residual, correction)
+        # The flexible formula: the cycle is not exactly symmetric.
+        change = _dot(residual - previous, correction) if product else 0.0
+        direction *= np.float32(change / product if product else 0.0)
+        direction += correction
+        product = _dot(residual, correction)
         applied = level.apply(direction)
-        energy = np.einsum("hwc,hwc->c", direction, applied)
-        step = np.divide(product, energy, out=np.zeros_like(product), where=energy > 0)
-        previous = residual
-        x = x + step.astype(np.float32) * direction
-        residual = residual - step.astype(np.float32) * applied
-        product = np.where(product == 0, 1, product)
+        step = np.float32(product / _dot(direction, applied))
+        x = x + step * direction
+        previous, residual = residual, residual - step * applied
     return x
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.vdot(a, b))
 
 
 def _neighbour_sum(values: np.ndarray) -> np.ndarray:

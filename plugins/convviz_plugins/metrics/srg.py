@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -62,13 +61,33 @@ class _Removal:
         total = np.concatenate([[0], self.sizes[order].cumsum()])[self.counts]
         return np.asarray(total / self.regions.size)
 
-    def masks(self, order: np.ndarray, device: torch.device) -> Iterator[Tensor]:
-        """Yield the removed pixels at each step between the first and the last, `[H, W]` bool."""
-        rank = np.empty(len(order), np.int32)
-        rank[order] = np.arange(len(order), dtype=np.int32)
-        ranks = torch.from_numpy(rank[self.regions]).to(device)
-        for count in self.counts[1:-1].tolist():
-            yield ranks < count
+    def removed_regions(self, orders: Sequence[np.ndarray]) -> tuple[list[bytes], np.ndarray]:
+        """Return the different sets of removed regions, and which one each step of an order needs.
+
+        Orders share many sets of superpixels: the first and the last steps of similar maps, and
+        all steps of maps that rank them alike.
+
+        Args:
+            orders: the regions in the order of their removal.
+
+        Returns:
+            The sets in a form for `mask`, and indices `[orders, steps - 2]`: no set for the first
+            step, which removes nothing, and for the last one.
+        """
+        numbers: dict[bytes, int] = {}
+        indices = []
+        for order in orders:
+            rank = np.empty(len(order), np.int32)
+            rank[order] = np.arange(len(order), dtype=np.int32)
+            for count in self.counts[1:-1]:
+                removed = np.packbits(rank < count).tobytes()
+                indices.append(numbers.setdefault(removed, len(numbers)))
+        return list(numbers), np.array(indices, int).reshape(len(orders), -1)
+
+    def mask(self, removed: bytes) -> np.ndarray:
+        """Return the removed pixels of a set of regions, `[H, W]` bool."""
+        bits = np.unpackbits(np.frombuffer(removed, np.uint8), count=len(self.sizes))
+        return np.asarray(bits.astype(bool)[self.regions])
 
 
 class SymmetricRelevanceGain(Metric):
@@ -125,10 +144,11 @@ class SymmetricRelevanceGain(Metric):
         # Least important first, and most important first.
         orders = [order for most in falling for order in (most[::-1], most)]
         areas = np.array([removal.areas(order) for order in orders]).reshape(len(orders), -1)
+        sets, indices = removal.removed_regions(orders)
         values: dict[str, np.ndarray] = {}
         curves: dict[str, ScoreCurve] = {}
         for imputer in self.imputers:
-            scores = self._scores(image, removal, orders, imputer)
+            scores = self._scores(image, removal, sets, indices, imputer)
             least, most = area_under(scores, areas).reshape(-1, 2).T
             values[_SUFFIXES[imputer]] = least - most
             curves |= _curves(areas, scores, _WORDS[imputer])
@@ -144,33 +164,42 @@ class SymmetricRelevanceGain(Metric):
         return _Removal(pixels, np.unique([0, *shares.round().astype(int)]))
 
     def _scores(
-        self, image: ExplainedImage, removal: _Removal, orders: Sequence[np.ndarray], how: Imputer
+        self,
+        image: ExplainedImage,
+        removal: _Removal,
+        sets: Sequence[bytes],
+        indices: np.ndarray,
+        how: Imputer,
     ) -> np.ndarray:
-        """Return the probabilities at each step, `[orders, steps]`."""
+        """Return the probabilities at each step, `[orders, steps]`.
+
+        Args:
+            image, removal: the image and its regions.
+            sets, indices: as of `removed_regions`.
+            how: what removed regions get.
+        """
         nothing = torch.zeros_like(image.image)
 
         def ends() -> np.ndarray:
             return image.scores([image.image, nothing], probability=True)
 
         first, last = image.compute_once("srg ends", ends)
-        masks = chain.from_iterable(removal.masks(o, image.image.device) for o in orders)
-        inside = image.scores(_impute(image, masks, how), probability=True)
-        inside = inside.reshape(len(orders), -1)
-        count = len(orders)
+        masks = (removal.mask(removed) for removed in sets)
+        inside = image.scores(_impute(image, masks, how), probability=True)[indices]
+        count = len(indices)
         return np.column_stack([np.full(count, first), inside, np.full(count, last)])
 
 
-def _impute(image: ExplainedImage, masks: Iterator[Tensor], how: Imputer) -> Iterator[Tensor]:
+def _impute(image: ExplainedImage, masks: Iterator[np.ndarray], how: Imputer) -> Iterator[Tensor]:
     """Yield the image without the removed pixels."""
     if how == "mean":
         for mask in masks:
-            yield image.image.masked_fill(mask, 0.0)
+            yield image.image.masked_fill(torch.from_numpy(mask).to(image.image.device), 0.0)
         return
     photo = np.ascontiguousarray(image.image.permute(1, 2, 0).float().cpu().numpy())
     noise = image.rng("noise").standard_normal(photo.shape, np.float32) * np.float32(NOISE)
     for mask in masks:
-        removed = mask.cpu().numpy()
-        variant = interpolate_removed(photo, removed) + noise * removed[..., None]
+        variant = interpolate_removed(photo, mask) + noise * mask[..., None]
         yield torch.from_numpy(variant).permute(2, 0, 1).to(image.image)
 
 
