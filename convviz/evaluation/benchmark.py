@@ -39,13 +39,14 @@ def benchmark(
     target: TargetSpec = None,
     masks: Masks = None,
     seed: int = 0,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     controls: bool = True,
 ) -> QualityRecord:
     """Measure the quality of explainers on a data set.
 
     Every explainer explains every image, and every metric scores every map. The same call with the
-    same folder resumes an interrupted benchmark, and reads the scores of a finished one.
+    same folder resumes an interrupted benchmark, and reads the scores of a finished one. On
+    Ctrl-C the report is that of the images that are done.
 
     Args:
         model: a Model, or a source that `load_model` accepts.
@@ -56,7 +57,8 @@ def benchmark(
             need masks run only with `masks`.
         out: folder for the report and, to resume, the scores of each image; None keeps no files.
         images: number of images, evenly spaced over the data set; None for all.
-        repeat_images: number of images for metrics that repeat the explanations.
+        repeat_images: number of images for metrics that repeat the explanations, and for the
+            blurred maps.
         budget: forward passes that a metric may take for one explainer and image; pairs above it
             are not computed, and marked.
         target: what is explained, the same for all images: a class, a Unit or a Contrast; None for
@@ -65,7 +67,7 @@ def benchmark(
             a dict id -> array, or a function from an id to an array or None. An array is `[h, w]`
             in the size of the photo; values above 0 are the object.
         seed: of metrics and controls.
-        batch_size: images per forward pass of metrics.
+        batch_size: images per forward pass of metrics; None for the fastest of a few sizes.
         controls: add maps that do not depend on the model (random, random_smooth, center, sobel),
             and each map blurred.
 
@@ -82,7 +84,8 @@ def benchmark(
     chosen = chosen_metrics(metrics, masks is not None)
     folder = None if out is None else BenchmarkFolder(Path(out))
     with model.session(), nullcontext() if folder is None else lock_folder(folder.path):
-        scores = BenchmarkRun(inputs, map_set, chosen, settings, folder).run()
+        run = BenchmarkRun(inputs, map_set, chosen, settings, folder)
+        scores = run.run()
     facts = {
         "model": model.name,
         "data set": inputs.dataset.name,
@@ -91,6 +94,8 @@ def benchmark(
     record = QualityRecord(scores, summarize(scores), facts, inputs.photo)
     if folder is not None:
         record.save(folder.path)
+    if run.is_interrupted:
+        raise KeyboardInterrupt
     return record
 
 

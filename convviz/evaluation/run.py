@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from torch import Tensor
+
 from ..errors import ImageError, ParameterError
 from ..explanation.provenance import describe_model, named, versions
 from ..plugin.explainer_field import dump_explainer
@@ -14,10 +16,10 @@ from ..progress import announce, track
 from ..scores.targets import TargetSpec
 from ..sweep.forward_pass import choose_forward
 from ..sweep.signals import Interrupts
-from .estimate import Estimate, estimate, metric_passes
+from .estimate import Estimate, estimate, fastest_batch, metric_passes
 from .folder import BenchmarkFolder
 from .image_scores import ImageScores
-from .inputs import BenchmarkInputs, spread
+from .inputs import BenchmarkInputs, scattered, spread
 from .scores import Scores
 from .scoring import Scorer
 from .sources import MapSet
@@ -35,7 +37,7 @@ class BenchmarkSettings:
     budget: int | None
     target: TargetSpec
     seed: int
-    batch_size: int
+    batch_size: int | None
     controls: bool
 
     def __post_init__(self) -> None:
@@ -43,7 +45,7 @@ class BenchmarkSettings:
         for name, lowest in limits.items():
             value = getattr(self, name)
             is_number = isinstance(value, int) and not isinstance(value, bool)
-            if value is None and name in ("images", "budget"):
+            if value is None and name in ("images", "budget", "batch_size"):
                 continue
             if not is_number or value < lowest:
                 raise ParameterError(f"{name} must be a whole number >= {lowest}, not {value!r}")
@@ -77,26 +79,37 @@ class BenchmarkRun:
         self.indices = spread(len(inputs.dataset.ids), settings.images)
         chosen = spread(len(self.indices), settings.repeat_images)
         self.repeated = frozenset(self.indices[i] for i in chosen)
+        self.is_interrupted = False
 
     def run(self) -> Scores:
-        """Score all images that have no scores yet, and return the table."""
+        """Score all images that have no scores yet, and return the table.
+
+        If it is interrupted and has a folder, the table is that of the images that are done, and
+        `is_interrupted` is set.
+        """
         if self.folder is not None:
             self.folder.start(self._plan())
         done = dict(self._load_saved())
         scorer = self._scorer()
         expected = self._estimate(scorer)
         scorer = replace(scorer, skipped=expected.skipped)
-        missing = [index for index in self.indices if index not in done]
+        missing = [index for index in self._order() if index not in done]
         self._announce(expected, len(missing))
         interrupts = Interrupts()
         with interrupts.handle_signals():
-            for index in track(missing, "scoring", len(missing), self._id):
-                if (scores := self._score(scorer, index)) is None:
-                    continue
-                done[index] = scores
-                if self.folder is not None:
-                    with interrupts.complete_write():
-                        self.folder.save(index, scores)
+            try:
+                for index in track(missing, "scoring", len(missing), self._id):
+                    if (scores := self._score(scorer, index)) is None:
+                        continue
+                    done[index] = scores
+                    if self.folder is not None:
+                        with interrupts.complete_write():
+                            self.folder.save(index, scores)
+            except KeyboardInterrupt:
+                if self.folder is None or not done:
+                    raise
+                self.is_interrupted = True
+                announce(f"interrupted: {len(done)} of {len(self.indices)} images are done")
         images = [done[index] for index in self.indices if index in done]
         notes = self._notes(expected, images)
         return collect_scores(
@@ -105,6 +118,14 @@ class BenchmarkRun:
 
     def _id(self, index: int) -> str:
         return self.inputs.dataset.ids[index]
+
+    def _order(self) -> list[int]:
+        """Return the images in the order of scoring: after an interrupt, those done are spread.
+
+        Images for all metrics come first.
+        """
+        order = [self.indices[i] for i in scattered(len(self.indices))]
+        return sorted(order, key=lambda index: index not in self.repeated)
 
     def _plan(self) -> dict[str, Any]:
         """Return what determines the scores."""
@@ -145,15 +166,19 @@ class BenchmarkRun:
         passes = metric_passes(
             self.metrics, len(self.map_set.sources), len(self.indices), len(self.repeated)
         )
-        runner = choose_forward(model, (), batch.images, passes, settings.batch_size)
+        runner = choose_forward(model, (), batch.images, passes, settings.batch_size or 1)
+
+        def forward(images: Tensor) -> Tensor:
+            return runner(images).output
+
         return Scorer(
             model,
             self.map_set,
             self.metrics,
             settings.target,
             settings.seed,
-            settings.batch_size,
-            lambda images: runner(images).output,
+            settings.batch_size or fastest_batch(forward, batch.images),
+            forward,
         )
 
     def _estimate(self, scorer: Scorer) -> Estimate:
@@ -190,12 +215,19 @@ class BenchmarkRun:
 
     def _notes(self, expected: Estimate, images: list[ImageScores]) -> list[str]:
         notes = []
+        if self.is_interrupted:
+            notes.append(
+                f"Interrupted: {len(images)} of {len(self.indices)} images are done. The same "
+                "command resumes."
+            )
         if "repeats" in {need for metric in self.metrics.values() for need in metric.needs}:
             names = [name for name, metric in self.metrics.items() if "repeats" in metric.needs]
             notes.append(
                 f"{', '.join(names)}: on {len(self.repeated)} of {len(self.indices)} images, "
                 "because they repeat the explanations."
             )
+        if self.map_set.controls and len(self.repeated) < len(self.indices):
+            notes.append(f"Blurred maps: on {len(self.repeated)} of {len(self.indices)} images.")
         unreadable = self.inputs.unreadable
         if unreadable:
             name, reason = next(iter(unreadable.items()))

@@ -21,7 +21,7 @@ from ..scores.targets import Target, TargetSpec
 from ..state.device import is_out_of_memory
 from .image_scores import CurveRecord, ImageScores
 from .scores import CURVE_SEPARATOR
-from .sources import MapSet, MapsOfImages
+from .sources import BlurredSource, MapSet, MapsOfImages
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,22 +49,32 @@ class Scorer:
     skipped: frozenset[tuple[str, str]] = frozenset()
     shared_cache: dict[Hashable, Any] = field(default_factory=dict)
 
-    def explain(self, batch: Batch) -> tuple[Target, MapsOfImages]:
-        """Return the target of an image, and its maps by all explainers and controls."""
+    def explain(self, batch: Batch, blurred: bool = True) -> tuple[Target, MapsOfImages]:
+        """Return the target of an image, and its maps by all explainers and controls.
+
+        Args:
+            batch: the image.
+            blurred: also return the blurred maps.
+        """
         forward = self.model.forward(batch.images, self.model.target_layers(self.target))
         (target,) = self.model.resolve(self.target, forward)
         rng = partial(seeded_rng, self.seed, batch.items[0].id)
-        return target, self.map_set.maps(self.model, batch.images, target, rng)
+        names = frozenset(
+            source.name
+            for source in self.map_set.sources
+            if blurred or not isinstance(source, BlurredSource)
+        )
+        return target, self.map_set.maps(self.model, batch.images, target, rng, names=names)
 
     def score(self, batch: Batch, with_repeats: bool, mask: np.ndarray | None) -> ImageScores:
         """Return the scores of one image.
 
         Args:
             batch: the image.
-            with_repeats: also run the metrics that repeat explanations.
+            with_repeats: also run the metrics that repeat explanations, and score blurred maps.
             mask: `[H, W]` bool, the object in the image.
         """
-        target, explained = self.explain(batch)
+        target, explained = self.explain(batch, with_repeats)
         image = self.explained_image(batch, target, mask)
         maps = {name: single for name, (single,) in explained.maps.items()}
         scores = ImageScores(

@@ -83,7 +83,7 @@ def test_scores_are_those_of_the_metric_on_the_map(tmp_path):
         np.testing.assert_allclose(actual, expected)
 
 
-def test_an_interrupted_benchmark_resumes_with_the_same_scores(tmp_path, monkeypatch):
+def test_an_interrupted_benchmark_resumes_with_the_same_scores(tmp_path, monkeypatch, with_report):
     whole = bench(tmp_path / "whole")
     original, calls = scoring.Scorer.score, []
 
@@ -97,6 +97,7 @@ def test_an_interrupted_benchmark_resumes_with_the_same_scores(tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         bench(tmp_path / "parts")
     assert len(list((tmp_path / "parts" / "shards").iterdir())) == 1
+    assert "1 of 3 images" in (tmp_path / "parts" / "index.html").read_text()
     resumed = bench(tmp_path / "parts")
     assert len(calls) == 4
     np.testing.assert_array_equal(resumed.scores.values, whole.scores.values)
@@ -129,7 +130,9 @@ def test_images_are_spread_and_repeats_run_on_some():
     assert scores.images == ("0", "2", "4", "6", "8")
     assert scores.measured[:, :, 0].all(axis=1).tolist() == [True, False, False, False, True]
     assert (scores.values[[0, 4], :, 0] == 1).all()
-    assert scores.measured[:, :, 1].all()
+    blurred = [name.startswith("blurred(") for name in scores.explainers]
+    assert scores.measured[:, ~np.array(blurred), 1].all()
+    assert scores.measured[:, np.array(blurred), 1].all(axis=1).tolist() == [1, 0, 0, 0, 1]
     assert "again: on 2 of 5 images" in scores.notes[0]
 
 

@@ -34,7 +34,7 @@ class FlipRegret(Metric):
     images whose class no rectangle changes, and for targets that are no class.
     """
 
-    grid: int = Field(7, gt=1, le=16, description="Rows and columns of cells.")
+    grid: int = Field(5, gt=1, le=16, description="Rows and columns of cells.")
 
     def measures(self) -> tuple[Measure, ...]:
         """Return the ratio of areas, and the share of visited rectangles."""

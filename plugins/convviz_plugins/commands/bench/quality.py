@@ -58,7 +58,10 @@ def add_command(group: typer.Typer) -> None:
             ),
         ] = None,
         repeat_images: Annotated[
-            int, typer.Option(min=1, help="Images for metrics that repeat the explanations.")
+            int,
+            typer.Option(
+                min=1, help="Images for metrics that repeat explanations, and for blurred maps."
+            ),
         ] = 20,
         budget: Annotated[
             int | None,
@@ -84,7 +87,10 @@ def add_command(group: typer.Typer) -> None:
             ),
         ] = None,
         seed: Annotated[int, typer.Option(min=0, help="Seed of metrics and controls.")] = 0,
-        batch_size: Annotated[int, typer.Option(min=1, help="Images per forward pass.")] = 32,
+        batch_size: Annotated[
+            int | None,
+            typer.Option(min=1, help="Images per forward pass. [default: the fastest]"),
+        ] = None,
         controls: Annotated[
             bool,
             typer.Option(
@@ -96,7 +102,8 @@ def add_command(group: typer.Typer) -> None:
     ) -> None:
         """Measure the quality of the maps of explainers on a data set.
 
-        Prints an estimate of the work first. The same command resumes an interrupted benchmark.
+        Prints an estimate of the work first. Ctrl-C stops and reports on the images that are done;
+        the same command resumes.
         Writes all scores, tables, pictures and a page to DIR.
         """
         from rich.console import Console
