@@ -372,6 +372,7 @@ def _description(model: Model) -> dict[str, str]:
 
 
 def _images_text(settings: SpeedSettings, photos: Sequence[np.ndarray]) -> str:
+    count, ending = len(photos), "" if len(photos) == 1 else "s"
     if not settings.images:
-        return f"{len(photos)} generated images of {SIDE} x {SIDE} pixels"
-    return f"{len(photos)} photos of {settings.images}"
+        return f"{count} generated image{ending} of {SIDE} x {SIDE} pixels"
+    return f"{count} photo{ending} of {settings.images}"

@@ -59,9 +59,10 @@ def _verdict(change: Change) -> str:
 def _lines(record: SpeedRecord) -> Iterator[str]:
     """Yield the lines below the table: the place of measurement, notes and failures."""
     facts = record.machine
+    threads = facts.get("threads")
     yield (
         f"{record.model.get('name')} on {record.model.get('device')}, {record.images}; "
-        f"{facts.get('cpu')}, {facts.get('threads')} threads"
+        f"{facts.get('cpu')}, {threads} {'thread' if threads == 1 else 'threads'}"
     )
     yield from record.notes
     notes: dict[str, list[str]] = {}

@@ -183,6 +183,27 @@ def test_random_maps_have_an_srg_of_0_on_average(linear):
     assert abs(values.mean()) < 3 * values.std() / np.sqrt(len(values))
 
 
+def test_orders_share_sets_of_superpixels_and_keep_their_scores(linear):
+    network, image, _, _ = linear
+    pixels = np.random.default_rng(3).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    passed = []
+
+    def scores_of(maps):
+        case = explained(network, image, maps, pixels=pixels)
+        forward = case.forward
+        case = replace(case, forward=lambda x: passed.append(len(x)) or forward(x))
+        return score("srg", case, segments=9)
+
+    maps = random_maps(4)
+    together = scores_of([*maps, *maps])
+    shared, passed[:] = sum(passed), []
+    alone = [scores_of([single]) for single in maps]
+    assert shared < sum(passed)
+    for suffix, values in together.items():
+        expected = [single[suffix][0] for single in alone]
+        np.testing.assert_allclose(values, [*expected, *expected], rtol=1e-9)
+
+
 def test_a_flat_map_does_not_remove_everything_at_once(linear):
     network, image, _, _ = linear
     metric = convviz.metric("srg", regions="pixels", imputers="mean")
@@ -267,6 +288,39 @@ def test_flip_regret_of_known_maps():
     assert values[""][1] in (3, 6, 9, 12)
     never = score("flip_regret", explained(OnePixel(), 0 * image, [a_map(right)]), grid=4)
     assert np.isnan(never[""]).all()
+
+
+def test_flip_regret_is_that_of_covering_all_rectangles():
+    grid, side = 4, 4
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 5), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.LazyLinear(3)
+    ).double()
+    network(torch.zeros(1, 3, SIDE, SIDE, dtype=torch.float64))
+    case = explained(network, draw(4, 3, SIDE, SIDE), random_maps(3))
+    spans = [(a, b) for a in range(grid) for b in range(a + 1, grid + 1)]
+    rectangles = [(*rows, *columns) for rows in spans for columns in spans]
+    images = []
+    for y0, y1, x0, x1 in rectangles:
+        images.append(case.image.clone())
+        images[-1][:, y0 * side : y1 * side, x0 * side : x1 * side] = 0
+    top, *classes = case.top_classes([case.image, *images])
+    areas = np.array([(y1 - y0) * (x1 - x0) for y0, y1, x0, x1 in rectangles])
+    flips = np.array(classes) != top
+    assert areas[flips].min() > 1
+    covered = []
+    case = replace(case, forward=lambda x: covered.append(len(x)) or network(x))
+    values = score("flip_regret", case, grid=grid)
+    for index, single in enumerate(case.maps):
+        means = [
+            single.values[y0 * side : y1 * side, x0 * side : x1 * side].mean()
+            for y0, y1, x0, x1 in rectangles
+        ]
+        order = np.argsort(means)[::-1]
+        first = int(flips[order].argmax())
+        assert values[""][index] == areas[order[first]] / areas[flips].min()
+        assert values["search"][index] == pytest.approx((first + 1) / len(order))
+    assert sum(covered) <= len(rectangles) + 1
 
 
 # Gini and localization
