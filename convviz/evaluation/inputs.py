@@ -92,7 +92,7 @@ def spread(count: int, limit: int | None) -> list[int]:
     return [int(number) for number in np.linspace(0, count - 1, limit).round()]
 
 
-def scattered(count: int) -> list[int]:
+def scatter_order(count: int) -> list[int]:
     """Return the numbers below `count` in an order of which every beginning is spread evenly."""
     bits = count.bit_length()
     return sorted(range(count), key=lambda number: f"{number:0{bits}b}"[::-1])

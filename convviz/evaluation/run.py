@@ -19,7 +19,7 @@ from ..sweep.signals import Interrupts
 from .estimate import Estimate, estimate, fastest_batch, metric_passes
 from .folder import BenchmarkFolder
 from .image_scores import ImageScores
-from .inputs import BenchmarkInputs, scattered, spread
+from .inputs import BenchmarkInputs, scatter_order, spread
 from .scores import Scores
 from .scoring import Scorer
 from .sources import MapSet
@@ -124,7 +124,7 @@ class BenchmarkRun:
 
         Images for all metrics come first.
         """
-        order = [self.indices[i] for i in scattered(len(self.indices))]
+        order = [self.indices[i] for i in scatter_order(len(self.indices))]
         return sorted(order, key=lambda index: index not in self.repeated)
 
     def _plan(self) -> dict[str, Any]:
