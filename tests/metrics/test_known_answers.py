@@ -128,6 +128,39 @@ def test_infidelity_is_that_of_captum():
     np.testing.assert_allclose(ours, expected.item(), rtol=1e-10)
 
 
+def test_max_sensitivity_is_that_of_captum():
+    """Captum's value for the same changed images."""
+    captum = pytest.importorskip("captum.metrics")
+    network, image = Linear(draw(0, 1, SIDE, SIDE)), draw(1, 1, SIDE, SIDE)
+
+    def gradients(images):
+        images = images.detach().requires_grad_()
+        with torch.enable_grad():
+            return torch.autograd.grad(torch.tanh(network(images)[:, 0]).sum(), images)[0]
+
+    calls = []
+
+    def explain(images, model, other_seed):
+        calls.append(images)
+        return [tuple(a_map(gradient[0]) for gradient in gradients(images).numpy())]
+
+    case = explained(network, image, [a_map(gradients(image[None])[0, 0].numpy())])
+    metric = convviz.metric("max_sensitivity", radius=0.05)
+    ours = metric.score(replace(case, repeat=explain)).values
+    changed = calls[0]
+    assert len(changed) == 10
+    assert 0.04 < (changed - image).abs().max() <= 0.05
+    expected = captum.sensitivity_max(
+        lambda inputs: (gradients(inputs[0]),),
+        image[None],
+        lambda inputs, radius: (changed,),
+        n_perturb_samples=len(changed),
+    )
+    np.testing.assert_allclose(ours[""], expected.numpy(), rtol=1e-10)
+    assert ours[""][0] > 0.01
+    assert ours["noise"] == [0]
+
+
 # SDS
 
 

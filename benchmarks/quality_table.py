@@ -1,0 +1,77 @@
+"""The table of a quality benchmark in Markdown, for README.md.
+
+    convviz bench quality PHOTOS -m demo -e saliency … --out FOLDER
+    python benchmarks/quality_table.py FOLDER
+
+Rows are explainers, then controls. Values are means over images, with half the width of the 95 %
+interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pyarrow.parquet
+
+COLUMNS = {
+    "srg": "SRG ↑",
+    "srg.linear": "SRG, linear ↑",
+    "insertion": "insertion ↑",
+    "deletion": "deletion ↓",
+    "sds": "SDS ↑",
+    "sds.blur": "SDS, blur ↑",
+    "infidelity": "fidelity ↑",
+    "flip_regret": "flip regret ↓",
+    "gini": "Gini",
+    "max_sensitivity": "max-sens. ↓",
+    "randomization": "randomized, Spearman",
+}
+
+
+def quality_table(folder: Path) -> str:
+    """Return the table of a finished or interrupted benchmark."""
+    summary = json.loads((folder / "summary.json").read_text())
+    costs = pyarrow.parquet.read_table(folder / "costs.parquet").to_pydict()
+    rows = {(row["explainer"], row["metric"]): row for row in summary["rows"]}
+    names = list(dict.fromkeys(row["explainer"] for row in summary["rows"]))
+    header = ["explainer", *COLUMNS.values(), "s/image", "passes/image"]
+    lines = [header, ["---"] * len(header)]
+    for name in names:
+        cells = [_cell(rows.get((name, metric))) for metric in COLUMNS]
+        lines.append([_label(rows[name, "srg"]), *cells, *_costs(costs, name)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _label(row: dict) -> str:
+    name = f"*{row['explainer']}*" if row["is_control"] else row["explainer"]
+    return name + (" ✗" if any("randomization" in mark for mark in row["marks"]) else "")
+
+
+def _cell(row: dict | None) -> str:
+    if row is None or row["mean"]["value"] is None:
+        return "-"
+    mean = row["mean"]
+    half = "" if mean["low"] is None else f" ± {(mean['high'] - mean['low']) / 2:.2f}"
+    mark = " °" if any("circular" in text for text in row["marks"]) else ""
+    return f"{mean['value']:.2f}{half}{mark}"
+
+
+def _costs(costs: dict, name: str) -> list[str]:
+    cells = []
+    for column in ("seconds", "passes"):
+        values = sorted(
+            value
+            for explainer, value in zip(costs["explainer"], costs[column], strict=True)
+            if explainer == name and value == value
+        )
+        middle = values[len(values) // 2] if values else None
+        cells.append("" if middle is None else f"{middle:.2g}" if middle < 10 else f"{middle:.0f}")
+    return cells
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder of the benchmark")
+    print(quality_table(parser.parse_args().folder))
