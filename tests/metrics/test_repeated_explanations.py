@@ -45,18 +45,26 @@ def test_the_gradient_of_a_linear_network_has_no_sensitivity():
     assert (scores.of("sobel", "max_sensitivity.noise") == 0).all()
 
 
-def test_random_weights_keep_statistics_and_leave_the_network():
-    model = tiny_model()
+def test_random_weights_get_their_own_statistics_and_leave_the_network():
+    model, shape = tiny_model(), (3, 32, 32)
     model.module.bn1.running_mean += 3
     before = {name: value.clone() for name, value in model.module.state_dict().items()}
-    copy = randomize_weights(model, 0)
+    copy = randomize_weights(model, 0, shape).module
     for name, value in model.module.state_dict().items():
         assert torch.equal(value, before[name])
-        is_new = not torch.equal(value, copy.module.state_dict()[name])
-        assert is_new == (name.partition(".")[0] in ("conv1", "conv2", "fc"))
-    again = randomize_weights(model, 0)
-    assert torch.equal(copy.module.fc.weight, again.module.fc.weight)
-    assert not torch.equal(copy.module.fc.weight, randomize_weights(model, 1).module.fc.weight)
+        is_new = not torch.equal(value, copy.state_dict()[name])
+        assert is_new == (name not in ("bn1.weight", "bn1.bias", "bn2.weight", "bn2.bias"))
+    assert not any(module.training for module in copy.modules())
+    assert copy.bn1.momentum == model.module.bn1.momentum
+    normalized = []
+    copy.bn1.register_forward_hook(lambda module, inputs, output: normalized.append(output))
+    noise = torch.randn(64, *shape, generator=torch.Generator().manual_seed(5))
+    copy(noise.to(copy.fc.weight))
+    assert normalized[0].mean((0, 2, 3)).abs().max() < 0.1
+    assert (normalized[0].std((0, 2, 3)) - 1).abs().max() < 0.1
+    again = randomize_weights(model, 0, shape).module
+    assert torch.equal(copy.fc.weight, again.fc.weight)
+    assert not torch.equal(copy.fc.weight, randomize_weights(model, 1, shape).module.fc.weight)
 
 
 def test_edges_do_not_change_and_gradients_do():

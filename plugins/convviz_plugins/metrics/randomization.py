@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import cv2
 import numpy as np
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from convviz import Model
 from convviz.authoring import (
@@ -29,17 +29,20 @@ from ._correlation import spearman
 BINS = 100
 FAILED = "randomization failed"
 RESAMPLES = 10_000
+CALIBRATION_IMAGES = 8
+"""Images of noise from which the statistics of batch norms are computed."""
 
 
 class Randomization(Metric):
     """Similarity of a map with that of the network with random weights.
 
     Adebayo et al. 2018: a map of a trained network should differ from that of a network whose
-    weights are drawn anew by each layer's own `reset_parameters`. Statistics of batch norms are
-    kept. Measured are the rank correlation and the structural similarity (SSIM), and the rise of
-    the entropy of the histogram (efficient MPRT, Hedström et al. 2024). The outcome is pass or
-    fail, since uninformative maps are best at it (Binder et al. 2023): an explainer passes if the
-    upper 95 % bounds of both similarities are below `similar`, and the entropy rises.
+    weights are drawn anew by each layer's own `reset_parameters`; batch norms get the statistics
+    of this network on noise. Measured are the rank correlation and the structural similarity
+    (SSIM), and the rise of the entropy of the histogram (efficient MPRT, Hedström et al. 2024). The
+    outcome is pass or fail, since uninformative maps are best at it (Binder et al. 2023): an
+    explainer passes if the upper 95 % bounds of both similarities are below `similar`, and the
+    entropy rises.
     """
 
     needs: ClassVar[frozenset[MetricNeed]] = frozenset({"repeats"})
@@ -64,7 +67,7 @@ class Randomization(Metric):
         """Return the measures of all maps."""
         model = image.compute_once(
             ("randomization", self.seed),
-            lambda: randomize_weights(image.model, self.seed),
+            lambda: randomize_weights(image.model, self.seed, image.image.shape),
             all_images=True,
         )
         again = [maps[0] for maps in image.explain(image.image[None], model)]
@@ -85,20 +88,26 @@ class Randomization(Metric):
         return "" if below and _bounds(values["entropy"])[0] > self.rise else FAILED
 
 
-def randomize_weights(model: Model, seed: int) -> Model:
-    """Return a model with random weights; statistics of batch norms are those of the network."""
+def randomize_weights(model: Model, seed: int, shape: Sequence[int]) -> Model:
+    """Return a model with random weights.
+
+    Batch norms get the statistics of the random network. With those of the trained one, values
+    shrink from layer to layer until the scores of a deep network do not depend on the image.
+
+    Args:
+        model: the model, which is not changed.
+        seed: seed of the weights.
+        shape: channels, height and width of an image.
+    """
     network = copy.deepcopy(model.module)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in network.modules():
             reset = getattr(module, "reset_parameters", None)
-            if not callable(reset):
-                continue
-            buffers = [(buffer, buffer.clone()) for buffer in module.buffers(recurse=False)]
-            reset()
-            if isinstance(module, nn.modules.batchnorm._NormBase):
-                for buffer, value in buffers:
-                    buffer.copy_(value)
+            if callable(reset):
+                reset()
+        noise = torch.randn(CALIBRATION_IMAGES, *shape).to(model.device, model.dtype)
+    _calibrate(network, noise)
     return Model(
         network,
         preprocess=model.preprocess,
@@ -108,6 +117,24 @@ def randomize_weights(model: Model, seed: int) -> Model:
         name=f"{model.name} with random weights",
         tf32=model.tf32,
     )
+
+
+def _calibrate(network: nn.Module, images: Tensor) -> None:
+    """Set the statistics of all batch norms to those of images."""
+    norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._NormBase)]
+    norms = [norm for norm in norms if norm.track_running_stats and norm.running_mean is not None]
+    if not norms:
+        return
+    states = [(norm, norm.training, norm.momentum) for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.train()
+        norm.momentum = None  # a mean instead of a moving one
+    with torch.no_grad():
+        network(images)
+    for norm, training, momentum in states:
+        norm.train(training)
+        norm.momentum = momentum
 
 
 def unit_range(attribution: AttributionMap) -> np.ndarray:
