@@ -162,7 +162,7 @@ def chosen_explainers(
 ) -> dict[str, Any]:
     """Return the explainers of the options -e and -p, by name."""
     from ..plugin import registry
-    from .parameter_values import build_explainers
+    from ..plugin.parameter_values import build_explainers
 
     if not names:
         known = ", ".join(registry.explainer_names())

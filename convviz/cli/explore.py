@@ -113,8 +113,8 @@ def check(
     ] = None,
 ) -> None:
     """Run the conformance tests on an explainer or metric; prints one line per test."""
+    from ..plugin.parameter_values import build_all
     from ..testing import conformance
-    from .parameter_values import build_all
 
     failed = 0
     for explainer in build_all(_checked_classes(name), parameter or ()).values():

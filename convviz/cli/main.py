@@ -19,6 +19,7 @@ from . import (  # importing them registers their commands
     export,  # noqa: F401
     merge,  # noqa: F401
     report,  # noqa: F401
+    serve,  # noqa: F401
     show,  # noqa: F401
 )
 from .app import USAGE_ERRORS, UsageError, _State, app

@@ -134,6 +134,21 @@ class Occluder:
             exact = self._exact._exact_scores(checked.select(sample), owners, result.plan)
             return replace(result, sample=sample, exact=exact)
 
+    def prepare(self, regions: Tensor) -> str:
+        """Plan the incremental engine now, for later calls with few regions.
+
+        Without it, the model is exported by the first call whose work is large enough.
+
+        Args:
+            regions: as of a call; those of later calls may be larger, but not smaller.
+
+        Returns:
+            Why the incremental engine cannot be used; "" if it can.
+        """
+        with self._model.session(), torch.no_grad():
+            prepared = self._prepare(as_regions(regions, self._images))
+        return prepared if isinstance(prepared, str) else ""
+
     def _check_indices(self, images: Sequence[int]) -> Sequence[int]:
         outside = [i for i in images if not 0 <= i < len(self._images)]
         if outside or not len(images):
@@ -159,7 +174,8 @@ class Occluder:
             logger.info("occlusion: one full forward pass per window, because %s", prepared)
             how = f"one full forward pass per window{precision}, because {prepared}{unused}"
             return Occluded(self._dense(regions, owners), how, None)
-        logger.info("occlusion, layer by layer:\n%s", prepared.plan.summary())
+        if logger.isEnabledFor(logging.INFO):  # the summary takes as long as a small plan
+            logger.info("occlusion, layer by layer:\n%s", prepared.plan.summary())
         how = _describe(prepared.plan)
         if self._dtype not in (None, prepared.dtype):
             how += f", in {str(prepared.dtype)[6:]} because an operator refuses bf16"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import ParameterError
 from ..sweep.run import Run
 from . import dataset_page, image_page, images_page, layer_page, overview
-from .site import GENERATOR, Site
+from .site import GENERATOR, Link, Site
 
 PAGES: tuple[ModuleType, ...] = (overview, layer_page, dataset_page, images_page, image_page)
 """The pages in the order of the navigation. Each module has `links(site)`, its entries of the
@@ -58,9 +58,14 @@ def write_run_report(
     return folder / "index.html"
 
 
-def write_site(site: Site) -> None:
-    """Write all pages, data and pictures of a report into its folder."""
-    site.links = [link for page in PAGES for link in page.links(site)]
+def write_site(site: Site, further_links: Sequence[Link] = ()) -> None:
+    """Write all pages, data and pictures of a report into its folder.
+
+    Args:
+        site: the report.
+        further_links: entries of the navigation for pages that are written elsewhere.
+    """
+    site.links = [*(link for page in PAGES for link in page.links(site)), *further_links]
     site.items.request_pictures()
     for page in PAGES:
         page.request_pictures(site)

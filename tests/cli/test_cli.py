@@ -21,9 +21,9 @@ from pydantic import Field
 import convviz
 import convviz.authoring
 from convviz.cli.main import run
-from convviz.cli.parameter_values import build_explainers
 from convviz.errors import ConvvizError, ParameterError, UnknownNameError
 from convviz.plugin import registry
+from convviz.plugin.parameter_values import build_explainers
 from convviz.storage.path_names import folder_name
 from convviz.testing import tiny_model, tiny_photos
 

@@ -241,7 +241,7 @@ def test_the_default_source_is_averaged_over_noisy_copies():
 
 
 def test_the_command_line_changes_one_parameter_of_the_default_source():
-    from convviz.cli.parameter_values import build_explainers
+    from convviz.plugin.parameter_values import build_explainers
 
     (built,) = build_explainers(["grabcut"], ["grabcut.source.seed=3"])
     assert built.source == convviz.explainer("saliency", samples=8, seed=3)

@@ -7,7 +7,7 @@ import pytest
 import convviz
 from convviz import ParameterError, UnknownNameError
 from convviz.authoring import DatasetExplainer
-from convviz.cli.parameter_values import build_explainers
+from convviz.plugin.parameter_values import build_explainers
 from convviz.testing import tiny_model
 
 ONE_LAYER = ("activations", "filters", "grad_cam", "guided_grad_cam")

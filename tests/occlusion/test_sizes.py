@@ -101,7 +101,7 @@ def test_the_map_of_a_digit_is_fine():
 
 
 def test_a_command_line_gives_and_omits_them():
-    from convviz.cli.parameter_values import build_explainers
+    from convviz.plugin.parameter_values import build_explainers
 
     (arguments,) = build_explainers(["occlusion"], ["occlusion.window=24", "occlusion.stride=6,8"])
     assert arguments.window == 24

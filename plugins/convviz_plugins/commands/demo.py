@@ -75,6 +75,7 @@ def convviz_commands(cli: typer.Typer) -> None:
             typer.echo(f"interrupted; what was done by then is in {folder}", err=True)
             raise
         typer.echo(f"open {page.resolve()} in a browser")
+        typer.echo(f"or work with it: convviz serve {folder / 'digits'}")
 
 
 def run_demo(folder: Path) -> Path:

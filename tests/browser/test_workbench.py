@@ -1,0 +1,166 @@
+"""The workbench in a browser, with a server and models."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import convviz
+
+pytest.importorskip("starlette", reason="the app requires convviz[web]")
+pytest.importorskip("uvicorn", reason="the app requires convviz[web]")
+
+from convviz.web.server import AppServer
+from convviz.web.services import ServeSettings, Services
+
+PATIENCE_MS = 90_000
+
+
+@pytest.fixture(scope="module")
+def server(digits_run: convviz.Run) -> Iterator[AppServer]:
+    """A server of the run with two models."""
+    settings = ServeSettings(digits_run.address, ("demo-digits", "demo-digits?device=cpu"))
+    with Services(settings) as services:
+        server = AppServer(services, show=lambda line: None)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.has_started:
+            time.sleep(0.01)
+        yield server
+        server.stop()
+        thread.join(10)
+
+
+@pytest.fixture
+def bench(watch: Any, server: AppServer) -> Any:
+    """A signed-in page of the workbench."""
+    watched = watch(server.address.url + "/")
+    watched.page.set_default_timeout(PATIENCE_MS)
+    watched.page.goto(server.launch_link())
+    assert "token" not in watched.page.url
+    return watched
+
+
+def done(page: Any, count: int) -> Any:
+    """Wait for results, newest first."""
+    cards = page.locator(".result[data-status=done]")
+    cards.nth(count - 1).wait_for()
+    return cards
+
+
+def test_explanations_are_run_compared_and_cancelled(bench: Any, tmp_path: Path) -> None:
+    page = bench.page
+    page.goto(bench.allowed[0] + "live.html")
+    page.locator("button.primary:disabled").wait_for()
+    assert page.get_by_text("Choose a photo first.").first.is_visible()
+    file = tmp_path / "<img src=x onerror=alert(1)>.png"
+    digit = convviz.open_dataset("demo-digits:?limit=40").load(7)
+    Image.fromarray(digit).save(file)
+    page.set_input_files("input[type=file]", str(file))
+    page.locator(".side .classes li").first.wait_for()
+    assert page.locator(".photo-name b").inner_text() == file.name
+    assert page.locator(".side .classes .name").first.inner_text() == "7"
+
+    page.click("button.primary")
+    cards = done(page, 1)
+    assert cards.first.locator("h2").inner_text() == "occlusion"
+    assert "7 score" in cards.first.locator(".card-head p").inner_text()
+    stage = cards.first.locator(".map-stage")
+    stage.hover(position={"x": 40, "y": 60})
+    row, column = (
+        int(60 / stage.bounding_box()["height"] * 32),
+        int(40 / stage.bounding_box()["width"] * 32),
+    )
+    assert f"at row {row}, column {column}" in cards.first.locator(".readout").inner_text()
+
+    page.select_option("select[name=explainer]", "grad_cam")
+    page.get_by_text("Parameters of grad_cam").click()
+    page.select_option("#parameter-variant", "layer_cam")
+    page.select_option("select[name=run]", "models")
+    page.click("button.primary")
+    cards = done(page, 3)
+    assert cards.nth(0).locator("h2").inner_text().startswith("grad_cam")
+    page.get_by_role("heading", name="Agreement of the maps").wait_for()
+    page.get_by_label("One scale per unit").check()
+    page.get_by_role("button", name="Map", exact=True).click()
+    cards.first.get_by_text("Numbers and parameters").click()
+    assert "layer_cam" in cards.first.inner_text()
+    assert "explainer=grad_cam" in page.url
+    assert "p.variant=layer_cam" in page.url
+    page.go_back()  # from the choice of models
+    assert page.locator("select[name=run]").input_value() == ""
+    page.go_back()  # from the parameter
+    assert page.locator("#parameter-variant").input_value() == ""
+
+    page.select_option("select[name=explainer]", "rise")
+    page.fill("#parameter-masks", "1000000")
+    page.locator("#parameter-masks").press("Tab")
+    page.click("button.primary")
+    page.locator(".result[data-status=running] progress[max]").wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    page.locator(".result[data-status=cancelled]").wait_for()
+    page.fill("#parameter-masks", "0")
+    page.locator("#parameter-masks").evaluate("element => element.form.noValidate = true")
+    page.locator("#parameter-masks").press("Tab")
+    page.click("button.primary")
+    page.locator(".result[data-status=failed] .problem").wait_for()
+    assert "masks" in page.locator(".result[data-status=failed] .problem").inner_text()
+    page.get_by_role("button", name="Remove rise").first.click()
+    assert page.locator(".result").count() == 4
+
+
+def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
+    bench: Any, digits_run: convviz.Run
+) -> None:
+    page = bench.page
+    page.goto(bench.allowed[0] + "live.html#mode=cover&row=3&box=8,8,20,20")
+    page.locator("#covered-score").wait_for()
+    before = page.locator("#covered-score").inner_text()
+    stage = page.locator(".cover-stage")
+    box = stage.bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    page.locator(".history li").nth(1).wait_for()
+    assert page.locator("#covered-score").inner_text() != before
+    assert "box=8%2C8%2C20%2C20" not in page.url
+    stage.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.locator(".history li").nth(2).wait_for()
+    page.go_back()
+    page.wait_for_url("**box=8,8,20,20*")
+    page.locator("#covered-score", has_text=before.split()[0]).wait_for()
+
+    page.locator("#tab-cover").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#tab-units").get_attribute("aria-selected") == "true"
+    page.locator(".split .map-stage canvas").wait_for()
+    page.get_by_role("button", name="the strongest one").click()
+    page.get_by_text("Guided gradient of").wait_for()
+    page.get_by_role("button", name="Next unit").click()
+    assert "unit=1" in page.url
+    assert "at=" not in page.url
+    page.get_by_label("Label").fill("loops")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved in the run folder.").wait_for()
+    assert "loops" in Path(digits_run.folder, "notes.json").read_text()
+
+    page.click("#tab-neighbours")
+    page.locator(".neighbours li").first.wait_for()
+    assert page.locator(".neighbours li").count() == 12
+    # The run's pages have been written meanwhile.
+    page.locator(".picker .thumbs button").first.wait_for()
+    page.fill(".picker input", "12")
+    page.locator(".picker .thumbs button").first.click()
+    page.wait_for_url("**row=12*")
+    page.wait_for_load_state("networkidle")
+    page.goto(bench.allowed[0] + "index.html")
+    bench.wait()
+    assert page.get_by_role("link", name="Workbench").get_attribute("href") == "live.html"
