@@ -47,8 +47,9 @@ def is_tensor(value: Any) -> bool:
 
 def is_pil_image(value: Any) -> bool:
     """Return whether a value is a PIL image, without importing Pillow."""
-    module = sys.modules.get("PIL.Image")
-    return module is not None and isinstance(value, module.Image)
+    # The class is missing while another thread is importing the module.
+    image_class = getattr(sys.modules.get("PIL.Image"), "Image", None)
+    return image_class is not None and isinstance(value, image_class)
 
 
 def is_grey_batch(array: np.ndarray) -> bool:

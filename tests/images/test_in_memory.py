@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -132,3 +133,12 @@ def test_a_sweep_lists_them_with_the_reason(tmp_path) -> None:
     run = convviz.analyze(tiny_model(), items, "neighbors", tmp_path / "run", k=1)
     assert [item.size for item in run.items] == [(8, 9), (9, 8)]
     assert "float64" in run.skipped[0].reason
+
+
+def test_photos_are_recognised_while_another_thread_imports_pillow(monkeypatch):
+    import types
+
+    from convviz.images.in_memory import is_pil_image
+
+    monkeypatch.setitem(sys.modules, "PIL.Image", types.ModuleType("PIL.Image"))  # as yet empty
+    assert not is_pil_image(np.zeros((4, 4, 3), np.uint8))
