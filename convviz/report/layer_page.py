@@ -105,7 +105,6 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
         sorts={name: words for name, words in SORTS.items() if name in {"unit", *units.columns}},
         dead=int(units.dead.sum()),
         silent=int(units.silent.sum()),
-        twins=int((units.duplicates >= 0).sum()),
         layers=_layers(site),
         missing=len(site.pictures.missing),
     )

@@ -91,7 +91,8 @@ class LayerUnits:
         """One number per unit by name, `[C]`; only what the run holds."""
         columns: dict[str, Array] = {}
         if self.tiles is not None:
-            columns["max"] = np.nan_to_num(_numbers(self.tiles.values[:, 0]), neginf=np.nan)
+            best = _numbers(self.tiles.values[:, 0])
+            columns["max"] = np.where(np.isfinite(best), best, np.nan)  # no patch: NaN or -inf
             if "prominence" in self.tiles.arrays:
                 columns["prominence"] = _numbers(self.tiles["prominence"])
         if self.table is not None:

@@ -143,10 +143,10 @@ class PhotoPass:
 
     def _draw(self, row: int) -> None:
         try:
-            photo = self._photos.load(row)
+            with self._lock:  # data sets need not be safe for threads
+                photo = self._photos.load(row)
         except ImageError as error:
-            with self._lock:
-                self.missing[row] = str(error)
+            self.missing[row] = str(error)
             return
         for drawing in self._drawings[row]:
             drawing(photo)

@@ -127,8 +127,8 @@ def _histogram(units: LayerUnits, unit: int) -> Mapping[str, Any] | None:
     if not len(occupied):
         return None
     first, last = int(occupied[0]), int(occupied[-1])
-    # The outermost bins are open-ended: they end at the extreme value.
-    edges[0], edges[-1] = units.columns["min"][unit], units.columns["max"][unit]
+    # The occupied bins end at the extreme values; those at the ends of the range are unbounded.
+    edges[first], edges[last + 1] = units.table["min"][unit], units.table["max"][unit]
     return {
         "edges": [short(edge) for edge in edges[first : last + 2]],
         "counts": counts[first : last + 1].tolist(),

@@ -91,7 +91,11 @@ def prepare_folder(folder: Path) -> None:
     if others := sorted(present - {*OWN_FILES, *OWN_FOLDERS}):
         raise ParameterError(f"{folder} holds other files ({others[0]}): choose a new folder")
     index = folder / "index.html"
-    if index.is_symlink() or not index.is_file() or GENERATOR not in index.read_text("utf-8"):
+    if (
+        index.is_symlink()
+        or not index.is_file()
+        or GENERATOR not in index.read_text("utf-8", "replace")
+    ):
         raise ParameterError(f"{folder} holds no report of convviz: choose a new folder")
     for name in OWN_FOLDERS:
         if (folder / name).is_symlink():

@@ -72,9 +72,9 @@ def test_units_are_sorted_found_opened_and_linked(pages, units, digits_run):
     assert page.locator("#sheet [aria-current]").get_attribute("data-unit") == str(order[1])
 
     page.keyboard.press("w")
-    page.wait_for_selector(".patches.whole .box")
-    box = page.locator(".patches.whole .box").first.bounding_box()
-    frame = page.locator(".patches.whole .photo").first.bounding_box()
+    page.wait_for_selector(".patches.is-whole .box")
+    box = page.locator(".patches.is-whole .box").first.bounding_box()
+    frame = page.locator(".patches.is-whole .photo").first.bounding_box()
     item = digits_run.items[int(units.tiles["items"][order[1], 0])]
     x0, y0, x1, y1 = units.tiles["boxes"][order[1], 0].tolist()
     height, width = item.size
@@ -103,7 +103,7 @@ def test_a_link_opens_a_unit_whose_classes_filter_and_whose_numbers_can_be_saved
     unit = int(np.argmax(units.columns["selectivity"]))
     page = pages.open(address(units, f"unit={unit}&view=whole"))
     assert patches_of(page, units) == expected_patches(units, unit)
-    assert page.locator(".patches.whole").count() == 1
+    assert page.locator(".patches.is-whole").count() == 1
 
     label = int(units.lifts.classes[unit, 0])
     name = units.run.classes[label]

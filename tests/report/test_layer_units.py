@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 import convviz
+from convviz.cli.main import run as run_command
 from convviz.errors import ParameterError
 from convviz.report.layer_units import LayerUnits, input_size, lifts_of_patches, most_common
 from convviz.report.unit_records import column_record, unit_record, visible_box
@@ -114,9 +117,58 @@ def test_the_record_of_a_unit_holds_its_patches_and_histogram(run, units):
     np.testing.assert_allclose(values, result.values[unit], rtol=1e-4)
     table = run["statistics"][units.layer].result
     assert sum(record["histogram"]["counts"]) == int(table["histogram"][unit].sum())
-    assert len(record["histogram"]["edges"]) == len(record["histogram"]["counts"]) + 1
+    edges = record["histogram"]["edges"]
+    extremes = [float(table[name][unit]) for name in ("min", "max")]
+    assert [edges[0], edges[-1]] == pytest.approx(extremes, rel=1e-4)
+    assert len(edges) == len(record["histogram"]["counts"]) + 1
     assert (record["guided"] is not None) == (unit in result.order)
     assert column_record(units)["dead"] == np.flatnonzero(units.dead).tolist()
+
+
+def chunk(folder, name):
+    """Return the value of a chunk of a report."""
+    text = (folder / "data" / f"{name}.js").read_text("utf-8")
+    return json.loads(text.removeprefix("convvizChunk(").removesuffix(");\n").split(",", 1)[1])
+
+
+def test_a_second_run_is_shown_with_the_images_of_the_first(tmp_path, run, units, capsys):
+    half = convviz.analyze(
+        "demo-digits",
+        "demo-digits:?limit=30",
+        [convviz.explainer("patches", layers=[units.layer], draw=0)],
+        tmp_path / "half",
+    )
+    target = tmp_path / "pages"
+    assert run_command(["report", str(run.folder), str(half.folder), "--out", str(target)]) == 0
+    assert f"report: {target / 'index.html'}" in capsys.readouterr().out
+    slug = units.layer.replace(".", "-")
+    records = chunk(target, f"layer/{slug}/other-000")
+    items = half["patches"][units.layer]["items"]
+    ids = run.items.ids
+    for unit in range(5):
+        shown = [ids[patch["row"]] for patch in records[unit]["patches"]]
+        assert shown == [half.items.ids[item] for item in items[unit].tolist() if item >= 0]
+    layer = chunk(target, f"layer/{slug}/layer")
+    assert layer["other"]["count"] == units.count
+    assert run_command(["report", "a", "b", "c"]) == 2
+    assert "not 3" in capsys.readouterr().err
+
+
+def test_photos_that_are_missing_leave_names_and_numbers(tmp_path, run, units):
+    moved = convviz.open_dataset("demo-digits:?limit=3")
+    known = [name in moved.ids for name in run.items.ids]
+    page = convviz.write_run_report(run, tmp_path / "pages", photos=moved)
+    note = f"{known.count(False)} photos are not available"
+    assert note in page.read_text("utf-8")
+    items = chunk(page.parent, "items-000")
+    assert [bool(preview) for preview in items["previews"]] == known
+    assert items["names"] == list(run.items.ids)
+    slug = units.layer.replace(".", "-")
+    sheet = (page.parent / "layer" / f"{slug}.html").read_text("utf-8")
+    assert note in sheet
+    best = units.tiles["items"][:, 0].tolist()
+    hidden = sum(item < 0 or not known[item] for item in best)
+    assert sheet.count('class="tile missing"') == hidden > 0
 
 
 def test_a_report_replaces_only_a_report(tmp_path, run):

@@ -1,7 +1,7 @@
 // The view of one unit: its top patches, values, classes, similar units, and how to get them.
 import {
-  address, copy, CopyButton, count, csv, download, hashWith, html, imageAddress, loadChunk, loadItem,
-  markReady, number, percent, Problem, setState, useAddress, useEffect, useKeys, useLoaded, useRef,
+  CopyButton, count, csv, download, hashWith, html, loadChunk, loadItem, markReady, number, percent,
+  Problem, setState, useAddress, useEffect, useKeys, useLoaded, useRef,
 } from "./core.js";
 import { Histogram } from "./histogram.js";
 import { Patch } from "./patch.js";
@@ -60,7 +60,7 @@ export function Unit({ unit, units, data, layer, site, slug }) {
       </div>
     </div>
     <${Facts} ...${{ unit, data, record, layer }} />
-    <div class="unit-body">
+    <div class=${layer.other ? "unit-body with-other" : "unit-body"}>
       <section class="card" aria-labelledby="patches-title">
         <div class="card-head">
           <h3 id="patches-title">Top patches</h3>
@@ -71,6 +71,7 @@ export function Unit({ unit, units, data, layer, site, slug }) {
         </div>
         <${Patches} ...${{ record, layer, mode, site, state, data }} />
       </section>
+      ${layer.other && html`<${Other} ...${{ unit, layer, site, slug, mode, state }} />`}
       <div class="stack">
         ${record.histogram && html`<section class="card" aria-labelledby="values-title">
           <h3 id="values-title">Values at all positions of all images</h3>
@@ -79,7 +80,6 @@ export function Unit({ unit, units, data, layer, site, slug }) {
         <${Classes} ...${{ record, layer, site, state }} />
       </div>
     </div>
-    ${layer.other && html`<${Other} ...${{ unit, layer, site, slug, mode, state }} />`}
     ${record.similar.length > 0 && html`<${Similar} ...${{ record, data, layer, slug }} />`}
     <${Source} ...${{ unit, record, data, layer, site, slug }} />`;
 }
@@ -114,7 +114,7 @@ function Patches({ record, layer, mode, site, state, data }) {
   if (!layer.has_patches) return html`<p class="note">The run has no patches of this layer.</p>`;
   if (!record.patches.length) return html`<p class="note">No image activates this unit, so it has no patches.</p>`;
   const highest = record.patches[0].value;
-  return html`<ol class="patches ${mode}">
+  return html`<ol class="patches is-${mode}">
     ${record.patches.map((patch, rank) => html`<li key=${rank}>
       <${Patch} ...${{ patch, rank, mode, site, highest, guided: layer.guided && record.guided !== null ? { ...layer.guided, row: record.guided, rank } : null, isMeant: isMeant(patch, site, state) }} />
     </li>`)}
@@ -185,10 +185,10 @@ function Other({ unit, layer, site, slug, mode, state }) {
   if (error) return html`<${Problem} error=${error} />`;
   if (loaded === undefined) return null;
   return html`<section class="card" aria-labelledby="other-title">
-    <h3 id="other-title">The same unit in ${other.run} (${other.model})</h3>
+    <div class="card-head"><h3 id="other-title">The same unit in ${other.run} (${other.model})</h3></div>
     ${loaded === null ? html`<p class="note">This run has no such unit.</p>` : html`
-      <${Facts} ...${{ unit, data: loaded.data, record: loaded.record, layer: { field: "" } }} />
-      <${Patches} ...${{ record: { ...loaded.record, guided: null }, layer: { has_patches: true }, mode: mode === "guided" ? "crop" : mode, site, state }} />`}
+      <${Patches} ...${{ record: { ...loaded.record, guided: null }, layer: { has_patches: true }, mode: mode === "guided" ? "crop" : mode, site, state }} />
+      <${Facts} ...${{ unit, data: loaded.data, record: loaded.record, layer: { field: "" } }} />`}
   </section>`;
 }
 

@@ -236,7 +236,7 @@
       </div>
     </div>
     <${Vt} ...${{unit:e,data:n,record:i,layer:s}} />
-    <div class="unit-body">
+    <div class=${s.other?"unit-body with-other":"unit-body"}>
       <section class="card" aria-labelledby="patches-title">
         <div class="card-head">
           <h3 id="patches-title">Top patches</h3>
@@ -247,6 +247,7 @@
         </div>
         <${Kt} ...${{record:i,layer:s,mode:_,site:a,state:r,data:n}} />
       </section>
+      ${s.other&&d`<${os} ...${{unit:e,layer:s,site:a,slug:o,mode:_,state:r}} />`}
       <div class="stack">
         ${i.histogram&&d`<section class="card" aria-labelledby="values-title">
           <h3 id="values-title">Values at all positions of all images</h3>
@@ -255,7 +256,6 @@
         <${ts} ...${{record:i,layer:s,site:a,state:r}} />
       </div>
     </div>
-    ${s.other&&d`<${os} ...${{unit:e,layer:s,site:a,slug:o,mode:_,state:r}} />`}
     ${i.similar.length>0&&d`<${ns} ...${{record:i,data:n,layer:s,slug:o}} />`}
     <${as} ...${{unit:e,record:i,data:n,layer:s,site:a,slug:o}} />`:d`<div class="unit-head"><h2 class="unit-name">unit ${e}</h2></div>`}function Qn({unit:e,data:t}){let n=t.duplicates[e];return d`
     ${t.dead.includes(e)&&d`<span class="badge bad" title="above zero at no position of any image">dead</span>`}
@@ -265,7 +265,7 @@
     ${o.map(([r,i,c])=>d`<div key=${r}><dt>${r}</dt>
       <dd>${i} ${c&&d`<small>${c}</small>`}</dd></div>`)}
     ${s.field&&d`<div><dt>receptive field</dt><dd>${s.field.replace(/ pixels of the model's input$/,"")} <small>input pixels</small></dd></div>`}
-  </dl>`}function Kt({record:e,layer:t,mode:n,site:s,state:a,data:o}){if(!t.has_patches)return d`<p class="note">The run has no patches of this layer.</p>`;if(!e.patches.length)return d`<p class="note">No image activates this unit, so it has no patches.</p>`;let r=e.patches[0].value;return d`<ol class="patches ${n}">
+  </dl>`}function Kt({record:e,layer:t,mode:n,site:s,state:a,data:o}){if(!t.has_patches)return d`<p class="note">The run has no patches of this layer.</p>`;if(!e.patches.length)return d`<p class="note">No image activates this unit, so it has no patches.</p>`;let r=e.patches[0].value;return d`<ol class="patches is-${n}">
     ${e.patches.map((i,c)=>d`<li key=${c}>
       <${Ft} ...${{patch:i,rank:c,mode:n,site:s,highest:r,guided:t.guided&&e.guided!==null?{...t.guided,row:e.guided,rank:c}:null,isMeant:es(i,s,a)}} />
     </li>`)}
@@ -291,10 +291,10 @@
         <${ss} ...${{unit:o,layer:n,slug:s}} /><b>${o}</b> <span>${r} of ${a}</span></a></li>`)}
     </ul>
   </section>`}function ss({unit:e,layer:t,slug:n}){let s=document.querySelector(`#sheet [data-unit="${e}"] .tile`),a=e%512,o=s?.className??(t.sheets.length?`tile ${n}-${Math.floor(e/512)} x${a%32} y${Math.floor(a/32)}`:"tile missing");return d`<span class=${o}></span>`}function os({unit:e,layer:t,site:n,slug:s,mode:a,state:o}){let{other:r}=t,[i,c]=j(async()=>{if(e>=r.count)return null;let p=await L(`layer/${s}/other`);return{data:p,record:await Wt(s,e,p,"other")}},[e]);return c?d`<${T} error=${c} />`:i===void 0?null:d`<section class="card" aria-labelledby="other-title">
-    <h3 id="other-title">The same unit in ${r.run} (${r.model})</h3>
+    <div class="card-head"><h3 id="other-title">The same unit in ${r.run} (${r.model})</h3></div>
     ${i===null?d`<p class="note">This run has no such unit.</p>`:d`
-      <${Vt} ...${{unit:e,data:i.data,record:i.record,layer:{field:""}}} />
-      <${Kt} ...${{record:{...i.record,guided:null},layer:{has_patches:!0},mode:a==="guided"?"crop":a,site:n,state:o}} />`}
+      <${Kt} ...${{record:{...i.record,guided:null},layer:{has_patches:!0},mode:a==="guided"?"crop":a,site:n,state:o}} />
+      <${Vt} ...${{unit:e,data:i.data,record:i.record,layer:{field:""}}} />`}
   </section>`}function as({unit:e,record:t,data:n,layer:s,site:a,slug:o}){let r=`${s.shell} ${/^[\w.\-/]+$/.test(s.name)?s.name:`'${s.name.replaceAll("'","'\\''")}'`} --unit ${e}`,i=`convviz.open_run(${JSON.stringify(s.run)}).draw("patches", ${JSON.stringify(s.name)}, units=${e})`,c=t.patches.map((l,_)=>[_+1,l.value,l.image?.name,l.image?.label===null?"":a.classes[l.image?.label],...l.position??["",""],...l.box??["","","",""]]),p=["rank","activation","image","class","y","x","x0","y0","x1","y1"],u=`${o}-unit-${e}`,f=Object.fromEntries(Object.entries(n.columns).map(([l,_])=>[l,_[e]])),h=()=>JSON.stringify({layer:s.name,...t,numbers:f,provenance:s.provenance},null,1);return d`<section class="card source" aria-labelledby="source-title">
     <div class="card-head"><h3 id="source-title">Get it</h3>
       <div class="bar-of-controls">
