@@ -83,6 +83,11 @@ def test_edges_do_not_change_and_gradients_do():
     assert scores.of("sobel", "randomization.ssim") == pytest.approx(1)
     assert scores.of("sobel", "randomization.entropy") == pytest.approx(0)
     assert FAILED in scores.marks_of("sobel", "randomization")
+    assert not scores.marks_of("gradient", "randomization")
+    rises = convviz.metric("randomization", rise=10.0)
+    changed = {name: np.zeros(5) for name in ("", "ssim", "entropy")}
+    assert rises.verdict(changed) == FAILED
+    assert not convviz.metric("randomization").verdict(changed)
     assert abs(scores.of("gradient", "randomization").mean()) < 0.5
 
 
