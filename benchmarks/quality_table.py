@@ -3,8 +3,8 @@
     convviz bench quality PHOTOS -m demo -e saliency … --out FOLDER
     python benchmarks/quality_table.py FOLDER
 
-Rows are explainers, then controls. Values are means over images, with half the width of the 95 %
-interval.
+Rows are explainers, then controls without the blurred maps. Values are means over images, with half
+the width of the 95 % interval. ✗: randomization failed, °: circular.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def quality_table(folder: Path) -> str:
     summary = json.loads((folder / "summary.json").read_text())
     costs = pyarrow.parquet.read_table(folder / "costs.parquet").to_pydict()
     rows = {(row["explainer"], row["metric"]): row for row in summary["rows"]}
-    names = list(dict.fromkeys(row["explainer"] for row in summary["rows"]))
+    names = dict.fromkeys(row["explainer"] for row in summary["rows"])
+    names = [name for name in names if not name.startswith("blurred(")]
     header = ["explainer", *COLUMNS.values(), "s/image", "passes/image"]
     lines = [header, ["---"] * len(header)]
     for name in names:
