@@ -158,9 +158,12 @@ def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
     # The run's pages have been written meanwhile.
     page.locator(".picker .thumbs button").first.wait_for()
     page.fill(".picker input", "12")
+    answers: list[str] = []
+    page.on("requestfinished", lambda r: answers.append(r.url))
     page.locator(".picker .thumbs button").first.click()
     page.wait_for_url("**row=12*")
-    page.wait_for_load_state("networkidle")
+    while len([url for url in answers if url.endswith("/api/answers")]) < 2:
+        page.wait_for_timeout(50)  # the classes and the neighbours of the new photo
     page.goto(bench.allowed[0] + "index.html")
     bench.wait()
     assert page.get_by_role("link", name="Workbench").get_attribute("href") == "live.html"
