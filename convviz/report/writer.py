@@ -11,10 +11,17 @@ from typing import Any
 
 from ..errors import ParameterError
 from ..sweep.run import Run
-from . import dataset_page, image_page, images_page, layer_page, overview
+from . import dataset_page, image_page, images_page, layer_page, map_page, overview
 from .site import GENERATOR, Link, Site
 
-PAGES: tuple[ModuleType, ...] = (overview, layer_page, dataset_page, images_page, image_page)
+PAGES: tuple[ModuleType, ...] = (
+    overview,
+    layer_page,
+    dataset_page,
+    images_page,
+    image_page,
+    map_page,
+)
 """The pages in the order of the navigation. Each module has `links(site)`, its entries of the
 navigation; `request_pictures(site)`, which asks `site.items` and `site.pictures` for what it shows;
 and `write(site)`, which is called after the photos have been read."""

@@ -122,7 +122,7 @@ def test_saved_maps_are_shown_by_explainer_and_target_with_the_value_under_the_p
     assert float(over.evaluate("canvas => getComputedStyle(canvas).opacity")) > 0
     page.keyboard.down(" ")
     page.wait_for_function(
-        "getComputedStyle(document.querySelector('.map-panel canvas')).opacity === '0'"
+        "() => getComputedStyle(document.querySelector('.map-panel canvas')).opacity === '0'"
     )
     page.keyboard.up(" ")
     page.get_by_label("Opacity").fill("0.2")
