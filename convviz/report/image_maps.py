@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +19,8 @@ from ..images.batch import Item
 from ..render.colour import Scale, about_grey, scale_of
 from ..results.types import Heatmap
 from .binary import packed
+from .chunks import write_chunk
 from .photo_pass import save_picture
-
-if TYPE_CHECKING:
-    from .site import Site
 
 LEVELS = 254
 """Steps of a map in the browser; 255 stands for no value."""
@@ -145,23 +143,23 @@ def _name_and_size(item: Item) -> tuple[str, tuple[int, int]]:
     return PurePath(item.source or item.id).name, (height, width)
 
 
-def write_maps(site: Site, maps: SavedMaps) -> dict[int, str]:
+def write_maps(folder: Path, maps: SavedMaps) -> dict[int, str]:
     """Write a chunk for each row with maps; return row -> name of its chunk."""
     names = {}
     for row, saved in maps.by_row.items():
         names[row] = f"maps/{row:06d}"
-        site.write_chunk(names[row], _chunk(site, row, saved))
+        write_chunk(folder, names[row], _chunk(folder, row, saved))
     return names
 
 
-def _chunk(site: Site, row: int, maps: Sequence[SavedMap]) -> dict[str, Any]:
+def _chunk(folder: Path, row: int, maps: Sequence[SavedMap]) -> dict[str, Any]:
     columns: dict[tuple[str, ...], dict[str, Any]] = {}
     panels = []
     for number, saved in enumerate(maps):
         key = _column_key(saved.explanation)
         column = columns.setdefault(key, {"place": len(columns), **_column(saved.explanation)})
         panel = {"column": column["place"], "target": saved.target}
-        panels.append(panel | _drawn(site, f"media/maps/{row:06d}-{number:02d}", saved))
+        panels.append(panel | _drawn(folder, f"media/maps/{row:06d}-{number:02d}", saved))
     return {
         "columns": list(columns.values()),
         "panels": panels,
@@ -188,15 +186,15 @@ def _column(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _drawn(site: Site, path: str, saved: SavedMap) -> dict[str, Any]:
+def _drawn(folder: Path, path: str, saved: SavedMap) -> dict[str, Any]:
     """Return what the browser needs to draw a map over the view of the model."""
-    view = _view(site, path, saved)
+    view = _view(folder, path, saved)
     values = saved.values
     if saved.result.colour and len(values) not in (1, 3):  # channels that are no colours
         values = np.abs(values).max(axis=0)
     elif saved.result.colour:
         limit = scale_of(values, signed=True).high
-        save_picture(site.folder / f"{path}-map.png", _pixels(about_grey(values, limit)))
+        save_picture(folder / f"{path}-map.png", _pixels(about_grey(values, limit)))
         return {"view": view, "picture": f"{path}-map.png"}
     step = -(-max(values.shape) // MAX_SIDE)
     values = values[::step, ::step]
@@ -214,12 +212,12 @@ def _drawn(site: Site, path: str, saved: SavedMap) -> dict[str, Any]:
     }
 
 
-def _view(site: Site, path: str, saved: SavedMap) -> str | None:
+def _view(folder: Path, path: str, saved: SavedMap) -> str | None:
     """Save the image as the model saw it; return its address."""
     pixels = saved.explanation.pixels
     if pixels is None or saved.index >= len(pixels):
         return None
-    save_picture(site.folder / f"{path}-view.jpg", pixels[saved.index].numpy())
+    save_picture(folder / f"{path}-view.jpg", pixels[saved.index].numpy())
     return f"{path}-view.jpg"
 
 

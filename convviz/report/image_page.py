@@ -37,7 +37,7 @@ def request_pictures(site: Site) -> None:
 
 def write(site: Site) -> None:
     """Write `image.html`, which shows all images, and the data of the images."""
-    names = write_maps(site, site.maps)
+    names = write_maps(site.folder, site.maps)
     slugs = {layer.name: layer.slug for layer in site.layers}
     for name, value in image_chunks(site.run, slugs, site.outputs):
         rows = range(value["start"], min(value["start"] + BLOCK, site.items.count))

@@ -61,7 +61,7 @@ def test_values_are_saved_in_levels_of_the_scale_and_missing_ones_as_255(
     folder = tmp_path / "report"
     site = Site(run, folder)
     maps = read_maps(run.items, [tmp_path / "maps"])
-    (name,) = write_maps(site, maps).values()
+    (name,) = write_maps(site.folder, maps).values()
     site.pictures.run()  # removes its temporary files
     chunk = _value((folder / "data" / f"{name}.js").read_text())
     (panel,) = chunk["panels"]
