@@ -55,11 +55,15 @@ class SiteItems:
             affine = self.records[row].affine
             scale = min(abs(affine[0]), abs(affine[4])) or 1.0
             least = min(MAX_PREVIEW, max(256.0, min(height, width) / scale))
-            suffix = "png" if max(height, width) <= CRISP_SIDE else "jpg"
+            suffix = "png" if self.is_small(row) else "jpg"
             path = f"media/photos/{row // BLOCK:03d}/{row:06d}.{suffix}"
             self._previews[row] = path
             self._pictures.save_photo(row, path, least)
         return self._previews[row]
+
+    def is_small(self, row: int) -> bool:
+        """Return whether the photo of a row is so small that its pixels are shown as squares."""
+        return max(self.sizes[row]) <= CRISP_SIDE
 
     def request_pictures(self) -> None:
         """Request thumbnails of all images, and previews if there are not too many."""

@@ -20,6 +20,7 @@ PHOTOS = {
 """Photos inside the packages of the `demo` extra: name -> (package, file)."""
 
 DIGITS = "demo-digits"
+REPORT = "digits-report"
 MAPS = (
     *("occlusion", "flip", "grad_cam", "integrated_gradients", "input_x_gradient", "saliency"),
     *("guided_backprop", "guided_grad_cam", "grabcut"),
@@ -75,6 +76,9 @@ def convviz_commands(cli: typer.Typer) -> None:
             typer.echo(f"interrupted; what was done by then is in {folder}", err=True)
             raise
         typer.echo(f"open {page.resolve()} in a browser")
+        typer.echo(
+            f"browse the units, images and errors: {folder.resolve() / REPORT / 'index.html'}"
+        )
         typer.echo(f"or work with it: convviz serve {folder / 'digits'}")
 
 
@@ -106,6 +110,7 @@ def demo_steps() -> Iterator[Step]:
         yield Step(what, lambda out, name=name: _explain_photo(out, photos, name))
     what = f"{', '.join(DATA_SET)} of the digits"
     yield Step(what, lambda out: _analyze_digits(out, digits))
+    yield Step("pages about the digits", _write_digits_report)
 
 
 def free_folder(out: Path) -> Path:
@@ -139,3 +144,9 @@ def _analyze_digits(out: Path, model: Any) -> None:
     from convviz import analyze
 
     analyze(model, DIGITS, list(DATA_SET), out / "digits")
+
+
+def _write_digits_report(out: Path) -> None:
+    from convviz import write_run_report
+
+    write_run_report(out / "digits", out / REPORT)
