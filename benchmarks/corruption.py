@@ -36,7 +36,7 @@ from torch import nn
 
 import convviz
 from convviz.cli.main import run as command
-from convviz.report import write_report
+from convviz.gallery import write_report
 
 PATIENCE_S = 60
 LOADED = (".json", ".safetensors", ".parquet", ".npy", ".faiss")

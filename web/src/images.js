@@ -158,7 +158,10 @@ function Images({ site }) {
   const move = (target) => {
     if (target >= shown) setShown(target + PAGE);
     setCurrent(target);
-    requestAnimationFrame(() => list.current.children[target]?.firstElementChild?.focus());
+    const focus = () => list.current.children[target]?.firstElementChild?.focus();
+    // At once, so that the next key reaches the new tile; later, if it has yet to be drawn.
+    if (target < list.current.children.length) focus();
+    else requestAnimationFrame(focus);
   };
   if (error) return html`<${Problem} error=${error} />`;
   const isPartial = items.length < site.count;
