@@ -54,7 +54,9 @@ def done(page: Any, count: int) -> Any:
     return cards
 
 
-def test_explanations_are_run_compared_and_cancelled(bench: Any, tmp_path: Path) -> None:
+def test_explanations_are_run_compared_and_cancelled(
+    bench: Any, tmp_path: Path, check_accessible: Any
+) -> None:
     page = bench.page
     page.goto(bench.allowed[0] + "live.html")
     page.locator("button.primary:disabled").wait_for()
@@ -91,6 +93,7 @@ def test_explanations_are_run_compared_and_cancelled(bench: Any, tmp_path: Path)
     page.get_by_role("button", name="Map", exact=True).click()
     cards.first.get_by_text("Numbers and parameters").click()
     assert "layer_cam" in cards.first.inner_text()
+    check_accessible(page)
     assert "explainer=grad_cam" in page.url
     assert "p.variant=layer_cam" in page.url
     page.go_back()  # from the choice of models
@@ -116,7 +119,7 @@ def test_explanations_are_run_compared_and_cancelled(bench: Any, tmp_path: Path)
 
 
 def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
-    bench: Any, digits_run: convviz.Run
+    bench: Any, digits_run: convviz.Run, check_accessible: Any
 ) -> None:
     page = bench.page
     page.goto(bench.allowed[0] + "live.html#mode=cover&row=3&box=8,8,20,20")
@@ -131,6 +134,7 @@ def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
     page.locator(".history li").nth(1).wait_for()
     assert page.locator("#covered-score").inner_text() != before
     assert "box=8%2C8%2C20%2C20" not in page.url
+    check_accessible(page)
     stage.focus()
     page.keyboard.press("Shift+ArrowRight")
     page.locator(".history li").nth(2).wait_for()
