@@ -213,7 +213,9 @@ class Lines:
 def _span(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 @contextmanager
@@ -225,6 +227,7 @@ def show_progress() -> Iterator[None]:
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+    from rich.table import Column
     from rich.text import Text
 
     class Time(ProgressColumn):
@@ -237,7 +240,8 @@ def show_progress() -> Iterator[None]:
 
     # Names may contain what rich would interpret as markup.
     what = TextColumn("{task.description}", markup=False)
-    columns = (what, BarColumn(), MofNCompleteColumn(), Time())
+    # In narrow terminals the bar shrinks; a line that wraps would be two lines high.
+    columns = (what, BarColumn(), MofNCompleteColumn(), Time(Column(no_wrap=True)))
     with (
         Progress(*columns, console=Console(stderr=True), transient=True) as bars,
         report_progress_to(bars),

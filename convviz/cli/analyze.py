@@ -175,7 +175,8 @@ def _print_items(run: Run, out: str, verbose: bool) -> None:
 
     for skipped in run.skipped:
         print(printable(f"left out {skipped.id}: {skipped.reason}"), file=sys.stderr)
-    print(f"{len(run.items)} items in {out}")
+    count = len(run.items)
+    print(f"{count} item{'' if count == 1 else 's'} in {out}")
     for name in run.explainers:
         for layer in run[name]:
             print(printable(f"  {name} {layer}".rstrip()))

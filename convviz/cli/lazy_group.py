@@ -54,7 +54,9 @@ def _placeholder_of_plugin(name: str) -> Any:
     from ..plugin import registry
 
     entry = registry.current().find("commands", name)
-    text = f"{_summary(entry.module)} (from {entry.distribution} {entry.version})".strip()
+    text = _summary(entry.module)
+    if entry.distribution != "convviz":
+        text = f"{text} (from {entry.distribution} {entry.version})".strip()
     return _placeholder(name, text)
 
 

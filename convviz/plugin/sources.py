@@ -337,7 +337,9 @@ def _unknown_source(
     reason = f"no {_KINDS[group]} is called {source!r}, and there is no such path"
     if _exists(source):
         reason = f"{source!r} is no {_KINDS[group]} that a plugin knows"
-    error.args = (f"{reason}; {near}; schemes: {', '.join(schemes) or 'none'}",)
+    if near.startswith("closest"):  # otherwise it lists the schemes already
+        near = f"{near}; schemes: {', '.join(schemes) or 'none'}"
+    error.args = (f"{reason}; {near}",)
     return error
 
 

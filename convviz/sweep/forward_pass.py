@@ -202,7 +202,7 @@ def _in_model_precision(
     if images is not None and (reason := model.behavior(images).reason):
         return plain, reason
     if items < MIN_ITEMS_FOR_GRAPH and not must_try:
-        return plain, f"a graph does not pay for fewer than {MIN_ITEMS_FOR_GRAPH} items"
+        return plain, f"an optimized graph is used for {MIN_ITEMS_FOR_GRAPH} items or more"
     if images is None:
         return plain, f"none of the first {MAX_TRIED_ITEMS} items could be read"
     c, h, w = images.shape[1:]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import notebook
 from ..data.fingerprint import Content
 from ..data.item_table import ItemTable
-from ..errors import ConvvizError, ParameterError, UnknownNameError, printable
+from ..errors import ConvvizError, ParameterError, UnknownNameError, printable, suggest
 from ..explanation.explanation import Explanation, load
 from ..network.model import Model
 from ..storage.checksums import CHECKSUMS
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ..data.dataset import Dataset
 
 PASS_MODEL = "pass it: query(run, images, model=…), on the command line -m"
+
+
+PREDICTIONS, ACCURACY, IMAGES = "predictions", "accuracy", "images"
 
 
 class _ArrayNameError(ConvvizError, LookupError):
@@ -60,13 +63,21 @@ class LayerResults:
                     f"{layer!r} is an array of {self.folder.name}, not a layer: "
                     f"[{self._names[0]!r}][{layer!r}], or .only[{layer!r}]"
                 )
-            raise UnknownNameError(f"layer of {self.folder.name}", layer, self._names)
+            raise self._unknown_layer(layer)
         if layer not in self._loaded:
             folder = self.folder / folder_name(layer)
             self._reader.fetch(folder)
             check_inside(self.folder, folder)
             self._loaded[layer] = load(folder)
         return self._loaded[layer]
+
+    def _unknown_layer(self, layer: str) -> UnknownNameError:
+        kind, names = f"layer of {self.folder.name}", self._names
+        hint = suggest(kind, layer, names)
+        if self.folder.name == PREDICTIONS and ACCURACY not in names and IMAGES in names:
+            # Without correctness only some layers exist; the first note says why.
+            hint = " ".join([f"{hint}.", *self[IMAGES].result.notes[:1]])
+        return UnknownNameError(kind, layer, names, hint)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -435,7 +435,7 @@ def test_lines_where_there_is_no_terminal():
             lines.advance(task)
         lines.remove_task(task)
     assert quiet.getvalue() == ""
-    assert busy.getvalue().splitlines()[-1] == "images of x: 4 of 4, 0 min 0 s left"
+    assert busy.getvalue().splitlines()[-1] == "images of x: 4 of 4, 0 s left"
 
 
 def test_time_left_counts_from_where_a_sweep_went_on(monkeypatch):

@@ -1,4 +1,4 @@
-"""Every explainer at work, offline, on models and images that come along."""
+"""Run all explainers offline on bundled models and images."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def convviz_commands(cli: typer.Typer) -> None:
             Path, typer.Option(help="Folder to write; where it is in use, a numbered one is taken.")
         ] = Path("convviz-demo"),
     ) -> None:
-        """Run all explainers, offline, on models and images that come along."""
+        """Run all explainers offline on bundled models and images."""
         folder = free_folder(out)
         if folder != out:
             typer.echo(f"{out} is in use, writing to {folder}")
