@@ -321,6 +321,8 @@ def test_labels_that_do_not_match_are_noted(tmp_path):
     results = sweep(tmp_path / "run", labels=["n01440764"] * 4)["predictions"]
     assert list(results) == ["images"]
     assert "--classes FILE" in results.only.result.notes[0]
+    with pytest.raises(convviz.UnknownNameError, match=r"'images'\. No correctness"):
+        results["errors"]
 
 
 def test_numbers_beyond_the_outputs_are_noted(tmp_path):

@@ -192,6 +192,12 @@ def test_files_of_other_kinds_are_refused_by_name(tmp_path, name):
         load_model(f"{tmp_path / name}?arch=resnet18")
 
 
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
+    (tmp_path / "model.pt").write_text("hi\n")
+    with pytest.raises(ModelError, match="not a readable checkpoint: it was not written by torch"):
+        load_model(f"{tmp_path / 'model.pt'}?arch=resnet18")
+
+
 def test_names_of_files_do_not_matter_and_folders_are_explained(tmp_path):
     torch.save({"state_dict": weights(1)}, tmp_path / "model_best.pth.tar")
     assert torch.equal(run(loaded(tmp_path / "model_best.pth.tar")), scores(1))

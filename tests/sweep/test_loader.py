@@ -21,7 +21,7 @@ from PIL import Image
 
 import convviz
 from convviz import ParameterError
-from convviz.progress import Lines, measure_sweep, report_progress_to
+from convviz.progress import Lines, measure_sweep, report_progress_to, track
 from convviz.sweep.input import decoder_process
 from convviz.sweep.input import loader as loading
 from convviz.sweep.input.loader import Loader, ReadyItem, SkippedItem
@@ -436,6 +436,21 @@ def test_lines_where_there_is_no_terminal():
         lines.remove_task(task)
     assert quiet.getvalue() == ""
     assert busy.getvalue().splitlines()[-1] == "images of x: 4 of 4, 0 s left"
+
+
+def test_a_bar_fits_into_one_line_of_a_narrow_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    with convviz.show_progress():
+        list(track(range(3), "images of labels.csv, 7.67/s, 10% waiting for data", 3))
+    assert "3/3" in terminal.getvalue()
+    assert "\n" not in terminal.getvalue().strip()
 
 
 def test_time_left_counts_from_where_a_sweep_went_on(monkeypatch):
