@@ -155,7 +155,10 @@ def read_json(folder: Path) -> dict[str, Any]:
     try:
         content = read_bounded(*_place(folder, JSON_NAME), JSON_LIMIT)
     except MissingFileError as error:
-        raise ConvvizError(f"{folder} holds no {JSON_NAME}: nothing was saved there") from error
+        raise ConvvizError(
+            f"{folder} holds no {JSON_NAME}: nothing was saved there "
+            "(convviz.open_run opens the folder of a run)"
+        ) from error
     document = parse_document(content, str(path), SCHEMA)
     check_document(document, str(path))
     return document
