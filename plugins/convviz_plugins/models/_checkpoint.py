@@ -71,7 +71,7 @@ def _read_pickle(path: Path) -> Any:
             f"instead ({reason})"
         ) from error
     except (RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError) as error:
-        # The message of a KeyError is an opcode of pickle, which says nothing to a user.
+        # The message of a KeyError is a number inside the pickle, which says nothing to a user.
         message = "" if isinstance(error, KeyError) else str(error)
         reason = message.splitlines()[0] if message else "it was not written by torch.save"
         raise ModelError(f"{str(path)!r} is not a readable checkpoint: {reason}") from error
