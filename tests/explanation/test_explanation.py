@@ -279,7 +279,7 @@ def escape(folder, rewrite):
         (cut_arrays, "arrays.safetensors is damaged"),
         (foreign_json, "not written by convviz"),
         (escape, "not a plain file name"),
-        (lambda folder, _: (folder / "explanation.json").unlink(), "nothing was saved there.*open_run"),
+        (lambda folder, _: (folder / "explanation.json").unlink(), "saved there.*open_run"),
     ],
 )
 def test_what_cannot_be_loaded_says_why_and_where(damage, words, tmp_path, rewrite, undrawn):
