@@ -30,6 +30,17 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_flush_to_disk():
+    """Make os.fsync do nothing: it matters after a power cut only, and takes minutes in all.
+
+    tests/sweep/test_store.py kills other processes at every fsync, which are not affected.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: None)
+        yield
+
+
 @pytest.fixture(
     scope="session",
     params=[

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .cards import Card, Problem
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 PICTURES_SHOWN = 4
 """Pictures of a result that are shown; further ones are links."""
@@ -33,6 +37,13 @@ def fill_template(text: str, **values: Any) -> str:
 
     The template also gets `css`, the style of all pages, and the filters `slug` and `transpose`.
     """
+    css = files(__package__).joinpath("page.css").read_text("utf-8")
+    return _compile_template(text).render(css=css, **values)
+
+
+@lru_cache(maxsize=8)
+def _compile_template(text: str) -> Template:
+    """Return the compiled template; compiling takes longer than filling."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -40,8 +51,7 @@ def fill_template(text: str, **values: Any) -> str:
     )
     environment.filters["slug"] = slug
     environment.filters["transpose"] = lambda columns: zip(*columns, strict=True)
-    css = files(__package__).joinpath("page.css").read_text("utf-8")
-    return environment.from_string(text).render(css=css, **values)
+    return environment.from_string(text)
 
 
 def slug(name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.pictures import checksums_instead_of_pictures
 from helpers.script_payloads import PAYLOADS
 
 import convviz
@@ -119,7 +120,8 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> convviz.Run:
         "embedding",
     ]
     folder = tmp_path_factory.mktemp("browser") / "run"
-    return convviz.analyze("demo-digits", "demo-digits:?limit=40", explainers, folder)
+    with checksums_instead_of_pictures(drawn=["points"]):  # the pages show no others
+        return convviz.analyze("demo-digits", "demo-digits:?limit=40", explainers, folder)
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +168,8 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> convviz.Run:
         convviz.explainer("predictions", classes=outputs),
     ]
     folder = tmp_path_factory.mktemp("hostile") / "run"
-    return convviz.analyze("demo-digits", data, explainers, folder)
+    with checksums_instead_of_pictures():
+        return convviz.analyze("demo-digits", data, explainers, folder)
 
 
 @pytest.fixture(scope="session")
