@@ -17,6 +17,10 @@ from convviz.evaluation import scoring
 from convviz.evaluation.quality_record import QualityRecord
 from convviz.testing import tiny_model, tiny_photos
 
+EXPLAINERS = {
+    "saliency": "saliency",
+    "occlusion": convviz.explainer("occlusion", window=8, stride=4),
+}
 METRICS = {"sds": "sds", "gini": "gini", "deletion": convviz.metric("deletion", steps=4)}
 
 
@@ -48,9 +52,9 @@ def with_report():
     """Draw the report."""
 
 
-def bench(out=None, photos=3, explainers=("saliency", "occlusion"), metrics=METRICS, **settings):
+def bench(out=None, photos=3, explainers=EXPLAINERS, metrics=METRICS, **settings):
     dataset = convviz.array_dataset(tiny_photos(photos))
-    return convviz.benchmark(tiny_model(), dataset, list(explainers), metrics, out, **settings)
+    return convviz.benchmark(tiny_model(), dataset, explainers, metrics, out, **settings)
 
 
 def test_explainers_and_controls_are_scored(tmp_path, with_report):

@@ -16,6 +16,8 @@ from convviz import ParameterError, Table, UnknownNameError
 from convviz.authoring import Features, Pixels
 from convviz_plugins.shared import vectors as space
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 class Swept:
     """Items as `finish` sees them."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.folders import content, same
+from helpers.pictures import checksums_instead_of_pictures
 from pyarrow import parquet
 from torch import nn
 from torch.nn import functional as F
@@ -279,6 +280,7 @@ def test_shards_give_the_numbers_and_pictures_of_one_run(what, tmp_path):
     same(*(files_of_results(run) for run in runs))
 
 
+@checksums_instead_of_pictures()
 def test_an_extended_run_has_the_results_of_one_sweep(tmp_path):
     colours, labels = (RED, GREEN, BLUE, RED, NEARLY_RED), ("red", "green", "blue", "blue", "red")
     mapping = convviz.explainer("predictions", classes={"red": 0, "green": 1, "blue": 2})

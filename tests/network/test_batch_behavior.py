@@ -21,6 +21,8 @@ from convviz.occlusion import occluded_scores
 CLASSES = 3
 SIZE = 12
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 class Net(nn.Module):
     """A small network whose maps pass through a function of the test's choice."""

@@ -21,6 +21,9 @@ IMAGES = torch.linspace(-1, 1, 4 * 3 * 12 * 12).reshape(4, 3, 12, 12)
 LAYERS = ["body.0", "body.2", "/relu"]
 
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
+
 class Net(nn.Module):
     def __init__(self, pause=0.0):
         super().__init__()

@@ -25,6 +25,8 @@ import convviz.authoring
 from convviz.state.process_state import ProcessState, preserve_state
 from convviz.testing import conformance, tiny_model, tiny_photos
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 class Doubles(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):

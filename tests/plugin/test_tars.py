@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.pictures import checksums_instead_of_pictures
 from PIL import Image
 
 import convviz
@@ -171,6 +172,7 @@ def test_tars_that_end_early_or_are_joined(tmp_path) -> None:
         convviz.open_dataset(str(tmp_path / "z-*.tar.gz"))
 
 
+@checksums_instead_of_pictures()
 def test_photos_without_bytes_become_rows_of_the_run(tmp_path) -> None:
     from convviz.testing import tiny_model
 

@@ -50,7 +50,7 @@ def occlusion(script, capsys):
 
 def test_occlusion_compares_three_ways_that_agree(tmp_path, occlusion):
     out = tmp_path / "records" / "occlusion.json"
-    printed = occlusion(out, "--nets", "resnet18", "--repeats", "2")
+    printed = occlusion(out, "--nets", "squeezenet1_1", "--repeats", "2")
     (record,) = json.loads(out.read_text()).values()
     assert record["positions"] == 16
     assert set(record["seconds"]) == {"captum", "dense", "incremental", "convviz"}

@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+from helpers.pictures import checksums_instead_of_pictures
 
 import convviz
 
 DOCS = Path(__file__).parents[2] / "docs" / "analyze.md"
 
 
+@checksums_instead_of_pictures()
 def test_the_example_in_the_docs_reads_a_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run = convviz.analyze("demo-digits", "demo-digits:?limit=30", "neighbors", "run")

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from helpers.pictures import checksums_instead_of_pictures
 from pyarrow import parquet
 from safetensors.torch import save
 
@@ -286,9 +287,9 @@ def test_the_data_set_of_a_run_is_a_path_or_safe(tmp_path):
 def test_a_lookup_is_exact_and_reads_no_index_file(made, tmp_path, rewrite, metric):
     _, model = made
     photos = np.random.default_rng(3).integers(0, 256, (30, 12, 12, 3), dtype=np.uint8)
-    actual = convviz.analyze(
-        model, photos, "neighbors", tmp_path / "run", index="hnsw", metric=metric, workers=0
-    )
+    options = {"index": "hnsw", "metric": metric, "workers": 0}
+    with checksums_instead_of_pictures():
+        actual = convviz.analyze(model, photos, "neighbors", tmp_path / "run", **options)
     leaf = tmp_path / "run" / "results" / "neighbors" / "3"
     vectors = np.load(leaf / "vectors.npy").astype(np.float64)
     (leaf / "index.faiss").write_bytes(b"junk")
@@ -358,8 +359,9 @@ def test_npy_files_hold_plain_numbers_alone(tmp_path):
 def test_every_file_has_the_mode_that_the_umask_gives(corruption, tmp_path, mask):
     before = os.umask(mask)
     try:
-        folder, _ = corruption.make_run(tmp_path)
-        convviz.open_run(folder)["statistics"].only.save(tmp_path / "saved")
+        with checksums_instead_of_pictures():
+            folder, _ = corruption.make_run(tmp_path)
+            convviz.open_run(folder)["statistics"].only.save(tmp_path / "saved")
     finally:
         os.umask(before)
     files = [p for p in tmp_path.rglob("*") if p.is_file()]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from helpers.pictures import checksums_instead_of_pictures
 from helpers.web_client import Client
 
 import convviz
@@ -26,7 +27,8 @@ BODY_TIMEOUT_S = 0.6
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A run over twelve digits."""
     out = tmp_path_factory.mktemp("served") / "run"
-    convviz.analyze("demo-digits", "demo-digits:?limit=12", ["neighbors"], out)
+    with checksums_instead_of_pictures():
+        convviz.analyze("demo-digits", "demo-digits:?limit=12", ["neighbors"], out)
     return str(out)
 
 
