@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -175,8 +175,9 @@ class Site:
         }
 
 
+@cache
 def environment() -> Any:
-    """Return the templates; they escape all values."""
+    """Return the templates, which escape all values. Each is compiled once."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
