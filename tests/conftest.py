@@ -32,7 +32,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_flush_to_disk():
-    """Make os.fsync do nothing: it matters after a power cut only, and takes minutes in all.
+    """An os.fsync that does nothing: flushing matters after a power cut only, and takes minutes.
 
     tests/sweep/test_store.py kills other processes at every fsync, which are not affected.
     """
