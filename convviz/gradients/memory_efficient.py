@@ -38,6 +38,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..ops.fold_batch_norm import batch_norm_affine
 from .autograd_graph import nodes_behind
+from .prepared_conv import PreparedConv, PreparedConvs, layout_of
 from .weight_only_conv import WeightOnlyConv
 
 aten = torch.ops.aten
@@ -119,10 +120,16 @@ class _PendingConvolution:
     """
 
     def __init__(
-        self, x: Tensor, weight: Tensor, bias: Tensor | None, local: bool, how: tuple[Any, ...]
+        self,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        how: tuple[Any, ...],
+        local: bool,
+        prepared: PreparedConvs | None,
     ) -> None:
         self.x, self.weight, self.bias, self.how = x, weight, bias, how
-        self.local = local
+        self.local, self.prepared = local, prepared
         self.version = x._version
         self.shape = _output_shape(x, weight, *how)
         self.read = False
@@ -142,22 +149,41 @@ class _PendingConvolution:
     def run(self) -> Tensor:
         """Return the result, computed once."""
         if self.result is None:
-            self.result = self._run(None, self.bias)
+            tensors, layout = (self.weight, self.bias), layout_of(self.x)
+            kept = self._kept(tensors, lambda: (None, self.bias))
+            self.result = self._run(
+                *(kept or (PreparedConv(self.weight, None, layout, self.how), self.bias))
+            )
         return self.result
 
-    def run_with_norm(self, factor: Tensor, shift: Tensor) -> Tensor:
-        """Return the result times a factor plus an offset per channel."""
-        if self.bias is not None:
-            shift = shift + self.bias * factor
-        return self._run(factor, shift)
+    def run_with_norm(self, norm: tuple[Tensor | None, ...], eps: float) -> Tensor | None:
+        """Return the result with the batch norm of some tensors folded in; None if that is slow."""
+        mean, variance, gamma, beta = norm
 
-    def _run(self, factor: Tensor | None, shift: Tensor | None) -> Tensor:
+        def fold() -> tuple[Tensor, Tensor]:
+            assert mean is not None and variance is not None
+            return batch_norm_affine(mean, variance, gamma, beta, eps, self.bias)
+
+        kept = self._kept((self.weight, self.bias, *norm), fold, eps)
+        if kept is not None:
+            return self._run(*kept)
+        if not self.is_cheap_to_fold():
+            return None
+        factor, shift = fold()
+        return self._run(PreparedConv(self.weight, factor, layout_of(self.x), self.how), shift)
+
+    def _kept(
+        self, tensors: tuple[Tensor | None, ...], fold: Any, constant: float | None = None
+    ) -> tuple[PreparedConv, Tensor | None] | None:
+        if self.prepared is None:
+            return None
+        return self.prepared.find(tensors, layout_of(self.x), self.how, fold, constant)
+
+    def _run(self, conv: PreparedConv, shift: Tensor | None) -> Tensor:
         if self.x._version != self.version:
             raise Untrusted  # its input was overwritten since
         self.read = True
-        result: Tensor = WeightOnlyConv.apply(
-            self.x, self.weight, factor, shift, self.local, *self.how
-        )
+        result: Tensor = WeightOnlyConv.apply(self.x, conv, shift, self.local)
         return result
 
 
@@ -169,11 +195,12 @@ class MemoryEfficientMode(TorchFunctionMode):
     Args:
         local: the gradients start at single positions of maps, so the backward pass of a
             convolution first looks for the region in which they are not zero.
+        prepared: keeps the prepared weights of convolutions for later passes.
     """
 
-    def __init__(self, local: bool = False) -> None:
+    def __init__(self, local: bool = False, prepared: PreparedConvs | None = None) -> None:
         super().__init__()
-        self._local = local
+        self._local, self._prepared = local, prepared
         self._pending: dict[int, tuple[weakref.ref[Tensor], _PendingConvolution]] = {}
         self._missed = False
 
@@ -251,7 +278,9 @@ class MemoryEfficientMode(TorchFunctionMode):
         if not (plain and fixed and _needs_gradient(input)) or isinstance(padding, str):
             return None
         how = _pair(stride), _pair(padding), _pair(dilation), groups
-        return self._defer(_PendingConvolution(input, weight, bias, self._local, how))
+        return self._defer(
+            _PendingConvolution(input, weight, bias, how, self._local, self._prepared)
+        )
 
     def _norm(
         self,
@@ -269,14 +298,16 @@ class MemoryEfficientMode(TorchFunctionMode):
         if any(t is not None and t.requires_grad for t in (weight, bias)):
             return None
         pending = self._find(input)
-        factor, shift = batch_norm_affine(running_mean, running_var, weight, bias, eps)
         # In half precision the rounding of folded weights would show in the scores.
         exact = input.dtype in (torch.float32, torch.float64)
-        if pending is not None and pending.result is None and exact and pending.is_cheap_to_fold():
-            return pending.run_with_norm(factor, shift)
+        if pending is not None and pending.result is None and exact:
+            folded = pending.run_with_norm((running_mean, running_var, weight, bias), eps)
+            if folded is not None:
+                return folded
         x = self.resolve(input)
         if not _needs_gradient(x):
             return None
+        factor, _ = batch_norm_affine(running_mean, running_var, weight, bias, eps)
         how = running_mean, running_var, weight, bias, False, momentum, eps
         result: Tensor = _FactorOnlyNorm.apply(x, factor, *how)
         return result

@@ -122,7 +122,11 @@ def _mode(model: TracedNetwork, inputs: _Inputs) -> MemoryEfficientMode | None:
     """Return the memory-efficient mode for the targets; None if it is not exact for the network."""
     if not model.cache.memory_efficient:
         return None
-    return MemoryEfficientMode(local=_are_units(inputs.target))
+    prepared = None
+    if model.device.type == "cpu":
+        prepared = model.cache.prepared
+        prepared.begin(model.weights_hash)
+    return MemoryEfficientMode(_are_units(inputs.target), prepared)
 
 
 def _are_units(target: Sequence[Target]) -> bool:

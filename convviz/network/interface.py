@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..gradients.prepared_conv import PreparedConvs
 from ..graph.export import Graph, NoGraph, Shape
 from ..layers.capture import LayerCalls
 from ..layers.defaults import LayerKind
@@ -34,6 +35,7 @@ class ModelCache:
         seen_shape: the shape `(C, H, W)` of the images of the last run.
         memory_efficient: whether gradients may use `MemoryEfficientMode`; False once a pass of
             it was not exact.
+        prepared: weights of convolutions as the gradients use them; valid until the weights change.
         session_depth: number of nested sessions.
         function_model: the Model whose scores are the values of the last target functions.
         structure, weights_hash, behaviors, measurements: valid until the outermost session ends;
@@ -44,6 +46,7 @@ class ModelCache:
     graphs: StructureCache = field(default_factory=StructureCache)
     seen_shape: tuple[int, ...] | None = None
     memory_efficient: bool = True
+    prepared: PreparedConvs = field(default_factory=PreparedConvs)
     session_depth: int = 0
     structure: Structure | None = None
     weights_hash: str | None = None
@@ -115,6 +118,11 @@ class TracedNetwork(Protocol):
 
     def prepare_input(self, images: Tensor) -> Tensor:
         """See `Model.prepare_input`."""
+        ...
+
+    @property
+    def weights_hash(self) -> str:
+        """See `Model.weights_hash`."""
         ...
 
     def behavior(self, images: Tensor) -> Any:

@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from ..errors import ModelError, ParameterError
 from ..images.preprocess import Preprocess
+from ..state.module_walk import named_parts
 from .structure import named_tensors
 
 _SIZES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)
@@ -52,7 +53,7 @@ def check_network(module: nn.Module) -> None:
         ModelError: parts of it are exported or sharded, or have tensors without values or
             tensors that cannot take part in gradients.
     """
-    for name, part in module.named_modules():
+    for name, part in named_parts(module):
         kind = type(part).__name__
         if isinstance(part, fx.GraphModule) and "eval" in vars(part):
             raise ModelError(
@@ -74,6 +75,9 @@ def _place(name: str) -> str:
 
 
 def _check_tensor(name: str, tensor: Tensor) -> None:
+    is_plain = type(tensor) in (Tensor, nn.Parameter) and not tensor.is_meta
+    if is_plain and not tensor.is_inference():  # without the slower checks below
+        return
     if is_lazy(tensor):
         raise ModelError(
             f"{name!r} is lazy and has no shape yet: run the network once on an image first"

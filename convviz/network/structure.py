@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 from torch.nn.parameter import is_lazy
 
+from ..state.module_walk import named_parts, parts_of
+
 Structure = tuple[Hashable, ...]
 """A fingerprint, to be compared with `==` within one process."""
 
@@ -79,7 +81,7 @@ def structure_of(module: nn.Module) -> Structure:
     parts: list[Hashable] = [
         tuple(map(_serial, getattr(torch_module, name).values())) for name in _GLOBAL_HOOKS
     ]
-    for part in module.modules():  # a module's name is among the marks of its parent
+    for part in parts_of(module):  # a module's name is among the marks of its parent
         marks = _marks(part)
         for name in _changing.get(part, ()):
             marks.pop(name, None)
@@ -99,7 +101,7 @@ def learn_volatile_attributes(module: nn.Module) -> Iterator[None]:
 
     Parameters and modules stay included: a lazy layer creates them once, in its first pass.
     """
-    before = [(part, _marks(part)) for part in module.modules()]
+    before = [(part, _marks(part)) for part in parts_of(module)]
     yield
     for part, marks in before:
         now = _marks(part)
@@ -122,7 +124,7 @@ def named_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
     A tensor that several modules share comes several times.
     """
-    for path, part in module.named_modules():
+    for path, part in named_parts(module):
         prefix = f"{path}." if path else ""
         for table in (part._parameters, part._buffers):
             for name, tensor in table.items():

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..state.module_walk import parts_of
 from .structure import named_tensors
 
 _Marks = dict[str, tuple[Hashable, ...]]
@@ -29,8 +30,8 @@ _COLUMNS = 1021
 """A prime, so that the same place of two filters is rarely in one column."""
 
 _ROWS = 16
-_SMALL = 1 << 20
-"""Bytes of a tensor below which it is joined with others before their values are summed."""
+_SMALL = 1 << 14
+"""Values of a tensor below which it is joined with others before their values are summed."""
 
 _INTS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
@@ -48,28 +49,25 @@ def hash_weights(module: nn.Module) -> str:
 
 def _marks(module: nn.Module) -> _Marks | None:
     """Return marks of all tensors; None if the state dict may contain more than these."""
-    if not all(map(_has_plain_state, module.modules())):
+    if not all(map(_has_plain_state, parts_of(module))):
         return None
     marks: _Marks = {}
-    small: dict[torch.device, list[Tensor]] = {}
-    for name, tensor in named_tensors(module):
-        values = _values_in_memory(tensor)
-        if values is None:
-            return None
-        marks[name] = (
-            tensor.dtype,
-            tensor.shape,
-            tensor.stride(),
-            tensor.data_ptr(),
-            tensor._version,
-        )
-        if values.nbytes < _SMALL:
-            small.setdefault(values.device, []).append(values.view(torch.uint8))
-        else:
-            marks[name] += (_fingerprint(values),)
-    for device, pieces in small.items():  # together: most tensors of a deep network are small
-        padding = pieces[0].new_zeros(-sum(map(len, pieces)) % 8)
-        marks[f"small tensors on {device}"] = (_fingerprint(torch.cat([*pieces, padding])),)
+    small: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
+    with torch.no_grad():
+        for name, tensor in named_tensors(module):
+            if not _is_plain(tensor):
+                return None
+            dtype, shape, stride = tensor.dtype, tensor.shape, tensor.stride()
+            marks[name] = dtype, shape, stride, tensor.data_ptr(), tensor._version
+            if dtype.itemsize > 1 and shape.numel() < _SMALL:
+                flat = tensor if len(shape) == 1 else tensor.reshape(-1)
+                small.setdefault((dtype, tensor.device), []).append(flat)
+            else:
+                marks[name] += (_fingerprint(_values_in_memory(tensor)),)
+        for key, pieces in small.items():  # together: most tensors of a deep network are small
+            marks["small tensors {} {}".format(*key)] = (
+                _fingerprint(_values_in_memory(torch.cat(pieces))),
+            )
     return marks
 
 
@@ -79,12 +77,15 @@ def _has_plain_state(module: nn.Module) -> bool:
     return plain and not any(attributes.get(name) for name in (*_STATE_HOOKS, *_STATE_METHODS))
 
 
-def _values_in_memory(tensor: Tensor) -> Tensor | None:
-    """Return a tensor's values as flat integers; None for tensors without plain memory."""
+def _is_plain(tensor: Tensor) -> bool:
+    """Return whether a tensor has plain memory, whose bytes are its values."""
     if type(tensor) not in (Tensor, nn.Parameter) or tensor.layout != torch.strided:
-        return None
-    if tensor.is_quantized or tensor.is_complex():
-        return None
+        return False
+    return not (tensor.is_quantized or tensor.is_complex())
+
+
+def _values_in_memory(tensor: Tensor) -> Tensor:
+    """Return the values of a tensor with plain memory as flat integers."""
     flat = tensor.detach()
     if flat.is_contiguous() or flat.is_contiguous(memory_format=torch.channels_last):
         flat = flat.as_strided((flat.numel(),), (1,))

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
+from .module_walk import parts_of
 from .network_state import put_back_entries, same_entries
 
 _checked: weakref.WeakSet[nn.Module] = weakref.WeakSet()
@@ -58,7 +59,7 @@ class Evaluation:
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
-        self.flags = [(m, m.training) for m in module.modules()]
+        self.flags = [(m, m.training) for m in parts_of(module)]
         switches = any(training for _, training in self.flags)
         overriding = switches and any(is_overriding(m) for m, _ in self.flags)
         self.contents = _Contents(module) if overriding else None
@@ -68,7 +69,7 @@ class Evaluation:
         try:
             if self.module.training and is_overriding(self.module):
                 self.module.eval()
-            _switch([(m, False) for m in self.module.modules()])
+            _switch([(m, False) for m in parts_of(self.module)])
         except Exception as error:
             self._put_back()
             raise ModelError(

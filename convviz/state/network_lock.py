@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from torch import nn
 
 from .fork_lock import ForkSafeLock
+from .module_walk import parts_of
 
 
 class NetworkLock(ForkSafeLock):
@@ -54,4 +55,6 @@ def _overlapping(module: nn.Module) -> list[NetworkLock]:
 
 
 def _members(module: nn.Module) -> frozenset[int]:
-    return frozenset(map(id, itertools.chain(module.modules(), module.parameters())))
+    parts = parts_of(module)
+    parameters = (p for part in parts for p in part._parameters.values() if p is not None)
+    return frozenset(map(id, itertools.chain(parts, parameters)))

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .module_walk import named_parts, parts_of
+
 _HOOKS = (
     "_forward_pre_hooks",
     "_forward_pre_hooks_with_kwargs",
@@ -21,7 +23,10 @@ _HOOKS = (
     "_backward_pre_hooks",
     "_backward_hooks",
 )
-_MEMBERS = ("_modules", "_parameters", "_buffers")
+_TABLES = ("_modules", "_parameters", "_buffers", *_HOOKS)
+
+_TableKey = tuple[int, str]
+"""Place of a module among the parts of a network, and the attribute that holds the table."""
 
 
 @contextmanager
@@ -51,7 +56,12 @@ def preserve_network(module: nn.Module, gradients: bool = True) -> Iterator[list
 @contextmanager
 def freeze_parameters(module: nn.Module) -> Iterator[None]:
     """Disable the gradients of the parameters, because only those of activations are needed."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
+    parameters = [
+        p
+        for m in parts_of(module)
+        for p in m._parameters.values()
+        if p is not None and p.requires_grad
+    ]
     try:
         for p in parameters:
             p.requires_grad_(False)
@@ -92,61 +102,46 @@ class NetworkState:
     """
 
     def __init__(self, module: nn.Module, gradients: bool = True) -> None:
-        self.modules = list(module.named_modules())
-        self.modes = [(name, m, m.training) for name, m in self.modules]
-        # Most hook tables and many other tables are empty. To copy the others only takes a fifth
-        # of the time.
-        self.hooks = {key: dict(hooks) for key, hooks in self._hook_tables() if hooks}
-        self.tables = {key: dict(table) for key, table in self._tables() if table}
+        self.parts = named_parts(module)
+        self.modes = [m.training for _, m in self.parts]
+        # Most hook tables and many other tables are empty, and only the others are copied.
+        self.tables = {key: dict(table) for key, table in self._used_tables()}
         self.parameters = [
             (name, p, p.requires_grad, p.grad, _copy(p.grad) if gradients else None)
             for name, p in self._parameters()
         ]
         self.buffers = _BufferCopies(
-            [b for _, m in self.modules for b in m._buffers.values() if b is not None]
+            [b for _, m in self.parts for b in m._buffers.values() if b is not None]
         )
 
-    def _hook_tables(self) -> Iterator[tuple[tuple[str, str], dict[int, Any]]]:
-        """Yield the tables of hooks by module and attribute."""
-        for name, m in self.modules:
-            for kind in _HOOKS:
-                if (hooks := getattr(m, kind, None)) is not None:
-                    yield (name, kind), hooks
-
-    def _tables(self) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
-        """Yield the tables of members by module and attribute.
+    def _used_tables(self) -> list[tuple[_TableKey, dict[Any, Any]]]:
+        """Return the tables of members and hooks that have entries, by module and attribute.
 
         The buffers of a scripted part are not a dict and cannot be renamed.
         """
-        for name, m in self.modules:
-            for kind in _MEMBERS:
-                if isinstance(table := getattr(m, kind), dict):
-                    yield (name, kind), table
+        return [
+            ((place, kind), table)
+            for place, (_, m) in enumerate(self.parts)
+            for attributes in [vars(m)]
+            for kind in _TABLES
+            if (table := attributes.get(kind)) and isinstance(table, dict)
+        ]
 
-    def _parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        for path, m in self.modules:
-            for name, p in m._parameters.items():
-                if p is not None:
-                    yield f"{path}.{name}" if path else name, p
+    def _parameters(self) -> list[tuple[str, nn.Parameter]]:
+        return [
+            (f"{path}.{name}" if path else name, p)
+            for path, m in self.parts
+            for name, p in m._parameters.items()
+            if p is not None
+        ]
 
     def restore(self) -> list[str]:
         """Restore everything; return descriptions of the changed modules, parameters and hooks."""
-        changed: dict[str, None] = {}
-        for (name, kind), table in self._tables():
-            before = self.tables.get((name, kind), {})
-            if not same_entries(table, before):
-                if kind != "_buffers":  # forward passes may create buffers
-                    changed[f"the parts of {_display_name(name)}"] = None
-                put_back_entries(table, before)
-        for name, m, training in self.modes:
+        changed = dict.fromkeys(self._restore_tables())
+        for (name, m), training in zip(self.parts, self.modes, strict=True):
             if m.training != training:
                 changed[f"the train mode of {_display_name(name)}"] = None
                 m.training = training
-        for (name, kind), hooks in self._hook_tables():
-            items = self.hooks.get((name, kind), {})
-            if (hooks or items) and list(hooks.items()) != list(items.items()):
-                changed[f"the hooks of {_display_name(name)}"] = None
-                put_back_entries(hooks, items)
         for name, p, requires_grad, grad, value in self.parameters:
             if p.requires_grad != requires_grad:
                 changed[f"requires_grad of {name!r}"] = None
@@ -157,6 +152,21 @@ class NetworkState:
                 _put_back(grad, value)
         self.buffers.restore()
         return list(changed)
+
+    def _restore_tables(self) -> Iterator[str]:
+        """Restore the entries of all tables; yield descriptions of those that had changed."""
+        now = dict(self._used_tables())
+        for key in (self.tables | now) if now.keys() != self.tables.keys() else now:
+            before = self.tables.get(key, {})
+            if key in now and same_entries(now[key], before):
+                continue
+            place, kind = key
+            name, m = self.parts[place]
+            put_back_entries(getattr(m, kind), before)
+            if kind in _HOOKS:
+                yield f"the hooks of {_display_name(name)}"
+            elif kind != "_buffers":  # forward passes may create buffers
+                yield f"the parts of {_display_name(name)}"
 
 
 class _BufferCopies:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from convviz import Model
 from convviz.errors import ModelError
-from convviz.gradients import memory_efficient, weight_only_conv
+from convviz.gradients import memory_efficient, prepared_conv
 from convviz.ops import winograd
 
 
@@ -309,7 +309,8 @@ def test_gradients_of_stems(kernel, stride, padding, size, attempts):
     conv = nn.Conv2d(3, 5, kernel, stride, padding)
     module = nn.Sequential(conv, nn.AdaptiveMaxPool2d(1), nn.Flatten()).double()
     images = torch.randn(2, 3, *size, dtype=torch.float64)
-    assert weight_only_conv._is_stem(conv.weight, [stride] * 2, [padding] * 2, [1, 1], 1)
+    how = [stride] * 2, [padding] * 2, [1, 1], 1
+    assert prepared_conv.PreparedConv(conv.weight, None, torch.channels_last, how)._is_stem()
     got = gradient(Model(module), images)
     assert attempts == [True]
     torch.testing.assert_close(got, own_gradient(module, images), rtol=0, atol=1e-12)
@@ -333,7 +334,7 @@ def test_3x3_convolutions_of_many_pixels(padding, rule, attempts, monkeypatch):
     want = gradient(Model(module), images, rule)
     monkeypatch.setattr(winograd, "is_fast", lambda device: True)
     monkeypatch.setattr(winograd, "convolve", watched)
-    monkeypatch.setattr(weight_only_conv, "_MIN_PIXELS_FOR_WINOGRAD", 1)
+    monkeypatch.setattr(prepared_conv, "_MIN_PIXELS_FOR_KEPT_WINOGRAD", 1)
     got = gradient(Model(module), images, rule)
     assert len(calls) == 4  # both of them, there and back
     assert attempts == [True, True]
