@@ -149,11 +149,8 @@ class _PendingConvolution:
     def run(self) -> Tensor:
         """Return the result, computed once."""
         if self.result is None:
-            tensors, layout = (self.weight, self.bias), layout_of(self.x)
-            kept = self._kept(tensors, lambda: (None, self.bias))
-            self.result = self._run(
-                *(kept or (PreparedConv(self.weight, None, layout, self.how), self.bias))
-            )
+            pair = self._prepared_pair((self.weight, self.bias), lambda: (None, self.bias))
+            self.result = self._run(*(pair or (self._conv_of_this_pass(None), self.bias)))
         return self.result
 
     def run_with_norm(self, norm: tuple[Tensor | None, ...], eps: float) -> Tensor | None:
@@ -161,20 +158,25 @@ class _PendingConvolution:
         mean, variance, gamma, beta = norm
 
         def fold() -> tuple[Tensor, Tensor]:
-            assert mean is not None and variance is not None
+            assert mean is not None
+            assert variance is not None
             return batch_norm_affine(mean, variance, gamma, beta, eps, self.bias)
 
-        kept = self._kept((self.weight, self.bias, *norm), fold, eps)
-        if kept is not None:
-            return self._run(*kept)
+        pair = self._prepared_pair((self.weight, self.bias, *norm), fold, eps)
+        if pair is not None:
+            return self._run(*pair)
         if not self.is_cheap_to_fold():
             return None
         factor, shift = fold()
-        return self._run(PreparedConv(self.weight, factor, layout_of(self.x), self.how), shift)
+        return self._run(self._conv_of_this_pass(factor), shift)
 
-    def _kept(
+    def _conv_of_this_pass(self, factor: Tensor | None) -> PreparedConv:
+        return PreparedConv(self.weight, factor, layout_of(self.x), self.how)
+
+    def _prepared_pair(
         self, tensors: tuple[Tensor | None, ...], fold: Any, constant: float | None = None
     ) -> tuple[PreparedConv, Tensor | None] | None:
+        """Return the convolution that is kept between passes, and its offset; None if none is."""
         if self.prepared is None:
             return None
         return self.prepared.find(tensors, layout_of(self.x), self.how, fold, constant)

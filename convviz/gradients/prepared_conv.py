@@ -9,7 +9,7 @@ the shapes only, not on what is kept, so that equal calls give equal numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,8 +141,8 @@ class PreparedConv:
             how, shape: arguments and input of the convolution, for "packed".
         """
         if (form, turned) not in self._forms:
-            weight = self._folded()
-            weight = _turned(weight, self.how[3]) if turned else weight
+            weight = self._folded_weight()
+            weight = _turned_weight(weight, self.how[3]) if turned else weight
             if form == "winograd":
                 weight = winograd.prepare_weights(weight)
             elif form == "packed":
@@ -154,7 +154,7 @@ class PreparedConv:
             self._forms[form, turned] = weight
         return self._forms[form, turned]
 
-    def _folded(self) -> Tensor:
+    def _folded_weight(self) -> Tensor:
         """Return the weight times the factor, in the memory format of the maps."""
         if (weight := self._forms.get(("dense", False))) is not None:
             return weight
@@ -209,7 +209,7 @@ def layout_of(maps: Tensor) -> torch.memory_format:
     return torch.channels_last if last else torch.contiguous_format
 
 
-def _turned(weight: Tensor, groups: int) -> Tensor:
+def _turned_weight(weight: Tensor, groups: int) -> Tensor:
     """Return kernels turned by 180 degrees, with in and out channels of each group exchanged."""
     filters, channels, *size = weight.shape
     grouped = weight.view(groups, filters // groups, channels, *size).transpose(1, 2).flip(3, 4)
@@ -257,20 +257,30 @@ class _Entry:
 
 
 class PreparedConvs:
-    """The prepared convolutions of one network, kept until its weights change."""
+    """The prepared convolutions of one network, kept until its weights change.
+
+    Only those of registered parameters and buffers are kept. Weights that a forward pass computes
+    are other tensors in each pass.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[Hashable, _Entry] = {}
         self._weights_hash = ""
+        self._registered: frozenset[int] = frozenset()
 
-    def begin(self, weights_hash: str) -> None:
+    def begin(self, weights_hash: str, tensors: Iterable[Tensor]) -> None:
         """Drop everything if the weights are others than at the last call.
 
         Writes that change no version counter, through `.data` or NumPy, are seen here only.
+
+        Args:
+            weights_hash: of all values.
+            tensors: the registered parameters and buffers.
         """
-        if weights_hash != self._weights_hash:
+        registered = frozenset(map(id, tensors))
+        if (weights_hash, registered) != (self._weights_hash, self._registered):
             self._entries.clear()
-            self._weights_hash = weights_hash
+            self._weights_hash, self._registered = weights_hash, registered
 
     def find(
         self,
@@ -289,10 +299,9 @@ class PreparedConvs:
             constant: what else they depend on.
         """
         weight = tensors[0]
-        if not isinstance(weight, nn.Parameter) or weight.device.type != "cpu":
-            return None
         marks = _marks(tensors)
-        if marks is None:
+        are_registered = all(t is None or id(t) in self._registered for t in tensors)
+        if weight is None or weight.device.type != "cpu" or marks is None or not are_registered:
             return None
         stride, padding, dilation, groups = how
         key = (*map(id, tensors), constant, layout, *stride, *padding, *dilation, groups)

@@ -23,6 +23,7 @@ from ..state.network_state import freeze_parameters
 from .batch_behavior import score_tolerance
 from .interface import TracedNetwork
 from .probing import largest_gap
+from .structure import named_tensors
 from .tracing import layouts_of
 
 
@@ -125,7 +126,8 @@ def _mode(model: TracedNetwork, inputs: _Inputs) -> MemoryEfficientMode | None:
     prepared = None
     if model.device.type == "cpu":
         prepared = model.cache.prepared
-        prepared.begin(model.weights_hash)
+        tensors = [tensor for _, tensor in named_tensors(model.module)]
+        prepared.begin(model.weights_hash, tensors)
     return MemoryEfficientMode(_are_units(inputs.target), prepared)
 
 

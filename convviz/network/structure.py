@@ -81,12 +81,15 @@ def structure_of(module: nn.Module) -> Structure:
     parts: list[Hashable] = [
         tuple(map(_serial, getattr(torch_module, name).values())) for name in _GLOBAL_HOOKS
     ]
+    identities: dict[type, tuple[Hashable, Hashable]] = {}
     for part in parts_of(module):  # a module's name is among the marks of its parent
         marks = _marks(part)
         for name in _changing.get(part, ()):
             marks.pop(name, None)
         kind = type(part)
-        parts.append((_serial(part), _serial(kind), _serial(_forward_of(kind)), *marks.items()))
+        if kind not in identities:
+            identities[kind] = _serial(kind), _serial(_forward_of(kind))
+        parts.append((_serial(part), *identities[kind], *marks.items()))
     return tuple(parts)
 
 

@@ -108,9 +108,7 @@ def test_kept_weights_follow_every_change(change):
     model, images = Model(net), torch.randn(2, 3, 33, 31)
     target = model.resolve(1, model.forward(images))
     before = model.gradient(images, target)
-    torch.testing.assert_close(
-        before.double(), exact_gradient(net, images), rtol=1e-4, atol=1e-6
-    )
+    torch.testing.assert_close(before.double(), exact_gradient(net, images), rtol=1e-4, atol=1e-6)
     assert torch.equal(model.gradient(images, target), before)
     CHANGES[change](net)
     with torch.no_grad():
