@@ -177,7 +177,8 @@ class _PendingConvolution:
         self, tensors: tuple[Tensor | None, ...], fold: Any, constant: float | None = None
     ) -> tuple[PreparedConv, Tensor | None] | None:
         """Return the convolution that is kept between passes, and its offset; None if none is."""
-        if self.prepared is None:
+        fits = self.x.shape[1] == self.weight.shape[1] * self.how[3] and min(self.shape) > 0
+        if self.prepared is None or not fits:  # otherwise conv2d raises the error
             return None
         return self.prepared.find(tensors, layout_of(self.x), self.how, fold, constant)
 
@@ -299,6 +300,8 @@ class MemoryEfficientMode(TorchFunctionMode):
             return None
         if any(t is not None and t.requires_grad for t in (weight, bias)):
             return None
+        if running_mean.shape != input.shape[1:2]:
+            return None  # batch_norm raises the error
         pending = self._find(input)
         # In half precision the rounding of folded weights would show in the scores.
         exact = input.dtype in (torch.float32, torch.float64)

@@ -112,7 +112,7 @@ class PreparedConv:
     def _spread(self, reached: Tensor, shape: torch.Size) -> Tensor:
         """Return maps of a shape with values at the multiples of the stride, 0 elsewhere."""
         rows, columns = self.how[0]
-        result = reached.new_empty(shape).contiguous(memory_format=self.layout).zero_()
+        result = torch.empty(shape, dtype=reached.dtype, memory_format=self.layout).zero_()
         result[:, :, ::rows, ::columns] = reached
         return result
 

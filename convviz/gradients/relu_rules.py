@@ -64,11 +64,9 @@ class _Rectified(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (bits,) = ctx.saved_tensors
-        return (
-            guided_relu_backward(gradient, bits, ctx.rule, ctx.channels_last),
-            None,
-            None,
-        )
+        with torch._C.DisableTorchFunction():  # the modes of the pass, which cost time
+            result = guided_relu_backward(gradient, bits, ctx.rule, ctx.channels_last)
+        return result, None, None
 
 
 def rectify(x: Tensor, rule: Rule, inplace: bool = False) -> Tensor:

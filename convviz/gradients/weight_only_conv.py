@@ -25,11 +25,13 @@ class WeightOnlyConv(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102
-        regions = NonzeroRegions.of(gradient) if ctx.local else None
-        if regions is None:
-            result = ctx.conv.input_gradient(gradient, ctx.shape)
-        else:
-            result = _input_gradient_of_regions(regions, gradient, ctx.conv, ctx.shape)
+        # Without the function modes of the pass, through which every operator here would go.
+        with torch._C.DisableTorchFunction():
+            regions = NonzeroRegions.of(gradient) if ctx.local else None
+            if regions is None:
+                result = ctx.conv.input_gradient(gradient, ctx.shape)
+            else:
+                result = _input_gradient_of_regions(regions, gradient, ctx.conv, ctx.shape)
         return result, None, None, None
 
 
