@@ -45,6 +45,7 @@ from .scores.outputs import Forward
 from .scores.targets import FunctionColumn, Target, TargetSpec
 from .sweep.driver import sweep
 from .sweep.merge import merge_runs
+from .sweep.pictures import save_all
 from .sweep.run import Run, open_run
 from .sweep.settings import SweepSettings, add_settings, make_settings
 from .sweep.store.factory import check_out, place_of
@@ -307,7 +308,10 @@ def analyze(
     with model.session():
         outcome = sweep(model, items, explainers, place, settings)
     outcome.check(f"the results of the other explainers are in {place}")
-    return open_run(str(place), model)
+    run = Run(str(place), model, items)
+    if settings.pictures:  # also of results that an earlier call left without
+        save_all(run)
+    return run
 
 
 def _explainers_of_sweep(what: Any, params: dict[str, Any]) -> tuple[Named, ...]:

@@ -85,8 +85,8 @@ def show(
         str | None,
         typer.Option(
             metavar="DATASET",
-            help="Data set with the images of the run, for patches that the run did not draw; "
-            "only if it has moved. [default: as recorded in the run]",
+            help="Data set with the images of the run; only if it has moved. [default: as recorded "
+            "in the run]",
         ),
     ] = None,
     model: Annotated[
@@ -95,7 +95,7 @@ def show(
             "-m",
             "--model",
             metavar="SOURCE",
-            help="Model of the run, for guided gradients that the run did not draw. [default: as "
+            help="Model of the run, for guided gradients that were not drawn before. [default: as "
             "recorded in the run]",
         ),
     ] = None,
@@ -106,7 +106,10 @@ def show(
         bool, typer.Option("--open/--no-open", help="Open the pictures if there is a screen.")
     ] = True,
 ) -> None:
-    """Show the pictures of a run: print their paths and open them."""
+    """Show the pictures of a run: print their paths and open them.
+
+    Pictures that the run lacks are drawn from its photos, and kept in the run folder.
+    """
     from ..errors import printable
     from ..explanation.display import has_screen
     from ..render import file_type
@@ -123,6 +126,7 @@ def show(
     if worst is not None and (units or query):
         raise ParameterError("--worst cannot be combined with --unit and --query")
     opened = open_run(run, load_model(model) if model else None)
+    opened.photos = photos
     if query and not explainer:
         explainer = [name for name in opened.explainers if _has_queries(opened, name)]
         if not explainer:
@@ -166,20 +170,24 @@ def _pictures(
 ) -> Iterator[Path]:
     """Yield the paths of the pictures.
 
-    Those of units or in another style are drawn, others are copied to `out`.
+    Those of units or in another style are drawn. Others are drawn into the run folder, if they are
+    not there, and copied to `out`.
     """
     from ..storage.path_names import folder_name
     from ..storage.untrusted_files import open_regular
 
     for name in explainers or run.explainers:
+        is_restricted = bool(chosen.units or chosen.queries)
+        is_drawn_here = is_restricted or not style.is_that_of_runs
+        is_saved = not is_drawn_here and run.save_pictures(name, layers or None)
         for layer in layers or run[name].keys():
             explanation = run[name][layer]  # an error for an unknown layer
             place = Path(folder_name(name), folder_name(layer))
             target = (out or Path("convviz-out")) / place
-            if chosen.units or chosen.queries:
+            if is_restricted:
                 yield from _write_pictures(_draw(run, name, layer, chosen, style), target)
                 continue
-            if not style.is_that_of_runs:
+            if not is_saved:
                 pictures = explanation.pictures(style.kind.format, style.title, style.kind.dpi)
                 yield from _write_pictures(pictures, target)
                 continue

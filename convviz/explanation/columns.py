@@ -140,7 +140,7 @@ def _cell_columns(arrays: Mapping[str, Tensor], shape: tuple[int, ...]) -> Colum
 def _tiles(result: Tiles, names: Names) -> Columns:
     if result.layout == "photos":
         return _ranked_photos(result, names)
-    if result.stacks:
+    if result.stacks or "boxes" in result.arrays:
         return _ranked_tiles(result, names)
     if result.layout == "images":
         shape = (int(result.values.shape[0]), int(result.values.shape[1]))

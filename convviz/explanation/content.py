@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -50,6 +50,7 @@ class ExplanationContent:
         versions: distribution -> version.
         saved: the record of the explainer in `explanation.json`, if it was loaded from there.
         missing: the reason if `explainer` is None after loading.
+        deferred: computes the result with its pictures, for a result of a run without them.
     """
 
     result: Result
@@ -63,6 +64,12 @@ class ExplanationContent:
     versions: dict[str, str] = field(default_factory=dict)
     saved: Mapping[str, Any] | None = None
     missing: str = ""
+    deferred: Callable[[], Result] | None = None
+
+    @cached_property
+    def drawn(self) -> Result:
+        """The result with its pictures, which are computed at first access if a run lacks them."""
+        return self.result if self.deferred is None else self.deferred()
 
     @property
     def values(self) -> Tensor:
@@ -144,17 +151,17 @@ class ExplanationContent:
             return list(self._pictures)
         with self._check_drawing():
             scene = replace(self.scene, options=FigureOptions(title=title))
-            return render(self.result, scene, file_type(format, dpi))
+            return render(self.drawn, scene, file_type(format, dpi))
 
     def narrow_pictures(self, width: float) -> list[Picture]:
         """Draw the result as PNG files of a width in inches, with type of the usual size."""
         with self._check_drawing():
-            return render(self.result, replace(self.scene, options=FigureOptions(width=width)))
+            return render(self.drawn, replace(self.scene, options=FigureOptions(width=width)))
 
     @cached_property
     def _pictures(self) -> list[Picture]:
         with self._check_drawing():
-            return render(self.result, self.scene)
+            return render(self.drawn, self.scene)
 
     @contextmanager
     def _check_drawing(self) -> Iterator[None]:
@@ -196,7 +203,7 @@ class ExplanationContent:
         """
         options = figure_options(cmap, title, size, panels)
         with self._check_drawing():
-            figure = draw_figure(self.result, replace(self.scene, options=options), picture)
+            figure = draw_figure(self.drawn, replace(self.scene, options=options), picture)
         figure.set_dpi(file_type("png", dpi).dpi)
         return figure
 

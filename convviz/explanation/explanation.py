@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,8 @@ class Explanation(ExplanationContent):
             dpi: pixels per inch; in vector formats, of the photos and maps inside.
         """
         file_type(format, dpi)  # an error before anything is written
-        result_folder.write(self, Path(folder), partial(self.pictures, format, title, dpi))
+        drawn = replace(self, result=self.drawn, deferred=None)
+        result_folder.write(drawn, Path(folder), partial(drawn.pictures, format, title, dpi))
         return Path(folder)
 
     def equals(self, other: Explanation) -> bool:

@@ -90,12 +90,30 @@ def write(
             explanation.items.save(new / ITEMS_NAME)
         names = sorted(path.name for path in new.iterdir())
         document[CHECKSUMS] = {name: checksum(new / name) for name in names}
-        for picture in pictures:
-            (new / picture.file_name).write_bytes(picture.data)
-        text = _lay_out(add_seal(document))
-        check_size(text, str(folder / JSON_NAME))
-        # A lone surrogate (of a file name that is not UTF-8) becomes its JSON escape.
-        (new / JSON_NAME).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        _write_document(new, document, pictures)
+
+
+def add_pictures(folder: Path, pictures: Sequence[Picture]) -> None:
+    """Replace the pictures of a saved explanation; an interrupted call leaves it unchanged.
+
+    The folder then holds the bytes of one save with these pictures.
+    """
+    document = read_json(folder)
+    former = list(document["pictures"])
+    document.pop("undrawn", None)
+    document["pictures"] = {picture.file_name: picture.caption for picture in pictures}
+    with replacing(folder, former) as new:
+        _write_document(new, document, pictures)
+
+
+def _write_document(folder: Path, document: Mapping[str, Any], pictures: Sequence[Picture]) -> None:
+    """Write pictures and `explanation.json` into a folder."""
+    for picture in pictures:
+        (folder / picture.file_name).write_bytes(picture.data)
+    text = _lay_out(add_seal(document))
+    check_size(text, str(folder / JSON_NAME))
+    # A lone surrogate (of a file name that is not UTF-8) becomes its JSON escape.
+    (folder / JSON_NAME).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def to_json(

@@ -43,8 +43,8 @@ def _mask(result: Fields, arrays: Fields) -> str:
 def _tiles(result: Fields, arrays: Fields) -> str:
     if result["layout"] == "photos":
         return "Each tile is one entry of the ranking, the first one first."
-    if result["stacks"]:
-        titles = " and ".join(stack["title"] for stack in result["stacks"])
+    if result["stacks"] or "boxes" in arrays:
+        titles = " and ".join(stack["title"] for stack in result["stacks"]) or "photo patches"
         return (
             f"One block per channel with {titles}, the strongest first. What the patches of a "
             "block have in common is what the channel responds to."

@@ -230,21 +230,21 @@ class DatasetExplainer(BaseModel):
         """
         raise NotImplementedError
 
-    def draw_units(
-        self, model: Model, layer: str, result: Result, units: tuple[int, ...], items: Items
-    ) -> Result | None:
-        """Return a result of `finish` with the pictures of other units; None if not supported.
+    def add_pictures(
+        self, model: Model, results: Mapping[str, Result], items: Items
+    ) -> Mapping[str, Result]:
+        """Return results of `finish` with pictures that take longer to compute than the results.
 
-        Without it, units that have no pictures in a run are drawn without the model.
+        It is called when something shows the results, or at the end of a sweep with `pictures`.
+        Override it for Tiles whose stacks are cut out of photos: `finish` then returns an array
+        "boxes" and the tiles to draw, `order`, without stacks.
 
         Args:
             model: the model of the run.
-            layer: the layer of the result.
-            result: the result.
-            units: the units to draw.
+            results: layer -> result without stacks; `order` may have been replaced.
             items: the items of the run.
         """
-        return None
+        return results
 
     @classmethod
     def for_query(cls, run: str, k: int) -> DatasetExplainer | None:

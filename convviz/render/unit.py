@@ -45,11 +45,21 @@ def check_units(result: Result, scene: Scene, units: Sequence[int]) -> None:
         raise ParameterError(f"{len(units)} images are chosen; at most {MAX_QUERIES} are drawn")
 
 
-def has_pictures(result: Result, units: Sequence[int]) -> bool:
-    """Return whether a result can be drawn for some units without the photos."""
+def has_pictures(result: Result, units: Sequence[int] | None = None) -> bool:
+    """Return whether a result can be drawn without the photos, for some units or those to draw."""
     if not isinstance(result, Tiles) or not (result.stacks or "boxes" in result.arrays):
         return True
-    return set(units) <= set(result.order)
+    if not result.stacks:
+        return not result.order if units is None else False
+    return set(result.order if units is None else units) <= set(result.order)
+
+
+def choose_units(result: Tiles, units: Sequence[int]) -> Tiles:
+    """Return a result in which some units are to be drawn, without notes that count units."""
+    if tuple(units) == tuple(result.order):
+        return result
+    notes = tuple(note for note in result.notes if _subject(note) != "units")
+    return replace(result, order=tuple(units), notes=notes)
 
 
 def restrict(result: Result, units: Sequence[int], items: Sequence[Item], load: Load) -> Result:
@@ -86,9 +96,7 @@ def _tiles(result: Tiles, units: tuple[int, ...], items: Sequence[Item], load: L
         return _cut_patches(result, units, items, load)
     places = [result.order.index(unit) for unit in units]
     pictures = {s.pictures: result[s.pictures][places] for s in result.stacks}
-    arrays = {**result.arrays, **pictures}
-    notes = tuple(note for note in result.notes if _subject(note) != "units")
-    return replace(result, order=units, arrays=arrays, notes=notes)
+    return replace(choose_units(result, units), arrays={**result.arrays, **pictures})
 
 
 def _cut_patches(result: Tiles, units: tuple[int, ...], items: Sequence[Item], load: Load) -> Tiles:

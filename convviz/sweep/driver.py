@@ -186,7 +186,7 @@ class SweepExecution:
         for note in self.plan.record["dataset"]["notes"]:
             logger.warning("%s: %s", self.dataset.name, note)
         try:
-            with torch_settings(self.plan), self._loader() as loader:
+            with torch_settings(self.plan.record), self._loader() as loader:
                 entries = self._sweep_shards(loader)
                 return self.finish([entries[shard] for shard in sorted(entries)])
         except Exception as error:
@@ -338,6 +338,7 @@ class SweepExecution:
             SweptItems(self.dataset, names, table, leaf_items, self.store.spool),
             notes,
             reused,
+            self.settings.pictures,
         )
         defaults = {step.named.name for step in self.plan.steps if step.named.is_default}
         # A run with nothing but default explainers is kept only if nothing else was requested.
@@ -355,7 +356,8 @@ class SweepExecution:
             record[OMITTED] = {name: str(error) for name, error in outcome.omitted.items()}
         failed = {name: str(error) for name, error in outcome.failed.items()}
         of_run = [self.plan.steps[i].named.name for i in reused]
-        self.store.complete(record, outcome.explanations, failed, of_run)
+        pictures = self.settings.pictures
+        self.store.complete(record, outcome.explanations, failed, of_run, pictures)
         return outcome
 
     def _no_usable_items(self, entries: list[ShardEntry]) -> ImageError:

@@ -140,6 +140,7 @@ def finish(
     items: SweptItems,
     notes: tuple[str, ...] = (),
     reused: Collection[int] = (),
+    pictures: bool = False,
 ) -> SweepOutcome:
     """Compute the results of every explainer.
 
@@ -151,13 +152,15 @@ def finish(
         items: the items that were used.
         notes: notes about the network for all results.
         reused: positions of the steps whose results exist.
+        pictures: compute the pictures of the results as well.
     """
     outcome = SweepOutcome()
     results: dict[int, ResultsByLayer | ConvvizError] = {}
     positions = _steps_to_finish(plan.steps, reused)
     for i in track(positions, "finishing", len(positions), lambda i: plan.steps[i].named.name):
         step = plan.steps[i]
-        result = results[i] = _finish_step(model, step, partials(i), items, results)
+        result = _finish_step(model, step, partials(i), items, results, pictures)
+        results[i] = result
         if not step.is_requested or i in reused:
             continue
         name = step.named.name
@@ -183,6 +186,7 @@ def _finish_step(
     partials: Iterator[Partial],
     items: SweptItems,
     results: Mapping[int, ResultsByLayer | ConvvizError],
+    pictures: bool,
 ) -> ResultsByLayer | ConvvizError:
     """Return the results of a step, or the error of the explainer or of one that it needs."""
     needs: list[ResultsByLayer] = []
@@ -199,6 +203,8 @@ def _finish_step(
             output = step.explainer.finish(
                 model, _record_errors(partials, read_errors), items, tuple(needs)
             )
+            if pictures and step.is_requested:
+                output = step.explainer.add_pictures(model, _check_results(step, output), items)
         return _check_results(step, output)
     except Exception as error:
         _raise_if_not_of_explainer(error, read_errors)

@@ -116,7 +116,11 @@ def merge_runs(
         )
         execution.record = dict(plan.record)
         try:
-            with model.session(), execution.interrupts.handle_signals(), torch_settings(plan):
+            with (
+                model.session(),
+                execution.interrupts.handle_signals(),
+                torch_settings(plan.record),
+            ):
                 store.begin(plan.record)
                 entries = [e for piece in pieces for e in _adopt_shards(piece, store.manifest)]
                 outcome = execution.finish(entries)

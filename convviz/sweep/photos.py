@@ -1,9 +1,8 @@
-"""The photos of a finished run, and pictures of units and images that are chosen afterwards."""
+"""The photos of a finished run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,19 +10,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..data.dataset import Dataset
-from ..data.item_names import index_of_name
+from ..data.fingerprint import photo_of
 from ..data.item_table import ItemTable
 from ..data.parts import JoinedPhotos
-from ..errors import ConvvizError, ImageError, ParameterError
-from ..explanation.explanation import Explanation
+from ..errors import ConvvizError, ImageError
 from ..images.affine import Affine
 from ..images.batch import Item
 from ..network.model import Model
-from ..plugin.explainer import DatasetExplainer
 from ..plugin.sources import as_dataset, open_place, open_recorded_dataset
-from ..render.unit import check_units, has_pictures, restrict
-from ..results.number_ranges import numbers_of_parts
-from ..results.types import Matches, Result
+from ..storage.checksums import CHECKSUMS
+from .store.file_names import ITEMS
+from .store.tables import content_types, read_rows
 
 PHOTOS_HINT = "photos=… (--photos DATASET) names the place of the photos"
 
@@ -34,6 +31,7 @@ class OpenedRun(Protocol):
     folder: Path
     plan: dict[str, Any]
     model: Model | None
+    photos: Any
 
     @property
     def items(self) -> ItemTable:
@@ -53,10 +51,11 @@ class PhotosOfRun:
     Args:
         run: the run.
         photos: the data set or its source; None for the recorded one.
+        verify: refuse photos whose content has changed since they were swept.
     """
 
-    def __init__(self, run: OpenedRun, photos: Any = None) -> None:
-        self._run, self._photos = run, photos
+    def __init__(self, run: OpenedRun, photos: Any = None, verify: bool = False) -> None:
+        self._run, self._photos, self._verify = run, photos, verify
 
     def __len__(self) -> int:
         return len(self._run.items)
@@ -91,7 +90,7 @@ class PhotosOfRun:
             dataset, places = self._dataset
             if item.id not in places:
                 raise ImageError(f"{dataset.name!r} has no item {item.id!r}")
-            photo = dataset.load(places[item.id])
+            photo = self._read(dataset, places[item.id])
         except (ConvvizError, OSError) as error:
             raise ImageError(f"{error}; {PHOTOS_HINT}") from error
         if photo.shape[:2] != tuple(item.size):
@@ -99,6 +98,22 @@ class PhotosOfRun:
                 f"{item.id!r} has another size in {dataset.name!r} than in the run; {PHOTOS_HINT}"
             )
         return photo
+
+    def _read(self, dataset: Dataset, place: int) -> np.ndarray:
+        if not (self._verify and hasattr(dataset, "read")):
+            return dataset.load(place)
+        photo, content = photo_of(dataset, place)
+        name = dataset.ids[place]
+        if self._hashes.get(name) != content.sha256:
+            raise ImageError(f"{name!r} in {dataset.name!r} has changed since it was swept")
+        return photo
+
+    @cached_property
+    def _hashes(self) -> dict[str, str]:
+        """The hash of the content of each item that was used."""
+        checksum = self._run.plan[CHECKSUMS][ITEMS]
+        rows = read_rows(self._run.folder / ITEMS, content_types(), checksum)
+        return {row["id"]: row["sha256"] for row in rows}
 
     def affine(self, index: int) -> Affine:
         """Return the map from pixels of the model input to pixels of the original photo."""
@@ -111,6 +126,8 @@ class PhotosOfRun:
 
 def open_dataset_of(run: OpenedRun, photos: Any = None) -> Dataset:
     """Open the data set of a run, see `Run.open_dataset`."""
+    if photos is None:
+        photos = run.photos
     if photos is not None:
         return as_dataset(photos)
     record = run.plan["dataset"]
@@ -133,47 +150,3 @@ def _candidates(run: OpenedRun, place: dict[str, Any]) -> Iterator[str]:
         yield str((run.folder.absolute() / place["relative"]).resolve())
     if place.get("path"):
         yield place["path"]
-
-
-def draw_chosen(
-    run: OpenedRun,
-    explanation: Explanation,
-    units: int | str | Iterable[int | str],
-    queries: str | Iterable[str],
-    photos: Any,
-) -> Explanation:
-    """Return an explanation of chosen units, see `Run.draw`."""
-    chosen = numbers_of_parts(units)
-    names = [queries] if isinstance(queries, str) else list(queries)
-    if names and not isinstance(explanation.result, Matches):
-        raise ParameterError(f"{explanation.name} has no queries; neighbors has")
-    chosen = (*chosen, *(index_of_name(name, _ids(explanation.items)) for name in names))
-    if not chosen:
-        raise ParameterError("no units and no queries are given")
-    check_units(explanation.result, explanation.scene, chosen)
-    items = PhotosOfRun(run, photos)
-    result = explanation.result
-    if not has_pictures(result, chosen):
-        result = _draw_again(run, explanation, chosen, items) or result
-    return replace(explanation, result=restrict(result, chosen, explanation.items, items.load_item))
-
-
-def _draw_again(
-    run: OpenedRun, explanation: Explanation, units: tuple[int, ...], items: PhotosOfRun
-) -> Result | None:
-    """Return a result with units drawn as in a sweep; None without the explainer or the model."""
-    explainer = explanation.explainer
-    if not isinstance(explainer, DatasetExplainer):
-        return None
-    if type(explainer).draw_units is DatasetExplainer.draw_units:
-        return None
-    try:
-        model = run.model or run.load_model()
-    except ConvvizError:  # the photos alone show the patches
-        return None
-    with model.session():
-        return explainer.draw_units(model, explanation.layer, explanation.result, units, items)
-
-
-def _ids(items: Sequence[Item]) -> tuple[str, ...]:
-    return items.ids if isinstance(items, ItemTable) else tuple(item.id for item in items)

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 from .. import notebook
 from ..data.fingerprint import Content
 from ..data.item_table import ItemTable
-from ..errors import ConvvizError, ParameterError, UnknownNameError, printable, suggest
-from ..explanation.explanation import Explanation, load
+from ..errors import ConvvizError, ParameterError, UnknownNameError, printable
+from ..explanation.explanation import Explanation
 from ..network.model import Model
 from ..storage.checksums import CHECKSUMS
-from ..storage.path_names import folder_name, layer_name, natural
+from ..storage.path_names import folder_name
 from ..storage.table_formats import to_pandas
 from ..storage.untrusted_files import check_inside
 from .class_names import class_names
 from .input.loader import SkippedItem
+from .layer_results import LayerResults, names_in
 from .plan import OMITTED
 from .store.factory import open_reader, place_of
 from .store.file_names import ITEMS, RESULTS, RUN, SKIPPED
-from .store.protocol import RunReader
 from .store.run_record import read_run
 from .store.tables import read_rows, skipped_types
 from .units import UnitRanking, rank_units
@@ -31,89 +31,6 @@ if TYPE_CHECKING:
     from ..data.dataset import Dataset
 
 PASS_MODEL = "pass it: query(run, images, model=…), on the command line -m"
-
-
-PREDICTIONS, ACCURACY, IMAGES = "predictions", "accuracy", "images"
-
-
-class _ArrayNameError(ConvvizError, LookupError):
-    """The name of an array was used in place of a layer."""
-
-
-class LayerResults:
-    """The results of one explainer: layer -> Explanation, loaded on access.
-
-    With a single layer, the attributes of its Explanation (`values`, `show()`, …) are available
-    directly. Iterating yields the layers, `items()` the layers with their explanations, in the
-    order of the sweep: that of the network, or the order requested.
-    """
-
-    def __init__(self, folder: Path, reader: RunReader, order: Sequence[str] = ()) -> None:
-        self.folder = folder
-        self._reader = reader
-        names = sorted(_names_in(folder), key=natural)
-        first = [layer for layer in order if layer in names]
-        self._names = tuple(dict.fromkeys([*first, *names]))
-        self._loaded: dict[str, Explanation] = {}
-
-    def __getitem__(self, layer: str) -> Explanation:
-        if layer not in self._names:
-            if len(self) == 1 and layer in self.only.result.arrays:
-                raise _ArrayNameError(
-                    f"{layer!r} is an array of {self.folder.name}, not a layer: "
-                    f"[{self._names[0]!r}][{layer!r}], or .only[{layer!r}]"
-                )
-            raise self._unknown_layer(layer)
-        if layer not in self._loaded:
-            folder = self.folder / folder_name(layer)
-            self._reader.fetch(folder)
-            check_inside(self.folder, folder)
-            self._loaded[layer] = load(folder)
-        return self._loaded[layer]
-
-    def _unknown_layer(self, layer: str) -> UnknownNameError:
-        kind, names = f"layer of {self.folder.name}", self._names
-        hint = suggest(kind, layer, names)
-        if self.folder.name == PREDICTIONS and ACCURACY not in names and IMAGES in names:
-            # Without correctness only some layers exist; the first note says why.
-            hint = " ".join([f"{hint}.", *self[IMAGES].result.notes[:1]])
-        return UnknownNameError(kind, layer, names, hint)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __contains__(self, layer: object) -> bool:
-        return layer in self._names
-
-    def keys(self) -> tuple[str, ...]:
-        """Return the layers."""
-        return self._names
-
-    def items(self) -> Iterator[tuple[str, Explanation]]:
-        """Yield each layer with its explanation, loaded one by one."""
-        return ((layer, self[layer]) for layer in self._names)
-
-    @property
-    def only(self) -> Explanation:
-        """The explanation of the single layer; raises ConvvizError if there are several."""
-        if len(self) != 1:
-            raise ConvvizError(
-                f"{self.folder.name} has {len(self)} layers, choose one: {', '.join(self)}"
-            )
-        return self[self._names[0]]
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        if not hasattr(Explanation, name) and name not in Explanation.__dataclass_fields__:
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-        return getattr(self.only, name)
-
-    def __repr__(self) -> str:
-        return printable(f"<{self.folder.name}: {', '.join(self)}>")
 
 
 class Run:
@@ -125,21 +42,22 @@ class Run:
         address: the folder, or the address in an object store.
         plan: the content of `run.json`: model, data set, explainers, versions.
         model: the model of the run, if it is known.
+        photos: the data set or its source; by default it is opened where the run found it.
     """
 
-    def __init__(self, folder: str | Path, model: Model | None = None) -> None:
+    def __init__(self, folder: str | Path, model: Model | None = None, photos: Any = None) -> None:
         place = place_of(folder)
         self._reader = open_reader(place)
         self.folder = self._reader.folder
         self.address = str(place)
         self.plan = read_run(self.folder, RUN)
-        self.model = model
+        self.model, self.photos = model, photos
         self._results: dict[str, LayerResults] = {}
 
     @cached_property
     def explainers(self) -> tuple[str, ...]:
         """The explainers that have results."""
-        return tuple(sorted(_names_in(self.folder / RESULTS)))
+        return tuple(sorted(names_in(self.folder / RESULTS)))
 
     @cached_property
     def items(self) -> ItemTable:
@@ -276,23 +194,55 @@ class Run:
         queries: str | Iterable[str] = (),
         photos: Any = None,
     ) -> Explanation:
-        """Return the result of a layer with the pictures of chosen units or images.
+        """Return the result of a layer with its pictures, or those of chosen units or images.
 
         Args:
             explainer: its name.
             layer: the layer; may be omitted if there is only one.
-            units: channels, or images for neighbors: numbers, and ranges such as "100-120,130".
+            units: channels, or images for neighbors: numbers, and ranges such as "100-120,130";
+                those that the explainer chose if neither units nor queries are given.
             queries: names of images whose neighbours are drawn: their ids, or the end of one.
-            photos: as for `open_dataset`; needed for patches that the run did not draw.
+            photos: as for `open_dataset`; needed for patches that have not been drawn before.
 
         Raises:
             ParameterError: a unit or an image does not exist, or the photos are not available.
         """
-        from .photos import draw_chosen
+        from .pictures import draw_chosen
 
         results = self[explainer]
         explanation = results.only if layer is None else results[layer]
         return draw_chosen(self, explanation, units, queries, photos)
+
+    def _draw_missing(self, explanation: Explanation) -> Explanation:
+        from .pictures import draw_missing
+
+        return draw_missing(self, {explanation.layer: explanation})[explanation.layer]
+
+    def save_pictures(
+        self,
+        explainer: str | None = None,
+        layer: str | Sequence[str] | None = None,
+    ) -> bool:
+        """Draw the pictures that results lack and save them in the run folder.
+
+        The folder then holds the bytes of a sweep with `pictures=True`.
+
+        Args:
+            explainer: its name; all explainers if not given.
+            layer: a layer, or several; all layers if not given.
+
+        Returns:
+            False if pictures could not be saved: the folder cannot be written, is in an object
+            store, or the model of the run is not available.
+        """
+        from .pictures import save_missing
+
+        saved = []
+        for name in self.explainers if explainer is None else (explainer,):
+            layers = [layer] if isinstance(layer, str) else layer or list(self[name])
+            saved.append(save_missing(self, {key: self[name][key] for key in layers}))
+        self._results.clear()
+        return all(saved)
 
     def units(
         self, layer: str, classes: str | Sequence[str], explainer: str | None = None
@@ -320,7 +270,7 @@ class Run:
             order = self.plan["explainers"].get(name, {}).get("layers", ())
             folder = self.folder / RESULTS / folder_name(name)
             check_inside(self.folder, folder)
-            self._results[name] = LayerResults(folder, self._reader, order)
+            self._results[name] = LayerResults(folder, self._reader, order, self._draw_missing)
         return self._results[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -363,11 +313,3 @@ def _skipped_item(row: dict[str, Any]) -> SkippedItem:
     size, sha256 = row.get("bytes"), row.get("sha256")
     content = None if size is None or sha256 is None else Content(size, sha256)
     return SkippedItem(row["index"], row["id"], row["reason"], content)
-
-
-def _names_in(folder: Path) -> list[str]:
-    """Return the names of the layers or explainers that have a folder in `folder`."""
-    try:
-        return [layer_name(path.name) for path in folder.iterdir() if path.is_dir()]
-    except OSError as error:
-        raise ConvvizError(f"{folder} cannot be read: {error.strerror}") from error

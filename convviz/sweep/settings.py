@@ -102,6 +102,11 @@ class SweepSettings(BaseModel):
         description="Read the photos of earlier calls again, and raise an error if one has "
         "changed. Otherwise only ids and labels are compared.",
     )
+    pictures: bool = Field(
+        default=False,
+        description="Draw the pictures of all results at the end of the sweep. Otherwise they are "
+        "drawn from the photos when something shows them, and then kept in the run folder.",
+    )
     part: str | None = Field(
         default=None,
         description="Sweep only a part of the data set: 2/5 is the second of five parts, which "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -160,13 +161,13 @@ def changed_items(ids: Sequence[str]) -> ParameterError:
 
 
 @contextmanager
-def torch_settings(plan: SweepPlan) -> Iterator[None]:
-    """Apply the threads and the choice of algorithms of a plan to PyTorch."""
+def torch_settings(plan: Mapping[str, Any]) -> Iterator[None]:
+    """Apply the threads and the choice of algorithms in the record of a plan to PyTorch."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.set_num_threads(plan.record["threads"])
+    torch.set_num_threads(plan["threads"])
     try:
-        if plan.record["deterministic"]:
+        if plan["deterministic"]:
             torch.use_deterministic_algorithms(True)
         yield
     finally:

@@ -250,7 +250,7 @@ class _SweepActor:
                 "on a file system that all nodes of the cluster share, under the same path, or in "
                 "an object store"
             )
-        with self.worker.model.session(), torch_settings(self.worker.plan):
+        with self.worker.model.session(), torch_settings(self.worker.plan.record):
             return self.worker(task)
 
 

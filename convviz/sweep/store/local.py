@@ -11,6 +11,7 @@ from typing import Any
 
 from ...data.item_table import item_types
 from ...errors import ParameterError
+from ...explanation.result_folder import write as write_result
 from ...gallery import write_report
 from ...plugin.explainer import Partial
 from ...storage import durable_file
@@ -150,6 +151,7 @@ class LocalRunStore:
         explanations: Explanations,
         failed: Mapping[str, str],
         reused: Sequence[str] = (),
+        pictures: bool = False,
     ) -> None:
         """Write the results, and keep the shards. A previous run stays until then."""
         new = self.work / NEW
@@ -157,7 +159,9 @@ class LocalRunStore:
             self._reuse_results(folder_name(name), new)
         for name, layers in explanations.items():
             for layer, explanation in layers.items():
-                explanation.save(new / RESULTS / folder_name(name) / folder_name(layer))
+                draw = explanation.pictures if pictures else None
+                folder = new / RESULTS / folder_name(name) / folder_name(layer)
+                write_result(explanation, folder, draw or (lambda: ()))
         (new / RESULTS).mkdir(exist_ok=True)
         checksums = {name: checksum(new / name) for name in (ITEMS, SKIPPED)}
         text = as_text({**record, "failed": dict(failed), CHECKSUMS: checksums})
@@ -201,9 +205,14 @@ class LocalRunStore:
             if source.exists():
                 _remove(self.out / source.name)
                 source.rename(self.out / source.name)
-        write_report(self.out, title=record["dataset"]["name"], intro=_intro(record))
+        write_overview(self.out, record)
         durable_file.sync(self.out)
         self.discard()
+
+
+def write_overview(out: Path, record: Mapping[str, Any]) -> None:
+    """Write the overview page of a run from its record."""
+    write_report(out, title=record["dataset"]["name"], intro=_intro(record))
 
 
 def _intro(record: Mapping[str, Any]) -> str:

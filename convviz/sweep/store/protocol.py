@@ -78,6 +78,7 @@ class RunStore(Protocol):
         explanations: Explanations,
         failed: Mapping[str, str],
         reused: Sequence[str] = (),
+        pictures: bool = False,
     ) -> None:
         """Write the results, and keep the shards. A previous run stays until then.
 
@@ -86,6 +87,7 @@ class RunStore(Protocol):
             explanations: the results.
             failed: explainer -> the reason why it has none.
             reused: explainers whose results in the finished run become those of the new one.
+            pictures: save the pictures of the results as well.
         """
 
 

@@ -131,13 +131,14 @@ class RemoteRunStore:
         explanations: Explanations,
         failed: Mapping[str, str],
         reused: Sequence[str] = (),
+        pictures: bool = False,
     ) -> None:
         """Upload the results and keep the shards.
 
         Object stores cannot rename, so a previous run is replaced object by object.
         """
         self._fetch_results(reused)
-        self._local.complete(record, explanations, failed, reused)
+        self._local.complete(record, explanations, failed, reused, pictures)
         self._check_lease()
         root = self._local.out
         files = (p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 
 import convviz
 import convviz.authoring
-from convviz import Model, ParameterError, Result, Tiles, Unit
+from convviz import Model, ParameterError, Result, Tiles
 from convviz.authoring import (
     Batch,
     DatasetExplainer,
@@ -20,30 +19,25 @@ from convviz.authoring import (
     Items,
     LayerKind,
     Partial,
-    ReceptiveField,
-    Stack,
     numbers_of_parts,
 )
 
 from ...shared.partials import all_merged, layers_in
-from . import crops, prominence, top_k
+from . import prominence, top_k
 from .best_positions import candidates, finite_maps, winners
 from .border import inner_positions
-from .crops import PatchBox, Photos, Spot
+from .boxes import input_boxes, photo_boxes
+from .crops import Photos
+from .pictures import with_pictures
 from .summary import (
     LayerCounts,
     captions_of,
     class_tie_notes,
     measures_of,
     notes_of,
-    notes_of_other_units,
-    stacks_of,
     table_of,
 )
-from .top_k import NAMES, NOWHERE, Lists
-
-CLASSES_DRAWN = 10
-"""Most classes in the picture: those that activate the drawn units most."""
+from .top_k import NOWHERE, Lists, lists_of
 
 
 class Patches(DatasetExplainer):
@@ -197,32 +191,23 @@ class Patches(DatasetExplainer):
         items: Items,
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
-        """Return the patches of each layer, with boxes in their photos and pictures."""
+        """Return the patches of each layer, with boxes in their photos."""
         whole = all_merged(self, partials, "patches")
-        photos = crops.Photos(model, items)
-        return {layer: self._result(photos, layer, whole) for layer in layers_in(whole)}
+        return {layer: self._result(model, items, layer, whole) for layer in layers_in(whole)}
 
-    def _result(self, photos: Photos, layer: str, merged: Partial) -> Tiles:
-        model, items = photos.model, photos.items
+    def _result(self, model: Model, items: Items, layer: str, merged: Partial) -> Tiles:
         lists = top_k.fill_missing(lists_of(merged[layer]), self.k)
         values = lists["values"]
         scores = prominence.prominence(values, merged[layer])
         field = model.receptive_field(layer)
         inner = input_boxes(field, lists["items"], lists["positions"])
         drawn = list(self.units) or prominence.most_prominent(scores, self.draw)
-        spots = spots_of(layer, drawn, lists, inner)
-        pictures = crops.draw(photos, spots, (len(drawn), self.k), self.guided)
         arrays = {name: lists[name] for name in ("items", "positions", "means")}
         arrays |= {"boxes": photo_boxes(model, items, lists["items"], inner), "prominence": scores}
-        drawn_arrays, stacks = stacks_of(pictures) if drawn else ({}, [])
-        arrays |= drawn_arrays
-        class_notes: tuple[str, ...] = ()
+        class_notes: list[str] = []
         if self.per_class:
-            of_classes = ByClass(self.k, photos, layer, field)
-            class_arrays, class_stacks, class_notes = of_classes.result(
-                merged, drawn, pictures.photos.shape[2:4]
-            )
-            arrays, stacks = {**arrays, **class_arrays}, [*stacks, *class_stacks]
+            class_arrays, class_notes = self._lists_of_classes(model, items, layer, merged)
+            arrays |= class_arrays
         counts = LayerCounts(
             count=int(merged[""]["count"]),
             bad=int(merged[layer]["nonfinite"]),
@@ -234,102 +219,42 @@ class Patches(DatasetExplainer):
             arrays=arrays,
             unit="activation",
             measures=measures_of(layer, values, counts, field),
-            notes=(*notes_of(self, values, counts, field, drawn, pictures), *class_notes),
+            notes=(*notes_of(self, values, counts, field, drawn), *class_notes),
             captions=captions_of(values, scores),
             order=tuple(drawn),
-            stacks=tuple(stacks),
             table=table_of(values, lists["items"], scores),
         )
 
-    def draw_units(
-        self, model: Model, layer: str, result: Result, units: tuple[int, ...], items: Items
-    ) -> Result | None:
-        """Return the patches of a layer with the pictures of other channels."""
-        if not isinstance(result, Tiles):
-            return None
-        lists = {**{name: result[name] for name in NAMES[1:]}, "values": result.values}
-        # Only the channels to draw need boxes.
-        known = torch.full_like(lists["items"], NOWHERE)
-        known[list(units)] = lists["items"][list(units)]
-        boxes = input_boxes(model.receptive_field(layer), known, lists["positions"])
-        spots = spots_of(layer, list(units), lists, boxes)
-        photos = crops.Photos(model, items)
-        pictures = crops.draw(photos, spots, (len(units), self.k), self.guided)
-        arrays, stacks = stacks_of(pictures)
-        return replace(
-            result,
-            arrays={**result.arrays, **arrays},
-            stacks=tuple(stacks),
-            order=units,
-            notes=notes_of_other_units(result.notes, self.guided, pictures),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class ByClass:
-    """The patches of every class at a layer."""
-
-    k: int
-    photos: Photos
-    layer: str
-    field: ReceptiveField
-
-    def result(
-        self, merged: Partial, drawn: list[int], size: tuple[int, int]
-    ) -> tuple[dict[str, Tensor], list[Stack], tuple[str, ...]]:
-        """Return arrays with a leading axis for classes, the stacks to draw, and notes."""
-        model, items = self.photos.model, self.photos.items
-        names = items.classes
-        if not names:
+    def _lists_of_classes(
+        self, model: Model, items: Items, layer: str, merged: Partial
+    ) -> tuple[dict[str, Tensor], list[str]]:
+        """Return the patches of every class with a leading axis for classes, and notes."""
+        if not items.classes:
             raise ParameterError("per_class=True needs a data set with labels")
-        known = top_k.fill_missing(lists_of(merged[self.layer], "class "), self.k)
-        lists = {
-            name: t.new_full(
-                (len(names), *t.shape[1:]), torch.nan if t.is_floating_point() else NOWHERE
-            )
-            for name, t in known.items()
-        }
-        for name, t in known.items():
-            lists[name][merged[""]["labels"]] = t
-        boxes = torch.stack(
-            [
-                input_boxes(self.field, i, p)
-                for i, p in zip(lists["items"], lists["positions"], strict=True)
-            ]
-        )
-        arrays = {f"class_{name}": t for name, t in lists.items()}
-        arrays["class_boxes"] = photo_boxes(model, items, lists["items"], boxes)
-        drawn_classes = self._classes_to_draw(lists, drawn) if drawn else []
-        stacks = []
-        for c in drawn_classes:
-            of_class = {name: t[c] for name, t in lists.items()}
-            spots = spots_of(self.layer, drawn, of_class, boxes[c])
-            pictures = crops.draw(self.photos, spots, (len(drawn), self.k), False, size)
-            arrays[f"patches of {names[c]}"] = torch.from_numpy(pictures.photos)
-            stacks.append(Stack(title=f"class {names[c]}", pictures=f"patches of {names[c]}"))
-        known_lists = lists_of(merged[self.layer], "class ")
+        known_lists = lists_of(merged[layer], "class ")
+        arrays: dict[str, Tensor] = {}
+        for name, t in top_k.fill_missing(known_lists, self.k).items():
+            missing = torch.nan if t.is_floating_point() else NOWHERE
+            arrays[f"class_{name}"] = t.new_full((len(items.classes), *t.shape[1:]), missing)
+            arrays[f"class_{name}"][merged[""]["labels"]] = t
+        field = model.receptive_field(layer)
+        which, positions = arrays["class_items"], arrays["class_positions"]
+        boxes = [input_boxes(field, i, p) for i, p in zip(which, positions, strict=True)]
+        arrays["class_boxes"] = photo_boxes(model, items, which, torch.stack(boxes))
         total = known_lists["values"].shape[0] * known_lists["values"].shape[1]
-        notes = class_tie_notes(top_k.count_ties(known_lists, self.k), total)
-        if hidden := len(merged[""]["labels"]) - len(drawn_classes):
-            notes.append(f"{hidden} other classes are in the arrays but not in the picture.")
-        return arrays, stacks, tuple(notes)
+        return arrays, class_tie_notes(top_k.count_ties(known_lists, self.k), total)
 
-    def _classes_to_draw(self, lists: Lists, drawn: list[int]) -> list[int]:
-        """Return the classes that activate one of the drawn units most, in ascending order.
-
-        As for patches, classes with equal values are ranked by the mean of the map.
-        """
-        keys = [lists[name][:, drawn, 0].nan_to_num(-torch.inf).T for name in top_k.SORTED_BY]
-        order = top_k.sorted_by(keys).T  # [K, units]
-        rank = order.argsort(dim=0).amin(1)  # best rank of each class over the drawn units
-        present = ~lists["values"][..., 0].isnan().all(1)
-        ranked = [c for c in rank.argsort(stable=True).tolist() if present[c]]
-        return sorted(ranked[:CLASSES_DRAWN])
-
-
-def lists_of(tensors: Mapping[str, Tensor], prefix: str = "") -> Lists:
-    """Select the lists among the tensors of a layer: overall, or with "class " those by label."""
-    return {name: tensors[f"{prefix}{name}"] for name in NAMES}
+    def add_pictures(
+        self, model: Model, results: Mapping[str, Result], items: Items
+    ) -> Mapping[str, Result]:
+        """Return the results with crops of the photos and guided gradients of their channels."""
+        photos = Photos(model, items)
+        return {
+            layer: with_pictures(self, photos, layer, result)
+            if isinstance(result, Tiles)
+            else result
+            for layer, result in results.items()
+        }
 
 
 def maps_of(forward: Forward, layer: str) -> Tensor:
@@ -342,56 +267,6 @@ def maps_of(forward: Forward, layer: str) -> Tensor:
             f"patches needs maps [N, C, h, w]; layer {layer!r} has output {list(maps.shape)}"
         )
     return maps if maps.dtype == torch.float64 else maps.float()
-
-
-def input_boxes(field: ReceptiveField, items: Tensor, positions: Tensor) -> Tensor:
-    """Return the receptive fields in model-input pixels, `[C, k, 4]`; NaN for missing patches."""
-    seen: dict[tuple[int, int], PatchBox] = {}
-    boxes = torch.full((*items.shape, 4), torch.nan, dtype=torch.float64)
-    for c, r in (items != NOWHERE).nonzero().tolist():
-        y, x = positions[c, r].tolist()
-        if (y, x) not in seen:
-            seen[y, x] = field.box(max(y, 0), max(x, 0))
-        boxes[c, r] = torch.tensor(seen[y, x], dtype=torch.float64)
-    return boxes
-
-
-def photo_boxes(model: Model, items: Items, which: Tensor, boxes: Tensor) -> Tensor:
-    """Return boxes in pixels of their photos, unclipped, `[C, k, 4]`."""
-    if not crops.in_photo_pixels(model):
-        return boxes
-    # One affine map per item that occurs; the last row, NaN, is for missing patches.
-    known = sorted({i for i in which.flatten().tolist() if i != NOWHERE})
-    table = torch.full((len(known) + 1, 6), torch.nan, dtype=torch.float64)
-    for row, item in enumerate(known):
-        table[row] = torch.tensor(items.affine(item), dtype=torch.float64)
-    rows = torch.searchsorted(torch.tensor(known), which).masked_fill(which == NOWHERE, len(known))
-    a, b, c, d, e, f = table[rows].unbind(-1)
-    x0, y0, x1, y1 = boxes.unbind(-1)
-    xs = torch.stack([a * x + b * y + c for x in (x0, x1) for y in (y0, y1)])
-    ys = torch.stack([d * x + e * y + f for x in (x0, x1) for y in (y0, y1)])
-    return torch.stack([xs.amin(0), ys.amin(0), xs.amax(0), ys.amax(0)], -1)
-
-
-def spots_of(layer: str, drawn: list[int], lists: Lists, boxes: Tensor) -> list[Spot]:
-    """Return the patches to draw."""
-    spots = []
-    for row, channel in enumerate(drawn):
-        for rank, item in enumerate(lists["items"][channel].tolist()):
-            if item == NOWHERE:
-                continue
-            y, x = lists["positions"][channel, rank].tolist()
-            spots.append(
-                Spot(
-                    row,
-                    rank,
-                    item,
-                    Unit(layer, channel, None if y == NOWHERE else (y, x)),
-                    float(lists["values"][channel, rank]),
-                    tuple(boxes[channel, rank].tolist()),  # type: ignore[arg-type]
-                )
-            )
-    return spots
 
 
 @convviz.authoring.hookimpl

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +15,9 @@ from .top_k import NOWHERE, Ties
 
 GRADIENTS = "guided gradients"
 """The array that holds the pictures of the gradients."""
+
+CLASS_PATCHES = "class patches"
+"""Subject of the note on classes that are not drawn."""
 
 OWN_SCALES = "guided gradients, own scales"
 """Title of the gradients in the picture; each has a colour scale of its own."""
@@ -104,17 +106,14 @@ def notes_of(
     counts: LayerCounts,
     field: ReceptiveField,
     drawn: list[int],
-    pictures: crops.Pictures,
 ) -> tuple[str, ...]:
-    """Return notes on the pictures and on what they leave out."""
+    """Return notes on the patches and on what their pictures leave out."""
     sentences = [field_note(field)]
     if counts.cut:
         sentences.append(
             f"{counts.cut} positions at the border of the map, where a unit reads padding, are "
             'left out (border="include" includes them).'
         )
-    if drawn:
-        sentences += gradient_notes(parameters.guided, pictures)
     if len(drawn) < len(values):
         text = f"{len(drawn)} of {len(values)} units are drawn"
         if not parameters.units:
@@ -138,7 +137,7 @@ def notes_of(
     return tuple(sentences)
 
 
-def gradient_notes(guided: bool, pictures: crops.Pictures) -> list[str]:
+def gradient_notes(guided: bool, pictures: crops.Pictures) -> list[Note]:
     """Return notes on the guided gradients of pictures."""
     if pictures.gradients is not None:
         reading = (
@@ -153,19 +152,6 @@ def gradient_notes(guided: bool, pictures: crops.Pictures) -> list[str]:
             )
         return [Note(text, GRADIENTS) for text in texts]
     return [Note(f"No guided gradients: {pictures.why}", GRADIENTS)] if guided else []
-
-
-def notes_of_other_units(
-    notes: Sequence[str], guided: bool, pictures: crops.Pictures
-) -> tuple[str, ...]:
-    """Return the notes of a result for the pictures of other units."""
-    subjects = [note.about if isinstance(note, Note) else "" for note in notes]
-    place = next((i for i, subject in enumerate(subjects) if subject), len(notes))
-    kept = [
-        [n for n, s in zip(part, of, strict=True) if not s]
-        for part, of in ((notes[:place], subjects[:place]), (notes[place:], subjects[place:]))
-    ]
-    return (*kept[0], *gradient_notes(guided, pictures), *kept[1])
 
 
 def tie_notes(ties: Ties, channels: int, k: int) -> list[str]:

@@ -42,6 +42,11 @@ class Ties(NamedTuple):
     silent: int
 
 
+def lists_of(tensors: Mapping[str, Tensor], prefix: str = "") -> Lists:
+    """Select the lists among tensors: overall, or with a prefix those by class."""
+    return {name: tensors[f"{prefix}{name}"] for name in NAMES}
+
+
 def best_entries(lists: Mapping[str, Tensor], k: int) -> Lists:
     """Return the k best entries of each channel.
 
