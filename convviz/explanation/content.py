@@ -78,7 +78,10 @@ class ExplanationContent:
 
     def __getitem__(self, key: Any) -> Tensor:
         """Return an array by its name, or a part of `values` by an index."""
-        return self.result[key] if isinstance(key, str) else self.values[key]
+        if not isinstance(key, str):
+            return self.values[key]
+        is_known = key == "values" or key in self.result.arrays
+        return self.result[key] if is_known else self.drawn[key]
 
     def __len__(self) -> int:
         return len(self.values)

@@ -55,11 +55,14 @@ def has_pictures(result: Result, units: Sequence[int] | None = None) -> bool:
 
 
 def choose_units(result: Tiles, units: Sequence[int]) -> Tiles:
-    """Return a result in which some units are to be drawn, without notes that count units."""
-    if tuple(units) == tuple(result.order):
-        return result
+    """Return a result of which some units are to be drawn, without its pictures.
+
+    Notes that count units are left out.
+    """
     notes = tuple(note for note in result.notes if _subject(note) != "units")
-    return replace(result, order=tuple(units), notes=notes)
+    drawn = {stack.pictures for stack in result.stacks}
+    arrays = {name: array for name, array in result.arrays.items() if name not in drawn}
+    return replace(result, order=tuple(units), notes=notes, stacks=(), arrays=arrays)
 
 
 def restrict(result: Result, units: Sequence[int], items: Sequence[Item], load: Load) -> Result:
@@ -96,7 +99,8 @@ def _tiles(result: Tiles, units: tuple[int, ...], items: Sequence[Item], load: L
         return _cut_patches(result, units, items, load)
     places = [result.order.index(unit) for unit in units]
     pictures = {s.pictures: result[s.pictures][places] for s in result.stacks}
-    return replace(choose_units(result, units), arrays={**result.arrays, **pictures})
+    chosen = choose_units(result, units)
+    return replace(chosen, stacks=result.stacks, arrays={**result.arrays, **pictures})
 
 
 def _cut_patches(result: Tiles, units: tuple[int, ...], items: Sequence[Item], load: Load) -> Tiles:

@@ -221,7 +221,9 @@ def test_classes_drawn_are_ranked_by_the_mean_where_all_of_them_saturate() -> No
         "patches", layers=("1",), k=1, border="include", guided=False, per_class=True
     )
     partials = parts_of(maps, [10, 14], explainer, list(range(24)))
-    result = explainer.finish(model(1), partials, Photos(24, 24), ())["1"]
+    photos = Photos(24, 24)
+    results = explainer.finish(model(1), partials, photos, ())
+    result = explainer.add_pictures(model(1), results, photos)["1"]
     drawn = [s.title for s in result.stacks if s.title.startswith("class")]
     assert drawn == [f"class class {i}" for i in range(12, 22)]
 

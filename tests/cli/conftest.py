@@ -38,5 +38,5 @@ def run_folder(tmp_path_factory, network):
         convviz.explainer("embedding", method="pca"),
         convviz.explainer("statistics", layers=("1",)),
     ]
-    convviz.analyze(network, home / "photos", what, home / "run")
+    convviz.analyze(network, home / "photos", what, home / "run", pictures=True)
     return home / "run"

@@ -228,7 +228,9 @@ def finished(
     parts = []
     for b in batches(model, photos, sizes):
         parts.append(patches.reduce(model, b, model.forward(b.images, (layer,))))
-    result: convviz.Tiles = patches.finish(model, iter(parts), Photos(photos), ())[layer]
+    items = Photos(photos)
+    results = patches.finish(model, iter(parts), items, ())
+    result: convviz.Tiles = patches.add_pictures(model, results, items)[layer]
     return result
 
 
@@ -537,7 +539,7 @@ def test_a_run_holds_and_draws_the_patches_of_every_class(tmp_path: Path) -> Non
     photos, names = coarse(16), [f"c{i % 5}" for i in range(16)]
     run = convviz.analyze(
         model, (photos, names), "patches", tmp_path / "run", layers=("3",), k=4, draw=3,
-        per_class=True, batch_size=5,
+        per_class=True, batch_size=5, pictures=True,
     )  # fmt: skip
     result = convviz.open_run(tmp_path / "run")["patches"]["3"]
     assert result["class_values"].shape == (5, 6, 4)
