@@ -10,6 +10,7 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
@@ -117,6 +118,10 @@ def analyze(
     device: Device = "auto",
     dtype: Dtype = None,
     verbose: Verbose = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write interactive pages too, as `convviz report`."),
+    ] = None,
     **settings: Any,
 ) -> None:
     """Run a sweep and print its results."""
@@ -145,7 +150,31 @@ def analyze(
         print(ForwardMode.from_record(run.plan["forward"]))
     _print_items(run, out, verbose)
     print(f"overview: {overview_of(place)}")
-    print(f"interactive pages: {shlex.join(['convviz', 'report', out])}")
+    if report is not None:
+        print(f"report: {_write_report(run, report)}")
+    _print_next_commands(run, out, model, report is not None)
+
+
+def _write_report(run: Run, folder: Path) -> Path:
+    from ..report import write_run_report
+
+    with show_progress():
+        return write_run_report(run, folder)
+
+
+def _print_next_commands(run: Run, out: str, model: str, has_report: bool) -> None:
+    """Print the commands that show the pictures of a run."""
+    name = next((name for name in ("patches", *run.explainers) if name in run), "")
+    folder = f"{out.rstrip('/').rpartition('/')[2]}-report"
+    commands = {
+        "pictures": ["show", out, *(["-e", name] if name else [])],
+        "interactive pages": ["report", out, "--out", folder],
+        "live pages": ["serve", out, "-m", model],
+    }
+    if has_report:
+        del commands["interactive pages"]
+    for what, words in commands.items():
+        print(f"{what}: {shlex.join(['convviz', *words])}")
 
 
 def _explainers(

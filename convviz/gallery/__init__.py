@@ -22,7 +22,12 @@ OTHER_NAME = "convviz.html"
 
 
 def write_report(
-    folder: str | Path, *, title: str = "", intro: str = "", order: Sequence[str] = ()
+    folder: str | Path,
+    *,
+    title: str = "",
+    intro: str = "",
+    order: Sequence[str] = (),
+    hint: str = "",
 ) -> Path:
     """Write the overview page of all explanations saved below a folder.
 
@@ -31,6 +36,7 @@ def write_report(
         title: heading of the page; the name of the folder if empty.
         intro: a sentence or two under the heading.
         order: names of explainers in the order of the page; others follow by name.
+        hint: a sentence that takes the place of pictures if no result has any.
 
     Returns:
         The path of the page: `index.html`, or `convviz.html` if the folder has an `index.html`
@@ -40,7 +46,9 @@ def write_report(
 
     root = Path(folder)
     cards, problems = collect(root, order)
-    text = fill(title or root.resolve().name, intro, cards, problems)
+    has_pictures = any(result.pictures for card in cards for result in card.results)
+    hint = "" if has_pictures else hint
+    text = fill(title or root.resolve().name, intro, cards, problems, hint)
     page = page_path(root)
     # A file name that is not UTF-8 has lone surrogates, which only a character reference can hold.
     durable_file.write(page, text.encode("utf-8", "xmlcharrefreplace"))

@@ -17,12 +17,15 @@ PICTURES_SHOWN = 4
 """Pictures of a result that are shown; further ones are links."""
 
 
-def fill(title: str, intro: str, cards: Sequence[Card], problems: Sequence[Problem]) -> str:
+def fill(
+    title: str, intro: str, cards: Sequence[Card], problems: Sequence[Problem], hint: str = ""
+) -> str:
     """Return the page; the template escapes all values."""
     return fill_template(
         files(__package__).joinpath("page.html").read_text("utf-8"),
         title=title,
         intro=intro,
+        hint=hint,
         cards=cards,
         problems=problems,
         models=_models(cards),

@@ -62,7 +62,7 @@ def test_links_in_a_circle_end(tmp_path):
 def test_a_run_inside_the_folder_is_no_data(model, tmp_path):
     for i, photo in enumerate(photos(2)):
         Image.fromarray(photo).save(tmp_path / f"{i}.png")
-    convviz.analyze(model, tmp_path, "neighbors", tmp_path / "run", k=1)
+    convviz.analyze(model, tmp_path, "neighbors", tmp_path / "run", k=1, pictures=True)
     assert list((tmp_path / "run").rglob("*.png"))
     assert convviz.open_dataset(tmp_path).ids == ("0.png", "1.png")
 

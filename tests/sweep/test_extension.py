@@ -51,12 +51,12 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[str]]]:
 
 
 def test_an_added_explainer_gives_the_bytes_of_one_run(model, tmp_path, work) -> None:
-    sweep(model, tmp_path / "whole", [PATCHES, STATISTICS])
-    sweep(model, tmp_path / "run", [PATCHES])
+    sweep(model, tmp_path / "whole", [PATCHES, STATISTICS], pictures=True)
+    sweep(model, tmp_path / "run", [PATCHES], pictures=True)
     picture = next((tmp_path / "run").rglob("patches/*/*.png"))
     before = picture.stat().st_ino
     work.clear()
-    run = extend(model, tmp_path / "run", [STATISTICS])
+    run = extend(model, tmp_path / "run", [STATISTICS], pictures=True)
     assert work == [(0, ["statistics"]), (1, ["statistics"]), (2, ["statistics"])]
     assert run.explainers == ("patches", "statistics")
     assert picture.stat().st_ino == before  # taken over, not drawn again

@@ -45,6 +45,12 @@ MOVED = (RESULTS, ITEMS, SKIPPED, RUN)
 """The files of a finished sweep. The plan comes last, because it makes the folder a run."""
 
 
+HINT = (
+    "Pictures are drawn when they are needed: `convviz show` with the path of this folder draws "
+    "them and adds them to this page."
+)
+
+
 def check_out(out: Path) -> None:
     """Raise ParameterError if a folder holds anything but a run or an unfinished sweep."""
     if not out.exists():
@@ -212,7 +218,7 @@ class LocalRunStore:
 
 def write_overview(out: Path, record: Mapping[str, Any]) -> None:
     """Write the overview page of a run from its record."""
-    write_report(out, title=record["dataset"]["name"], intro=_intro(record))
+    write_report(out, title=record["dataset"]["name"], intro=_intro(record), hint=HINT)
 
 
 def _intro(record: Mapping[str, Any]) -> str:

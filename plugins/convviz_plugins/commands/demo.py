@@ -143,7 +143,7 @@ def _explain_photo(out: Path, model: Any, name: str) -> None:
 def _analyze_digits(out: Path, model: Any) -> None:
     from convviz import analyze
 
-    analyze(model, DIGITS, list(DATA_SET), out / "digits")
+    analyze(model, DIGITS, list(DATA_SET), out / "digits", pictures=True)
 
 
 def _write_digits_report(out: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_sweep_draws_nothing_and_show_gives_the_bytes_of_a_sweep_with_pictures
     assert [Path(line).name for line in capsys.readouterr().out.split()] == ["picture.png"] * 2
     assert not list(run.rglob("statistics/**/*.png"))
     assert shown(str(run)) == 0
-    same(run, run.parent / "drawn")
+    same(content(run), content(run.parent / "drawn"))
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*.png")}
     assert shown(str(run)) == 0
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*.png")}
@@ -68,7 +68,7 @@ def test_a_sweep_draws_nothing_and_show_gives_the_bytes_of_a_sweep_with_pictures
 
 def test_the_same_call_with_pictures_adds_them_to_a_finished_run(run, model):
     convviz.analyze(model, run.parent / "photos", WHAT, run, pictures=True)
-    same(run, run.parent / "drawn")
+    same(content(run), content(run.parent / "drawn"))
 
 
 def test_an_explanation_of_a_run_draws_its_pictures_at_first_access_and_keeps_the_arrays(run):
