@@ -60,6 +60,9 @@ CAPTUM_BATCHES = (8, 16, 32, 64)
 SAMPLED_WINDOWS = 31
 """Windows of the large image whose full passes are timed, of 961."""
 
+FEW_PHOTOS, LONG_REPEATS = 200, 3
+"""Photos up to which a sweep is repeated as often as asked, and repeats of longer ones at most."""
+
 Row = Callable[[argparse.Namespace], Record]
 
 
@@ -168,8 +171,14 @@ def occlusion_from_shell(args: argparse.Namespace, goal: float) -> Record:
 
 
 def sweep_from_shell(args: argparse.Namespace, photos: int, goal: float) -> Record:
-    """Time `convviz analyze`, with its pictures, beside a loop written by hand, without any."""
-    seconds, facts = seconds_of_sweeps(args.photos or photos, args.repeats, args.threads)
+    """Time `convviz analyze` beside a loop written by hand; both compute numbers only.
+
+    For few photos, the time in which `convviz show` draws the pictures is recorded as well.
+    """
+    is_long = photos > FEW_PHOTOS
+    repeats = min(args.repeats, LONG_REPEATS) if is_long else args.repeats
+    count = args.photos or photos
+    seconds, facts = seconds_of_sweeps(count, repeats, args.threads, with_pictures=not is_long)
     name = f"convviz analyze, {args.photos or photos} photos, resnet18, from the shell"
     return _record(name, seconds, goal) | facts
 

@@ -8,19 +8,18 @@ from torch import Tensor
 from convviz import Model
 from convviz.authoring import Items, ReceptiveField
 
-from .crops import PatchBox, in_photo_pixels
+from .crops import in_photo_pixels
 from .top_k import NOWHERE
 
 
 def input_boxes(field: ReceptiveField, items: Tensor, positions: Tensor) -> Tensor:
     """Return the receptive fields in model-input pixels, `[C, k, 4]`; NaN for missing patches."""
-    seen: dict[tuple[int, int], PatchBox] = {}
     boxes = torch.full((*items.shape, 4), torch.nan, dtype=torch.float64)
-    for c, r in (items != NOWHERE).nonzero().tolist():
-        y, x = positions[c, r].tolist()
-        if (y, x) not in seen:
-            seen[y, x] = field.box(max(y, 0), max(x, 0))
-        boxes[c, r] = torch.tensor(seen[y, x], dtype=torch.float64)
+    known = items != NOWHERE
+    if known.any():
+        places, rows = positions[known].clamp_min(0).unique(dim=0, return_inverse=True)
+        of_places = [field.box(y, x) for y, x in places.tolist()]
+        boxes[known] = torch.tensor(of_places, dtype=torch.float64)[rows]
     return boxes
 
 
