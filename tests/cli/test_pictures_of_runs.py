@@ -131,3 +131,20 @@ def test_a_run_that_another_process_writes_to_is_shown_elsewhere(run, capsys, mo
     assert paths
     assert all(path.parts[0] == "convviz-out" for path in paths)
     assert not list(run.rglob("*.png"))
+
+
+def test_analyze_names_the_commands_that_show_a_run_and_writes_its_report(run, capsys, tmp_path):
+    photos, out = str(run.parent / "photos"), str(tmp_path / "my run")
+    command = ["analyze", photos, "-e", "patches", "-m", "demo-digits", "-o", out]
+    assert convviz_cli([*command, "--report", str(tmp_path / "pages")]) == 0
+    printed = capsys.readouterr().out
+    assert f"pictures: convviz show '{out}' -e patches" in printed
+    assert f"live pages: convviz serve '{out}' -m demo-digits" in printed
+    assert f"report: {tmp_path / 'pages' / 'index.html'}" in printed
+    assert (tmp_path / "pages" / "layer").is_dir()
+    page = Path(out, "index.html").read_text("utf-8")
+    assert "convviz show" in page
+    assert convviz_cli(command) == 0
+    assert f"interactive pages: convviz report '{out}' --out" in capsys.readouterr().out
+    assert shown(out, "-e", "patches") == 0
+    assert "convviz show" not in Path(out, "index.html").read_text("utf-8")
