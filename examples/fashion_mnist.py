@@ -210,7 +210,7 @@ def main(given: list[str] | None = None) -> None:
     measures = {"images": len(images), "test accuracy": accuracy(net, images, labels)}
     model = convviz.Model(net, preprocess=PREPROCESS, labels=classes, name="small ResNet")
     names = [classes[label] for label in labels]
-    run = convviz.analyze(model, (images, names), explainers(), args.out / "run")
+    run = convviz.analyze(model, (images, names), explainers(), args.out / "run", pictures=True)
     measures |= measures_of(run)
     convviz.write_report(args.out / "run")
     (args.out / "measures.json").write_text(json.dumps(measures, indent=1) + "\n")

@@ -121,7 +121,7 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> convviz.Run:
     ]
     folder = tmp_path_factory.mktemp("browser") / "run"
     with checksums_instead_of_pictures(drawn=["points"]):  # the pages show no others
-        return convviz.analyze("demo-digits", "demo-digits:?limit=40", explainers, folder)
+        return convviz.analyze("demo-digits", "demo-digits:?limit=40", explainers, folder, pictures=True)
 
 
 @pytest.fixture(scope="session")
@@ -169,7 +169,7 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> convviz.Run:
     ]
     folder = tmp_path_factory.mktemp("hostile") / "run"
     with checksums_instead_of_pictures():
-        return convviz.analyze("demo-digits", data, explainers, folder)
+        return convviz.analyze("demo-digits", data, explainers, folder, pictures=True)
 
 
 @pytest.fixture(scope="session")

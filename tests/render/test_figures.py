@@ -257,7 +257,7 @@ def test_the_same_run_twice_gives_the_same_bytes(tmp_path) -> None:
     ]
     for name in ("a", "b"):
         data = photos(9), [0, 1, 2] * 3
-        convviz.analyze(tiny_model(), data, what, tmp_path / name, batch_size=4)
+        convviz.analyze(tiny_model(), data, what, tmp_path / name, batch_size=4, pictures=True)
     files = content(tmp_path / "a")
     same(files, content(tmp_path / "b"))
     assert len([name for name in files if name.endswith(".png")]) >= 6

@@ -20,7 +20,9 @@ from convviz.report.writer import prepare_folder
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("units") / "run"
     explainers = [convviz.explainer("patches", draw=2), "statistics"]
-    return convviz.analyze("demo-digits", "demo-digits:?limit=60", explainers, folder)
+    return convviz.analyze(
+        "demo-digits", "demo-digits:?limit=60", explainers, folder, pictures=True
+    )
 
 
 @pytest.fixture(scope="module")

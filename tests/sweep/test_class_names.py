@@ -75,7 +75,7 @@ def test_results_and_tables_have_the_names(tmp_path, photos):
     assert run.classes == names
     for name in ("statistics", "neighbors", "embedding"):
         assert tuple(run[name].only.result.classes) == names
-    titles = [stack.title for stack in run["patches"].only.result.stacks]
+    titles = [stack.title for stack in run.draw("patches").result.stacks]
     assert titles[-3:] == [f"class {name}" for name in names]
     matches = run.to_arrow("neighbors")
     known = {column for column in matches.column_names if column.endswith("class")}
