@@ -294,7 +294,7 @@ def analyze(
         The Run, as `open_run(out)` opens it. Files that could not be used are in `run.skipped`.
 
     Raises:
-        ParameterError: a value is not allowed, or `out` holds a run that differs as the message says.
+        ParameterError: a value is not allowed, or `out` holds another run; the message says more.
     """
     settings = make_settings(
         {name: params.pop(name) for name in SweepSettings.model_fields if name in params}

@@ -240,7 +240,7 @@ def _rankings(
             result = explanation.result
             if isinstance(result, Tiles) and result.layout == "photos":
                 ranking = with_photos(result, explanation.items, count, load)
-                yield replace(explanation, result=ranking)
+                yield replace(explanation, result=ranking, deferred=None)
 
 
 def _draw_rankings(

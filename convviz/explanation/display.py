@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 from torch import bool as torch_bool
 
-from ..errors import printable
+from ..errors import ConvvizError, printable
 from ..results.types import Matches
 
 if TYPE_CHECKING:
@@ -98,7 +98,14 @@ def to_html(explanation: ExplanationContent, width: float = 0.0) -> str:
         width: width of the pictures in inches; 0 for that of saved pictures.
     """
     parts = [f"<p><strong>{html.escape(title(explanation))}</strong></p>"]
-    pictures = explanation.narrow_pictures(width) if width else explanation.pictures()
+    try:
+        pictures = explanation.narrow_pictures(width) if width else explanation.pictures()
+    except ConvvizError as error:
+        if explanation.deferred is None:
+            raise
+        # The photos of a run may be gone; the notes are shown all the same.
+        pictures = []
+        parts.append(f"<p>No pictures: {html.escape(str(error))}</p>")
     for picture in pictures:
         data = base64.b64encode(picture.png).decode("ascii")
         caption = html.escape(picture.caption)

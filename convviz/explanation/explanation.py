@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,10 +11,11 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import ConvvizError
+from ..errors import ConvvizError, ConvvizWarning
 from ..plugin import registry
 from ..render import DPI, file_type
 from ..results.json_codec import decode
+from ..results.types import Result
 from ..storage.table_formats import arrow_table, to_pandas
 from . import display, result_folder
 from .columns import columns_of
@@ -41,9 +43,17 @@ class Explanation(ExplanationContent):
             dpi: pixels per inch; in vector formats, of the photos and maps inside.
         """
         file_type(format, dpi)  # an error before anything is written
-        drawn = replace(self, result=self.drawn, deferred=None)
+        drawn = replace(self, result=self._result_to_save(), deferred=None)
         result_folder.write(drawn, Path(folder), partial(drawn.pictures, format, title, dpi))
         return Path(folder)
+
+    def _result_to_save(self) -> Result:
+        """Return the result with its pictures, or without them if they cannot be drawn."""
+        try:
+            return self.drawn
+        except ConvvizError as error:
+            warnings.warn(f"saved without pictures: {error}", ConvvizWarning, stacklevel=3)
+            return self.result
 
     def equals(self, other: Explanation) -> bool:
         """Return whether two explanations are equal bit for bit (NaN equals NaN)."""
@@ -87,7 +97,10 @@ class Explanation(ExplanationContent):
         return display.to_html(self)
 
     def _repr_png_(self) -> bytes | None:
-        pictures = self.pictures()
+        try:
+            pictures = self.pictures()
+        except ConvvizError:  # `_repr_html_` shows the reason
+            return None
         return pictures[0].png if pictures else None
 
 

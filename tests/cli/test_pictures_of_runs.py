@@ -11,7 +11,7 @@ from helpers.folders import content, same
 from PIL import Image
 
 import convviz
-from convviz import ParameterError
+from convviz import ConvvizWarning, ParameterError
 from convviz.cli.main import run as convviz_cli
 from convviz.sweep.store.local import LocalRunStore
 
@@ -96,8 +96,13 @@ def test_a_photo_that_has_changed_is_not_drawn(run):
         path = run.parent / "photos" / name
         with Image.open(path) as photo:
             Image.fromarray(255 - np.asarray(photo)).save(path)
+    explanation = convviz.open_run(run)["patches"][LAYERS[0]]
     with pytest.raises(convviz.ConvvizError, match="has changed since it was swept"):
-        convviz.open_run(run)["patches"][LAYERS[0]].pictures()
+        explanation.pictures()
+    assert "has changed since it was swept" in explanation._repr_html_()
+    with pytest.warns(ConvvizWarning, match="saved without pictures: .*has changed"):
+        explanation.save(run.parent / "saved")
+    assert convviz.load(run.parent / "saved").equals(explanation)
 
 
 def test_another_model_draws_nothing(run, model):
