@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import Dim, ExportedProgram
-from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from ..errors import ConvvizError, first_line
 from ..layers import capture, naming
 from ..state.eager_mode import disable_compile
 from ..state.quiet_export import silence_torch
 from .functionalize import functionalize
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
 
 Shape = tuple[int, int, int]
 """Channels, height and width of the images."""
@@ -79,6 +80,8 @@ def export(
         device: device of the images.
         pick: returns the scores, given the network's output.
     """
+    from torch.export import Dim  # the first export imports SymPy, which takes seconds
+
     keys: list[str] = []
     wrapped = _LayerOutputs(module, pick, lambda: keys)
     images = torch.zeros(2, *shape, dtype=dtype, device=device)
@@ -135,6 +138,8 @@ class _LayerOutputs(nn.Module):
 
 def _graph(program: ExportedProgram, keys: list[str], shape: Shape) -> Graph:
     """Return the graph of an exported program: layers by name, and without copies."""
+    from torch.fx.experimental.symbolic_shapes import is_concrete_int
+
     nodes, signature = program.graph, program.graph_signature
     outputs = next(n for n in nodes.nodes if n.op == "output").args[0]
     assert isinstance(outputs, tuple | list)
