@@ -39,7 +39,11 @@ def chunk_text(name: str, value: Any) -> str:
 
 def script_json(value: Any) -> str:
     """Return a value as JSON that is safe inside a script and inside HTML."""
-    text = json.dumps(_without_nan(value), ensure_ascii=False, separators=(",", ":"))
+    options: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
+    try:
+        text = json.dumps(value, allow_nan=False, **options)
+    except ValueError:
+        text = json.dumps(_without_nan(value), **options)
     # A file name that is not UTF-8 has lone surrogates.
     text = re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
     return text.translate(_ESCAPES)

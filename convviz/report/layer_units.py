@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -282,6 +282,7 @@ def most_common(keys: Array, most: int, least: int) -> tuple[Array, Array]:
     return others, numbers
 
 
+@cache
 def input_size(preprocess: str) -> tuple[int, int] | None:
     """Return height and width of the model's input from the description of a preprocessing.
 

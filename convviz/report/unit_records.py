@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -80,7 +81,7 @@ def visible_box(units: LayerUnits, item: int, box: Box) -> list[float] | None:
     None if boxes are not in pixels of the photo, because the preprocessing is not a `Preprocess`.
     """
     preprocess = str(units.run.plan["model"].get("preprocess", ""))
-    if not preprocess.startswith("Preprocess(") or not np.isfinite(box).all():
+    if not preprocess.startswith("Preprocess(") or not all(map(math.isfinite, box)):
         return None
     record = units.items[item]
     height, width = record.size

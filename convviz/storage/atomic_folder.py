@@ -69,6 +69,7 @@ def finish(folder: Path) -> None:
     for file in committed.iterdir():
         if file.name != _REMOVE:
             file.replace(folder / file.name)
+            file.unlink(missing_ok=True)  # a hard link to the same file is not moved
     remove.unlink(missing_ok=True)
     committed.rmdir()
     sync(folder)
