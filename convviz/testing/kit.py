@@ -8,7 +8,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclass, replacees import dataclass
 from typing import Any
 
 import numpy as np
@@ -183,6 +183,7 @@ def _no_blank(explanation: Explanation) -> None:
 
 
 def _no_loss(explanation: Explanation) -> None:
+    explanation = replace(explanation, result=explanation.drawn, deferred=None)
     with tempfile.TemporaryDirectory() as folder:
         explanation.save(folder)
         again = load(folder)  # its files are read on demand
