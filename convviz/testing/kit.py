@@ -8,7 +8,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclass, replacees import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
