@@ -148,7 +148,7 @@ def seconds_of_sweeps(
             raise SystemExit(f"the two sweeps give other numbers: they differ by {gap:.1e}")
         for name, further in interleaved(ways, repeats - 1).items():
             seconds[name] += further
-        facts = {"net": MODEL, "settings_by_hand": list(settings), "deviation": gap}
+        facts: Record = {"net": MODEL, "settings_by_hand": list(settings), "deviation": gap}
         if with_pictures:
             facts["pictures_s"] = seconds_of_pictures(run_folder, threads)
     return seconds, facts

@@ -200,7 +200,7 @@ def _finish_step(
     read_errors: list[Exception] = []
     try:
         with restore_network(step.named, model):
-            output = step.explainer.finish(
+            output: Mapping[str, Result] = step.explainer.finish(
                 model, _record_errors(partials, read_errors), items, tuple(needs)
             )
             if pictures and step.is_requested:

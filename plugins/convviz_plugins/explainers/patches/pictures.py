@@ -81,7 +81,8 @@ def _class_pictures(
     lists = top_k.lists_of(result.arrays, "class_")
     present = ~lists["values"][..., 0].isnan().all(1)
     drawn = _classes_to_draw(lists, list(result.order), present)
-    arrays, stacks = {}, []
+    arrays: dict[str, Tensor] = {}
+    stacks: list[Stack] = []
     field, shape = photos.model.receptive_field(layer), (len(result.order), result.values.shape[1])
     for c in drawn:
         title = photos.items.classes[c]
