@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -162,8 +163,14 @@ def _ask_explainer(
     except ConvvizError as error:
         return {}, f"{error}."
     check_model(run, run.model)
-    with run.model.session(), torch_settings(run.plan):
+    with run.model.session(), torch_settings(_settings_of(run.plan)):
         return explainer.add_pictures(run.model, results, items), ""
+
+
+def _settings_of(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of PyTorch from the plan of a run, which anybody may have written."""
+    threads = max(1, min(int(plan["threads"]), os.cpu_count() or 1))
+    return {"threads": threads, "deterministic": bool(plan.get("deterministic"))}
 
 
 def check_model(run: RunFolder, model: Model) -> None:
