@@ -16,7 +16,6 @@ from ..storage.path_names import folder_name, layer_name, natural
 from ..storage.untrusted_files import check_inside
 from .store.protocol import RunReader
 
-
 PREDICTIONS, ACCURACY, IMAGES = "predictions", "accuracy", "images"
 
 
