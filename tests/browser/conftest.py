@@ -60,7 +60,7 @@ class WatchedPage:
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
         page.on("request", self._on_request)
-        page.on("requestfailed", lambda r: self.problems.append(f"failed: {r.url} {r.failure}"))
+        page.on("requestfailed", self._on_failure)
         page.on("dialog", self._on_dialog)
 
     def _on_console(self, message: Any) -> None:
@@ -71,6 +71,11 @@ class WatchedPage:
     def _on_request(self, request: Any) -> None:
         if not request.url.startswith(("data:", "blob:", *self.allowed)):
             self.problems.append(f"request: {request.url}")
+
+    def _on_failure(self, request: Any) -> None:
+        # A page that is left while a chunk loads aborts the request.
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"failed: {request.url} {request.failure}")
 
     def _on_dialog(self, dialog: Any) -> None:
         self.problems.append(f"dialog: {dialog.message}")
