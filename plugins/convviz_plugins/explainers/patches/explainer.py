@@ -28,6 +28,7 @@ from .best_positions import candidates, finite_maps, winners
 from .border import inner_positions
 from .boxes import input_boxes, photo_boxes
 from .crops import Photos
+from .distribution import PeakTable, join_peaks, keep_peaks
 from .pictures import with_pictures
 from .summary import (
     LayerCounts,
@@ -49,6 +50,12 @@ class Patches(DatasetExplainer):
     if its preprocessing has no affine map. Equal values are ordered by the mean of the unit's map
     on that image, `means` `[C, k]`, then by item, then by position. `prominence` `[C]` is the
     distance of the best values from the unit's distribution over the images.
+
+    With `distribution`, `peak_histogram` `[C, B]` counts the images by the unit's highest value, in
+    bins of equal width between the lowest and the highest, `peak_range` `[C, 2]`. `stratum_items`
+    `[C, S, E]` are images near the ranks of 0.1 %, 1 %, 10 %, 50 % and 100 % of the images, with
+    their `stratum_ranks` (1 is the highest), `stratum_values`, `stratum_positions` and
+    `stratum_boxes`; images of equal value are ranked in item order.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {
@@ -68,6 +75,11 @@ class Patches(DatasetExplainer):
         "exclude",
         description="Whether to include the outermost rows and columns of the map, where a unit "
         "reads padding, which activates many units whatever the image shows.",
+    )
+    distribution: bool = Field(
+        True,
+        description="Keep the histogram of each channel's highest values over all images, with "
+        "examples at several ranks. The shards of the run take 8 bytes more per image and channel.",
     )
     guided: bool = Field(True, description="Draw the guided gradient of each patch beside it.")
     units: tuple[int, ...] = Field(
@@ -94,10 +106,11 @@ class Patches(DatasetExplainer):
         """Return the best positions of every channel in a batch.
 
         Each layer has the lists of `ranking` (`values` and so on, `[C, k']` with k' up to k + 1),
-        the summary of `prominence`, the number of `nonfinite` values, and the number of positions
-        `cut` off as the border of the map. Items count from 0 in the batch. The layer "" has the
-        number of images, `count`. With `per_class` it also has the `labels` `[L]` in the batch,
-        and each layer has `class values` and so on, the lists of each label, `[L, C, k']`.
+        the summary of `prominence`, the peaks of `distribution`, the number of `nonfinite` values,
+        and the number of positions `cut` off as the border of the map. Items count from 0 in the
+        batch. The layer "" has the number of images, `count`. With `per_class` it also has the
+        `labels` `[L]` in the batch, and each layer has `class values` and so on, the lists of each
+        label, `[L, C, k']`.
         """
         partial: Partial = {"": {"count": torch.tensor([len(batch)])}}
         labels = torch.tensor([NOWHERE if i.label is None else i.label for i in batch.items])
@@ -121,11 +134,18 @@ class Patches(DatasetExplainer):
             candidates(maps, self.per_image) if self.per_image > 1 else winners(maps, peaks, places)
         )
         lists["positions"] += torch.tensor([rows.start, columns.start]).to(maps.device)
-        if forward.activations[layer].ndim == 2:  # units of a linear layer have no position
+        is_vector = forward.activations[layer].ndim == 2
+        if is_vector:  # units of a linear layer have no position
             lists["positions"].fill_(NOWHERE)
         best = {name: t.cpu() for name, t in top_k.best_entries(lists, self._list_length).items()}
         counts = {"nonfinite": torch.tensor([bad]), "cut": torch.tensor([cut])}
         reduced = {**best, **prominence.measure_peaks(peaks), **counts}
+        if self.distribution:
+            positions = torch.stack([places // len(columns), places % len(columns)], 2)
+            positions += torch.tensor([rows.start, columns.start]).to(maps.device)
+            if is_vector:
+                positions.fill_(NOWHERE)
+            reduced |= keep_peaks(peaks, positions)
         if self.per_class:
             owners = labels.to(lists["items"].device)[lists["items"][0]]
             present = labels[labels >= 0].unique()
@@ -163,6 +183,7 @@ class Patches(DatasetExplainer):
             merged[layer] = {
                 **self._merge_lists(left, right, a[""]["count"]),
                 **prominence.merge_peaks(left, right),
+                **join_peaks(left, right),
                 "nonfinite": left["nonfinite"] + right["nonfinite"],
                 "cut": torch.maximum(left["cut"], right["cut"]),
             }
@@ -192,10 +213,13 @@ class Patches(DatasetExplainer):
         needs: tuple[Mapping[str, Result], ...],
     ) -> dict[str, Result]:
         """Return the patches of each layer, with boxes in their photos."""
-        whole = all_merged(self, partials, "patches")
-        return {layer: self._result(model, items, layer, whole) for layer in layers_in(whole)}
+        peaks = PeakTable(items)
+        whole = all_merged(self, peaks.take(partials), "patches")
+        return {layer: self._result(model, items, layer, whole, peaks) for layer in layers_in(whole)}
 
-    def _result(self, model: Model, items: Items, layer: str, merged: Partial) -> Tiles:
+    def _result(
+        self, model: Model, items: Items, layer: str, merged: Partial, peaks: PeakTable
+    ) -> Tiles:
         lists = top_k.fill_missing(lists_of(merged[layer]), self.k)
         values = lists["values"]
         scores = prominence.prominence(values, merged[layer])
@@ -204,6 +228,9 @@ class Patches(DatasetExplainer):
         drawn = list(self.units) or prominence.most_prominent(scores, self.draw)
         arrays = {name: lists[name] for name in ("items", "positions", "means")}
         arrays |= {"boxes": photo_boxes(model, items, lists["items"], inner), "prominence": scores}
+        if strata := peaks.strata(layer):
+            seen = input_boxes(field, strata.items, strata.positions)
+            arrays |= strata.arrays(photo_boxes(model, items, strata.items, seen))
         class_notes: list[str] = []
         if self.per_class:
             class_arrays, class_notes = self._lists_of_classes(model, items, layer, merged)
