@@ -20,7 +20,8 @@ def report(
         typer.Argument(
             metavar="RUN... [FOLDER...]",
             help="A run, or two of the same layers to see side by side, and folders in which "
-            "`convviz explain` saved maps of images of the run.",
+            "`convviz explain` saved maps of images of the run, or `convviz bench quality` a "
+            "benchmark.",
         ),
     ],
     out: Annotated[

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..comparison import agreement
+from ..comparison.agreement import ImageMap
 from ..errors import ConvvizError
 from ..explanation.display import in_words
 from ..explanation.explanation import Explanation, load
@@ -20,6 +22,7 @@ from ..render.colour import Scale, about_grey, scale_of
 from ..results.types import Heatmap
 from .binary import packed
 from .chunks import write_chunk
+from .map_agreement import agreements
 from .photo_pass import save_picture
 
 LEVELS = 254
@@ -56,6 +59,20 @@ class SavedMap:
         """The map, `[h, w]`, or `[C, h, w]` of a map of colours."""
         values = self.result.of_image(self.index).numpy()
         return np.asarray(values if self.panel is None else values[self.panel])
+
+    @property
+    def comparable(self) -> ImageMap | None:
+        """The map in a form that can be compared with others; None if it has no order."""
+        if self.panel is not None:
+            return ImageMap(self.values.astype(float), self.result.signed, False)
+        if agreement.refusal(self.result):
+            return None
+        return agreement.image_map(self.result, self.index)
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return str(self.explanation.model.get("name", ""))
 
     @property
     def target(self) -> str:
@@ -154,23 +171,28 @@ def write_maps(folder: Path, maps: SavedMaps) -> dict[int, str]:
 
 def _chunk(folder: Path, row: int, maps: Sequence[SavedMap]) -> dict[str, Any]:
     columns: dict[tuple[str, ...], dict[str, Any]] = {}
-    panels = []
+    rows: dict[tuple[str, str], int] = {}
+    panels, places = [], []
     for number, saved in enumerate(maps):
-        key = _column_key(saved.explanation)
-        column = columns.setdefault(key, {"place": len(columns), **_column(saved.explanation)})
-        panel = {"column": column["place"], "target": saved.target}
-        panels.append(panel | _drawn(folder, f"media/maps/{row:06d}-{number:02d}", saved))
+        column = columns.setdefault(
+            _column_key(saved.explanation), {"place": len(columns), **_column(saved.explanation)}
+        )
+        place = rows.setdefault((saved.target, saved.model), len(rows)), column["place"]
+        places.append(place)
+        drawn = _drawn(folder, f"media/maps/{row:06d}-{number:02d}", saved)
+        panels.append({"row": place[0], "column": place[1], **drawn})
     return {
         "columns": list(columns.values()),
+        "rows": [{"target": target, "model": model} for target, model in rows],
         "panels": panels,
+        "agreements": agreements(places, [saved.comparable for saved in maps]),
         "palettes": {"signed": _palette(True), "plain": _palette(False)},
     }
 
 
 def _column_key(explanation: Explanation) -> tuple[str, ...]:
     saved = explanation.saved or {}
-    model = explanation.model.get("weights_hash", "")
-    return (explanation.name, explanation.layer, str(model), str(saved.get("parameters")))
+    return (explanation.name, explanation.layer, str(saved.get("parameters")))
 
 
 def _column(explanation: Explanation) -> dict[str, Any]:
@@ -179,7 +201,6 @@ def _column(explanation: Explanation) -> dict[str, Any]:
     return {
         "name": explanation.name,
         "layer": explanation.layer,
-        "model": str(explanation.model.get("name", "")),
         "parameters": {str(name): in_words(value) for name, value in parameters.items()},
         "unit": result.unit,
         "notes": list(result.notes),

@@ -56,6 +56,30 @@ class ClassLifts:
     meaning: str
 
 
+@dataclass(frozen=True)
+class PeakStrata:
+    """How many images have which highest value of each unit, and examples at several ranks.
+
+    Attributes:
+        histogram: int `[C, B]`, images in bins of equal width.
+        span: `[C, 2]`, lowest and highest value.
+        shares: `[S]`, share of the images down to the rank of the examples.
+        ranks, items: int `[C, S, E]`, -1 where an example is missing.
+        values: `[C, S, E]`.
+        positions: int `[C, S, E, 2]`.
+        boxes: `[C, S, E, 4]`.
+    """
+
+    histogram: Array
+    span: Array
+    shares: Array
+    ranks: Array
+    items: Array
+    values: Array
+    positions: Array
+    boxes: Array
+
+
 class LayerUnits:
     """The results of patches and statistics about one layer of a run.
 
@@ -186,6 +210,11 @@ class LayerUnits:
         others, _ = most_common(keys, 1, least)
         return np.asarray(others[:, 0])
 
+    @cached_property
+    def peaks(self) -> PeakStrata | None:
+        """The highest values over all images; None if patches did not record them."""
+        return None if self.tiles is None else peak_strata(self.tiles, len(self.items))
+
     @property
     def _fires(self) -> Array:
         """Whether each top patch exists and is above zero, bool `[C, k]`."""
@@ -199,6 +228,30 @@ def result_of(run: Run, explainer: str, layer: str, array: str) -> Result | None
         return None
     result = run[explainer][layer].result
     return result if array in result.arrays else None
+
+
+def peak_strata(tiles: Result, images: int) -> PeakStrata | None:
+    """Return the highest values over all images; None if the result has no such valid arrays."""
+    names = [f"stratum_{name}" for name in ("ranks", "items", "values", "positions", "boxes")]
+    if not {"peak_histogram", "peak_range", "stratum_shares", *names} <= set(tiles.arrays):
+        return None
+    strata = PeakStrata(
+        *(_numbers(tiles[name]) for name in ("peak_histogram", "peak_range", "stratum_shares")),
+        *(_numbers(tiles[name]) for name in names),
+    )
+    shape = strata.items.shape
+    fits = (
+        len(shape) == 3
+        and shape[:2] == (len(tiles.values), *strata.shares.shape)
+        and strata.histogram.ndim == 2
+        and len(strata.histogram) == shape[0]
+        and strata.span.shape == (shape[0], 2)
+        and strata.ranks.shape == strata.values.shape == shape
+        and (strata.positions.shape, strata.boxes.shape) == ((*shape, 2), (*shape, 4))
+        and bool((strata.items >= -1).all())
+        and bool((strata.items < images).all())
+    )
+    return strata if fits else None
 
 
 def lifts_of_means(table: Result) -> ClassLifts:

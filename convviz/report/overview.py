@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ..errors import ConvvizError
@@ -11,6 +12,10 @@ from .site import Link, Site, SiteLayer
 
 MEASURES = ("top-1 accuracy", "top-5 accuracy", "mean confidence")
 """Measures of predictions that are shown in large type."""
+
+
+MAX_PROBLEMS = 20
+"""Most explanations of each kind that are listed because they are not shown."""
 
 
 def links(site: Site) -> list[Link]:
@@ -35,11 +40,19 @@ def write(site: Site) -> None:
         layers=[_layer_row(site, layer) for layer in site.layers],
         skipped=run.skipped[:20],
         notes=run.notes,
+        problems=site.maps.problems[:MAX_PROBLEMS],
+        unmatched=sorted(site.maps.unmatched)[:MAX_PROBLEMS],
+        more_problems=_count_beyond(site.maps.problems, site.maps.unmatched),
         results={name: list(run[name]) for name in run.explainers},
         command=shell_line(run),
         missing=len(site.pictures.missing),
         reason=next(iter(site.pictures.missing.values()), ""),
     )
+
+
+def _count_beyond(*lists: Collection[str]) -> int:
+    """Return how many entries of the lists are not shown."""
+    return sum(max(0, len(entries) - MAX_PROBLEMS) for entries in lists)
 
 
 def _numbers(site: Site) -> list[tuple[str, str, str]]:

@@ -71,7 +71,7 @@ class Site:
         items: the images of the run.
         links: the navigation.
         sheets: pictures of the contact sheet of each layer, by slug.
-        explained: folders with results of `explain` for the pages of images.
+        explained: folders with results of `explain` for the pages of images, or with benchmarks.
         maps: the maps in these folders, by image.
         live: data of the app for live controls, or None in a report on disk.
     """

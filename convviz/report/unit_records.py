@@ -53,6 +53,7 @@ def unit_record(units: LayerUnits, unit: int, row_of: RowOf) -> dict[str, Any]:
             if other >= 0
         ],
         "histogram": _histogram(units, unit),
+        "peaks": _peaks(units, unit, row_of),
     }
 
 
@@ -134,6 +135,42 @@ def _histogram(units: LayerUnits, unit: int) -> Mapping[str, Any] | None:
         "edges": [short(edge) for edge in edges[first : last + 2]],
         "counts": counts[first : last + 1].tolist(),
     }
+
+
+def _peaks(units: LayerUnits, unit: int, row_of: RowOf) -> Mapping[str, Any] | None:
+    """Return the histogram of the highest values of all images, and examples by rank."""
+    peaks = units.peaks
+    if peaks is None or not np.isfinite(peaks.span[unit]).all():
+        return None
+    counts = peaks.histogram[unit].astype(int).tolist()
+    ranks = peaks.ranks[unit].astype(int).tolist()
+    strata = []
+    for stratum, share in enumerate(peaks.shares.tolist()):
+        if ranks[stratum] in ranks[stratum + 1 :]:  # few images: the next stratum has them too
+            continue
+        strata.append({"share": share, "examples": list(_examples(units, unit, stratum, row_of))})
+    low, high = peaks.span[unit].tolist()
+    return {"low": short(low), "high": short(high), "counts": counts, "strata": strata}
+
+
+def _examples(
+    units: LayerUnits, unit: int, stratum: int, row_of: RowOf
+) -> Iterator[dict[str, Any]]:
+    peaks = units.peaks
+    assert peaks is not None
+    for place, item in enumerate(peaks.items[unit, stratum].astype(int).tolist()):
+        if item < 0:
+            continue
+        at = unit, stratum, place
+        position = peaks.positions[at].astype(int).tolist()
+        yield {
+            "row": row_of(item),
+            "item": item,
+            "rank": int(peaks.ranks[at]),
+            "value": short(peaks.values[at]),
+            "position": position if min(position) >= 0 else None,
+            "box": visible_box(units, item, peaks.boxes[at].tolist()),
+        }
 
 
 def short(value: float) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ParameterError
 from ..sweep.run import Run
-from . import dataset_page, image_page, images_page, layer_page, map_page, overview
+from . import benchmark_page, dataset_page, image_page, images_page, layer_page, map_page, overview
 from .site import GENERATOR, Link, Site
 
 PAGES: tuple[ModuleType, ...] = (
@@ -21,6 +21,7 @@ PAGES: tuple[ModuleType, ...] = (
     images_page,
     image_page,
     map_page,
+    benchmark_page,
 )
 """The pages in the order of the navigation. Each module has `links(site)`, its entries of the
 navigation; `request_pictures(site)`, which asks `site.items` and `site.pictures` for what it shows;
@@ -46,8 +47,8 @@ def write_run_report(
         other: a second run with the same layers, such as another checkpoint; its units are shown
             beside those of `run`.
         photos: the data set or its source, if it has moved. Without photos, pages show names.
-        explained: folders in which `explain` saved results; maps of images of the run are shown on
-            the pages of these images.
+        explained: folders in which `explain` saved results, whose maps are shown on the pages of
+            their images, and folders of `convviz bench quality`, which have a page of their own.
 
     Returns:
         The path of the first page.

@@ -1,5 +1,5 @@
 // Maps of an image side by side: explainers in columns, targets in rows.
-import { address, html, loadChunk, number, Problem, setState, useAddress, useEffect, useLoaded, useMemo, useRef, useState } from "./core.js";
+import { address, html, loadChunk, number, percent, Problem, setState, useAddress, useEffect, useKeys, useLoaded, useMemo, useRef, useState } from "./core.js";
 
 const LEVELS = 254;
 const NONE = 255;
@@ -60,18 +60,55 @@ function ColourBar({ palette, range, unit, isSigned }) {
   </div>`;
 }
 
-/** One map over the image, with a crosshair that all panels share. */
-function Panel({ panel, title, palette, range, choices, cross, setCross, isBare }) {
+const MAX_ZOOM = 16;
+const WHOLE = { factor: 1, x: 0.5, y: 0.5 };
+
+/** Returns a zoom around a point of the image, which is moved so that no border is empty. */
+function zoomTo(factor, x, y) {
+  const clipped = Math.min(MAX_ZOOM, Math.max(1, factor));
+  const half = 0.5 / clipped;
+  const clip = (value) => Math.min(1 - half, Math.max(half, value));
+  return { factor: clipped, x: clip(x), y: clip(y) };
+}
+
+/** Returns the point of the image below a pointer, as fractions of width and height. */
+function pointBelow(event, { factor, x, y }) {
+  const box = event.currentTarget.getBoundingClientRect();
+  return [
+    x + ((event.clientX - box.left) / box.width - 0.5) / factor,
+    y + ((event.clientY - box.top) / box.height - 0.5) / factor,
+  ];
+}
+
+/** One map over the image; crosshair and zoom are shared by all panels. */
+function Panel({ panel, title, palette, range, choices, cross, setCross, zoom, setZoom, isBare }) {
   const canvas = useRef();
+  const drag = useRef(null);
   const levels = useMemo(() => panel.values && bytesOf(panel.values), [panel]);
   useEffect(() => {
     if (!levels) return;
     canvas.current.getContext("2d").putImageData(coloured(panel, levels, palette, range), 0, 0);
   }, [levels, palette, range[0], range[1]]);
   const opacity = isBare ? 0 : panel.view && !panel.picture ? choices.opacity : 1;
+  const down = (event) => {
+    drag.current = { x: event.clientX, y: event.clientY, zoom, isMoved: false };
+    event.currentTarget.setPointerCapture(event.pointerId);
+  };
   const move = (event) => {
+    setCross(pointBelow(event, zoom));
+    const start = drag.current;
+    if (!start) return;
     const box = event.currentTarget.getBoundingClientRect();
-    setCross([(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
+    const [dx, dy] = [(event.clientX - start.x) / box.width, (event.clientY - start.y) / box.height];
+    start.isMoved ||= Math.hypot(event.clientX - start.x, event.clientY - start.y) > 4;
+    if (start.isMoved) setZoom(zoomTo(zoom.factor, start.zoom.x - dx / zoom.factor, start.zoom.y - dy / zoom.factor));
+  };
+  const up = (event) => {
+    const isClick = drag.current && !drag.current.isMoved;
+    drag.current = null;
+    if (!isClick || event.button !== 0) return;
+    const [x, y] = pointBelow(event, zoom);
+    setZoom(event.shiftKey ? zoomTo(zoom.factor / 2, zoom.x, zoom.y) : zoomTo(zoom.factor * 2, x, y));
   };
   let reading = "";
   if (cross && levels) {
@@ -81,15 +118,48 @@ function Panel({ panel, title, palette, range, choices, cross, setCross, isBare 
     reading = value === null ? "no value" : number(value);
   }
   const smooth = choices.smooth ? "" : "crisp";
-  return html`<div class="map-panel" onPointerMove=${move} onPointerLeave=${() => setCross(null)}>
-    ${panel.view && html`<img src=${address(panel.view)} alt="" draggable=${false} />`}
-    ${panel.picture
-      ? html`<img class=${`over ${smooth}`} src=${address(panel.picture)} style=${{ opacity }} alt=${title} />`
-      : html`<canvas ref=${canvas} class=${`over ${smooth}`} width=${panel.width} height=${panel.height} style=${{ opacity }}
-          role="img" aria-label=${title}></canvas>`}
-    ${cross && html`<span class="cross" style=${{ left: `${100 * cross[0]}%`, top: `${100 * cross[1]}%` }}></span>`}
+  const place = (value, center) => `${100 * (0.5 + (value - center) * zoom.factor)}%`;
+  const layer = {
+    transform: `translate(${100 * (0.5 - zoom.x * zoom.factor)}%, ${100 * (0.5 - zoom.y * zoom.factor)}%) scale(${zoom.factor})`,
+  };
+  return html`<div class="map-panel ${zoom.factor > 1 ? "is-zoomed" : ""}" onPointerDown=${down} onPointerMove=${move} onPointerUp=${up}
+      onPointerCancel=${() => (drag.current = null)} onPointerLeave=${() => setCross(null)}>
+    <div class="map-layers" style=${layer}>
+      ${panel.view && html`<img class=${zoom.factor > 2 ? "crisp" : ""} src=${address(panel.view)} alt="" draggable=${false} />`}
+      ${panel.picture
+        ? html`<img class=${`over ${smooth}`} src=${address(panel.picture)} style=${{ opacity }} alt=${title} />`
+        : html`<canvas ref=${canvas} class=${`over ${smooth}`} width=${panel.width} height=${panel.height} style=${{ opacity }}
+            role="img" aria-label=${title}></canvas>`}
+    </div>
+    ${cross && html`<span class="cross" style=${{ left: place(cross[0], zoom.x), top: place(cross[1], zoom.y) }}></span>`}
     <output class="reading">${reading}</output>
   </div>`;
+}
+
+/** How far the maps agree: explainers of a row, and targets or models of an explainer. */
+function Agreements({ chunk, nameOf }) {
+  if (!chunk.agreements.length) return null;
+  const rows = chunk.agreements.map(({ panels, correlation, overlap }) => {
+    const [a, b] = panels.map((place) => chunk.panels[place]);
+    const isSameRow = a.row === b.row;
+    const names = [a, b].map((panel) => (isSameRow ? nameOf.column(panel.column) : nameOf.row(panel.row)));
+    return { names, of: isSameRow ? nameOf.row(a.row) : nameOf.column(a.column), correlation, overlap };
+  });
+  return html`<details class="agreements" open>
+    <summary>Agreement of the maps</summary>
+    <div class="scroll" tabindex="0" role="group" aria-label="Agreement of the maps">
+      <table>
+        <thead><tr><th scope="col">maps</th><th scope="col">for</th><th scope="col" class="number">rank correlation</th>
+          <th scope="col" class="number">overlap of the top 10 %</th></tr></thead>
+        <tbody>${rows.map(({ names, of, correlation, overlap }, i) => html`<tr key=${i}>
+          <th scope="row">${names[0]} – ${names[1]}</th><td>${of}</td>
+          <td class="number">${correlation === null ? "flat map" : correlation.toFixed(2)}</td>
+          <td class="number">${percent(overlap)}</td></tr>`)}</tbody>
+      </table>
+    </div>
+    <p class="note">Rank correlation over the pixels: 1 is the same order, 0 none. Chance gives an overlap of 10 %.
+      Two signed maps are compared by value, others by magnitude.</p>
+  </details>`;
 }
 
 /** Range of a panel: its own, or that of all panels of its column. */
@@ -99,9 +169,21 @@ function rangeOf(panels, panel, isShared) {
   return [Math.min(...same.map((other) => other.low)), Math.max(...same.map((other) => other.high))];
 }
 
+/** Returns names of the columns, with the parameters in which explainers of one name differ. */
+function namesOfColumns(columns) {
+  return columns.map((column) => {
+    const same = columns.filter(({ name }) => name === column.name);
+    const differing = Object.entries(column.parameters)
+      .filter(([name, text]) => same.some((other) => other.parameters[name] !== text))
+      .map(([name, text]) => `${name}=${text}`);
+    return [column.name, column.layer, ...differing].filter(Boolean).join(" ");
+  });
+}
+
 function Grid({ chunk }) {
   const [choices, setChoices] = useState({ opacity: 0.65, smooth: true, shared: false, ...remembered() });
   const [cross, setCross] = useState(null);
+  const [zoom, setZoom] = useState(WHOLE);
   const [isBare, setBare] = useState(false);
   const palettes = useMemo(() => ({ signed: bytesOf(chunk.palettes.signed), plain: bytesOf(chunk.palettes.plain) }), [chunk]);
   const choose = (changes) => {
@@ -122,10 +204,17 @@ function Grid({ chunk }) {
       document.removeEventListener("keyup", listener);
     };
   }, []);
-  const targets = [...new Set(chunk.panels.map((panel) => panel.target))];
+  const zoomBy = (factor) => setZoom(zoomTo(zoom.factor * factor, ...(cross ?? [zoom.x, zoom.y])));
+  useKeys({ "+": () => zoomBy(2), "=": () => zoomBy(2), "-": () => zoomBy(0.5), 0: () => setZoom(WHOLE) });
+  const models = new Set(chunk.rows.map((row) => row.model));
+  const nameOf = {
+    row: (place) => [chunk.rows[place].target, models.size > 1 && chunk.rows[place].model].filter(Boolean).join(" · "),
+    column: (place) => columnNames[place],
+  };
   const { only } = useAddress();
   const columns = chunk.columns.map((column, place) => ({ ...column, place }))
     .filter((column) => only === undefined || column.name === only);
+  const columnNames = namesOfColumns(chunk.columns);
   const shownColumns = columns.length ? columns : chunk.columns.map((column, place) => ({ ...column, place }));
   return html`<div class="bar-of-controls">
       <label class="field">Opacity
@@ -133,8 +222,16 @@ function Grid({ chunk }) {
           onInput=${(event) => choose({ opacity: Number(event.target.value) })} /></label>
       <label class="field"><input type="checkbox" checked=${choices.smooth}
         onChange=${(event) => choose({ smooth: event.target.checked })} /> smooth</label>
-      ${targets.length > 1 && html`<label class="field"><input type="checkbox" checked=${choices.shared}
-        onChange=${(event) => choose({ shared: event.target.checked })} /> one scale for all targets</label>`}
+      ${chunk.rows.length > 1 && html`<label class="field">Scale
+        <select value=${choices.shared ? "shared" : "own"} onChange=${(event) => choose({ shared: event.target.value === "shared" })}>
+          <option value="own">each map its own</option>
+          <option value="shared">one per explainer</option>
+        </select></label>`}
+      <span class="zoom" role="group" aria-label="Zoom of all maps">
+        <button type="button" aria-label="Zoom out (-)" disabled=${zoom.factor === 1} onClick=${() => zoomBy(0.5)}>−</button>
+        <button type="button" aria-label="Zoom in (+)" disabled=${zoom.factor === MAX_ZOOM} onClick=${() => zoomBy(2)}>+</button>
+        <button type="button" disabled=${zoom.factor === 1} onClick=${() => setZoom(WHOLE)}>Whole image</button>
+      </span>
       ${chunk.columns.length > 1 && html`<label class="field">Explainer
         <select value=${only ?? ""} onChange=${(event) => setState({ only: event.target.value }, { replace: true })}>
           <option value="">all</option>
@@ -145,28 +242,31 @@ function Grid({ chunk }) {
     <div class="scroll" tabindex="0" role="group" aria-label="Maps by explainer and target">
       <table class="maps">
         <thead><tr><th scope="col">target</th>${shownColumns.map((column) => html`<th scope="col" key=${column.place}>
-          ${column.name}${column.layer && html` <span class="muted">${column.layer}</span>`}</th>`)}</tr></thead>
-        <tbody>${targets.map((target) => html`<tr key=${target}>
-          <th scope="row">${target}</th>
+          ${columnNames[column.place]}</th>`)}</tr></thead>
+        <tbody>${chunk.rows.map(({ target, model }, row) => html`<tr key=${row}>
+          <th scope="row">${target}${models.size > 1 && html` <span class="muted">${model}</span>`}</th>
           ${shownColumns.map((column) => html`<td key=${column.place}>
-            ${chunk.panels.filter((panel) => panel.target === target && panel.column === column.place).map((panel) => {
+            ${chunk.panels.filter((panel) => panel.row === row && panel.column === column.place).map((panel) => {
               const palette = panel.signed ? palettes.signed : palettes.plain;
               const range = rangeOf(chunk.panels, panel, choices.shared);
               return html`<div class="map-cell">
-                <${Panel} panel=${panel} palette=${palette} range=${range} choices=${choices} cross=${cross} setCross=${setCross}
-                  isBare=${isBare} title=${`${column.name} for ${target}`} />
+                <${Panel} panel=${panel} palette=${palette} range=${range} choices=${choices} ...${{ cross, setCross, zoom, setZoom, isBare }}
+                  title=${`${column.name} for ${nameOf.row(row)}`} />
                 ${panel.values
                   ? html`<${ColourBar} palette=${palette} range=${range} unit=${column.unit} isSigned=${panel.signed} />`
                   : html`<span class="muted small">Mid-grey is zero; colours are the channels of ${column.unit || "the map"}.</span>`}
                 ${panel.note && html`<span class="muted small">${panel.note}</span>`}
+                ${column.notes.length > 0 && html`<p class="map-note" title=${column.notes.join(" ")}>${column.notes[0]}</p>`}
               </div>`;
             })}
           </td>`)}
         </tr>`)}</tbody>
       </table>
     </div>
+    <p class="note">A click zooms in, a click with Shift out; drag to move. Keys: <kbd>+</kbd> <kbd>-</kbd> <kbd>0</kbd>.</p>
+    <${Agreements} chunk=${chunk} nameOf=${nameOf} />
     ${shownColumns.map((column) => html`<details key=${column.place} class="small">
-      <summary>${column.name}${column.layer && ` ${column.layer}`}: parameters and notes</summary>
+      <summary>${columnNames[column.place]}: parameters and notes</summary>
       ${column.notes.map((note) => html`<p class="note">${note}</p>`)}
       <dl class="facts">${Object.entries(column.parameters).map(([name, text]) => html`<div key=${name}>
         <dt>${name}</dt><dd class="plain">${text}</dd></div>`)}</dl>

@@ -1,5 +1,7 @@
 // One top patch: the part of a photo that a unit sees, or the whole photo with the part marked.
-import { address, html, imageAddress, number } from "./core.js";
+import { address, html, imageAddress, number, Tile } from "./core.js";
+
+const THUMB_SIDE = 64; // of images without a saved photo, in CSS pixels
 
 const percentOf = (value) => `${(100 * value).toFixed(3)}%`;
 
@@ -36,6 +38,7 @@ function Picture({ patch, mode, guided, alt }) {
     };
     return html`<img src=${address(guided.atlas)} alt=${alt} style=${style} />`;
   }
+  if (!image?.preview && image?.thumb) return html`<${Tile} tile=${image.thumb} size=${THUMB_SIDE} label=${alt} className="centered" />`;
   if (!image?.preview) return html`<span class="no-photo">${image ? "photo not available" : "not in this report"}</span>`;
   const isSmall = Math.max(...image.size) <= 64 ? "crisp" : "";
   if (mode === "whole" || !box) {
@@ -48,14 +51,14 @@ function Picture({ patch, mode, guided, alt }) {
     <img class=${isEnlarged} src=${address(image.preview)} alt=${alt} style=${styleOf(cropPlace(image.size, box))} /></span>`;
 }
 
-export function Patch({ patch, rank, mode, site, guided, isMeant }) {
+export function Patch({ patch, rank, mode, site, guided, isMeant, isLoading }) {
   const { image } = patch;
   const label = image?.label === null || image?.label === undefined ? "" : site.classes[image.label];
   const name = image?.name ?? "";
   const words = label || name;
   const href = image && site.has.images ? imageAddress(image.row) : null;
   const alt = `top ${rank + 1}: ${words}, activation ${number(patch.value)}`;
-  const frame = html`<span class="frame"><${Picture} ...${{ patch, mode, guided, alt }} /></span>`;
+  const frame = html`<span class="frame">${!isLoading && html`<${Picture} ...${{ patch, mode, guided, alt }} />`}</span>`;
   return html`<figure class=${isMeant ? "" : "faded"}>
     ${href ? html`<a href=${href} title=${name}>${frame}</a>` : html`<span title=${name}>${frame}</span>`}
     <figcaption><b>${number(patch.value)}</b> <span title=${words}>${words}</span>

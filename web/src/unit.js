@@ -3,7 +3,7 @@ import {
   CopyButton, count, csv, download, hashWith, html, loadChunk, loadItem, markReady, number, percent,
   Problem, setState, useAddress, useEffect, useKeys, useLoaded, useRef,
 } from "./core.js";
-import { Histogram } from "./histogram.js";
+import { Histogram, PeakHistogram, stratumName } from "./histogram.js";
 import { Patch } from "./patch.js";
 
 const MODES = { crop: "Patch", whole: "Whole image", guided: "Guided gradient" };
@@ -73,6 +73,7 @@ export function Unit({ unit, units, data, layer, site, slug }) {
       </section>
       ${layer.other && html`<${Other} ...${{ unit, layer, site, slug, mode, state }} />`}
       <div class="stack">
+        ${layer.has_patches && html`<${Peaks} ...${{ record, mode, site }} />`}
         ${record.histogram && html`<section class="card" aria-labelledby="values-title">
           <h3 id="values-title">Values at all positions of all images</h3>
           <${Histogram} ...${record.histogram} />
@@ -121,6 +122,38 @@ function Patches({ record, layer, mode, site, state, data }) {
   </ol>
   ${mode === "whole" && html`<p class="note">The box is the part of the photo that the unit sees and the model was given.</p>`}
   ${mode === "guided" && html`<p class="note">Guided gradients are sharp, but depend little on the weights: they show which pixels the unit can see, not why it fires.</p>`}`;
+}
+
+/** The distribution of the unit's highest value over all images, with examples at several ranks. */
+function Peaks({ record, mode, site }) {
+  const { peaks } = record;
+  if (!peaks) {
+    return record.patches.length > 0 && html`<section class="card"><h3>Highest value of every image</h3>
+      <p class="note">This run does not hold the highest values of all images.</p></section>`;
+  }
+  return html`<section class="card" aria-labelledby="peaks-title">
+    <h3 id="peaks-title">Highest value of every image</h3>
+    <${PeakHistogram} ...${peaks} />
+    <p class="note">Images in bins of equal width; heights are logarithmic, lines mark the examples.</p>
+    <div class="strata">
+      ${peaks.strata.map((stratum) => html`<${Stratum} key=${stratum.share} ...${{ ...stratum, mode, site, total: peaks.counts.reduce((sum, n) => sum + n, 0) }} />`)}
+    </div>
+  </section>`;
+}
+
+function Stratum({ share, examples, mode, site, total }) {
+  const [images] = useLoaded(() => Promise.all(examples.map(({ row }) => (row === null ? null : loadItem(row)))), [examples]);
+  const ranks = examples.map(({ rank }) => rank);
+  const range = `${count(ranks[0])}${ranks.length > 1 ? `–${count(ranks.at(-1))}` : ""}`;
+  return html`<div>
+    <h4>${stratumName(share)} <small>rank ${range} of ${count(total)}</small></h4>
+    <ol class="patches is-small">
+      ${examples.map((example, i) => html`<li key=${i}><${Patch} ...${{
+        patch: { ...example, image: images?.[i] ?? null }, rank: example.rank - 1, mode: mode === "guided" ? "crop" : mode,
+        site, guided: null, isMeant: true, isLoading: !images,
+      }} /></li>`)}
+    </ol>
+  </div>`;
 }
 
 /** Returns whether a patch belongs to the class that the address selects. */

@@ -69,6 +69,7 @@ class Strata:
         return {
             "peak_histogram": self.histogram,
             "peak_range": self.span,
+            "stratum_shares": torch.tensor(PER_MILLE, dtype=torch.float64) / 1000,
             **{f"stratum_{name}": t.unflatten(1, shape) for name, t in examples.items()},
         }
 

@@ -53,9 +53,9 @@ class Patches(DatasetExplainer):
 
     With `distribution`, `peak_histogram` `[C, B]` counts the images by the unit's highest value, in
     bins of equal width between the lowest and the highest, `peak_range` `[C, 2]`. `stratum_items`
-    `[C, S, E]` are images near the ranks of 0.1 %, 1 %, 10 %, 50 % and 100 % of the images, with
-    their `stratum_ranks` (1 is the highest), `stratum_values`, `stratum_positions` and
-    `stratum_boxes`; images of equal value are ranked in item order.
+    `[C, S, E]` are images near the ranks of 0.1 %, 1 %, 10 %, 50 % and 100 % of the images
+    (`stratum_shares` `[S]`), with their `stratum_ranks` (1 is the highest), `stratum_values`,
+    `stratum_positions` and `stratum_boxes`. Images of equal value are ranked in item order.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {
