@@ -26,9 +26,9 @@ class Metric(BaseModel):
 class Interval(BaseModel):
     """A mean with its 95 % interval; None where it is not defined."""
 
-    value: float | None
-    low: float | None
-    high: float | None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 class Row(BaseModel):
@@ -37,8 +37,8 @@ class Row(BaseModel):
     explainer: str
     metric: str
     is_control: bool
-    mean: Interval
-    difference: Interval
+    mean: Interval = Interval()
+    difference: Interval = Interval()
     measured: int
     group: str = ""
     marks: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 
 import numpy as np
@@ -98,13 +99,43 @@ def hostile_report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     with checksums_instead_of_pictures():
         run = convviz.analyze(model, Hostile(), explainers, folder / "run")
-    return convviz.write_run_report(run, folder / "report", photos=Hostile(), other=run).parent
+    write_hostile_benchmark(folder / "bench")
+    report = convviz.write_run_report(
+        run, folder / "report", photos=Hostile(), other=run, explained=[folder / "bench"]
+    )
+    return report.parent
+
+
+def write_hostile_benchmark(folder):
+    """Write the summary of a benchmark in which every text is a script."""
+    metric = {
+        "name": PAYLOADS[0],
+        "title": PAYLOADS[2],
+        "higher_is_better": True,
+        "description": PAYLOADS[3],
+    }
+    rows = [
+        {"explainer": name, "metric": PAYLOADS[0], "is_control": False, "measured": 1}
+        | {"mean": {"value": 1.0}, "group": PAYLOADS[5], "marks": [PAYLOADS[4], name]}
+        for name in PAYLOADS
+    ]
+    summary = {
+        "format": 1,
+        "metrics": [metric],
+        "explainers": PAYLOADS,
+        "baseline": PAYLOADS[1],
+        "images": 1,
+        "rows": rows,
+        "notes": PAYLOADS,
+    }
+    folder.mkdir()
+    (folder / "summary.json").write_text(json.dumps(summary))
 
 
 def test_names_that_are_scripts_are_shown_and_do_not_run(watch, hostile_report, capsys):
     watched = watch(hostile_report.as_uri() + "/")
     pages = sorted(path.relative_to(hostile_report) for path in hostile_report.rglob("*.html"))
-    assert {"index.html", "layer"} <= {path.parts[0] for path in pages}
+    assert {"benchmark.html", "index.html", "layer"} <= {path.parts[0] for path in pages}
     states = [f"#unit=1&class={payload}" for payload in PAYLOADS[:3]]
     visits = [(path, state) for path in pages for state in ("", "#id=1&q=<svg onload=1>", *states)]
     for path, state in visits:

@@ -91,10 +91,15 @@ def test_saved_maps_are_shown_by_explainer_and_target_with_the_value_under_the_p
 ):
     image = digits_run.open_dataset().load(3)
     item = digits_run.items[3]
+    explanations = []
     for target in (0, 8):
         explanation = convviz.explain("demo-digits", image, "occlusion", target, window=2, stride=1)
         explanation = replace(explanation, items=(item,))
         explanation.save(tmp_path / "explained" / f"target-{target}")
+        explanations.append(explanation)
+    [agreement] = convviz.compare(explanations).agreements
+    lost = replace(item, id="<b>lost</b>", source="<b>lost</b>.png")
+    replace(explanation, items=(lost,)).save(tmp_path / "explained" / "lost")
     report = tmp_path / "report"
     convviz.write_run_report(digits_run, report, explained=[tmp_path / "explained"])
     watched = watch(report.as_uri() + "/")
@@ -118,6 +123,15 @@ def test_saved_maps_are_shown_by_explainer_and_target_with_the_value_under_the_p
     other = float(rows.first.locator("output").inner_text())  # the crosshair is shared
     assert other != reading
 
+    numbers = page.locator(".agreements tbody .number").all_inner_texts()
+    assert float(numbers[0]) == pytest.approx(agreement.rank_correlation, abs=6e-3)
+    assert float(numbers[1].split(" ")[0]) == pytest.approx(100 * agreement.overlap, abs=0.6)
+    panel.click()
+    scales = "els => els.map((e) => new DOMMatrix(getComputedStyle(e).transform).a)"
+    assert page.locator(".map-layers").evaluate_all(scales) == [2, 2]
+    page.keyboard.press("0")
+    assert page.locator(".map-layers").evaluate_all(scales) == [1, 1]
+
     over = panel.locator("canvas")
     assert float(over.evaluate("canvas => getComputedStyle(canvas).opacity")) > 0
     page.keyboard.down(" ")
@@ -130,6 +144,8 @@ def test_saved_maps_are_shown_by_explainer_and_target_with_the_value_under_the_p
     watched.wait()
     over.wait_for()
     assert float(over.evaluate("canvas => getComputedStyle(canvas).opacity")) == pytest.approx(0.2)
+    watched.open("index.html")
+    assert "<b>lost</b>.png" in page.locator("[aria-labelledby=problems-title]").inner_text()
 
 
 def test_names_cannot_run_scripts(hostile_pages, hostile_run):

@@ -53,6 +53,19 @@ def test_the_contact_sheet_is_readable_without_scripts(watch, report, units):
     assert f"{units.columns['max'][alive]:.3g}" in page.locator(SHEET).nth(alive).inner_text()
 
 
+def test_examples_of_several_ranks_stand_below_the_histogram_of_highest_values(pages, units):
+    unit = int(np.argmax(units.columns["max"]))
+    page = pages.open(address(units, f"unit={unit}"))
+    page.wait_for_selector(".strata img")
+    names = [text.split(" rank ")[0] for text in page.locator(".strata h4").all_inner_texts()]
+    assert names == ["top 1 %", "top 10 %", "median", "lowest"]  # rank 1 is also the top 0.1 %
+    shown = [float(text) for text in page.locator(".strata figcaption b").all_inner_texts()]
+    values = units.tiles["stratum_values"][unit, 1:].flatten().tolist()
+    assert shown == pytest.approx(values, rel=6e-3, abs=1e-6)
+    bars = page.locator("[aria-labelledby=peaks-title] .histogram rect").count()
+    assert bars == int((units.tiles["peak_histogram"][unit] > 0).sum())
+
+
 def test_units_are_sorted_found_opened_and_linked(pages, units, digits_run):
     page = pages.open(address(units))
     page.select_option("#sort", "max")

@@ -71,11 +71,40 @@ def test_values_are_saved_in_levels_of_the_scale_and_missing_ones_as_255(
     decoded = panel["low"] + levels / 254 * (panel["high"] - panel["low"])
     known = levels != 255
     np.testing.assert_allclose(decoded[known], values[0].numpy()[known], atol=2 / 254)
-    assert panel["target"].startswith("3 (score ")
+    assert chunk["rows"][panel["row"]]["target"].startswith("3 (score ")
+    assert chunk["agreements"] == []
     palette = np.frombuffer(base64.b64decode(chunk["palettes"]["signed"]), np.uint8).reshape(-1, 3)
     assert palette[0, 2] > palette[0, 0]  # blue below zero
     assert palette[254, 0] > palette[254, 2]  # red above
     assert (folder / panel["view"]).exists()
+
+
+def test_targets_and_models_are_rows_and_their_maps_are_compared(run, tmp_path):
+    image, item = run.open_dataset().load(2), run.items[5]
+    model = convviz.load_model("demo-digits")
+    renamed = convviz.load_model("demo-digits")
+    renamed.name = "second"
+    sizes = {"window": 2, "stride": 1}
+    occlusions = convviz.explain(model, image, "occlusion", targets=[3, 8], **sizes)
+    other = convviz.explain(renamed, image, "occlusion", 3, **sizes)
+    saliency = convviz.explain(model, image, "saliency", 3)
+    for number, single in enumerate([*occlusions, other, saliency]):
+        _save(single, tmp_path / str(number), item)
+    site = Site(run, tmp_path / "report")
+    (name,) = write_maps(site.folder, read_maps(run.items, [tmp_path])).values()
+    site.pictures.run()
+    chunk = _value((site.folder / "data" / f"{name}.js").read_text())
+    assert [column["name"] for column in chunk["columns"]] == ["occlusion", "saliency"]
+    rows = [(row["target"][0], row["model"]) for row in chunk["rows"]]
+    assert rows == [("3", model.name), ("8", model.name), ("3", "second")]
+    places = [(panel["row"], panel["column"]) for panel in chunk["panels"]]
+    assert places == [(0, 0), (1, 0), (2, 0), (0, 1)]
+    pairs = [tuple(record["panels"]) for record in chunk["agreements"]]
+    assert pairs == [(0, 3), (0, 1), (0, 2), (1, 2)]
+    expected = convviz.compare([occlusions[0], saliency]).agreements[0]
+    assert chunk["agreements"][0]["correlation"] == round(expected.rank_correlation, 4)
+    assert chunk["agreements"][0]["overlap"] == round(expected.overlap, 4)
+    assert chunk["agreements"][2]["correlation"] == 1  # the same network under another name
 
 
 def _value(script):
