@@ -24,6 +24,7 @@ from .binary import packed
 from .chunks import write_chunk
 from .map_agreement import agreements
 from .photo_pass import save_picture
+from .unit_effects import is_effect_table
 
 LEVELS = 254
 """Steps of a map in the browser; 255 stands for no value."""
@@ -96,11 +97,13 @@ class SavedMaps:
         by_row: row -> its maps.
         problems: folders that could not be read, with the reason.
         unmatched: names of images that are not in the run.
+        effects: results about switched-off units.
     """
 
     by_row: dict[int, list[SavedMap]] = field(default_factory=lambda: defaultdict(list))
     problems: list[str] = field(default_factory=list)
     unmatched: set[str] = field(default_factory=set)
+    effects: list[Explanation] = field(default_factory=list)
 
 
 def read_maps(items: Sequence[Item], folders: Iterable[Path]) -> SavedMaps:
@@ -120,6 +123,8 @@ def read_maps(items: Sequence[Item], folders: Iterable[Path]) -> SavedMaps:
                 continue
             if isinstance(explanation.result, Heatmap) and not explanation.result.classes:
                 _add(maps, explanation, rows)
+            elif is_effect_table(explanation):
+                maps.effects.append(explanation)
     return maps
 
 

@@ -12,6 +12,7 @@ from .items import SiteItems
 from .layer_units import LayerUnits
 from .photo_pass import COLUMNS, Atlas, cut, save_picture
 from .site import Link, Site, SiteLayer
+from .unit_effects import effects_of_layer
 from .unit_records import RowOf, column_record, short, unit_chunks, visible_box
 
 UNITS_PER_ATLAS = 512
@@ -76,7 +77,11 @@ def write(site: Site) -> None:
 
 def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
     site.write_chunk(f"layer/{layer.slug}/units", column_record(units))
+    weights_hash = site.run.plan["model"]["weights_hash"]
+    effects = effects_of_layer(site.maps.effects, layer.name, units.count, weights_hash)
     for block, records in unit_chunks(units, lambda item: item):
+        if effects is not None:
+            records = [record | {"matters": effects.record(record["unit"])} for record in records]
         site.write_chunk(f"layer/{layer.slug}/units-{block:03d}", records)
     other = _write_other(site, layer)
     drawn = _write_guided(site, layer, units)
@@ -89,6 +94,7 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
         "guided": drawn,
         "sheets": [atlas.record() for atlas in site.sheets.get(layer.slug, [])],
         "meaning": units.lifts.meaning if units.lifts is not None else "",
+        "weights": str(units.tiles.measures.get("incoming weights", "")) if units.tiles else "",
         "has_patches": units.tiles is not None,
         "has_statistics": units.table is not None,
         "other": other,

@@ -197,6 +197,21 @@ class LayerUnits:
         return most_common(np.where(self._fires, keys, -1), SIMILAR, LEAST_OVERLAP)
 
     @cached_property
+    def similar_weights(self) -> tuple[Array, Array]:
+        """Units with similar incoming weights `[C, n]`, -1 for none, and their cosines."""
+        none = np.full((self.count, 0), -1), np.zeros((self.count, 0))
+        if self.tiles is None or not {"weight_units", "weight_cosines"} <= set(self.tiles.arrays):
+            return none
+        units, cosines = (_numbers(self.tiles[f"weight_{name}"]) for name in ("units", "cosines"))
+        fits = (
+            units.ndim == 2
+            and units.shape == cosines.shape
+            and len(units) == self.count
+            and bool(((units >= -1) & (units < self.count)).all())
+        )
+        return (units.astype(int), cosines) if fits else none
+
+    @cached_property
     def duplicates(self) -> Array:
         """The lowest unit with nearly the same top patches, -1 for none, int `[C]`."""
         if self.tiles is None:

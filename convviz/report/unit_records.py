@@ -41,6 +41,7 @@ def unit_chunks(units: LayerUnits, row_of: RowOf) -> Iterator[tuple[int, list[di
 def unit_record(units: LayerUnits, unit: int, row_of: RowOf) -> dict[str, Any]:
     """Return everything about one unit."""
     others, shared = units.similar
+    kin, cosines = units.similar_weights
     return {
         "unit": unit,
         "rank": int(units.rank[unit]),
@@ -50,6 +51,11 @@ def unit_record(units: LayerUnits, unit: int, row_of: RowOf) -> dict[str, Any]:
         "similar": [
             {"unit": int(other), "shared": int(n)}
             for other, n in zip(others[unit], shared[unit], strict=True)
+            if other >= 0
+        ],
+        "similar_weights": [
+            {"unit": int(other), "cosine": round(float(cosine), 2)}
+            for other, cosine in zip(kin[unit], cosines[unit], strict=True)
             if other >= 0
         ],
         "histogram": _histogram(units, unit),

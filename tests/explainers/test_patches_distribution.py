@@ -125,3 +125,33 @@ def test_shards_without_peaks_give_a_result_without_a_distribution() -> None:
         assert isinstance(result, Tiles)
         assert not any(name.startswith(("peak_", "stratum_")) for name in result.arrays)
         assert result.values.isfinite().all()
+
+
+def test_units_with_similar_weights_are_those_of_the_largest_cosine() -> None:
+    torch.manual_seed(0)
+    block = torch.nn.Sequential(torch.nn.Conv2d(3, 9, 3), torch.nn.BatchNorm2d(9), torch.nn.ReLU())
+    with torch.no_grad():
+        block[0].weight[5] = 2 * block[0].weight[1]
+        block[0].weight[7] = -3 * block[0].weight[1]
+        block[1].weight[7] = -1
+    model = Model(torch.nn.Sequential(block).eval(), preprocess=AS_IT_IS)
+    photos = photos_with_ties(3)
+    patches = convviz.explainer("patches", layers=("0",), k=1, draw=0)
+    batch = convviz.authoring.make_batch(list(photos), model)
+    partial = patches.reduce(model, batch, model.forward(batch.images, ("0",)))
+    result = patches.finish(model, iter([partial]), Photos(photos), ())["0"]
+    assert result.measures["incoming weights"] == "0.0"
+    assert result["weight_units"][1, :2].tolist() == [5, 7]
+    torch.testing.assert_close(result["weight_cosines"][1, :2], torch.ones(2))
+    weights = block[0].weight.detach().flatten(1).clone()
+    weights[7] *= -1
+    cosines = torch.nn.functional.cosine_similarity(weights[:, None], weights[None], dim=2)
+    for unit, (units, values) in enumerate(
+        zip(result["weight_units"], result["weight_cosines"], strict=True)
+    ):
+        known = units >= 0
+        assert unit not in units
+        torch.testing.assert_close(cosines[unit, units[known]], values[known], atol=1e-4, rtol=0)
+        expected = cosines[unit].clone()
+        expected[unit] = -1
+        assert int((expected > 0.1).sum().clamp(max=6)) == int(known.sum())

@@ -11,7 +11,9 @@ import torch
 import convviz
 from convviz.cli.main import run as run_command
 from convviz.errors import ParameterError
+from convviz.report.image_maps import read_maps
 from convviz.report.layer_units import LayerUnits, input_size, lifts_of_patches, most_common
+from convviz.report.unit_effects import effects_of_layer
 from convviz.report.unit_records import column_record, unit_record, visible_box
 from convviz.report.writer import prepare_folder
 
@@ -201,3 +203,24 @@ def test_a_report_replaces_only_a_report(tmp_path, run):
     link.unlink()
     prepare_folder(report)
     assert list(report.iterdir()) == []
+
+
+def test_the_effects_of_units_are_means_over_the_images_that_were_explained(run, units, tmp_path):
+    photos = run.open_dataset()
+    model = convviz.load_model("demo-digits")
+    tables = [convviz.explain(model, photos.load(i), "ablation", layer=units.layer) for i in (0, 1)]
+    for number, explanation in enumerate(tables):
+        explanation.save(tmp_path / str(number))
+    saved = read_maps(run.items, [tmp_path]).effects
+    weights = run.plan["model"]["weights_hash"]
+    effects = effects_of_layer(saved, units.layer, units.count, weights)
+    drops = sum(table.values.double() for table in tables) / 2
+    unit = int(drops.amax(1).argmax())
+    record = effects.record(unit)
+    assert (record["images"], record["set_to"]) == (2, "0")
+    best = record["classes"][0]
+    assert best["name"] == model.label(int(drops[unit].argmax()))
+    assert best["drop"] == pytest.approx(float(drops[unit].max()), rel=6e-3)
+    assert all(entry["drop"] > 0 for entry in record["classes"])
+    assert effects_of_layer(saved, units.layer, units.count, "other") is None
+    assert effects_of_layer(saved, "other", units.count, weights) is None

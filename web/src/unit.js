@@ -79,9 +79,10 @@ export function Unit({ unit, units, data, layer, site, slug }) {
           <${Histogram} ...${record.histogram} />
         </section>`}
         <${Classes} ...${{ record, layer, site, state }} />
+        ${record.matters && html`<${Matters} ...${record.matters} />`}
       </div>
     </div>
-    ${record.similar.length > 0 && html`<${Similar} ...${{ record, data, layer, slug }} />`}
+    ${record.similar.length + record.similar_weights.length > 0 && html`<${Similar} ...${{ record, data, layer, slug }} />`}
     <${Source} ...${{ unit, record, data, layer, site, slug }} />`;
 }
 
@@ -189,15 +190,42 @@ function Classes({ record, layer, site, state }) {
   </section>`;
 }
 
+/** The classes whose scores drop when the unit is switched off. */
+function Matters({ images, set_to, classes }) {
+  const highest = Math.max(...classes.map(({ drop }) => drop));
+  return html`<section class="card" aria-labelledby="matters-title">
+    <h3 id="matters-title">Classes it matters for</h3>
+    ${classes.length === 0 && html`<p class="note">No score drops without it.</p>`}
+    <ol class="bars">
+      ${classes.map(({ name, drop }) => html`<li key=${name} class="bar-row">
+        <span class="bar-name">${name}</span>
+        <span class="bar-line"><svg aria-hidden="true" viewBox="0 0 100 6" preserveAspectRatio="none"><rect width=${(100 * drop) / highest} height="6" /></svg></span>
+        <span class="bar-value">${number(drop, 2)}</span>
+      </li>`)}
+    </ol>
+    <p class="note">Drop of the score when the unit is set to ${set_to}, ${images === 1 ? "on one image" : `mean over ${count(images)} images`}.</p>
+  </section>`;
+}
+
 function Similar({ record, data, layer, slug }) {
   const columns = record.patches.length;
   return html`<section class="card" aria-labelledby="similar-title">
-    <h3 id="similar-title">Similar units, by common top images</h3>
-    <ul class="similar">
-      ${record.similar.map(({ unit, shared }) => html`<li key=${unit}><a href=${hashWith({ unit })}>
-        <${SheetTile} ...${{ unit, layer, slug }} /><b>${unit}</b> <span>${shared} of ${columns}</span></a></li>`)}
-    </ul>
+    <h3 id="similar-title">Similar units</h3>
+    <div class="similar-rows">
+      <${SimilarRow} title="by common top images" ...${{ layer, slug }}
+        entries=${record.similar.map(({ unit, shared }) => [unit, `${shared} of ${columns}`])} />
+      <${SimilarRow} title=${`by incoming weights (cosine, ${layer.weights})`} ...${{ layer, slug }}
+        entries=${record.similar_weights.map(({ unit, cosine }) => [unit, cosine.toFixed(2)])} />
+    </div>
   </section>`;
+}
+
+function SimilarRow({ title, entries, layer, slug }) {
+  if (!entries.length) return null;
+  return html`<div><h4>${title}</h4><ul class="similar">
+    ${entries.map(([unit, text]) => html`<li key=${unit}><a href=${hashWith({ unit })}>
+      <${SheetTile} ...${{ unit, layer, slug }} /><b>${unit}</b> <span>${text}</span></a></li>`)}
+  </ul></div>`;
 }
 
 /** The tile of a unit from the contact sheet, by the classes of its style sheet. */

@@ -39,6 +39,7 @@ from .summary import (
     table_of,
 )
 from .top_k import NOWHERE, Lists, lists_of
+from .weights import weight_neighbors
 
 
 class Patches(DatasetExplainer):
@@ -56,6 +57,10 @@ class Patches(DatasetExplainer):
     `[C, S, E]` are images near the ranks of 0.1 %, 1 %, 10 %, 50 % and 100 % of the images
     (`stratum_shares` `[S]`), with their `stratum_ranks` (1 is the highest), `stratum_values`,
     `stratum_positions` and `stratum_boxes`. Images of equal value are ranked in item order.
+
+    `weight_units` `[C, 6]` are the units with the most similar incoming weights, -1 for none, with
+    their cosines, `weight_cosines`; left out where a layer contains no convolution or linear layer
+    of its units, or a grouped one.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {
@@ -231,6 +236,9 @@ class Patches(DatasetExplainer):
         if strata := peaks.strata(layer):
             seen = input_boxes(field, strata.items, strata.positions)
             arrays |= strata.arrays(photo_boxes(model, items, strata.items, seen))
+        by_weights = weight_neighbors(model, layer, len(values))
+        if by_weights is not None:
+            arrays |= {"weight_units": by_weights.units, "weight_cosines": by_weights.cosines}
         class_notes: list[str] = []
         if self.per_class:
             class_arrays, class_notes = self._lists_of_classes(model, items, layer, merged)
@@ -245,7 +253,10 @@ class Patches(DatasetExplainer):
             values,
             arrays=arrays,
             unit="activation",
-            measures=measures_of(layer, values, counts, field),
+            measures={
+                **measures_of(layer, values, counts, field),
+                **({"incoming weights": by_weights.module} if by_weights is not None else {}),
+            },
             notes=(*notes_of(self, values, counts, field, drawn), *class_notes),
             captions=captions_of(values, scores),
             order=tuple(drawn),
