@@ -64,7 +64,7 @@ def test_the_map_filters_searches_and_opens_images_by_pointer_and_keyboard(
     page.go_back()
     pages.wait()
 
-    page.get_by_label("Highlight").fill("3")
+    page.locator(".map-legend button").nth(3).click()
     page.get_by_label("only this class").check()
     threes = [i for i, label in enumerate(digits_run.items.column("label")) if label == 3]
     page.wait_for_function(f"() => {COUNT} === {len(threes)}")

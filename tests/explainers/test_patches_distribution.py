@@ -134,7 +134,8 @@ def test_units_with_similar_weights_are_those_of_the_largest_cosine() -> None:
         block[0].weight[5] = 2 * block[0].weight[1]
         block[0].weight[7] = -3 * block[0].weight[1]
         block[1].weight[7] = -1
-    model = Model(torch.nn.Sequential(block).eval(), preprocess=AS_IT_IS)
+    head = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    model = Model(torch.nn.Sequential(block, head).eval(), preprocess=AS_IT_IS)
     photos = photos_with_ties(3)
     patches = convviz.explainer("patches", layers=("0",), k=1, draw=0)
     batch = convviz.authoring.make_batch(list(photos), model)

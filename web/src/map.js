@@ -28,6 +28,8 @@ function useDark() {
   return isDark;
 }
 
+const MAX_LEGEND = 24; // classes that have a button
+
 /** Returns the classes with points: [label, name, number of points], the most frequent first. */
 function classesOf(site, points) {
   const counts = new Map();
@@ -182,12 +184,14 @@ function useGestures(place, view, actions) {
 /** Text of the address for a view: x, y and zoom. */
 const viewText = ({ x, y, zoom }) => [x.toFixed(4), y.toFixed(4), zoom.toFixed(2)].join(",");
 
+/** Buttons of the classes: with their colours, or, of more than a few, to highlight one. */
 function Legend({ classes, colours, highlighted, choose }) {
-  if (!colours.isFew) return null;
+  if (classes.length === 0 || classes.length > MAX_LEGEND) return null;
+  const swatch = (label) => colours.byLabel.get(label) ?? (highlighted === label ? colours.highlight : GREY);
   return html`<ul class="map-legend" aria-label="Classes">
     ${[...classes].sort((a, b) => a[0] - b[0]).map(([label, name, number]) => html`<li key=${label}>
       <button type="button" aria-pressed=${highlighted === label ? "true" : "false"} onClick=${() => choose(name, highlighted === label)}>
-        <span class="swatch" style=${{ background: `rgb(${colours.byLabel.get(label).join(" ")})` }}></span>
+        <span class="swatch" style=${{ background: `rgb(${swatch(label).join(" ")})` }}></span>
         ${name} <span class="muted">${count(number)}</span>
       </button>
     </li>`)}
@@ -309,7 +313,7 @@ function Map_({ site, chunk, slug }) {
   return html`<div class="bar-of-controls map-tools" role="search">
       <label class="field">Search <input ref=${search} type="search" placeholder="file, class or prediction ( / )" value=${state.q ?? ""}
         onInput=${(event) => setState({ q: event.target.value }, { replace: true })} /></label>
-      ${classes.length > FEW_CLASSES && html`<label class="field">Highlight
+      ${classes.length > MAX_LEGEND && html`<label class="field">Highlight
         <input type="search" list="map-classes" placeholder="a class" value=${state.class ?? ""}
           onInput=${(event) => setState({ class: event.target.value }, { replace: true })} />
         <datalist id="map-classes">${classes.map(([, name]) => html`<option value=${name} />`)}</datalist></label>`}

@@ -88,7 +88,7 @@ def _most_similar(directions: Tensor) -> tuple[Tensor, Tensor]:
         rows = torch.arange(len(block))
         block[rows, rows + start] = -torch.inf  # not the unit itself
         # Rounded, so that the last bits of a product do not decide the order.
-        best = block.mul(1e4).round().div(1e4).sort(1, descending=True, stable=True)
+        best = block.mul(1e4).round().div(1e4).sort(dim=1, descending=True, stable=True)
         largest = best.values[:, :count]
         is_similar = largest >= LEAST_COSINE
         units[start : start + BLOCK, :count] = best.indices[:, :count].where(is_similar, NOWHERE)
