@@ -34,9 +34,10 @@ def agreements(places: Sequence[Place], maps: Sequence[ImageMap | None]) -> list
 
 
 def _pairs(places: Sequence[Place], known: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the pairs to compare: explainers first, then targets."""
+    """Yield the pairs to compare: explainers, row by row, then targets, column by column."""
     for axis in (0, 1):
-        for a, b in itertools.combinations(known, 2):
+        ordered = sorted(known, key=lambda n: (places[n][axis], places[n][1 - axis]))
+        for a, b in itertools.combinations(ordered, 2):
             if places[a][axis] == places[b][axis] and places[a] != places[b]:
                 yield a, b
 
