@@ -4,7 +4,7 @@ import {
   html, loadChunk, loadSite, markReady, number, Problem, readState, render, setState, subscribe,
   useAddress, useKeys, useRef,
 } from "./core.js";
-import { Unit } from "./unit.js";
+import { preloadUnit, Unit } from "./unit.js";
 
 const SHOWN = {
   all: "all units",
@@ -149,6 +149,10 @@ export async function startLayer() {
     event.preventDefault();
     setState({ unit: link.dataset.unit });
     if (matchMedia("(max-width: 66rem)").matches) scrollTo(0, 0);
+  });
+  sheet.list.addEventListener("pointerover", (event) => {
+    const link = event.target.closest("a[data-unit]");
+    if (link) preloadUnit(slug, Number(link.dataset.unit), data);
   });
   subscribe(update);
   update();

@@ -1,6 +1,6 @@
 // The view of one unit: its top patches, values, classes, similar units, and how to get them.
 import {
-  CopyButton, count, csv, download, hashWith, html, loadChunk, loadItem, markReady, number, percent,
+  address, CopyButton, count, csv, download, hashWith, html, loadChunk, loadItem, markReady, number, percent,
   Problem, setState, useAddress, useEffect, useKeys, useLoaded, useRef,
 } from "./core.js";
 import { Histogram, PeakHistogram, stratumName } from "./histogram.js";
@@ -11,13 +11,23 @@ const MODES = { crop: "Patch", whole: "Whole image", guided: "Guided gradient" }
 const block = (unit, size) => String(Math.floor(unit / size)).padStart(3, "0");
 
 /** Returns a promise of a unit's record with the images of its patches. */
-async function loadUnit(slug, unit, data, kind = "units") {
+export async function loadUnit(slug, unit, data, kind = "units") {
   const records = await loadChunk(`layer/${slug}/${kind}-${block(unit, data.block)}`);
   const record = records[unit % data.block];
   const patches = await Promise.all(record.patches.map(async (patch) => ({
     ...patch, image: patch.row === null ? null : await loadItem(patch.row),
   })));
   return { ...record, patches };
+}
+
+/** Loads a unit and its photos ahead of a click. */
+export function preloadUnit(slug, unit, data) {
+  loadUnit(slug, unit, data).then(
+    ({ patches }) => {
+      for (const { image } of patches) if (image?.preview) new Image().src = address(image.preview);
+    },
+    () => {}, // the view of the unit says what is missing
+  );
 }
 
 export function Unit({ unit, units, data, layer, site, slug }) {
@@ -41,6 +51,8 @@ export function Unit({ unit, units, data, layer, site, slug }) {
   });
   useEffect(() => {
     if (isReady || error) markReady();
+    const next = units[place + 1];
+    if (isReady && next !== undefined) loadUnit(slug, next, data).catch(() => {});
   }, [isReady, error]);
   if (error) return html`<${Problem} error=${error} />`;
   if (!isReady) return html`<div class="unit-head"><h2 class="unit-name">unit ${unit}</h2></div>`;
