@@ -58,7 +58,7 @@ class ClassLifts:
 
 @dataclass(frozen=True)
 class PeakStrata:
-    """How many images have which highest value of each unit, and examples at several ranks.
+    """Distribution of the highest value of each unit over the images, with examples by rank.
 
     Attributes:
         histogram: int `[C, B]`, images in bins of equal width.

@@ -1,4 +1,4 @@
-"""How far the maps of one image agree, for the table on its page."""
+"""Agreement of the maps of one image, for the table on its page."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def _numbers(first: ImageMap, second: ImageMap) -> dict[str, float | None]:
         share, _ = agreement.overlap(first, second)
     except ParameterError:
         return {}
-    return {"correlation": _rounded(correlation), "overlap": _rounded(share)}
+    return {"correlation": _four_digits(correlation), "overlap": _four_digits(share)}
 
 
-def _rounded(value: float) -> float | None:
+def _four_digits(value: float) -> float | None:
     return round(value, 4) if math.isfinite(value) else None

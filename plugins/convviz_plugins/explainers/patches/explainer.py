@@ -233,12 +233,8 @@ class Patches(DatasetExplainer):
         drawn = list(self.units) or prominence.most_prominent(scores, self.draw)
         arrays = {name: lists[name] for name in ("items", "positions", "means")}
         arrays |= {"boxes": photo_boxes(model, items, lists["items"], inner), "prominence": scores}
-        if strata := peaks.strata(layer):
-            seen = input_boxes(field, strata.items, strata.positions)
-            arrays |= strata.arrays(photo_boxes(model, items, strata.items, seen))
-        by_weights = weight_neighbors(model, layer, len(values))
-        if by_weights is not None:
-            arrays |= {"weight_units": by_weights.units, "weight_cosines": by_weights.cosines}
+        further, module = self._distribution_and_weights(model, items, layer, peaks, len(values))
+        arrays |= further
         class_notes: list[str] = []
         if self.per_class:
             class_arrays, class_notes = self._lists_of_classes(model, items, layer, merged)
@@ -255,13 +251,28 @@ class Patches(DatasetExplainer):
             unit="activation",
             measures={
                 **measures_of(layer, values, counts, field),
-                **({"incoming weights": by_weights.module} if by_weights is not None else {}),
+                **({"incoming weights": module} if module else {}),
             },
             notes=(*notes_of(self, values, counts, field, drawn), *class_notes),
             captions=captions_of(values, scores),
             order=tuple(drawn),
             table=table_of(values, lists["items"], scores),
         )
+
+    def _distribution_and_weights(
+        self, model: Model, items: Items, layer: str, peaks: PeakTable, channels: int
+    ) -> tuple[dict[str, Tensor], str]:
+        """Return arrays of `distribution` and `weights`, and the module with the weights."""
+        arrays: dict[str, Tensor] = {}
+        if strata := peaks.strata(layer):
+            field = model.receptive_field(layer)
+            seen = input_boxes(field, strata.items, strata.positions)
+            arrays |= strata.arrays(photo_boxes(model, items, strata.items, seen))
+        neighbors = weight_neighbors(model, layer, channels)
+        if neighbors is None:
+            return arrays, ""
+        arrays |= {"weight_units": neighbors.units, "weight_cosines": neighbors.cosines}
+        return arrays, neighbors.module
 
     def _lists_of_classes(
         self, model: Model, items: Items, layer: str, merged: Partial
