@@ -73,19 +73,21 @@ export function Unit({ unit, units, data, layer, site, slug }) {
     </div>
     <${Facts} ...${{ unit, data, record, layer }} />
     <div class=${layer.other ? "unit-body with-other" : "unit-body"}>
-      <section class="card" aria-labelledby="patches-title">
-        <div class="card-head">
-          <h3 id="patches-title">Top patches</h3>
-          ${record.patches.length > 0 && html`<div class="segments" role="group" aria-label="View">
-            ${modes.map((name) => html`<button type="button" key=${name} aria-pressed=${String(mode === name)}
-              onClick=${() => setState({ view: name === "crop" ? null : name }, { replace: true })}>${MODES[name]}</button>`)}
-          </div>`}
-        </div>
-        <${Patches} ...${{ record, layer, mode, site, state, data }} />
-      </section>
+      <div class="stack">
+        <section class="card" aria-labelledby="patches-title">
+          <div class="card-head">
+            <h3 id="patches-title">Top patches</h3>
+            ${record.patches.length > 0 && html`<div class="segments" role="group" aria-label="View">
+              ${modes.map((name) => html`<button type="button" key=${name} aria-pressed=${String(mode === name)}
+                onClick=${() => setState({ view: name === "crop" ? null : name }, { replace: true })}>${MODES[name]}</button>`)}
+            </div>`}
+          </div>
+          <${Patches} ...${{ record, layer, mode, site, state, data }} />
+        </section>
+        ${layer.has_patches && html`<${Peaks} ...${{ record, mode, site }} />`}
+      </div>
       ${layer.other && html`<${Other} ...${{ unit, layer, site, slug, mode, state }} />`}
       <div class="stack">
-        ${layer.has_patches && html`<${Peaks} ...${{ record, mode, site }} />`}
         ${record.histogram && html`<section class="card" aria-labelledby="values-title">
           <h3 id="values-title">Values at all positions of all images</h3>
           <${Histogram} ...${record.histogram} />

@@ -272,19 +272,21 @@
     </div>
     <${tn} ...${{unit:e,data:n,record:r,layer:s}} />
     <div class=${s.other?"unit-body with-other":"unit-body"}>
-      <section class="card" aria-labelledby="patches-title">
-        <div class="card-head">
-          <h3 id="patches-title">Top patches</h3>
-          ${r.patches.length>0&&u`<div class="segments" role="group" aria-label="View">
-            ${l.map($=>u`<button type="button" key=${$} aria-pressed=${String(_===$)}
-              onClick=${()=>C({view:$==="crop"?null:$},{replace:!0})}>${Zt[$]}</button>`)}
-          </div>`}
-        </div>
-        <${nn} ...${{record:r,layer:s,mode:_,site:a,state:i,data:n}} />
-      </section>
+      <div class="stack">
+        <section class="card" aria-labelledby="patches-title">
+          <div class="card-head">
+            <h3 id="patches-title">Top patches</h3>
+            ${r.patches.length>0&&u`<div class="segments" role="group" aria-label="View">
+              ${l.map($=>u`<button type="button" key=${$} aria-pressed=${String(_===$)}
+                onClick=${()=>C({view:$==="crop"?null:$},{replace:!0})}>${Zt[$]}</button>`)}
+            </div>`}
+          </div>
+          <${nn} ...${{record:r,layer:s,mode:_,site:a,state:i,data:n}} />
+        </section>
+        ${s.has_patches&&u`<${ps} ...${{record:r,mode:_,site:a}} />`}
+      </div>
       ${s.other&&u`<${bs} ...${{unit:e,layer:s,site:a,slug:o,mode:_,state:i}} />`}
       <div class="stack">
-        ${s.has_patches&&u`<${ps} ...${{record:r,mode:_,site:a}} />`}
         ${r.histogram&&u`<section class="card" aria-labelledby="values-title">
           <h3 id="values-title">Values at all positions of all images</h3>
           <${Gt} ...${r.histogram} />
