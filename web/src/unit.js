@@ -162,7 +162,7 @@ function Stratum({ share, examples, mode, site, total }) {
   const range = `${count(ranks[0])}${ranks.length > 1 ? `–${count(ranks.at(-1))}` : ""}`;
   return html`<div>
     <h4>${stratumName(share)} <small>rank ${range} of ${count(total)}</small></h4>
-    <ol class="patches is-small">
+    <ol class="examples">
       ${examples.map((example, i) => html`<li key=${i}><${Patch} ...${{
         patch: { ...example, image: images?.[i] ?? null }, rank: example.rank - 1, mode: mode === "guided" ? "crop" : mode,
         site, guided: null, isMeant: true, isLoading: !images,

@@ -320,7 +320,7 @@
   </section>`:e.patches.length>0&&u`<section class="card"><h3>Highest value of every image</h3>
       <p class="note">This run does not hold the highest values of all images.</p></section>`}function fs({share:e,examples:t,mode:n,site:s,total:a}){let[o]=F(()=>Promise.all(t.map(({row:c})=>c===null?null:ce(c))),[t]),i=t.map(({rank:c})=>c),r=`${E(i[0])}${i.length>1?`–${E(i.at(-1))}`:""}`;return u`<div>
     <h4>${nt(e)} <small>rank ${r} of ${E(a)}</small></h4>
-    <ol class="patches is-small">
+    <ol class="examples">
       ${t.map((c,p)=>u`<li key=${p}><${ot} ...${{patch:{...c,image:o?.[p]??null},rank:c.rank-1,mode:n==="guided"?"crop":n,site:s,guided:null,isMeant:!0,isLoading:!o}} /></li>`)}
     </ol>
   </div>`}function hs(e,t,n){if(!n.class||!e.image||e.image.label===null)return!0;let s=t.classes[e.image.label]??"";return!t.classes.some(o=>o.toLowerCase().includes(n.class.toLowerCase()))||s.toLowerCase().includes(n.class.toLowerCase())}function ms({record:e,layer:t,site:n,state:s}){if(!e.classes.length)return u`<section class="card"><h3>Classes</h3><p class="note">
