@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -129,18 +130,23 @@ def read_maps(items: Sequence[Item], folders: Iterable[Path]) -> SavedMaps:
 
 
 def _add(maps: SavedMaps, explanation: Explanation, rows: _Rows) -> None:
-    result = explanation.result
-    for index in range(min(len(result.values), len(explanation.items))):
+    for index in range(min(len(explanation.values), len(explanation.items))):
         item = explanation.items[index]
         row = rows.find(item)
         if row is None:
             maps.unmatched.add(item.source)
             continue
-        assert isinstance(result, Heatmap)
-        has_panels = result.of_image(index).ndim == 3 and not result.colour
-        panels = range(result.values.shape[1]) if has_panels else [None]
         room = MAX_MAPS_OF_IMAGE - len(maps.by_row[row])
-        maps.by_row[row] += [SavedMap(explanation, index, panel) for panel in panels][:room]
+        maps.by_row[row] += maps_of(explanation, index)[:room]
+
+
+def maps_of(explanation: Explanation, index: int) -> list[SavedMap]:
+    """Return the maps of an image of an explanation whose result is a Heatmap."""
+    result = explanation.result
+    assert isinstance(result, Heatmap)
+    has_panels = result.of_image(index).ndim == 3 and not result.colour
+    panels = range(result.values.shape[1]) if has_panels else [None]
+    return [SavedMap(explanation, index, panel) for panel in panels]
 
 
 class _Rows:
@@ -165,27 +171,37 @@ def _name_and_size(item: Item) -> tuple[str, tuple[int, int]]:
     return PurePath(item.source or item.id).name, (height, width)
 
 
+SavePicture = Callable[[str, np.ndarray], str]
+"""Saves pixels, uint8 `[h, w, 3 or 4]`, under a name; returns the address of the picture."""
+
+
 def write_maps(folder: Path, maps: SavedMaps) -> dict[int, str]:
     """Write a chunk for each row with maps; return row -> name of its chunk."""
     names = {}
     for row, saved in maps.by_row.items():
         names[row] = f"maps/{row:06d}"
-        write_chunk(folder, names[row], _chunk(folder, row, saved))
+        save = partial(_save_into, folder, f"media/maps/{row:06d}")
+        write_chunk(folder, names[row], maps_record(saved, save))
     return names
 
 
-def _chunk(folder: Path, row: int, maps: Sequence[SavedMap]) -> dict[str, Any]:
+def _save_into(folder: Path, prefix: str, name: str, pixels: np.ndarray) -> str:
+    path = f"{prefix}-{name}"
+    save_picture(folder / path, pixels)
+    return path
+
+
+def maps_record(maps: Sequence[SavedMap], save: SavePicture) -> dict[str, Any]:
+    """Return the maps of one image as the browser draws them, explainers in columns."""
     columns: dict[tuple[str, ...], dict[str, Any]] = {}
     rows: dict[tuple[str, str], int] = {}
     panels, places = [], []
     for number, saved in enumerate(maps):
-        column = columns.setdefault(
-            _column_key(saved.explanation), {"place": len(columns), **_column(saved.explanation)}
-        )
+        key = _column_key(saved.explanation)
+        column = columns.setdefault(key, {"place": len(columns), **_column(saved.explanation)})
         place = rows.setdefault((saved.target, saved.model), len(rows)), column["place"]
         places.append(place)
-        drawn = _drawn(folder, f"media/maps/{row:06d}-{number:02d}", saved)
-        panels.append({"row": place[0], "column": place[1], **drawn})
+        panels.append({"row": place[0], "column": place[1], **_drawn(save, f"{number:02d}", saved)})
     return {
         "columns": list(columns.values()),
         "rows": [{"target": target, "model": model} for target, model in rows],
@@ -196,32 +212,29 @@ def _chunk(folder: Path, row: int, maps: Sequence[SavedMap]) -> dict[str, Any]:
 
 
 def _column_key(explanation: Explanation) -> tuple[str, ...]:
-    saved = explanation.saved or {}
-    return (explanation.name, explanation.layer, str(saved.get("parameters")))
+    return (explanation.name, explanation.layer, str(explanation.parameters))
 
 
 def _column(explanation: Explanation) -> dict[str, Any]:
     result = explanation.result
-    parameters = (explanation.saved or {}).get("parameters") or {}
     return {
         "name": explanation.name,
         "layer": explanation.layer,
-        "parameters": {str(name): in_words(value) for name, value in parameters.items()},
+        "parameters": {str(name): in_words(v) for name, v in explanation.parameters.items()},
         "unit": result.unit,
         "notes": list(result.notes),
     }
 
 
-def _drawn(folder: Path, path: str, saved: SavedMap) -> dict[str, Any]:
+def _drawn(save: SavePicture, name: str, saved: SavedMap) -> dict[str, Any]:
     """Return what the browser needs to draw a map over the view of the model."""
-    view = _view(folder, path, saved)
+    view = _view(save, name, saved)
     values = saved.values
     if saved.result.colour and len(values) not in (1, 3):  # channels that are no colours
         values = np.abs(values).max(axis=0)
     elif saved.result.colour:
         limit = scale_of(values, signed=True).high
-        save_picture(folder / f"{path}-map.png", _pixels(about_grey(values, limit)))
-        return {"view": view, "picture": f"{path}-map.png"}
+        return {"view": view, "picture": save(f"{name}-map.png", _pixels(about_grey(values, limit)))}
     step = -(-max(values.shape) // MAX_SIDE)
     values = values[::step, ::step]
     is_signed = saved.result.signed and not saved.result.colour
@@ -238,13 +251,12 @@ def _drawn(folder: Path, path: str, saved: SavedMap) -> dict[str, Any]:
     }
 
 
-def _view(folder: Path, path: str, saved: SavedMap) -> str | None:
+def _view(save: SavePicture, name: str, saved: SavedMap) -> str | None:
     """Save the image as the model saw it; return its address."""
     pixels = saved.explanation.pixels
     if pixels is None or saved.index >= len(pixels):
         return None
-    save_picture(folder / f"{path}-view.jpg", pixels[saved.index].numpy())
-    return f"{path}-view.jpg"
+    return save(f"{name}-view.jpg", pixels[saved.index].numpy())
 
 
 def _levels(values: np.ndarray, scale: Scale) -> np.ndarray:

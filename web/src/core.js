@@ -14,8 +14,9 @@ window.convvizChunk = (name, value) => shared.received.set(name, value);
 /** Path from this page to the folder of the report: "" or "../". */
 export const root = document.documentElement.dataset.root ?? "";
 
-/** Returns the address of a file of the report, relative to this page. */
-export const address = (path) => root + path.split("/").map(encodeURIComponent).join("/");
+/** Returns the address of a file of the report, relative to this page. Embedded pictures (`data:`) stay as they are. */
+export const address = (path) =>
+  path.startsWith("data:image/") ? path : root + path.split("/").map(encodeURIComponent).join("/");
 
 /** Returns a promise of a chunk's value. A chunk is a script, since pages on disk cannot fetch. */
 export function loadChunk(name) {

@@ -4,6 +4,7 @@ import { address, html, loadChunk, number, percent, Problem, setState, useAddres
 const LEVELS = 254;
 const NONE = 255;
 const STATE = "convviz-maps"; // choices are kept for the next image
+export const DEFAULT_CHOICES = { opacity: 0.65, smooth: true, shared: false };
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
@@ -180,38 +181,40 @@ function namesOfColumns(columns) {
   });
 }
 
-function Grid({ chunk }) {
-  const [choices, setChoices] = useState({ opacity: 0.65, smooth: true, shared: false, ...remembered() });
+/**
+ * Maps in a table, explainers in columns, targets and models in rows.
+ *
+ * choices: {opacity, smooth, shared}; onChoices is called with changed ones. `only` is the name of the only
+ * explainer that is shown, if any. The space bar is a key of `keyTarget`.
+ */
+export function Grid({ chunk, choices, onChoices, only, onOnly, keyTarget = document }) {
   const [cross, setCross] = useState(null);
   const [zoom, setZoom] = useState(WHOLE);
   const [isBare, setBare] = useState(false);
   const palettes = useMemo(() => ({ signed: bytesOf(chunk.palettes.signed), plain: bytesOf(chunk.palettes.plain) }), [chunk]);
-  const choose = (changes) => {
-    const next = { ...choices, ...changes };
-    setChoices(next);
-    remember(next);
-  };
+  const choose = (changes) => onChoices({ ...choices, ...changes });
   useEffect(() => {
     const listener = (event) => {
       if (event.key !== " " || event.target.closest?.("input, button, select, a, textarea")) return;
       event.preventDefault();
       setBare(event.type === "keydown");
     };
-    document.addEventListener("keydown", listener);
-    document.addEventListener("keyup", listener);
+    keyTarget.addEventListener("keydown", listener);
+    keyTarget.addEventListener("keyup", listener);
     return () => {
-      document.removeEventListener("keydown", listener);
-      document.removeEventListener("keyup", listener);
+      keyTarget.removeEventListener("keydown", listener);
+      keyTarget.removeEventListener("keyup", listener);
     };
-  }, []);
+  }, [keyTarget]);
   const zoomBy = (factor) => setZoom(zoomTo(zoom.factor * factor, ...(cross ?? [zoom.x, zoom.y])));
-  useKeys({ "+": () => zoomBy(2), "=": () => zoomBy(2), "-": () => zoomBy(0.5), 0: () => setZoom(WHOLE) });
+  // Keys of the document belong to the notebook where the maps are a part of one.
+  const keys = { "+": () => zoomBy(2), "=": () => zoomBy(2), "-": () => zoomBy(0.5), 0: () => setZoom(WHOLE) };
+  useKeys(keyTarget === document ? keys : {});
   const models = new Set(chunk.rows.map((row) => row.model));
   const nameOf = {
     row: (place) => [chunk.rows[place].target, models.size > 1 && chunk.rows[place].model].filter(Boolean).join(" · "),
     column: (place) => columnNames[place],
   };
-  const { only } = useAddress();
   const columns = chunk.columns.map((column, place) => ({ ...column, place }))
     .filter((column) => only === undefined || column.name === only);
   const columnNames = namesOfColumns(chunk.columns);
@@ -233,7 +236,7 @@ function Grid({ chunk }) {
         <button type="button" disabled=${zoom.factor === 1} onClick=${() => setZoom(WHOLE)}>Whole image</button>
       </span>
       ${chunk.columns.length > 1 && html`<label class="field">Explainer
-        <select value=${only ?? ""} onChange=${(event) => setState({ only: event.target.value }, { replace: true })}>
+        <select value=${only ?? ""} onChange=${(event) => onOnly(event.target.value || undefined)}>
           <option value="">all</option>
           ${[...new Set(chunk.columns.map(({ name }) => name))].map((name) => html`<option value=${name}>${name}</option>`)}
         </select></label>`}
@@ -276,10 +279,17 @@ function Grid({ chunk }) {
 /** The maps of an image; nothing if none were saved. */
 export function Maps({ name }) {
   const [chunk, error] = useLoaded(async () => (name ? loadChunk(name) : null), [name]);
+  const [choices, setChoices] = useState({ ...DEFAULT_CHOICES, ...remembered() });
+  const { only } = useAddress();
   if (!name) return null;
+  const choose = (next) => {
+    setChoices(next);
+    remember(next);
+  };
   return html`<section class="card" aria-labelledby="maps-title">
     <div class="head"><h2 id="maps-title">What the scores depend on</h2></div>
     ${error && html`<${Problem} error=${error} />`}
-    ${chunk && html`<${Grid} key=${name} chunk=${chunk} />`}
+    ${chunk && html`<${Grid} key=${name} chunk=${chunk} choices=${choices} onChoices=${choose}
+      only=${only} onOnly=${(column) => setState({ only: column }, { replace: true })} />`}
   </section>`;
 }

@@ -109,7 +109,7 @@ function Badges({ unit, data }) {
       title="nearly the same top patches">near-duplicate of ${twin}</a>`}`;
 }
 
-function Facts({ unit, data, record, layer }) {
+export function Facts({ unit, data, record, layer }) {
   const of = (name) => data.columns[name]?.[unit];
   const facts = [
     ["maximum", number(of("max")), `rank ${count(record.rank)} of ${count(data.count)}`],

@@ -1,0 +1,116 @@
+"""The widgets, which talk to `static/widget.js` in the notebook.
+
+The script asks for what it shows by messages, so that a widget appears at once, whatever the size
+of the run. This module requires anywidget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..errors import ConvvizError
+from ..explanation.explanation import Explanation, ExplanationList
+from ..report.chunks import script_json
+from ..sweep.run import Run
+from .explanation_answers import ExplanationAnswers
+from .run_answers import RunAnswers
+
+STATIC = Path(__file__).parent / "static"
+
+
+class _AskedWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets has no types
+    """A widget that answers the questions of its script.
+
+    Args:
+        answers: name of a question -> function of its values.
+        to_html: returns the static HTML, for notebooks that cannot show widgets.
+    """
+
+    _esm = STATIC / "widget.js"
+    _css = STATIC / "widget.css"
+    kind = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self, answers: Mapping[str, Callable[..., Any]], to_html: Callable[[], str], **traits: Any
+    ) -> None:
+        self._answers, self._to_html = answers, to_html
+        super().__init__(**traits)
+        self.on_msg(self._answer)
+
+    def _answer(self, widget: Any, content: Any, buffers: Any) -> None:
+        """Send the answer to a question as JSON, or the reason why there is none."""
+        try:
+            text = script_json(self._answers[content["ask"]](**content["values"]))
+        except (ConvvizError, KeyError, TypeError) as error:
+            self.send({"id": content.get("id"), "error": str(error)})
+        else:
+            self.send({"id": content["id"], "text": text})
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**options)
+        return {**data, "text/html": self._to_html()}, metadata
+
+
+class RunWidget(_AskedWidget):
+    """The units and the maps of a run.
+
+    Attributes:
+        selection: rows of the selected images, ascending.
+        layer: the layer whose units are shown.
+        unit: the unit that is shown, or None.
+    """
+
+    kind = traitlets.Unicode("run").tag(sync=True)
+    selection = traitlets.List(traitlets.Int()).tag(sync=True)
+    layer = traitlets.Unicode().tag(sync=True)
+    unit = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def __init__(self, run: Run, photos: Any = None) -> None:
+        self._count = len(run.items)
+        source = RunAnswers(run, photos)
+        self._layers = source.layers
+        layer = self._layers[-1] if self._layers else ""
+        super().__init__(source.answers, run._repr_html_, layer=layer)
+
+    @traitlets.validate("selection")
+    def _check_selection(self, proposal: Any) -> list[int]:
+        rows = sorted(set(proposal["value"]))
+        if rows and not 0 <= rows[0] <= rows[-1] < self._count:
+            raise traitlets.TraitError(f"selection: the run has rows 0 to {self._count - 1}")
+        return rows
+
+    @traitlets.validate("layer")
+    def _check_layer(self, proposal: Any) -> Any:
+        if proposal["value"] not in (*self._layers, ""):
+            raise traitlets.TraitError(f"layer: {', '.join(self._layers)}")
+        return proposal["value"]
+
+
+class ExplanationWidget(_AskedWidget):
+    """Maps over an image, explainers side by side.
+
+    Attributes:
+        image: the number of the image that is shown.
+        opacity: of the maps, from 0 to 1.
+    """
+
+    kind = traitlets.Unicode("explanation").tag(sync=True)
+    image = traitlets.Int(0, min=0).tag(sync=True)
+    opacity = traitlets.Float(0.65, min=0, max=1).tag(sync=True)
+
+    def __init__(self, explanations: Sequence[Explanation]) -> None:
+        source = ExplanationAnswers(explanations)
+        self._count = source.count
+        shown = explanations[0] if len(explanations) == 1 else ExplanationList(explanations)
+        super().__init__(source.answers, shown._repr_html_)
+
+    @traitlets.validate("image")
+    def _check_image(self, proposal: Any) -> Any:
+        if proposal["value"] >= self._count:
+            raise traitlets.TraitError(f"image: there are {self._count}")
+        return proposal["value"]
