@@ -363,7 +363,11 @@ def merge(
 
 
 def query(
-    run: Run | str | Path, images: Any, k: int = 8, model: Model | None = None
+    run: Run | str | Path,
+    images: Any,
+    k: int = 8,
+    model: Model | None = None,
+    layer: str | None = None,
 ) -> Explanation:
     """Look up images among the items of a finished run.
 
@@ -375,16 +379,24 @@ def query(
         k: how many items to return for each image.
         model: the model of the run. It is optional if `analyze` returned the run in this process,
             and if the run records how its model was loaded (`load_model("resnet50")`).
+        layer: the layer whose features are compared; may be omitted if the run has only one.
 
     Raises:
         ParameterError: no explainer of the run answers queries, or the model is not known.
     """
     run = run if isinstance(run, Run) else open_run(os.fspath(run))
     explainer = _query_explainer(run, k)
+    if layer is not None:
+        explainer = explainer.model_copy(update={"layers": (layer,)})
     if model is None:
         model = run.model = run.model or run.load_model()
     explanation: Explanation = explain(model, images, explainer)
     return explanation
+
+
+def query_layers(run: Run) -> tuple[str, ...]:
+    """Return the layers of a run in which `query` can look up images."""
+    return tuple(run[registry.identify(_query_explainer(run, 1)).name])
 
 
 def _query_explainer(run: Run, k: int) -> DatasetExplainer:

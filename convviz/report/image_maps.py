@@ -234,7 +234,10 @@ def _drawn(save: SavePicture, name: str, saved: SavedMap) -> dict[str, Any]:
         values = np.abs(values).max(axis=0)
     elif saved.result.colour:
         limit = scale_of(values, signed=True).high
-        return {"view": view, "picture": save(f"{name}-map.png", _pixels(about_grey(values, limit)))}
+        return {
+            "view": view,
+            "picture": save(f"{name}-map.png", _pixels(about_grey(values, limit))),
+        }
     step = -(-max(values.shape) // MAX_SIDE)
     values = values[::step, ::step]
     is_signed = saved.result.signed and not saved.result.colour

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from ..errors import ConvvizError, ImageError
 from .guard import MAX_UPLOAD_BYTES
@@ -58,7 +59,7 @@ class Api:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._decoding = asyncio.Semaphore(MAX_DECODES)
-        self._streams = 0
+        self._streams = asyncio.Semaphore(MAX_STREAMS)
 
     def routes(self) -> list[Route]:
         """Return the routes. Whatever computes or writes is a POST."""
@@ -134,22 +135,10 @@ class Api:
     async def events(self, request: Request) -> Response:
         """Follow the progress of a job by server-sent events; the last one has its result."""
         job = self._services.jobs[request.path_params["job"]]
-        if self._streams >= MAX_STREAMS:
+        if self._streams.locked():
             raise HTTPException(429, "too many connections follow jobs")
-        return StreamingResponse(self._events_of(job), media_type="text/event-stream")
-
-    async def _events_of(self, job: Job) -> AsyncIterator[bytes]:
-        self._streams += 1
-        try:
-            sent: tuple[object, ...] = ()
-            while not job.finished.done():
-                if (now := (job.status, job.progress)) != sent:
-                    sent = now
-                    yield _event("progress", job.to_json())
-                await asyncio.wait([asyncio.wrap_future(job.finished)], timeout=PROGRESS_EVERY_S)
-            yield _event("end", document_of(job))
-        finally:
-            self._streams -= 1
+        await self._streams.acquire()
+        return EventStream(_events_of(job), self._streams.release)
 
     async def file(self, request: Request) -> Response:
         """Return a file of a result."""
@@ -172,6 +161,31 @@ class Api:
         note = checked(UnitNote, parse_json(await request.body()))
         write = self._services.notes.write
         return to_json(await run_in_threadpool(write, note.layer, note.unit, note.label, note.note))
+
+
+class EventStream(StreamingResponse):
+    """A response of server-sent events that calls a function when it has ended in any way."""
+
+    def __init__(self, events: AsyncIterator[bytes], when_ended: Callable[[], None]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._when_ended = when_ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._when_ended()
+
+
+async def _events_of(job: Job) -> AsyncIterator[bytes]:
+    sent: tuple[object, ...] = ()
+    while not job.finished.done():
+        if (now := (job.status, job.progress)) != sent:
+            sent = now
+            yield _event("progress", job.to_json())
+        await asyncio.wait([asyncio.wrap_future(job.finished)], timeout=PROGRESS_EVERY_S)
+    yield _event("end", document_of(job))
 
 
 def document_of(job: Job) -> dict[str, Any]:

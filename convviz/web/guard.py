@@ -182,12 +182,15 @@ def _body_problem(scope: Scope, headers: Headers) -> Response | None:
     """Refuse bodies of another kind than expected, and bodies that announce an excess size."""
     lengths = headers.getlist("content-length")
     limit = _body_limit(scope) if scope["method"] == "POST" else 0
-    if len(lengths) > 1 or any(not n.isdecimal() for n in lengths):
+    is_chunked = "transfer-encoding" in headers
+    if len(lengths) + is_chunked > 1 or any(not n.isdecimal() for n in lengths):
         return _refusal(400, "the length of the body is not valid")
     if any(int(n) > limit for n in lengths):
         return _refusal(413, f"the body is larger than {limit:,} bytes")
     if scope["method"] != "POST":
-        return None
+        return _refusal(413, "only a POST has a body") if is_chunked else None
+    if len(headers.getlist("content-type")) > 1:
+        return _refusal(415, "the body has several types")
     kind = "multipart/form-data" if scope["path"] == UPLOAD_PATH else "application/json"
     if headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
         return _refusal(415, f"the body must be {kind}")

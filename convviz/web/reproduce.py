@@ -88,13 +88,13 @@ def covered_lines(
     )
 
 
-def query_lines(run: str, model: str, photo: str, k: int) -> str:
+def query_lines(run: str, model: str, photo: str, k: int, layer: str) -> str:
     """Return Python code that finds the nearest images of a run."""
     return "\n".join(
         (
             "import convviz",
             f"model = convviz.load_model({model or MODEL_PLACEHOLDER!r})",
-            f"matches = convviz.query({run!r}, {photo!r}, k={k}, model=model)",
+            f"matches = convviz.query({run!r}, {photo!r}, {k}, model, {layer!r})",
         )
     )
 

@@ -120,6 +120,7 @@ class Neighbours(_Strict):
 
     photo: Identifier
     k: Annotated[int, Field(ge=1, le=100)] = 12
+    layer: LayerName | None = None
 
 
 REQUESTS: dict[str, type[_Strict]] = {

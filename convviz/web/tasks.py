@@ -27,6 +27,7 @@ from .photos import CheckedPhotos, RunPhotos
 from .rectangle import RectangleScores
 from .reproduce import covered_lines, python_lines, query_lines, shell_line
 from .result_files import MEDIA_TYPES, Files, classes_of, document_of, map_of, png
+from .unit_place import place_in_run
 
 Arguments = Mapping[str, Any]
 Answer = tuple[dict[str, Any], Files]
@@ -174,12 +175,14 @@ def unit_map(state: LoadedModel, arguments: Arguments) -> Answer:
             f"unit {unit} of {layer!r}: its output has the shape {list(activations.shape[1:])}"
         )
     values = activations[0, unit].double().cpu()
+    place = place_in_run(state.run, state.model, photo.batch, layer, unit)
     if values.ndim == 0:  # a layer without positions
-        return {"map": None, "value": float(values)}, {}
+        return {"map": None, "value": float(values), "place": place}, {}
     document, files = map_of(values.numpy(), "activation", bool((values < 0).any()))
     files["photo.png"] = ("image/png", png(photo.batch.pixels[0].numpy()))
     field = _receptive_field(state, photo, layer)
-    return {"map": document, "value": float(values.max()), "receptive_field": str(field)}, files
+    value = float(values.max())
+    return {"map": document, "value": value, "receptive_field": str(field), "place": place}, files
 
 
 def unit_gradient(state: LoadedModel, arguments: Arguments) -> Answer:
@@ -207,7 +210,9 @@ def neighbours(state: LoadedModel, arguments: Arguments) -> Answer:
     if state.run is None:
         raise ParameterError("no run was opened")
     photo, k = state.photo(arguments["photo"]), arguments["k"]
-    explanation = api.query(state.run, photo.photo, k, state.model)
+    layers = api.query_layers(state.run)
+    layer = arguments["layer"] or layers[-1]
+    explanation = api.query(state.run, photo.photo, k, state.model, layer)
     result = explanation.result
     if not isinstance(result, Matches) or not result.found:
         raise ConvvizError(f"{explanation.name} returned no neighbours")
@@ -221,8 +226,14 @@ def neighbours(state: LoadedModel, arguments: Arguments) -> Answer:
         }
         for m in result.found[0]
     ]
-    lines = query_lines(state.run.address, _source(state), arguments["photo"]["name"], k)
-    document = {"layer": explanation.layer, "unit": result.unit, "found": found, "python": lines}
+    name = arguments["photo"]["name"]
+    document = {
+        "layer": layer,
+        "layers": layers,
+        "unit": result.unit,
+        "found": found,
+        "python": query_lines(state.run.address, _source(state), name, k, layer),
+    }
     return document, {}
 
 

@@ -11,7 +11,9 @@ from ..explanation.explanation import Explanation
 from ..sweep.run import Run, open_run
 
 
-def widget(shown: Run | str | Path | Explanation | Sequence[Explanation], photos: Any = None) -> Any:
+def widget(
+    shown: Run | str | Path | Explanation | Sequence[Explanation], photos: Any = None
+) -> Any:
     """Return an interactive notebook widget of a run or of explanations.
 
     The widget of a run has a browser of units and a map on which a rectangle selects images.

@@ -9,53 +9,9 @@ import numpy as np
 import pytest
 import torch
 from helpers.pictures import checksums_instead_of_pictures
+from helpers.script_payloads import PAYLOADS
 
 import convviz
-
-RUN = "ran=1"
-PAYLOADS = [
-    f"<script>{RUN}</script>",
-    f"</script><script>{RUN}</script>",
-    f"<img src=x onerror={RUN}>",
-    f"\"><img src=x onerror='{RUN}'>",
-    f"'><img src=x onerror={RUN}>",
-    f"<svg onload={RUN}>",
-    f"<svg><script>{RUN}</script></svg>",
-    f"<iframe srcdoc='<script>parent.{RUN}</script>'>",
-    f"<body onload={RUN}>",
-    f"<details open ontoggle={RUN}>",
-    f"<video><source onerror={RUN}></video>",
-    f"javascript:{RUN}",
-    f"data:text/html,<script>{RUN}</script>",
-    f"<a href=javascript:{RUN}>x</a>",
-    f"' autofocus onfocus={RUN} x='",
-    f'" autofocus onfocus={RUN} x="',
-    f"` onmouseover={RUN} `",
-    f"</title><script>{RUN}</script>",
-    f"</style><script>{RUN}</script>",
-    f"<style>@import 'x';</style><script>{RUN}</script>",
-    "<style>*{display:none}</style>",
-    "<link rel=stylesheet href=x>",
-    "<base href=//x>",
-    "<meta http-equiv=refresh content=0;url=x>",
-    "<form action=x><input name=body></form>",
-    f"<!--><script>{RUN}</script>",
-    f"<![CDATA[<script>{RUN}</script>]]>",
-    f"\u2028{RUN}//\u2029",
-    f"\\u003cscript\\u003e{RUN}",
-    f"${{{RUN}}}",
-    f"{{{{{RUN}}}}}",
-    f"{{% set x = 1 %}}{{{{ ''.__class__ }}}}{RUN}",
-    f'");{RUN};("',
-    f"');{RUN};('",
-    f"*/{RUN}/*",
-    f"url(x);background:url(javascript:{RUN})",
-    "../../../etc/passwd",
-    "%3Cscript%3E",
-    "&lt;script&gt;",
-    f"<math><mtext><mglyph><style><img src=x onerror={RUN}>",
-    f"#unit=0&class=<img src=x onerror={RUN}>",
-]
 
 
 class Hostile:
@@ -140,7 +96,7 @@ def test_names_that_are_scripts_are_shown_and_do_not_run(watch, hostile_report, 
     visits = [(path, state) for path in pages for state in ("", "#id=1&q=<svg onload=1>", *states)]
     for path, state in visits:
         page = watched.open(f"{path.as_posix()}{state}")
-        assert page.evaluate("window.ran") is None, (path, state)
+        assert page.evaluate("window.hacked") is None, (path, state)
         planted = page.locator("script:not([src]), style, base, iframe, img[src=x], [onerror]")
         assert planted.count() == 0, (path, state)
     overview = watched.open("index.html").inner_text("body")

@@ -37,7 +37,7 @@ def test_units_and_a_selection_on_the_map(
     assert page.locator(".widget-sheet b").first.inner_text() == str(order[0])
 
     page.get_by_role("button", name="Map", exact=True).click()
-    place = page.locator(".map-place")
+    place = page.locator(".map-place[aria-busy=false]")
     box = place.bounding_box()
     middle = box["x"] + box["width"] / 2
     page.mouse.move(box["x"] + 1, box["y"] + 1)

@@ -53,7 +53,7 @@ def test_a_selection_comes_back(run: convviz.Run) -> None:
     for rows in ([12], [-1]):
         with pytest.raises(traitlets.TraitError, match="rows 0 to 11"):
             widget.selection = rows
-    with pytest.raises(traitlets.TraitError, match="stage2.relu"):
+    with pytest.raises(traitlets.TraitError, match=r"stage2\.relu"):
         widget.layer = "nowhere"
     widget.layer, widget.unit = "stage2.relu", 4
     assert widget.get_state()["unit"] == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
@@ -12,6 +13,8 @@ import typer
 
 from convviz.authoring import hookimpl
 
+from ._photo_tiles import write_tiles
+
 PHOTOS = {
     "chelsea": ("skimage", "data/chelsea.png"),
     "coffee": ("skimage", "data/coffee.png"),
@@ -20,7 +23,13 @@ PHOTOS = {
 """Photos inside the packages of the `demo` extra: name -> (package, file)."""
 
 DIGITS = "demo-digits"
-REPORT = "digits-report"
+RUNS = {"tiles": "photos", "digits": "handwritten digits"}
+"""Run folder -> what its images are; `<run folder>-report` holds its pages."""
+
+TILE_STEP = 120
+TILE_LAYERS = ("blocks.1.1.bn1.act", "blocks.3.2.bn1.act", "blocks.4.2.bn1.act")
+"""Layers of the demo's network that are analyzed: edges and textures, parts, objects."""
+
 MAPS = (
     *("occlusion", "flip", "grad_cam", "integrated_gradients", "input_x_gradient", "saliency"),
     *("guided_backprop", "guided_grad_cam", "grabcut"),
@@ -44,6 +53,7 @@ TITLE = "What two ConvNets see"
 INTRO = (
     "All explainers at work. EfficientNet-Lite0, trained on ImageNet, looks at three photos; "
     "a small network trained on handwritten digits, at a data set of 1797 of them. "
+    "The pages in tiles-report and digits-report show the units of both. "
     "Click on a picture to see it in full size."
 )
 
@@ -76,10 +86,12 @@ def convviz_commands(cli: typer.Typer) -> None:
             typer.echo(f"interrupted; what was done by then is in {folder}", err=True)
             raise
         typer.echo(f"open {page.resolve()} in a browser")
-        typer.echo(
-            f"browse the units, images and errors: {folder.resolve() / REPORT / 'index.html'}"
-        )
-        typer.echo(f"or work with it: convviz serve {folder / 'digits'}")
+        for run, images in RUNS.items():
+            page = folder.resolve() / f"{run}-report" / "index.html"
+            typer.echo(f"units, images and map of the {images}: {page}")
+            typer.echo(
+                f"  or work with them: {shlex.join(['convviz', 'serve', f'{folder / run}'])}"
+            )
 
 
 def run_demo(folder: Path) -> Path:
@@ -110,7 +122,9 @@ def demo_steps() -> Iterator[Step]:
         yield Step(what, lambda out, name=name: _explain_photo(out, photos, name))
     what = f"{', '.join(DATA_SET)} of the digits"
     yield Step(what, lambda out: _analyze_digits(out, digits))
-    yield Step("pages about the digits", _write_digits_report)
+    what = f"{', '.join(DATA_SET[1:])} of tiles of photos"
+    yield Step(what, lambda out: _analyze_tiles(out, photos))
+    yield Step("pages about the digits and the photos", _write_reports)
 
 
 def free_folder(out: Path) -> Path:
@@ -146,7 +160,23 @@ def _analyze_digits(out: Path, model: Any) -> None:
     analyze(model, DIGITS, list(DATA_SET), out / "digits", pictures=True)
 
 
-def _write_digits_report(out: Path) -> None:
+def _analyze_tiles(out: Path, model: Any) -> None:
+    """Analyze tiles of photos; their classes are the photos, not those of the model."""
+    from convviz import analyze, explainer
+
+    write_tiles(out / "tiles-photos", TILE_STEP)
+    layers = list(TILE_LAYERS)
+    what = [
+        explainer("patches", layers=layers, draw=4, guided=False),
+        explainer("statistics", layers=layers),
+        "neighbors",
+        "embedding",
+    ]
+    analyze(model, out / "tiles-photos", what, out / "tiles", predictions=False)
+
+
+def _write_reports(out: Path) -> None:
     from convviz import write_run_report
 
-    write_run_report(out / "digits", out / REPORT)
+    for run in RUNS:
+        write_run_report(out / run, out / f"{run}-report")

@@ -9,9 +9,10 @@ export function Neighbours({ model, photo, site, state, onError }) {
   useEffect(() => {
     let isCurrent = true;
     setJob(null);
-    if (photo) ask(model, "neighbours", { photo: photo.id, k }).then((a) => isCurrent && setJob(a), (e) => isCurrent && (onError(e), setJob({ failed: true })));
+    const layer = state.near || null;
+    if (photo) ask(model, "neighbours", { photo: photo.id, k, layer }).then((a) => isCurrent && setJob(a), (e) => isCurrent && (onError(e), setJob({ failed: true })));
     return () => (isCurrent = false);
-  }, [model, photo?.id, k]);
+  }, [model, photo?.id, k, state.near]);
   if (!photo) return html`<p class="card muted">Choose a photo first.</p>`;
   if (!job) return html`<p class="card muted" role="status">Searching the run…</p>`;
   if (job.failed) return null;
@@ -19,6 +20,8 @@ export function Neighbours({ model, photo, site, state, onError }) {
   const hasThumbs = (site?.count ?? 0) > 0;
   return html`<section class="card">
     <div class="head"><h2>Nearest images of the run</h2><span class="sub">${result.unit} of ${result.layer}</span>
+      ${result.layers.length > 1 && html`<label class="field">Features of <select name="near" value=${result.layer} onChange=${(e) => setState({ near: e.target.value })}>
+        ${result.layers.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`}
       <label class="field">Show <input type="number" min="1" max="100" value=${k} onChange=${(e) => setState({ k: e.target.value })} /></label>
       <${CopyButton} text=${result.python}>Copy Python</${CopyButton}></div>
     <ol class="neighbours">${result.found.map((match) => html`<li key=${match.id}>

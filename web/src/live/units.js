@@ -1,6 +1,7 @@
 // A unit on the photo: its activation map, and what it responds to at a position.
 import { address, CopyButton, html, number, setState, useEffect, useState } from "../core.js";
 import { ask, describeModel, get, post } from "./api.js";
+import { PlaceInRun, TopPatches } from "./unit_in_run.js";
 import { MapView } from "./viewer.js";
 
 const MAP = { layer: "overlay", opacity: 0.85, smooth: false };
@@ -53,7 +54,7 @@ export function Units({ model, photo, site, state, canNote, onError }) {
           onChange=${(e) => choose({ layer: layer.name, unit: e.target.value })} /></label>
         <button type="button" aria-label="Next unit" disabled=${unit >= count - 1} onClick=${() => choose({ layer: layer.name, unit: unit + 1 })}>→</button>
         <span class="muted">of ${count}</span></span>
-      ${page && html`<a href=${`${address(page)}#unit=${unit}`}>Top patches of this unit</a>`}
+      ${page && html`<a href=${`${address(page)}#unit=${unit}`}>Page of this unit</a>`}
     </div>
     <div class="split even">
       <section class="card">
@@ -66,7 +67,8 @@ export function Units({ model, photo, site, state, canNote, onError }) {
           </${MapView}>
           <p class="note">Largest activation ${number(job.result.value, 4)}. Receptive field ${job.result.receptive_field}. Click a position, or
             ${" "}<button type="button" class="quiet" onClick=${() => strongest(job, rows, columns).then((at) => setState({ layer: layer.name, unit, at }), onError)}>the strongest one</button>,
-            to see what drives the unit there.</p>`}
+            to see what drives the unit there.</p>
+          <${PlaceInRun} place=${job.result.place} />`}
       </section>
       <section class="card" aria-live="polite">
         <h2>What drives it ${place && html`<span class="muted">at row ${place[0]}, column ${place[1]}</span>`}</h2>
@@ -82,6 +84,7 @@ export function Units({ model, photo, site, state, canNote, onError }) {
           <p class="actions"><${CopyButton} text=${gradient.result.python}>Copy Python</${CopyButton}><${CopyButton} text=${gradient.result.shell}>Copy shell</${CopyButton}></p>`}
       </section>
     </div>
+    <${TopPatches} site=${site} layer=${layer.name} unit=${unit} />
     ${canNote && html`<${NoteForm} key=${`${layer.name}:${unit}`} layer=${layer.name} unit=${unit} onError=${onError} />`}
   </div>`;
 }

@@ -1,5 +1,5 @@
 // The map of a notebook: drag a rectangle to select images, which Python sees as `widget.selection`.
-import { address, html, number, percent, Problem, useEffect, useLoaded, useMemo, useRef, useState } from "../core.js";
+import { address, html, number, percent, Problem, useEffect, useLayoutEffect, useLoaded, useMemo, useRef, useState } from "../core.js";
 import { classesOf, colouring, Legend, useDark } from "../map_colours.js";
 import { decodePoints, inside, nearest } from "../map_points.js";
 import { MapView } from "../map_view.js";
@@ -105,7 +105,7 @@ function PointMap({ model, ask, site, chunk }) {
       choose=${(text, isChosen) => setHighlighted(isChosen ? null : classes.find(([, known]) => known === text)[0])} />
     <div class="map-frame">
       <div ref=${place} class="map-place ${moves ? "" : "selecting"}" tabindex="0" role="application" onKeyDown=${onKeyDown}
-        aria-label=${`Map of ${points.count} images. Drag a rectangle to select images. Arrow keys move the map, plus and minus zoom, Enter selects what is in view, Escape clears the selection.`}></div>
+        aria-busy=${view ? "false" : "true"} aria-label=${`Map of ${points.count} images. Drag a rectangle to select images. Arrow keys move the map, plus and minus zoom, Enter selects what is in view, Escape clears the selection.`}></div>
       ${box && html`<span class="widget-box" style=${boxStyle(box)}></span>`}
       ${centre && !box && html`<${Card} ...${{ ask, site, row: points.rows[hovered], view, centre }} />`}
       <p class="map-axes">${chunk.axes.join(" · ")}</p>
@@ -125,7 +125,7 @@ const boxStyle = ([x0, y0, x1, y1]) => ({ left: `${x0}px`, top: `${y0}px`, width
 function usePointer(place, view, moves, actions) {
   const latest = useRef();
   latest.current = { moves, actions };
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = place.current;
     if (!view) return undefined;
     let from = null;
