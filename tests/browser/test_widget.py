@@ -40,9 +40,9 @@ def test_units_and_a_selection_on_the_map(
     place = page.locator(".map-place[aria-busy=false]")
     box = place.bounding_box()
     middle = box["x"] + box["width"] / 2
-    page.mouse.move(box["x"] + 1, box["y"] + 1)
+    page.mouse.move(box["x"] + 12, box["y"] + 12)  # the corners are round
     page.mouse.down()
-    page.mouse.move(middle, box["y"] + box["height"] - 1, steps=4)
+    page.mouse.move(middle, box["y"] + box["height"] - 12, steps=4)
     page.mouse.up()
     page.locator(".widget-chosen li").first.wait_for()
     places = digits_run["embedding"].only.values[:, 0].numpy()

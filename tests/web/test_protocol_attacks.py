@@ -52,8 +52,12 @@ def form(kind: str, body: bytes) -> Attack:
     return lambda client: client.request("POST", "/api/photos", body, {"Content-Type": kind})
 
 
-def value(path: str, text: bytes, kind: str = "application/json") -> Attack:
-    return lambda client: client.request("POST", path, text, {"Content-Type": kind})
+def path(target: str) -> Attack:
+    return lambda client: client.get(target)
+
+
+def value(target: str, text: bytes, kind: str = "application/json") -> Attack:
+    return lambda client: client.request("POST", target, text, {"Content-Type": kind})
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:
@@ -163,9 +167,9 @@ ATTACKS: dict[str, Attack] = {
     "list of content types": value("/api/jobs", JOB.encode(), "application/json, text/plain"),
     "JSON in UTF-16": value("/api/jobs", JOB.encode("utf-16"), "application/json; charset=utf-16"),
     "JSON in UTF-7": value("/api/jobs", b"+AHsAIg-", "application/json; charset=utf-7"),
-    "compressed JSON": post(f"Content-Encoding: deflate\r\nContent-Length: {len(BOMB)}", "")
-    if len(BOMB) > 256 << 10
-    else value("/api/jobs", BOMB),
+    "compressed JSON": lambda c: c.request(
+        "POST", "/api/jobs", BOMB, {"Content-Encoding": "deflate"}
+    ),
     "JSON with a byte-order mark": value("/api/jobs", b"\xef\xbb\xbf" + JOB.encode()),
     "JSON with a name twice": value("/api/jobs", b'{"model":0,"task":"model","task":"pages"}'),
     "task of the server": value("/api/jobs", b'{"model":0,"task":"pages","arguments":{}}'),
@@ -184,7 +188,8 @@ ATTACKS: dict[str, Attack] = {
     ),
     "form in a form": form(
         "multipart/form-data; boundary=XX",
-        b"--XX\r\nContent-Type: multipart/form-data; boundary=YY\r\n\r\n--YY\r\n\r\n--YY--\r\n--XX--",
+        b"--XX\r\nContent-Type: multipart/form-data; boundary=YY\r\n\r\n"
+        b"--YY\r\n\r\n--YY--\r\n--XX--\r\n",
     ),
     # Files
     "PNG with a text bomb": upload(png_with(b"zTXt", b"Comment\0\0" + BOMB)),
@@ -211,7 +216,7 @@ ATTACKS: dict[str, Attack] = {
         b'<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><svg>&b;</svg>', "x.svg"
     ),
     **{
-        f"{place} with {word[:40]!r}": lambda c, target=place.format(word, word): c.get(target)
+        f"{place} with {word[:40]!r}": path(place.format(word, word))
         for place in IDS
         for word in UNUSUAL_TRAVERSALS
     },

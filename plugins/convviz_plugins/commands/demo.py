@@ -89,9 +89,8 @@ def convviz_commands(cli: typer.Typer) -> None:
         for run, images in RUNS.items():
             page = folder.resolve() / f"{run}-report" / "index.html"
             typer.echo(f"units, images and map of the {images}: {page}")
-            typer.echo(
-                f"  or work with them: {shlex.join(['convviz', 'serve', f'{folder / run}'])}"
-            )
+            command = shlex.join(["convviz", "serve", str(folder / run)])
+            typer.echo(f"  or work with them: {command}")
 
 
 def run_demo(folder: Path) -> Path:
