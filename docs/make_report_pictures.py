@@ -1,9 +1,9 @@
-"""Renews the picture of the report in the documentation.
+"""Renews the pictures of the report in the documentation.
 
     python docs/make_report_pictures.py [FOLDER]
 
 Cuts photos of scikit-image and scikit-learn into overlapping tiles, one class per photo, analyzes
-them with the demo's network, writes the report, and takes a picture of the view of one unit.
+them with the demo's network, writes the report, and takes pictures of one unit and of the map.
 Requires Playwright and Chromium. FOLDER keeps the tiles, the run and the report; without it they
 are temporary.
 """
@@ -13,79 +13,58 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 import convviz
+from convviz_plugins.commands._photo_tiles import write_tiles
 
-TARGET = Path(__file__).parent / "pictures" / "report_unit.png"
-PHOTOS = {
-    "cat": ("skimage", "data/chelsea.png"),
-    "coffee": ("skimage", "data/coffee.png"),
-    "astronaut": ("skimage", "data/astronaut.png"),
-    "rocket": ("skimage", "data/rocket.jpg"),
-    "galaxies": ("skimage", "data/hubble_deep_field.jpg"),
-    "motorcycle": ("skimage", "data/motorcycle_left.png"),
-    "pavilion": ("sklearn", "datasets/images/china.jpg"),
-    "flower": ("sklearn", "datasets/images/flower.jpg"),
-}
-"""Class -> package and file of its photo."""
-
-SIDE, STEP = 240, 80
-"""Side of a tile and distance between tiles, in pixels of a photo that is 480 pixels high."""
+PICTURES = Path(__file__).parent / "pictures"
+STEP = 80
+"""Distance between tiles, in pixels of a photo that is 480 pixels high."""
 
 LAYERS = ["blocks.1.1.bn1.act", "blocks.3.2.bn1.act", "blocks.4.2.bn1.act"]
-VIEW = ("blocks-3-2-bn1-act", "unit=84&sort=selectivity")
-WINDOW = {"width": 1440, "height": 940}
+VIEWS = {
+    "report_unit": ("layer/blocks-3-2-bn1-act", "unit=84&sort=selectivity", 1000, 700),
+    "report_map": ("map/*", "", 1000, 480),
+}
+"""Name of a picture -> page, its state, and size of the window."""
+
 WIDTH = 1100
+"""Width of the pictures in pixels; GitHub shows them about 830 pixels wide."""
 
 
-def tiles_of(path: Path) -> Iterator[Image.Image]:
-    """Yield overlapping squares of a photo."""
-    photo = Image.open(path).convert("RGB")
-    photo = photo.resize((round(photo.width * 480 / photo.height), 480), Image.Resampling.LANCZOS)
-    for y in range(0, photo.height - SIDE + 1, STEP):
-        for x in range(0, photo.width - SIDE + 1, STEP):
-            yield photo.crop((x, y, x + SIDE, y + SIDE))
-
-
-def write_tiles(folder: Path) -> None:
-    """Write the tiles of all photos, in one folder per class."""
-    for name, (package, inside) in PHOTOS.items():
-        (folder / name).mkdir(parents=True)
-        with as_file(files(package).joinpath(inside)) as path:
-            for number, tile in enumerate(tiles_of(path)):
-                tile.save(folder / name / f"{name}-{number:02d}.png")
-
-
-def screenshot(page_address: str, path: Path) -> None:
-    """Write a picture of a page of the report."""
+def screenshot(page_address: str, size: tuple[int, int], path: Path) -> None:
+    """Write a picture of a page of the report in a window of a size."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        page = browser.new_page(viewport=WINDOW, color_scheme="light")
+        width, height = size
+        page = browser.new_page(
+            viewport={"width": width, "height": height},
+            color_scheme="light",
+            device_scale_factor=2,
+        )
         page.goto(page_address)
         page.wait_for_selector("body[data-ready=true]")
         page.wait_for_load_state("networkidle")
         page.screenshot(path=path)
         browser.close()
     picture = Image.open(path).convert("RGB")
-    size = (WIDTH, round(picture.height * WIDTH / picture.width))
-    picture = picture.resize(size, Image.Resampling.LANCZOS)
+    shown = (WIDTH, round(picture.height * WIDTH / picture.width))
+    picture = picture.resize(shown, Image.Resampling.LANCZOS)
     picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main(folder: Path) -> None:
-    """Analyze the tiles and take the picture."""
+    """Analyze the tiles and take the pictures."""
     if not (folder / "run").exists():
-        write_tiles(folder / "tiles")
+        write_tiles(folder / "tiles", STEP)
         explainers = [
             convviz.explainer("patches", layers=LAYERS, draw=4, guided=False),
             convviz.explainer("statistics", layers=LAYERS),
@@ -94,9 +73,11 @@ def main(folder: Path) -> None:
         ]
         convviz.analyze("demo", folder / "tiles", explainers, folder / "run", predictions=False)
     report = convviz.write_run_report(folder / "run", folder / "report").parent
-    slug, state = VIEW
-    screenshot(f"{(report / 'layer' / slug).as_uri()}.html#{state}", TARGET)
-    print(TARGET, np.asarray(Image.open(TARGET)).shape, TARGET.stat().st_size)
+    for name, (page, state, *size) in VIEWS.items():
+        target = PICTURES / f"{name}.png"
+        [path] = report.glob(f"{page}.html")
+        screenshot(f"{path.as_uri()}#{state}", tuple(size), target)
+        print(target, np.asarray(Image.open(target)).shape, target.stat().st_size)
 
 
 if __name__ == "__main__":

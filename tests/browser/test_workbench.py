@@ -148,6 +148,17 @@ def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
     page.locator(".split .map-stage canvas").wait_for()
     page.get_by_role("button", name="the strongest one").click()
     page.get_by_text("Guided gradient of").wait_for()
+    layer = list(digits_run["patches"])[-1]
+    page.locator(".place-in-run", has_text="In the run this photo").wait_for()
+    page.locator(".patches.in-a-row li").nth(8).wait_for()  # the run's pages have been written
+    best = digits_run["patches"][layer].values[0, 0]
+    assert page.select_option("select[name=layer]", layer) == [layer]
+    caption = page.locator(".in-a-row figcaption b").first
+    caption.wait_for()
+    page.wait_for_function(
+        "([place, value]) => Math.abs(document.querySelector(place).textContent / value - 1) < .01",
+        arg=[".in-a-row figcaption b", float(best)],
+    )
     page.get_by_role("button", name="Next unit").click()
     assert "unit=1" in page.url
     assert "at=" not in page.url
@@ -159,7 +170,6 @@ def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
     page.click("#tab-neighbours")
     page.locator(".neighbours li").first.wait_for()
     assert page.locator(".neighbours li").count() == 12
-    # The run's pages have been written meanwhile.
     page.locator(".picker .thumbs button").first.wait_for()
     page.fill(".picker input", "12")
     answers: list[str] = []
