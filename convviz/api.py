@@ -34,9 +34,7 @@ from .network.batch_behavior import is_measured, repeats
 from .network.function_model import function_model
 from .network.inputs import make_batch
 from .network.model import Model
-from .plugin import registry
 from .plugin.default_explainers import chosen_defaults, default_names
-from .plugin.explainer import DatasetExplainer
 from .plugin.sources import as_dataset, load_model
 from .progress import track
 from .results.types import Result, with_notes
@@ -46,6 +44,7 @@ from .scores.targets import FunctionColumn, Target, TargetSpec
 from .sweep.driver import sweep
 from .sweep.merge import merge_runs
 from .sweep.pictures import save_all
+from .sweep.queries import query_explainer
 from .sweep.run import Run, open_run
 from .sweep.settings import SweepSettings, add_settings, make_settings
 from .sweep.store.factory import check_out, place_of
@@ -385,28 +384,8 @@ def query(
         ParameterError: no explainer of the run answers queries, or the model is not known.
     """
     run = run if isinstance(run, Run) else open_run(os.fspath(run))
-    explainer = _query_explainer(run, k)
-    if layer is not None:
-        explainer = explainer.model_copy(update={"layers": (layer,)})
+    explainer = query_explainer(run, k, layer)
     if model is None:
         model = run.model = run.model or run.load_model()
     explanation: Explanation = explain(model, images, explainer)
     return explanation
-
-
-def query_layers(run: Run) -> tuple[str, ...]:
-    """Return the layers of a run in which `query` can look up images."""
-    return tuple(run[registry.identify(_query_explainer(run, 1)).name])
-
-
-def _query_explainer(run: Run, k: int) -> DatasetExplainer:
-    for name in run.explainers:
-        cls = registry.current().explainer_class(name)
-        if issubclass(cls, DatasetExplainer):
-            explainer = cls.for_query(run.address, k)
-            if explainer is not None:
-                return explainer
-    raise ParameterError(
-        f"no explainer of the run in {run.address!r} answers queries (it has "
-        f"{', '.join(run.explainers) or 'none'})"
-    )

@@ -28,7 +28,7 @@ USERS: Groups = {
         *("analyze", "merge", "open_run", "Run", "query", "open_dataset", "array_dataset"),
     ],
     "Explanations": ["Explanation", "load", "compare", "Comparison", "write_report"],
-    "Pages": ["write_run_report"],
+    "Pages": ["write_run_report", "widget"],
     "Benchmarks": [
         *("benchmark", "QualityRecord", "metric", "metric_names"),
         *("benchmark_speed", "SpeedRecord", "compare_speed"),

@@ -88,7 +88,7 @@ def covered_lines(
     )
 
 
-def query_lines(run: str, model: str, photo: str, k: int, layer: str) -> str:
+def query_lines(run: str, model: str, photo: str, k: int, layer: str | None) -> str:
     """Return Python code that finds the nearest images of a run."""
     return "\n".join(
         (

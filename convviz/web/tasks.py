@@ -20,6 +20,7 @@ from ..report.writer import write_site
 from ..results.types import Matches
 from ..scores.outputs import Forward
 from ..scores.targets import Unit, parse_target
+from ..sweep.queries import query_layers
 from .explainer_forms import agreement_of, build_from_texts, list_explainers
 from .loaded_model import LoadedModel, PreparedPhoto
 from .navigation import LIVE, WORKBENCH
@@ -210,8 +211,8 @@ def neighbours(state: LoadedModel, arguments: Arguments) -> Answer:
     if state.run is None:
         raise ParameterError("no run was opened")
     photo, k = state.photo(arguments["photo"]), arguments["k"]
-    layers = api.query_layers(state.run)
-    layer = arguments["layer"] or layers[-1]
+    layers = query_layers(state.run)
+    layer = arguments["layer"] or (layers[-1] if layers else None)
     explanation = api.query(state.run, photo.photo, k, state.model, layer)
     result = explanation.result
     if not isinstance(result, Matches) or not result.found:
@@ -228,7 +229,7 @@ def neighbours(state: LoadedModel, arguments: Arguments) -> Answer:
     ]
     name = arguments["photo"]["name"]
     document = {
-        "layer": layer,
+        "layer": explanation.layer or layer,
         "layers": layers,
         "unit": result.unit,
         "found": found,

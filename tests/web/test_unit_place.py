@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import convviz
-from convviz.api import query_layers
+from convviz.sweep.queries import query_layers
 
 pytest.importorskip("starlette", reason="the app requires convviz[web]")
 from convviz.web.unit_place import place_in_run
