@@ -9,7 +9,7 @@ import pytest
 
 import convviz
 from convviz.cli.main import run
-from convviz_plugins.commands import demo
+from convviz_plugins.commands import _photo_tiles, demo
 
 ALL = {
     *("filters", "activations", "predictions", "patches", "neighbors", "embedding"),
@@ -23,6 +23,9 @@ ALL = {
 def small(monkeypatch):
     """Make the demo short."""
     monkeypatch.setattr(demo, "PHOTOS", {"coffee": demo.PHOTOS["coffee"]})
+    tiles = {name: _photo_tiles.PHOTOS[name] for name in ("cat", "pavilion")}
+    monkeypatch.setattr(_photo_tiles, "PHOTOS", tiles)
+    monkeypatch.setattr(demo, "TILE_STEP", 240)
     monkeypatch.setattr(demo, "DIGITS", "demo-digits:?limit=60")
     quick = {
         "occlusion": {"stride": 96},
@@ -49,8 +52,19 @@ def test_the_demo_shows_all_explainers_and_says_where(small, tmp_path, monkeypat
     page = (out / "index.html").read_text("utf-8")
     ids = [f'id="{name.replace("_", "-")}"' for name in demo.ORDER]
     assert [i for i in ids if i in page] == ids
-    assert str(out / "index.html") in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert str(out / "index.html") in printed
     assert convviz.open_run(out / "digits")["neighbors"].values.shape == (60, 8)
+    tiles = convviz.open_run(out / "tiles")
+    assert tiles.classes == ("cat", "pavilion")
+    assert tuple(tiles["patches"]) == demo.TILE_LAYERS
+    for name in demo.RUNS:
+        assert str(out / f"{name}-report" / "index.html") in printed
+        assert f"convviz serve convviz-demo/{name}\n" in printed
+        pages = out / f"{name}-report"
+        assert len([*pages.glob("layer/*.html"), *pages.glob("map/*.html")]) >= 4
+        photos = list((pages / "media" / "photos").rglob("*.*"))
+        assert len(photos) == len(convviz.open_run(out / name).items)
 
 
 def test_an_interrupt_leaves_what_is_done_with_a_page(small, tmp_path, monkeypatch, capsys):
