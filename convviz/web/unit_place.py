@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..sweep.run import Run
 
 EXPLAINER = "patches"
+TOLERANCE = 1e-4
+"""Relative difference up to which values are equal: batches of other sizes round differently."""
 
 
 def place_in_run(
@@ -43,7 +45,7 @@ def place_in_run(
         return None
     try:
         explanation = run[EXPLAINER][layer]
-        value = _measured(explanation.explainer, model, batch, layer, unit)
+        value = _measured_value(explanation.explainer, model, batch, layer, unit)
     except ConvvizError as error:
         return {"problem": str(error)}
     if value is None:
@@ -52,14 +54,16 @@ def place_in_run(
     best = best[np.isfinite(best)]
     return {
         "value": value,
-        "rank": int((best > value).sum()) + 1,
+        "rank": int((best > value + TOLERANCE * abs(value)).sum()) + 1,
         "best": best.tolist(),
         "images": len(run.items),
         "histogram": _histogram(explanation.result, unit, value),
     }
 
 
-def _measured(explainer: Any, model: Model, batch: Batch, layer: str, unit: int) -> float | None:
+def _measured_value(
+    explainer: Any, model: Model, batch: Batch, layer: str, unit: int
+) -> float | None:
     """Return the highest value of a unit on a photo, as the sweep computes it."""
     if not isinstance(explainer, DatasetExplainer):
         return None

@@ -106,8 +106,8 @@ def test_images_are_looked_up_by_the_features_of_a_layer(
     with pytest.raises(convviz.ParameterError, match="one layer"):
         convviz.query(run, photo, k=1, model=model)
     for layer in LAYERS:
-        found = convviz.query(run, photo, k=1, model=model, layer=layer)
-        assert found["indices"].tolist() == [[7]]
-        assert found.result.measures["layer"] == layer
-    with pytest.raises(convviz.ParameterError, match="nowhere"):
-        convviz.query(run, photo, k=1, model=model, layer="nowhere")
+        nearest = convviz.query(run, photo, k=1, model=model, layer=layer)
+        assert nearest["indices"].tolist() == [[7]]
+        assert nearest.result.measures["layer"] == layer
+    with pytest.raises(convviz.ParameterError, match="one layer"):
+        convviz.query(run, photo, k=1, model=model, layer="stage1.relu")
