@@ -27,6 +27,7 @@ MAX_UPLOAD_BYTES = 32 << 20
 """Maximum size of an uploaded photo, in bytes."""
 
 MAX_JSON_BYTES = 256 << 10
+MAX_HEADER_BYTES = 16 << 10
 MULTIPART_OVERHEAD_BYTES = 16 << 10
 MAX_PATH_LENGTH = 1024
 
@@ -169,6 +170,8 @@ def _method_problem(scope: Scope) -> Response | None:
         return Response(status_code=405, headers={"allow": "GET, HEAD, POST"})
     if any(name == b"range" for name, _ in scope["headers"]):
         return _refusal(416, "ranges are not supported")
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+        return _refusal(431, "the headers are too large")
     return None
 
 

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..errors import ConvvizError, printable
 from .app import make_app
-from .guard import BODY_TIMEOUT_S, Guard
+from .guard import BODY_TIMEOUT_S, MAX_HEADER_BYTES, Guard
 from .hosts import OPEN_HOST_WARNING, ServerAddress, server_address
 from .services import ServeSettings, Services
 from .sessions import Sessions
@@ -24,7 +24,6 @@ HEADER_TIMEOUT_S = 10.0
 """Time within which the headers of a request must have arrived, in seconds."""
 
 MAX_CONNECTIONS = 128
-MAX_HEADER_BYTES = 16 << 10
 NEW_LINK_EVERY_S = 10.0
 """Seconds between two links that are printed because a browser has no session."""
 

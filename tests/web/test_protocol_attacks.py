@@ -16,7 +16,7 @@ from PIL import Image
 
 Attack = Callable[[Client], Answer]
 
-HEAD = "Host: HOST\r\nCookie: COOKIE\r\n"
+HEAD = "Host: HOST\r\nCookie: COOKIE\r\nConnection: close\r\n"
 POST = f"POST /api/answers HTTP/1.1\r\n{HEAD}Origin: http://HOST\r\nContent-Type: application/json"
 JOB = '{"model":0,"task":"model"}'
 HIDDEN = f"GET /api/state HTTP/1.1\r\n{HEAD}\r\n"
@@ -121,7 +121,6 @@ ATTACKS: dict[str, Attack] = {
     "chunk without a size": post("Transfer-Encoding: chunked", "\r\nx\r\n0\r\n\r\n"),
     "chunks in a GET": get("Transfer-Encoding: chunked", f"0\r\n\r\n{HIDDEN}"),
     "hidden request in a GET": get(f"Content-Length: {len(HIDDEN)}", HIDDEN),
-    "folded header": get("X: a\r\n Transfer-Encoding: chunked"),
     "null byte in a header": get("X: a\0b"),
     "header without a colon": get("GET /api/state HTTP/1.1"),
     "carriage return in a header": get("X: a\rHost: evil.example"),
@@ -129,11 +128,8 @@ ATTACKS: dict[str, Attack] = {
     "version 0.9": raw("GET /api/state\r\n"),
     "version 1.0 without a host": raw("GET /api/state HTTP/1.0\r\nCookie: COOKIE\r\n\r\n"),
     "version 2": raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-    "version 3": raw(f"GET /api/state HTTP/3.0\r\n{HEAD}\r\n"),
     "TLS": raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 64),
-    "address with user information": raw(
-        f"GET http://HOST@evil.example/ HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n"
-    ),
+    "address with user information": raw(f"GET http://HOST@evil.example/ HTTP/1.1\r\n{HEAD}\r\n"),
     "asterisk": raw(f"OPTIONS * HTTP/1.1\r\n{HEAD}\r\n"),
     "many headers": get("".join(f"X{i}: {'y' * 100}\r\n" for i in range(400)) + "Z: z"),
     "methods in lower case": raw(f"get /api/state HTTP/1.1\r\n{HEAD}\r\n"),
@@ -142,7 +138,7 @@ ATTACKS: dict[str, Attack] = {
     ),
     # Upgrades and sites
     "WebSocket of another site": get(
-        "Origin: http://evil.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Origin: http://evil.example\r\nUpgrade: websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
     ),
     "upgrade to HTTP/2 without a session": lambda c: c.get(
@@ -157,7 +153,7 @@ ATTACKS: dict[str, Attack] = {
     "short host": lambda c: c.get("/api/state", Host=c.host.replace("127.0.0.1", "127.1")),
     "host of IPv6": lambda c: c.get("/api/state", Host=c.host.replace("127.0.0.1", "[::1]")),
     "two origins": lambda c: post(
-        f"Origin: http://evil.example\r\nContent-Length: {len(JOB)}\r\nConnection: close", JOB
+        f"Origin: http://evil.example\r\nContent-Length: {len(JOB)}", JOB
     )(c),
     "list of origins": lambda c: c.post("/api/jobs", {}, Origin=f"{c.origin} http://evil.example"),
     "link by HEAD": lambda c: c.request("HEAD", "/launch?token=x", headers={"Cookie": None}),
