@@ -52,13 +52,13 @@ def test_units_and_a_selection_on_the_map(
     check_accessible(page)
     place.focus()
     page.keyboard.press("Escape")
-    page.get_by_text("0 selected").wait_for()
+    page.get_by_text("0 selected", exact=True).wait_for()
     assert widget.selection == []
     page.keyboard.press("Enter")
-    page.get_by_text("40 selected").wait_for()
+    page.get_by_text("40 selected", exact=True).wait_for()
     assert widget.selection == list(range(40))
     page.evaluate("model.set('selection', [7, 9])")  # as Python does
-    page.get_by_text("2 selected").wait_for()
+    page.get_by_text("2 selected", exact=True).wait_for()
     page.evaluate("cleanup()")
     assert page.locator("#widget").inner_html() == ""
 

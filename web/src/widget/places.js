@@ -111,7 +111,7 @@ function PointMap({ model, ask, site, chunk }) {
       <p class="map-axes">${chunk.axes.join(" · ")}</p>
     </div>
     ${chunk.count < chunk.total && html`<p class="note">A sample of ${chunk.count} of ${chunk.total} images is shown.</p>`}
-    ${selection.length > 0 && html`<ul class="widget-chosen" aria-label="Selected images">
+    ${selection.length > 0 && html`<ul class="widget-chosen" tabindex="0" aria-label="Selected images">
       ${selection.slice(0, SHOWN).map((row) => html`<${Chosen} key=${row} ...${{ ask, site, row }} />`)}
       ${selection.length > SHOWN && html`<li class="muted">and ${selection.length - SHOWN} others</li>`}</ul>`}
   </div>`;
