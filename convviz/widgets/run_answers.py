@@ -145,8 +145,9 @@ class RunAnswers:
         box = visible_box(units, row, units.tiles["boxes"][unit, 0].tolist()) if row >= 0 else None
         if box is None:
             return None
+        x0, y0, x1, y1 = box
         try:
-            return cut(self._photos.load(row), tuple(box), TILE)
+            return cut(self._photos.load(row), (x0, y0, x1, y1), TILE)
         except ImageError:
             return None
 
@@ -154,4 +155,4 @@ class RunAnswers:
 def _checked(number: Any, count: int, name: str) -> int:
     if type(number) is not int or not 0 <= number < count:
         raise ParameterError(f"{name} {number!r:.40}: there are {count}")
-    return number
+    return int(number)

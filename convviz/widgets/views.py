@@ -56,6 +56,38 @@ class _AskedWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets has
         return {**data, "text/html": self._to_html()}, metadata
 
 
+class _Rows(traitlets.List):  # type: ignore[misc]  # see above
+    """Rows of the run of a widget, ascending."""
+
+    def validate(self, obj: Any, value: Any) -> list[int]:
+        """Return the rows in order; raises TraitError."""
+        rows = sorted(set(super().validate(obj, value)))
+        if rows and not 0 <= rows[0] <= rows[-1] < obj.count:
+            raise traitlets.TraitError(f"{self.name}: the run has rows 0 to {obj.count - 1}")
+        return rows
+
+
+class _LayerName(traitlets.Unicode):  # type: ignore[misc]
+    """A layer with units of the run of a widget, or ""."""
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """Return the name; raises TraitError."""
+        if value and value not in obj.layers:
+            raise traitlets.TraitError(f"{self.name} {value!r:.100}: {', '.join(obj.layers)}")
+        return str(super().validate(obj, value))
+
+
+class _Image(traitlets.Int):  # type: ignore[misc]
+    """The number of an image of the explanations of a widget."""
+
+    def validate(self, obj: Any, value: Any) -> int:
+        """Return the number; raises TraitError."""
+        number = int(super().validate(obj, value))
+        if number and not 0 <= number < obj.count:
+            raise traitlets.TraitError(f"{self.name} {number}: there are {obj.count} images")
+        return number
+
+
 class RunWidget(_AskedWidget):
     """The units and the maps of a run.
 
@@ -63,32 +95,20 @@ class RunWidget(_AskedWidget):
         selection: rows of the selected images, ascending.
         layer: the layer whose units are shown.
         unit: the unit that is shown, or None.
+        count: number of images of the run.
+        layers: the layers with units.
     """
 
     kind = traitlets.Unicode("run").tag(sync=True)
-    selection = traitlets.List(traitlets.Int()).tag(sync=True)
-    layer = traitlets.Unicode().tag(sync=True)
+    selection = _Rows(traitlets.Int()).tag(sync=True)
+    layer = _LayerName().tag(sync=True)
     unit = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def __init__(self, run: Run, photos: Any = None) -> None:
-        self._count = len(run.items)
         source = RunAnswers(run, photos)
-        self._layers = source.layers
-        layer = self._layers[-1] if self._layers else ""
+        self.count, self.layers = len(run.items), source.layers
+        layer = self.layers[-1] if self.layers else ""
         super().__init__(source.answers, run._repr_html_, layer=layer)
-
-    @traitlets.validate("selection")
-    def _check_selection(self, proposal: Any) -> list[int]:
-        rows = sorted(set(proposal["value"]))
-        if rows and not 0 <= rows[0] <= rows[-1] < self._count:
-            raise traitlets.TraitError(f"selection: the run has rows 0 to {self._count - 1}")
-        return rows
-
-    @traitlets.validate("layer")
-    def _check_layer(self, proposal: Any) -> Any:
-        if proposal["value"] not in (*self._layers, ""):
-            raise traitlets.TraitError(f"layer: {', '.join(self._layers)}")
-        return proposal["value"]
 
 
 class ExplanationWidget(_AskedWidget):
@@ -97,20 +117,15 @@ class ExplanationWidget(_AskedWidget):
     Attributes:
         image: the number of the image that is shown.
         opacity: of the maps, from 0 to 1.
+        count: number of images.
     """
 
     kind = traitlets.Unicode("explanation").tag(sync=True)
-    image = traitlets.Int(0, min=0).tag(sync=True)
+    image = _Image(0).tag(sync=True)
     opacity = traitlets.Float(0.65, min=0, max=1).tag(sync=True)
 
     def __init__(self, explanations: Sequence[Explanation]) -> None:
         source = ExplanationAnswers(explanations)
-        self._count = source.count
+        self.count = source.count
         shown = explanations[0] if len(explanations) == 1 else ExplanationList(explanations)
         super().__init__(source.answers, shown._repr_html_)
-
-    @traitlets.validate("image")
-    def _check_image(self, proposal: Any) -> Any:
-        if proposal["value"] >= self._count:
-            raise traitlets.TraitError(f"image: there are {self._count}")
-        return proposal["value"]
