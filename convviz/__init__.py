@@ -54,7 +54,7 @@ _MODULES = {
     "query": "api",
     "register": "plugin.registry",
     "show_progress": "progress",
-    "widget": "widgets",
+    "widget": "report.widgets",
     "write_report": "gallery",
     "write_run_report": "report",
 }

@@ -1,5 +1,5 @@
 // Bundles the scripts and the style of the pages into convviz/report/static/, and those of the notebook
-// widget into convviz/widgets/static/.
+// widget into convviz/report/widgets/static/.
 // Usage: npm ci --ignore-scripts && node build.mjs [--check]
 import { build, transform } from "esbuild";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ const BUILDS = [
     options: { entryPoints: ["app.js", "map.js", "live.js", "style.css"].map(source), format: "iife" },
   },
   {
-    target: "widgets",
+    target: "report/widgets",
     options: {
       entryPoints: [source("widget.js")], format: "esm", alias: { "@deck.gl/core": noWebGL, "@deck.gl/layers": noWebGL },
     },

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..errors import ParameterError
-from ..explanation.display import title
-from ..explanation.explanation import Explanation
-from ..report.image_maps import maps_of, maps_record
-from ..results.types import Heatmap
+from ...errors import ParameterError
+from ...explanation.display import title
+from ...explanation.explanation import Explanation
+from ...results.types import Heatmap
+from ..image_maps import maps_of, maps_record
 from .pictures import data_uri, embed
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingLibraryError, ParameterError
-from ..explanation.explanation import Explanation
-from ..sweep.run import Run, open_run
+from ...errors import MissingLibraryError, ParameterError
+from ...explanation.explanation import Explanation
+from ...sweep.run import Run, open_run
 
 
 def widget(

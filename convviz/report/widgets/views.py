@@ -13,10 +13,10 @@ from typing import Any
 import anywidget
 import traitlets
 
-from ..errors import ConvvizError
-from ..explanation.explanation import Explanation, ExplanationList
-from ..report.chunks import script_json
-from ..sweep.run import Run
+from ...errors import ConvvizError
+from ...explanation.explanation import Explanation, ExplanationList
+from ...sweep.run import Run
+from ..chunks import script_json
 from .explanation_answers import ExplanationAnswers
 from .run_answers import RunAnswers
 

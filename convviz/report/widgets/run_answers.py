@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ImageError, ParameterError
-from ..report.layer_page import SORTS
-from ..report.layer_units import LayerUnits
-from ..report.map_page import read_points
-from ..report.photo_pass import BLANK, cut, reduce_photo
-from ..report.site import Site, SiteLayer
-from ..report.unit_records import column_record, unit_record, visible_box
-from ..sweep.photos import PhotosOfRun
-from ..sweep.run import Run
+from ...errors import ImageError, ParameterError
+from ...sweep.photos import PhotosOfRun
+from ...sweep.run import Run
+from ..layer_page import SORTS
+from ..layer_units import LayerUnits
+from ..map_page import read_points
+from ..photo_pass import BLANK, cut, reduce_photo
+from ..site import Site, SiteLayer
+from ..unit_records import column_record, unit_record, visible_box
 from .pictures import embed
 
 TILE, TILE_COLUMNS, MAX_TILES = 64, 8, 64
