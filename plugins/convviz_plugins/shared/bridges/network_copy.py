@@ -119,10 +119,11 @@ class NetworkCopy:
     def _rebuilt(
         self, plain: nn.Module, sums: Callable[[], nn.Module] | None, fuses: bool
     ) -> fx.GraphModule:
-        tracer = _LayerTracer()
+        tracer = _LayerTracer(plain)
         graph = tracer.trace(plain)
         self._outputs = tracer.outputs
         network = fx.GraphModule(plain, graph)
+        _remove_assertions(graph)
         seen: set[str] = set()
         for node in list(graph.nodes):
             if node.op == "call_module":
@@ -130,6 +131,8 @@ class NetworkCopy:
             elif node.target in _FUNCTIONS and node.op != "get_attr":
                 module = _activation(_FUNCTIONS[node.target], node)
                 self._replace(network, node, module, node.args[:1])
+            elif node.target is functional.batch_norm:
+                self._replace_batch_norm(network, node)
             elif node.target in _SUMS and _adds_two(node):
                 self._replace_sum(network, node, sums)
         if fuses:
@@ -152,6 +155,26 @@ class NetworkCopy:
         elif target in seen:
             self._replace(network, node, copy.deepcopy(module), node.args, node.kwargs)
         seen.add(target)
+
+    def _replace_batch_norm(self, network: fx.GraphModule, node: fx.Node) -> None:
+        """Replace a functional batch norm with fixed statistics behind a convolution by a module.
+
+        Subclasses of `nn.BatchNorm2d` that also apply an activation call the function.
+        """
+        arguments = inspect.signature(functional.batch_norm).bind(*node.args, **node.kwargs)
+        arguments.apply_defaults()
+        source, mean, variance, weight, bias, training, momentum, eps = arguments.args
+        is_convolved = source.op == "call_module" and isinstance(
+            network.get_submodule(str(source.target)), nn.Conv2d
+        )
+        tensors = [_attribute(network, value) for value in (mean, variance, weight, bias)]
+        if not is_convolved or training or any(tensor is None for tensor in tensors):
+            return
+        norm = nn.BatchNorm2d(len(tensors[0]), eps, momentum).to(tensors[0])
+        for name, tensor in zip(("running_mean", "running_var"), tensors, strict=False):
+            setattr(norm, name, tensor)
+        norm.weight, norm.bias = tensors[2:]
+        self._replace(network, node, norm.eval(), (source,))
 
     def _fuse_batch_norms(self, network: fx.GraphModule) -> None:
         """Merge batch norms into the convolutions before them if nothing else reads these."""
@@ -199,16 +222,51 @@ class NetworkCopy:
         node.graph.erase_node(node)
 
 
+def _remove_assertions(graph: fx.Graph) -> None:
+    """Remove assertions, and what only they read: they hold for the images of the trace."""
+    for node in list(graph.nodes):
+        if node.target is torch._assert:
+            graph.erase_node(node)
+    graph.eliminate_dead_code()
+
+
+def _attribute(network: nn.Module, value: Any) -> Any:
+    """Return the tensor that a node reads from a network; None for another node or value."""
+    if not isinstance(value, fx.Node) or value.op != "get_attr":
+        return None
+    return operator.attrgetter(str(value.target))(network)
+
+
 class _LayerTracer(fx.Tracer):
     """Traces a network, and records the node of each module's output.
+
+    Convolutions and linear layers of other libraries whose code cannot be traced, for example
+    because it computes the padding from the size of the image, are modules of the graph, as those
+    of torch are.
+
+    Args:
+        network: the network.
 
     Attributes:
         outputs: path of a module -> the nodes of its outputs, in call order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.outputs: dict[str, list[fx.Node]] = {}
+        # Before the trace, during which no module can be called.
+        self._layers = {
+            part
+            for part in network.modules()
+            if isinstance(part, nn.Conv2d | nn.Linear)
+            and not super(_LayerTracer, self).is_leaf_module(part, "")
+            and not _is_traceable(part)
+            and _is_linear(part)
+        }
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Return whether the graph calls a module instead of its operators."""
+        return m in self._layers or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Trace the call of a module."""
@@ -216,6 +274,37 @@ class _LayerTracer(fx.Tracer):
         if isinstance(out, fx.Proxy):
             self.outputs.setdefault(self.path_of_module(m), []).append(out.node)
         return out
+
+
+def _is_traceable(module: nn.Module) -> bool:
+    try:
+        fx.Tracer().trace(module)
+    except Exception:  # the module's own code may raise anything while it is traced
+        return False
+    return True
+
+
+def _is_linear(module: nn.Conv2d | nn.Linear) -> bool:
+    """Return whether a layer is a convolution or a linear map, without anything else.
+
+    It is tested by numbers: apart from the bias, the output is odd in the input, and doubles if
+    the weight does. A layer with an activation, or one that normalizes its weight, fails.
+    """
+    if isinstance(module, nn.Linear):
+        shape: tuple[int, ...] = (4, module.in_features)
+    else:
+        sides = [2 * d * k for d, k in zip(module.dilation, module.kernel_size, strict=True)]
+        shape = (1, module.in_channels, *sides)
+    layer = copy.deepcopy(module)
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(layer.weight)
+    with torch.no_grad():
+        bias = layer(torch.zeros_like(images))
+        change, negative = layer(images) - bias, layer(-images) - bias
+        layer.weight.mul_(2)
+        doubled = layer(images) - bias
+    limit = 1e-3 * float(change.abs().amax())
+    deviations = (change + negative, doubled - 2 * change)
+    return all(float(deviation.abs().amax()) <= limit for deviation in deviations)
 
 
 class TargetScores(nn.Module):
