@@ -19,7 +19,7 @@ from ...shared.bridges.signatures import (
 )
 from ...shared.fills import FillField
 from .explainer import CaptumExplainer
-from .methods import ERRORS_OF_SUMS, EXCLUDED, KINDS, ON_MODULES, PROMISES, SUMMARIES
+from .methods import ERRORS_OF_SUMS, EXCLUDED, KINDS, ON_MODULES, ON_RELUS, PROMISES, SUMMARIES
 
 _FILL = (
     '"mean" (of the preprocessing), "image_mean", "blur", "noise", a colour as "#808080" or '
@@ -225,6 +225,7 @@ def _class(name: str, method: Any) -> type[Explainer] | None:
         library_class=name,
         declared_kind=KINDS.get(name, "rank"),
         works_on_modules=name in ON_MODULES,
+        changes_relus=name in ON_RELUS,
         promise=PROMISES.get(name, ""),
         error_of_sums=ERRORS_OF_SUMS.get(name, ""),
         unit=_unit(name),

@@ -55,23 +55,27 @@ KINDS: Mapping[str, MapKind | None] = {
 }
 """Method -> the kind of its map; the others are ranks."""
 
-ON_MODULES = frozenset(
+ON_RELUS = frozenset(
     (
-        "DeepLift",
-        "DeepLiftShap",
         "Deconvolution",
         "GuidedBackprop",
         "GuidedGradCam",
-        "LRP",
-        "LayerDeepLift",
-        "LayerDeepLiftShap",
-        "LayerLRP",
         "NeuronDeconvolution",
-        "NeuronDeepLift",
-        "NeuronDeepLiftShap",
         "NeuronGuidedBackprop",
     )
 )
+"""Gradients with another rule for ReLUs."""
+
+ON_MODULES = ON_RELUS | {
+    "DeepLift",
+    "DeepLiftShap",
+    "LRP",
+    "LayerDeepLift",
+    "LayerDeepLiftShap",
+    "LayerLRP",
+    "NeuronDeepLift",
+    "NeuronDeepLiftShap",
+}
 """Methods that change the backward pass of activation modules."""
 
 PROMISES: Mapping[str, str] = {

@@ -87,6 +87,13 @@ def classes() -> dict[str, type[Explainer]]:
             doc = SUMMARIES.get(name, f"The composite {name} of zennit.")
             unit = "relevance" if kind == "contribution" else "modified gradient"
             classes_by_name[name] = explainer_class(
-                name, CompositeExplainer, fields, doc, library_class=name, map_kind=kind, unit=unit
+                name,
+                CompositeExplainer,
+                fields,
+                doc,
+                library_class=name,
+                changes_relus=kind == "gradient",
+                map_kind=kind,
+                unit=unit,
             )
     return classes_by_name

@@ -19,7 +19,7 @@ from convviz import ConvvizError, Heatmap, Model, ModelError, ParameterError
 from convviz.authoring import Batch, Explainer, Forward, Target, track
 
 from ..class_maps import enlarge
-from .network_copy import NetworkCopy, TargetScores, check_scores, require_rebuilt
+from .network_copy import NetworkCopy, TargetScores, check_scores, require_rebuilt, require_relus
 
 LARGE_GAP = 0.05
 """Gap, as a share of the value that a sum should have, from which a note is given."""
@@ -78,6 +78,7 @@ class BridgedExplainer(Explainer):
         library: its name.
         library_class: name of the method's class in the library.
         works_on_modules: it needs a module for each activation.
+        changes_relus: it is the gradient with another rule for `nn.ReLU`.
         unit: of the values.
         error_of_sums: the error of the method that sums contain, and how to reduce it; or "".
     """
@@ -85,6 +86,7 @@ class BridgedExplainer(Explainer):
     library: ClassVar[str] = ""
     library_class: ClassVar[str] = ""
     works_on_modules: ClassVar[bool] = False
+    changes_relus: ClassVar[bool] = False
     unit: ClassVar[str] = ""
     error_of_sums: ClassVar[str] = ""
 
@@ -140,6 +142,8 @@ class BridgedExplainer(Explainer):
         private, layer = self.copy_network(model), self.layer_of(model)
         if self.works_on_modules:
             require_rebuilt(private, f"{self.library}'s {self.library_class}", model)
+        if self.changes_relus:
+            require_relus(private, f"{self.library}'s {self.library_class}", model)
         image = batch.images[i : i + 1].detach().clone()
         scores = TargetScores(private, model, target[i])
         check_scores(scores, image, target[i])
