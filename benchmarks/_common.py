@@ -18,6 +18,9 @@ from convviz.evaluation.machine import resident as resident
 
 Record = dict[str, Any]
 
+README = Path(__file__).with_name("README.md")
+END_OF_TABLE = "<!-- end of the table -->"
+
 
 def versions(*more: str) -> Record:
     """Return the versions of Python, of what every benchmark runs on, and of more packages."""
@@ -55,3 +58,12 @@ def table(head: list[str], rows: list[list[str]]) -> str:
         "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |"
         for line in lines
     )
+
+
+def fill_in_table(name: str, text: str) -> None:
+    """Replace a table of README.md, which stands between a comment with its name and another."""
+    begin = f"<!-- {name} -->\n"
+    before, marker, rest = README.read_text().partition(begin)
+    if not marker or END_OF_TABLE not in rest:
+        raise SystemExit(f"{README.name} has no table between {begin.strip()!r} and its end")
+    README.write_text(f"{before}{begin}{text}\n{END_OF_TABLE}{rest.partition(END_OF_TABLE)[2]}")

@@ -31,6 +31,7 @@ import torchvision
 from _captum import FORMATS, occlusion_map
 from _common import (
     Record,
+    fill_in_table,
     interleaved,
     load,
     machine,
@@ -51,10 +52,6 @@ from torch import Tensor, nn
 import convviz
 
 RESULTS = Path(__file__).with_name("results") / "public_calls.json"
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- public_calls.py --table -->\n", "<!-- end of the table -->"
-"""Around the table in README.md."""
-
 CAPTUM = {"guided_backprop": GuidedBackprop, "saliency": Saliency}
 CAPTUM_BATCHES = (8, 16, 32, 64)
 SAMPLED_WINDOWS = 31
@@ -266,12 +263,6 @@ def measure(name: str, args: argparse.Namespace) -> Record:
     return record
 
 
-def fill_in_readme(text: str) -> None:
-    """Replace the table of README.md."""
-    before, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}{text}\n{END}{rest.partition(END)[2]}")
-
-
 def main(given: list[str] | None = None) -> None:
     args = arguments(given)
     torch.set_num_threads(args.threads)
@@ -293,7 +284,7 @@ def main(given: list[str] | None = None) -> None:
     text = report(records)
     print(text)
     if args.table and args.out == RESULTS:
-        fill_in_readme(text)
+        fill_in_table("public_calls.py --table", text)
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
 

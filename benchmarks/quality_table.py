@@ -1,19 +1,25 @@
 """The table of a quality benchmark in Markdown, for README.md.
 
     convviz bench quality PHOTOS -m demo -e saliency … --out FOLDER
-    python benchmarks/quality_table.py FOLDER
+    python benchmarks/quality_table.py FOLDER                 # prints the table
+    python benchmarks/quality_table.py FOLDER --write photos  # also into README.md and results/
 
-Rows are explainers, then controls without the blurred maps. Values are means over images, with half
-the width of the 95 % interval. ✗: randomization failed, °: circular.
+The benchmark may be unfinished. Rows are explainers, then controls without the blurred maps. Values
+are means over images, with half the width of the 95 % interval. ✗: randomization failed, °: the
+metric is circular for this explainer.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet
+from _common import fill_in_table
+
+RESULTS = Path(__file__).with_name("results")
 
 COLUMNS = {
     "srg": "SRG ↑",
@@ -72,7 +78,27 @@ def _costs(costs: dict, name: str) -> list[str]:
     return cells
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+def counts(folder: Path) -> str:
+    """Return the number of images, and that of the metrics that repeat explanations."""
+    rows = json.loads((folder / "summary.json").read_text())["rows"]
+    numbers = sorted({row["measured"] for row in rows}, reverse=True)
+    fewer = f" ({numbers[-1]} for those metrics that repeat the explanations)"
+    return f"{numbers[0]} images{fewer if len(numbers) > 1 else ''}."
+
+
+def main(given: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="folder of the benchmark")
-    print(quality_table(parser.parse_args().folder))
+    parser.add_argument("--write", metavar="NAME", help="of the table in README.md to replace")
+    args = parser.parse_args(given)
+    text = f"{counts(args.folder)}\n\n{quality_table(args.folder)}"
+    print(text)
+    if args.write:
+        fill_in_table(f"quality_table.py {args.write}", text)
+        shutil.copy(args.folder / "table.csv", RESULTS / f"quality-{args.write}.csv")
+
+
+if __name__ == "__main__":
+    main()

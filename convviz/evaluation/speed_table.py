@@ -30,12 +30,13 @@ def speed_table(record: SpeedRecord, changes: Sequence[Change] = ()) -> Any:
         column.justify, column.no_wrap = "right", True
     table.columns[0].overflow = "fold"  # a name is never cut
     for row in record.rows:
-        cells = _cells(row, record)
-        table.add_row(*map(_text, [*cells, verdicts.get(row.name, "")] if changes else cells))
+        verdict = [verdicts.get(row.name, "")] if changes else []
+        table.add_row(*map(_text, [*cells(row, record), *verdict]))
     return Group(table, *map(_text, _lines(record)))
 
 
-def _cells(row: SpeedRow, record: SpeedRecord) -> list[str]:
+def cells(row: SpeedRow, record: SpeedRecord) -> list[str]:
+    """Return the cells of a row of the table, below `HEADER`."""
     reference = record.row(FORWARD)
     low, high = row.quartiles
     return [

@@ -14,10 +14,12 @@ import torch
 from PIL import Image
 
 import convviz
+from convviz.testing import tiny_model, tiny_photos
 
 pytest.importorskip("captum")
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
+README_WITH_TABLE = "before\n<!-- {} -->\nold\n<!-- end of the table -->\nafter\n"
 WAYS = ("dense", "incremental", "convviz")
 
 
@@ -214,8 +216,8 @@ def test_a_row_that_fails_does_not_end_the_table_of_public_calls(
     tmp_path, script, capsys, monkeypatch
 ):
     public_calls, out, readme = script("public_calls"), tmp_path / "calls.json", tmp_path / "r.md"
-    readme.write_text(f"before\n{public_calls.BEGIN}old\n{public_calls.END}\nafter\n")
-    monkeypatch.setattr(public_calls, "README", readme)
+    readme.write_text(README_WITH_TABLE.format("public_calls.py --table"))
+    monkeypatch.setattr(sys.modules["_common"], "README", readme)
     monkeypatch.setattr(public_calls, "RESULTS", out)
 
     def fail(args):
@@ -235,6 +237,52 @@ def test_a_row_that_fails_does_not_end_the_table_of_public_calls(
     assert (lines[0], lines[-1]) == ("before", "after")
     cells = [cell.strip() for cell in lines[-3].split("|")[1:-1]]
     assert cells == ["a call", "2.000", "4.000 (by hand)", "0.50x", "0.40x", "missed", ""]
+
+
+def table_in(readme: Path, name: str) -> list[list[str]]:
+    """Return the cells of the table that was written into a README with `README_WITH_TABLE`."""
+    lines = readme.read_text().splitlines()
+    assert (lines[0], lines[1], lines[-1]) == ("before", f"<!-- {name} -->", "after")
+    return [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")
+    ]
+
+
+def test_the_table_of_a_quality_benchmark_is_written_into_the_readme(tmp_path, script, monkeypatch):
+    folder, readme = tmp_path / "q", tmp_path / "r.md"
+    photos = convviz.array_dataset(tiny_photos(2))
+    record = convviz.benchmark(tiny_model(), photos, ["saliency"], ["srg", "gini"], folder)
+    quality_table = script("quality_table")
+    monkeypatch.setattr(quality_table, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys.modules["_common"], "README", readme)
+    readme.write_text(README_WITH_TABLE.format("quality_table.py tiny"))
+    quality_table.main([str(folder), "--write", "tiny"])
+    head, _, first, *_ = table_in(readme, "quality_table.py tiny")
+    (gini,) = (r for r in record.summary.rows if (r.metric, r.explainer) == ("gini", "saliency"))
+    assert first[0] == "saliency"
+    assert first[head.index("Gini")].startswith(f"{gini.mean.value:.2f} ± ")
+    assert (tmp_path / "quality-tiny.csv").read_bytes() == (folder / "table.csv").read_bytes()
+    assert "2 images." in readme.read_text()
+    with pytest.raises(SystemExit, match="no table"):
+        quality_table.main([str(folder), "--write", "other"])
+
+
+def test_the_table_of_a_speed_benchmark_is_written_into_the_readme(tmp_path, script, monkeypatch):
+    folder, readme = tmp_path / "speed", tmp_path / "r.md"
+    record = convviz.benchmark_speed(
+        tiny_model(), ["saliency"], batches=[1], repeats=1, memory=False
+    )
+    record.save(folder)
+    speed_table = script("speed_table")
+    monkeypatch.setattr(speed_table, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys.modules["_common"], "README", readme)
+    readme.write_text(README_WITH_TABLE.format("speed_table.py"))
+    speed_table.main([str(folder), "--write"])
+    head, _, *rows = table_in(readme, "speed_table.py")
+    assert [row[0] for row in rows] == ["forward pass", "saliency"]
+    ratio = record.rows[1].median / record.rows[0].median
+    assert rows[1][head.index("×forward")] == f"{ratio:.1f}"
+    assert convviz.SpeedRecord.load(tmp_path / "speed.json") == record
 
 
 def test_channels_compares_what_agrees(tmp_path, script, capsys):
