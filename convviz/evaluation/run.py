@@ -179,7 +179,14 @@ class BenchmarkRun:
             settings.seed,
             settings.batch_size or fastest_batch(forward, batch.images),
             forward,
+            others=self._images,
         )
+
+    def _images(self) -> Iterator[Tensor]:
+        """Yield all readable images, `[C, H, W]`."""
+        for batch in map(self.inputs.batch, self.indices):
+            if batch is not None:
+                yield batch.images[0]
 
     def _estimate(self, scorer: Scorer) -> Estimate:
         """Return the estimate of the work: that of the first call, since times differ."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -37,6 +37,7 @@ class Scorer:
         batch_size: images per forward pass.
         forward: returns the output of the model for images.
         skipped: pairs of an explainer and a metric that are not computed.
+        others: returns an iterator over all images, preprocessed, `[C, H, W]`.
     """
 
     model: Model
@@ -47,6 +48,7 @@ class Scorer:
     batch_size: int
     forward: Callable[[Tensor], Tensor]
     skipped: frozenset[tuple[str, str]] = frozenset()
+    others: Callable[[], Iterator[Tensor]] = lambda: iter(())
     shared_cache: dict[Hashable, Any] = field(default_factory=dict)
 
     def explain(self, batch: Batch, blurred: bool = True) -> tuple[Target, MapsOfImages]:
@@ -99,6 +101,7 @@ class Scorer:
             maps=(),
             forward=self.forward,
             repeat=lambda images, model, other_seed: [],
+            others=self.others,
             mask=mask,
             seed=self.seed,
             batch_size=self.batch_size,

@@ -89,6 +89,8 @@ class ExplainedImage:
         batch_size: images per forward pass.
         forward: returns the output of the model for images `[N, C, H, W]`, `[N, classes]`.
         repeat: runs the explainers again, see `explain`.
+        others: returns an iterator over the images of the benchmark, preprocessed, `[C, H, W]`; the
+            order is that of the data set, and the image itself is among them.
         cache: values by key, see `compute_once`.
         shared_cache: values by key for all images of the benchmark.
     """
@@ -101,6 +103,7 @@ class ExplainedImage:
     maps: tuple[AttributionMap, ...]
     forward: Callable[[Tensor], Tensor]
     repeat: Repeat
+    others: Callable[[], Iterator[Tensor]] = lambda: iter(())
     mask: np.ndarray | None = None
     seed: int = 0
     batch_size: int = 32

@@ -74,6 +74,7 @@ class MetricBench:
             0,
             32,
             lambda images: used.forward(images).output,
+            others=lambda: iter(make_batch(list(tiny_photos(8)), used).images),
         )
         batch = make_batch([self.photo], used)
         target, explained = scorer.explain(batch)

@@ -101,3 +101,60 @@ def test_ssim_is_that_of_scikit_image():
     ours = ssim(a, b)
     assert ours == pytest.approx(full.mean(), abs=5e-3)  # it treats borders in another way
     assert ssim(a, a) == pytest.approx(1)
+
+
+# Grid pointing game
+
+
+class Colours(torch.nn.Module):
+    """Four classes: red, green, blue and black images."""
+
+    def __init__(self, fixed_side=None):
+        super().__init__()
+        self.scale, self.side = torch.nn.Parameter(torch.tensor(30.0)), fixed_side
+
+    def forward(self, images):
+        means = images.reshape(len(images), 3, self.side**2 if self.side else -1).mean(2)
+        return self.scale * torch.cat([means, 0.5 - means.sum(1, keepdim=True)], 1)
+
+
+class Black(convviz.authoring.Explainer):
+    """A map of negative values."""
+
+    def explain(self, model, batch, target, forward):
+        return convviz.Heatmap(-batch.images.sum(1) - 1, signed=True)
+
+
+def grid_pointing(colours, network=None):
+    """Return the scores of maps of plain images in a mosaic."""
+    plain = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "black": (0, 0, 0)}
+    photos = np.stack([np.full((16, 16, 3), plain[c], np.uint8) for c in colours])
+    preprocess = convviz.Preprocess(resize=16, crop=16, mean=(0.0,) * 3, std=(1.0,) * 3)
+    model = convviz.Model(network or Colours(), preprocess=preprocess, dtype=torch.float64)
+    explainers = {"gradient": "saliency", "product": "input_x_gradient", "black": Black()}
+    return convviz.benchmark(model, photos, explainers, "grid_pointing").scores
+
+
+def test_grid_pointing_of_known_maps():
+    scores = grid_pointing(["red", "green", "blue", "black", "red"])
+    # Behind a global average the absolute gradient is the same everywhere.
+    np.testing.assert_allclose(scores.of("gradient", "grid_pointing"), 1 / 4, rtol=1e-12)
+    np.testing.assert_allclose(scores.of("center", "grid_pointing"), 1 / 4, rtol=1e-12)
+    # The product is 1 on pixels of the class's colour; that of black has negative values only.
+    np.testing.assert_allclose(scores.of("product", "grid_pointing"), [1, 1, 1, 0, 1])
+    np.testing.assert_array_equal(scores.of("black", "grid_pointing"), 0)
+    assert (scores.of("product", "grid_pointing.confidence") > 0.99).all()
+    np.testing.assert_allclose(scores.of("random", "grid_pointing").mean(), 1 / 4, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("colours", "network"),
+    [
+        (["red", "green", "blue", "red"], None),
+        (["red", "green", "blue", "black"], Colours(fixed_side=16)),
+    ],
+)
+def test_grid_pointing_is_undefined_for_few_classes_and_fixed_sizes(colours, network):
+    scores = grid_pointing(colours, network)
+    for name in ("gradient", "product"):
+        assert np.isnan(scores.of(name, "grid_pointing")).all()
