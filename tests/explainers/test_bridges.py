@@ -319,7 +319,7 @@ def with_torch_layers(network: nn.Sequential) -> nn.Sequential:
 
 
 @pytest.mark.parametrize(
-    "name", ["captum.guided_backprop", "captum.deep_lift", "zennit.epsilon_plus_flat"]
+    "name", ["captum.guided_backprop", "captum.deep_lift", "zennit.epsilon_plus"]
 )
 def test_layers_of_other_libraries_are_like_those_of_torch(name):
     network = third_party_net()
