@@ -74,7 +74,7 @@ class GridPointing(Metric):
             ("grid_pointing", self), lambda: self._candidates(image), all_images=True
         )
         (top,) = image.compute_once("top class", lambda: image.top_classes([image.image]))
-        others = [c for c in best if c.index not in (top, image.target.index)]
+        others = [c for c in best if c.top not in (top, image.target.index)]
         others = others[: self.grid**2 - 1]
         if len(others) < self.grid**2 - 1:
             return None
@@ -86,9 +86,9 @@ class GridPointing(Metric):
         best: dict[int, _Candidate] = {}
         for other, _ in zip(image.others(), range(self.candidates), strict=False):
             probabilities = image.model.probabilities(image.forward(other[None]))[0]
-            index = int(probabilities.argmax())
-            candidate = _Candidate(other, index, float(probabilities[index]))
-            best[index] = max(candidate, best.get(index, candidate), key=lambda c: c.probability)
+            top = int(probabilities.argmax())
+            candidate = _Candidate(other, top, float(probabilities[top]))
+            best[top] = max(candidate, best.get(top, candidate), key=lambda c: c.probability)
         # More than one mosaic needs, since those of the image's own class are left out.
         return sorted(best.values(), key=lambda c: -c.probability)[: self.grid**2 + 1]
 
@@ -97,7 +97,7 @@ class _Candidate(NamedTuple):
     """An image `[C, H, W]` with its top class and the probability of this class."""
 
     image: Tensor
-    index: int
+    top: int
     probability: float
 
 
