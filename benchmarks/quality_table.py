@@ -86,13 +86,13 @@ def counts(folder: Path) -> str:
     return f"{numbers[0]} images{fewer if len(numbers) > 1 else ''}."
 
 
-def main(given: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="folder of the benchmark")
     parser.add_argument("--write", metavar="NAME", help="of the table in README.md to replace")
-    args = parser.parse_args(given)
+    args = parser.parse_args(arguments)
     text = f"{counts(args.folder)}\n\n{quality_table(args.folder)}"
     print(text)
     if args.write:

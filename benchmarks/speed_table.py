@@ -36,13 +36,13 @@ def speed_table(record: SpeedRecord) -> str:
     return "\n".join([place, "", table(list(HEADER), rows), *([""] if failed else []), *failed])
 
 
-def main(given: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, help="folder of the benchmark")
     parser.add_argument("--write", action="store_true", help="replace the table of README.md")
-    args = parser.parse_args(given)
+    args = parser.parse_args(arguments)
     text = speed_table(SpeedRecord.load(args.folder))
     print(text)
     if args.write:

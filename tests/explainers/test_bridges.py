@@ -29,7 +29,6 @@ from convviz import (
 from convviz.plugin import registry
 from convviz.plugin.validation import snake_case
 from convviz.testing import check_explainer, tiny_model
-from convviz_plugins.shared.bridges.network_copy import NetworkCopy
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Input Tensor 0 did not already", "ignore:Setting (forward, )?backward hooks"
@@ -254,95 +253,6 @@ def test_functional_and_reused_activations_become_modules(name):
     expected = getattr(captum.attr, name)(modular).attribute(images(1), target=TARGETS[0])
     result = of_first_image(f"captum.{snake_case(name)}", functional_net)
     close(result.values, expected.detach())
-
-
-class SamePadded(nn.Conv2d):
-    """Pads according to the size of the image, as convolutions of TensorFlow do."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        if height % 2 == 0 or width % 2 == 0:  # torch.fx cannot trace this
-            x = functional.pad(x, (0, 1 - width % 2, 0, 1 - height % 2))
-        return super().forward(x)
-
-
-class Rectified(SamePadded):
-    """The same with an activation that no library can see."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).relu()
-
-
-class Standardized(SamePadded):
-    """The same with a standardized weight."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = (self.weight - self.weight.mean()) / self.weight.std()
-        return functional.conv2d(x if x.shape[2] % 2 else functional.pad(x, (0, 1, 0, 1)), weight)
-
-
-class NormAndActivation(nn.BatchNorm2d):
-    """A batch norm that also applies an activation."""
-
-    def __init__(self, channels: int, activation: nn.Module) -> None:
-        super().__init__(channels)
-        self.act = activation
-
-    def forward(self, x: Tensor) -> Tensor:
-        torch._assert(x.ndim == 4, "expected 4D input")
-        statistics = self.running_mean, self.running_var
-        return self.act(functional.batch_norm(x, *statistics, self.weight, self.bias, eps=self.eps))
-
-
-def third_party_net(
-    conv: type[nn.Conv2d] = SamePadded, activation: type[nn.Module] = nn.ReLU
-) -> nn.Sequential:
-    """Return a network with layers of other libraries."""
-
-    def build() -> nn.Sequential:
-        norm = NormAndActivation(4, activation())
-        for values in (norm.running_mean, norm.running_var, norm.weight, norm.bias):
-            nn.init.uniform_(values, 0.5, 2)
-        return nn.Sequential(conv(3, 4, 3, stride=2), norm, _Mean(), nn.Linear(4, 5))
-
-    return with_seed(build).double().eval()
-
-
-def with_torch_layers(network: nn.Sequential) -> nn.Sequential:
-    """Return the same network as `third_party_net` of layers of torch, for images of even size."""
-    conv, norm = nn.Conv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4)
-    conv.load_state_dict(network[0].state_dict())
-    norm.load_state_dict(network[1].state_dict())
-    padding = nn.ZeroPad2d((0, 1, 0, 1))
-    parts = (padding, conv, norm, nn.ReLU(), network[2], network[3])
-    return nn.Sequential(*parts).double().eval()
-
-
-@pytest.mark.parametrize(
-    "name", ["captum.guided_backprop", "captum.deep_lift", "zennit.epsilon_plus"]
-)
-def test_layers_of_other_libraries_are_like_those_of_torch(name):
-    network = third_party_net()
-    private, pixels = NetworkCopy(Model(network)), images(1, 20)
-    assert private.refusal == ""
-    assert torch.equal(private.network(pixels), network(pixels))
-    result, expected = (
-        convviz.explain(Model(module), pixels, name, target=TARGETS[0])
-        for module in (network, with_torch_layers(network))
-    )
-    close(result.values, expected.values)
-
-
-@pytest.mark.parametrize("conv", [Rectified, Standardized])
-def test_a_layer_that_is_more_than_a_convolution_cannot_be_rebuilt(conv):
-    with pytest.raises(ConvvizError, match="cannot trace"):
-        of_first_image("zennit.epsilon_plus", third_party_net(conv))
-
-
-@pytest.mark.parametrize("name", ["captum.guided_backprop", "zennit.deconv_net"])
-def test_a_rule_for_relus_requires_one(name):
-    with pytest.raises(ConvvizError, match=r"nn\.ReLU modules only"):
-        of_first_image(name, third_party_net(activation=nn.ReLU6))
 
 
 def test_deep_lift_is_noted_as_incomplete_where_relu_meets_max_pool():

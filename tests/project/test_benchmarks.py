@@ -269,9 +269,8 @@ def test_the_table_of_a_quality_benchmark_is_written_into_the_readme(tmp_path, s
 
 def test_the_table_of_a_speed_benchmark_is_written_into_the_readme(tmp_path, script, monkeypatch):
     folder, readme = tmp_path / "speed", tmp_path / "r.md"
-    record = convviz.benchmark_speed(
-        tiny_model(), ["saliency"], batches=[1], repeats=1, memory=False
-    )
+    options = {"batches": [1], "repeats": 1, "memory": False}
+    record = convviz.benchmark_speed(tiny_model(), ["saliency"], **options)
     record.save(folder)
     speed_table = script("speed_table")
     monkeypatch.setattr(speed_table, "RESULTS", tmp_path)

@@ -61,8 +61,8 @@ class GridPointing(Metric):
         parts = [partner.image for partner in partners]
         parts.insert(cell, image.image)
         again = [maps[0] for maps in image.explain(_mosaic(parts, self.grid)[None])]
-        own = image.scores([image.image], probability=True)[0]
-        confidence = min(own, *(partner.probability for partner in partners))
+        (probability,) = image.scores([image.image], probability=True)
+        confidence = min(probability, *(partner.probability for partner in partners))
         shares = [_share(single.values, cell, self.grid) for single in again]
         return MetricScores({"": shares, "confidence": [confidence] * len(shares)})
 
