@@ -30,6 +30,7 @@ COLUMNS = {
     "sds.blur": "SDS, blur ↑",
     "infidelity": "fidelity ↑",
     "flip_regret": "flip regret ↓",
+    "grid_pointing": "grid pointing ↑",
     "gini": "Gini",
     "max_sensitivity": "max-sens. ↓",
     "randomization": "randomized, Spearman",
@@ -43,10 +44,11 @@ def quality_table(folder: Path) -> str:
     rows = {(row["explainer"], row["metric"]): row for row in summary["rows"]}
     names = dict.fromkeys(row["explainer"] for row in summary["rows"])
     names = [name for name in names if not name.startswith("blurred(")]
-    header = ["explainer", *COLUMNS.values(), "s/image", "passes/image"]
+    columns = {m: title for m, title in COLUMNS.items() if any(m == key[1] for key in rows)}
+    header = ["explainer", *columns.values(), "s/image", "passes/image"]
     lines = [header, ["---"] * len(header)]
     for name in names:
-        cells = [_cell(rows.get((name, metric))) for metric in COLUMNS]
+        cells = [_cell(rows.get((name, metric))) for metric in columns]
         lines.append([_label(rows[name, "srg"]), *cells, *_costs(costs, name)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -74,7 +74,7 @@ class MetricBench:
             0,
             32,
             lambda images: used.forward(images).output,
-            others=lambda: iter(make_batch(list(tiny_photos(8)), used).images),
+            others=lambda: iter(_varied_images(used)),
         )
         batch = make_batch([self.photo], used)
         target, explained = scorer.explain(batch)
@@ -189,6 +189,12 @@ def _balanced_model(photo: np.ndarray) -> Model:
     with torch.no_grad():
         bias.sub_(scores.mean(0))
     return model
+
+
+def _varied_images(model: Model) -> torch.Tensor:
+    """Return images `[N, C, H, W]` that a model puts into several classes."""
+    images = make_batch(list(tiny_photos(16)), model).images
+    return torch.cat([images, -images, images.flip(1), -images.flip(1)])
 
 
 METRIC_CHECKS: dict[str, Callable[[MetricBench], None]] = {
