@@ -148,7 +148,7 @@ class PreparedConv:
             elif form == "packed":
                 assert how is not None
                 stride, padding, dilation, groups = how
-                weight = torch._C._nn.mkldnn_reorder_conv2d_weight(
+                weight = torch._C._nn.mkldnn_reorder_conv2d_weight(  # type: ignore[call-arg]
                     weight.contiguous().to_mkldnn(), padding, stride, dilation, groups, shape
                 )
             self._forms[form, turned] = weight
@@ -200,7 +200,7 @@ class PreparedConv:
 
 def has_onednn() -> bool:
     """Return whether torch computes convolutions on CPUs with oneDNN."""
-    return bool(torch.backends.mkldnn.is_available() and torch._C._get_mkldnn_enabled())
+    return torch._C._has_mkldnn and torch._C._get_mkldnn_enabled()
 
 
 def layout_of(maps: Tensor) -> torch.memory_format:

@@ -126,7 +126,9 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> convviz.Run:
     ]
     folder = tmp_path_factory.mktemp("browser") / "run"
     with checksums_instead_of_pictures(drawn=["points"]):  # the pages show no others
-        return convviz.analyze("demo-digits", "demo-digits:?limit=40", explainers, folder, pictures=True)
+        return convviz.analyze(
+            "demo-digits", "demo-digits:?limit=40", explainers, folder, pictures=True
+        )
 
 
 @pytest.fixture(scope="session")

@@ -142,7 +142,10 @@ class RunAnswers:
         if units.tiles is None:
             return None
         row = int(units.tiles["items"][unit, 0])
-        box = visible_box(units, row, units.tiles["boxes"][unit, 0].tolist()) if row >= 0 else None
+        if row < 0:
+            return None
+        x0, y0, x1, y1 = units.tiles["boxes"][unit, 0].tolist()
+        box = visible_box(units, row, (x0, y0, x1, y1))
         if box is None:
             return None
         x0, y0, x1, y1 = box

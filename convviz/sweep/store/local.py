@@ -174,8 +174,8 @@ class LocalRunStore:
         (new / RUN).write_text(text, encoding="utf-8")
         for path in (new / ITEMS, new / SKIPPED, new / RUN):
             durable_file.sync(path)
-        for folder, _, _ in os.walk(new, topdown=False):
-            durable_file.sync(Path(folder))
+        for root, _, _ in os.walk(new, topdown=False):
+            durable_file.sync(Path(root))
         # Everything is on the disk now. The rename is the step that makes the new run valid.
         new.rename(self.work / DONE)
         durable_file.sync(self.work)

@@ -220,7 +220,9 @@ class Patches(DatasetExplainer):
         """Return the patches of each layer, with boxes in their photos."""
         peaks = PeakTable(items)
         whole = all_merged(self, peaks.take(partials), "patches")
-        return {layer: self._result(model, items, layer, whole, peaks) for layer in layers_in(whole)}
+        return {
+            layer: self._result(model, items, layer, whole, peaks) for layer in layers_in(whole)
+        }
 
     def _result(
         self, model: Model, items: Items, layer: str, merged: Partial, peaks: PeakTable
