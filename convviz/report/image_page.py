@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..errors import ConvvizError
 from ..results.types import Matches, Result, Table, Tiles
 from ..sweep.run import Run
 from .image_maps import read_maps, write_maps
+from .reproduce import map_commands, photo_file
 from .site import Link, Site
 
 BLOCK = 128
@@ -41,8 +43,11 @@ def write(site: Site) -> None:
     slugs = {layer.name: layer.slug for layer in site.layers}
     for name, value in image_chunks(site.run, slugs, site.outputs):
         rows = range(value["start"], min(value["start"] + BLOCK, site.items.count))
-        site.write_chunk(name, value | {"maps": [names.get(row) for row in rows]})
-    site.write_page("image.html", "image.html", "image", block=BLOCK)
+        files = [shlex.quote(photo_file(site.run, site.items.ids[row])) for row in rows]
+        maps = [names.get(row) for row in rows]
+        site.write_chunk(name, value | {"maps": maps, "files": files})
+    commands = map_commands(site.run)
+    site.write_page("image.html", "image.html", "image", block=BLOCK, commands=commands)
 
 
 def image_chunks(
@@ -157,8 +162,8 @@ def _as_lists(values: np.ndarray) -> list[Any]:
 def _units(result: Result, count: int) -> Part | None:
     """Return the units of which images are among the top images.
 
-    Each is a list of unit, rank, value and, if known, the patch (x0, y0, x1, y1) in pixels of the
-    photo.
+    Each is a list of unit, rank, value, patch, the row of the unit's best other image or None, and
+    the patch of that one. Patches are (x0, y0, x1, y1) in pixels of the photo, None if unknown.
     """
     if not isinstance(result, Tiles) or "items" not in result.arrays:
         return None
@@ -175,9 +180,19 @@ def _units(result: Result, count: int) -> Part | None:
     units, ranks, rows = units[order], ranks[order], rows[order]
     starts = np.searchsorted(rows, np.arange(count + 1))
 
-    def part(start: int, stop: int) -> list[list[list[float]]]:
+    def patch(unit: int, rank: int) -> list[float] | None:
+        return None if boxes is None else [round(float(v), 1) for v in boxes[unit, rank]]
+
+    def entry(unit: int, rank: int, row: int) -> list[Any]:
+        value = float(f"{values[unit, rank]:.4g}")
+        others = np.flatnonzero((items[unit] >= 0) & (items[unit] != row) & (items[unit] < count))
+        best = int(others[0]) if len(others) else None
+        other = [None, None] if best is None else [int(items[unit, best]), patch(unit, best)]
+        return [int(unit), int(rank), value, patch(unit, rank), *other]
+
+    def part(start: int, stop: int) -> list[list[list[Any]]]:
         return [
-            [_unit(values, boxes, units[i], ranks[i]) for i in range(*_span(starts, row))]
+            [entry(units[i], ranks[i], row) for i in range(*_span(starts, row))]
             for row in range(start, stop)
         ]
 
@@ -187,10 +202,3 @@ def _units(result: Result, count: int) -> Part | None:
 def _span(starts: np.ndarray, row: int) -> tuple[int, int]:
     """Return the first and the last place of the listed units of an image."""
     return int(starts[row]), int(min(starts[row + 1], starts[row] + MAX_UNITS))
-
-
-def _unit(values: np.ndarray, boxes: np.ndarray | None, unit: int, rank: int) -> list[float]:
-    entry = [int(unit), int(rank), float(f"{values[unit, rank]:.4g}")]
-    if boxes is not None:
-        entry += [round(float(edge), 1) for edge in boxes[unit, rank]]
-    return entry

@@ -13,7 +13,7 @@ from .layer_units import LayerUnits
 from .photo_pass import COLUMNS, Atlas, cut, save_picture
 from .site import Link, Site, SiteLayer
 from .unit_effects import effects_of_layer
-from .unit_records import RowOf, column_record, short, unit_chunks, visible_box
+from .unit_records import RowOf, column_record, lift_record, short, unit_chunks, visible_box
 
 UNITS_PER_ATLAS = 512
 TILE = 80
@@ -77,6 +77,8 @@ def write(site: Site) -> None:
 
 def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
     site.write_chunk(f"layer/{layer.slug}/units", column_record(units))
+    if (table := units.lift_table) is not None:
+        site.write_chunk(f"layer/{layer.slug}/classes", lift_record(table))
     weights_hash = site.run.plan["model"]["weights_hash"]
     effects = effects_of_layer(site.maps.effects, layer.name, units.count, weights_hash)
     for block, records in unit_chunks(units, lambda item: item):
@@ -95,6 +97,7 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
         "sheets": [atlas.record() for atlas in site.sheets.get(layer.slug, [])],
         "meaning": units.lifts.meaning if units.lifts is not None else "",
         "weights": str(units.tiles.measures.get("incoming weights", "")) if units.tiles else "",
+        "lifts_from": units.lifts.explainer if units.lifts is not None else "",
         "has_patches": units.tiles is not None,
         "has_statistics": units.table is not None,
         "other": other,

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
 
 import numpy as np
 
@@ -14,15 +13,19 @@ from ..errors import ConvvizError
 from ..images.batch import Item
 from ..results.types import Result
 from ..sweep.run import Run
-
-CLASSES = 8
-"""Most classes per unit."""
+from .class_lifts import (
+    Array,
+    ClassLifts,
+    LiftTable,
+    lifts_of_means,
+    lifts_of_patches,
+    numbers_of,
+    table_of_means,
+    table_of_patches,
+)
 
 SIMILAR = 6
 """Most similar units per unit."""
-
-LEAST_LIFT = 1.1
-"""Least lift of a class that a unit is said to fire for."""
 
 LEAST_OVERLAP = 3
 """Least number of common top images of similar units."""
@@ -33,27 +36,8 @@ DUPLICATE = 8 / 9
 SILENT = 0.01
 """A unit that fires in a smaller share of the images is silent."""
 
-Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class ClassLifts:
-    """Which classes a unit responds to, per unit and rank.
-
-    Attributes:
-        classes: int `[C, n]`, positions among the classes of the run; -1 for none.
-        lifts: `[C, n]`, how much more than on all images; highest first.
-        counts: int `[C, n]`, images of the class in which the unit fires, or that are among its
-            top images.
-        totals: int `[C, n]`, images that were counted.
-        meaning: what lift and count stand for.
-    """
-
-    classes: Array
-    lifts: Array
-    counts: Array
-    totals: Array
-    meaning: str
+SHARE_AT_LIMIT = 0.1
+"""Share of the units from which an equal maximum is said to be the limit of the activation."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +99,13 @@ class LayerUnits:
         """One number per unit by name, `[C]`; only what the run holds."""
         columns: dict[str, Array] = {}
         if self.tiles is not None:
-            best = _numbers(self.tiles.values[:, 0])
+            best = numbers_of(self.tiles.values[:, 0])
             columns["max"] = np.where(np.isfinite(best), best, np.nan)  # no patch: NaN or -inf
             if "prominence" in self.tiles.arrays:
-                columns["prominence"] = _numbers(self.tiles["prominence"])
+                columns["prominence"] = numbers_of(self.tiles["prominence"])
         if self.table is not None:
             for name in ("max", "min", "mean", "variance", "fires", "active"):
-                columns.setdefault(name, _numbers(self.table[name]))
+                columns.setdefault(name, numbers_of(self.table[name]))
             if (selectivity := self._selectivity) is not None:
                 columns["selectivity"] = selectivity
         return columns
@@ -147,13 +131,13 @@ class LayerUnits:
         table = self.table
         if table is None or "class_mean" not in table.arrays or not self._is_positive:
             return None
-        means = _numbers(table["class_mean"])
+        means = numbers_of(table["class_mean"])
         return np.nan_to_num(means[np.asarray(table["class_images"]) > 0])
 
     @property
     def _is_positive(self) -> bool:
         assert self.table is not None
-        return bool((np.nan_to_num(_numbers(self.table["min"])) >= 0).all())
+        return bool((np.nan_to_num(numbers_of(self.table["min"])) >= 0).all())
 
     @cached_property
     def dead(self) -> Array:
@@ -171,22 +155,62 @@ class LayerUnits:
 
     @cached_property
     def rank(self) -> Array:
-        """Place of each unit by its maximum, from 1, int `[C]`."""
-        order = np.argsort(-np.nan_to_num(self.columns["max"], nan=-np.inf), kind="stable")
-        rank = np.empty(self.count, int)
-        rank[order] = np.arange(1, self.count + 1)
-        return rank
+        """Place of each unit by its maximum, from 1, int `[C]`; equal units share the best one."""
+        values = np.sort(-self._maxima)
+        return np.searchsorted(values, -self._maxima) + 1
+
+    @cached_property
+    def tie_size(self) -> Array:
+        """Number of units with the same maximum as each unit, itself included, int `[C]`."""
+        _, place, counts = np.unique(self._maxima, return_inverse=True, return_counts=True)
+        return np.asarray(counts[place])
+
+    @property
+    def _maxima(self) -> Array:
+        return np.nan_to_num(self.columns["max"], nan=-np.inf)
+
+    @property
+    def limit(self) -> tuple[float, int] | None:
+        """The upper limit of the activation and how many units reach it; None if there is none.
+
+        It is the highest maximum, if at least a tenth of the units have exactly this value.
+        """
+        if not self.count:
+            return None
+        best = int(np.argmax(self._maxima))
+        value, units = float(self._maxima[best]), int(self.tie_size[best])
+        reaches = value > 0 and units >= max(2, SHARE_AT_LIMIT * self.count)
+        return (value, units) if reaches else None
 
     @cached_property
     def lifts(self) -> ClassLifts | None:
         """The classes of every unit; None without labels."""
-        if not self.run.classes:
-            return None
-        if self.table is not None and "class_mean" in self.table.arrays and self._is_positive:
+        if self._has_class_means:
+            assert self.table is not None
             return lifts_of_means(self.table)
-        if self.tiles is not None:
-            return lifts_of_patches(self.tiles, [item.label for item in self.items])
+        if self.tiles is not None and self.run.classes:
+            return lifts_of_patches(self.tiles, self._labels)
         return None
+
+    @property
+    def lift_table(self) -> LiftTable | None:
+        """The lifts of all classes, computed as `lifts`; None without labels."""
+        if self._has_class_means:
+            assert self.table is not None
+            return table_of_means(self.table)
+        if self.tiles is not None and self.run.classes:
+            return table_of_patches(self.tiles, self._labels)
+        return None
+
+    @property
+    def _has_class_means(self) -> bool:
+        if not self.run.classes or self.table is None or "class_mean" not in self.table.arrays:
+            return False
+        return self._is_positive
+
+    @property
+    def _labels(self) -> list[int | None]:
+        return [item.label for item in self.items]
 
     @cached_property
     def similar(self) -> tuple[Array, Array]:
@@ -202,7 +226,7 @@ class LayerUnits:
         none = np.full((self.count, 0), -1), np.zeros((self.count, 0))
         if self.tiles is None or not {"weight_units", "weight_cosines"} <= set(self.tiles.arrays):
             return none
-        units, cosines = (_numbers(self.tiles[f"weight_{name}"]) for name in ("units", "cosines"))
+        units, cosines = (numbers_of(self.tiles[f"weight_{name}"]) for name in ("units", "cosines"))
         fits = (
             units.ndim == 2
             and units.shape == cosines.shape
@@ -234,7 +258,7 @@ class LayerUnits:
     def _fires(self) -> Array:
         """Whether each top patch exists and is above zero, bool `[C, k]`."""
         assert self.tiles is not None
-        return (np.asarray(self.tiles["items"]) >= 0) & (_numbers(self.tiles.values) > 0)
+        return (np.asarray(self.tiles["items"]) >= 0) & (numbers_of(self.tiles.values) > 0)
 
 
 def result_of(run: Run, explainer: str, layer: str, array: str) -> Result | None:
@@ -251,8 +275,8 @@ def peak_strata(tiles: Result, images: int) -> PeakStrata | None:
     if not {"peak_histogram", "peak_range", "stratum_shares", *names} <= set(tiles.arrays):
         return None
     strata = PeakStrata(
-        *(_numbers(tiles[name]) for name in ("peak_histogram", "peak_range", "stratum_shares")),
-        *(_numbers(tiles[name]) for name in names),
+        *(numbers_of(tiles[name]) for name in ("peak_histogram", "peak_range", "stratum_shares")),
+        *(numbers_of(tiles[name]) for name in names),
     )
     shape = strata.items.shape
     fits = (
@@ -267,54 +291,6 @@ def peak_strata(tiles: Result, images: int) -> PeakStrata | None:
         and bool((strata.items < images).all())
     )
     return strata if fits else None
-
-
-def lifts_of_means(table: Result) -> ClassLifts:
-    """Return classes by mean activation on their images, divided by the mean on all images.
-
-    Classes are left out where this lift is below `LEAST_LIFT`.
-    """
-    images = np.asarray(table["class_images"])
-    present = np.flatnonzero(images > 0)
-    fires = np.nan_to_num(_numbers(table["class_fires"])[present])
-    means, overall = np.nan_to_num(_numbers(table["class_mean"])[present]), _numbers(table["mean"])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        lift = np.where(overall > 0, means / overall, 0.0)
-    best = np.argsort(-lift, axis=0, kind="stable")[:CLASSES].T
-    units = np.arange(len(overall))[:, None]
-    counts = np.rint(fires * images[present, None]).astype(int)[best, units]
-    lifts = lift.T[units, best]
-    return ClassLifts(
-        classes=np.where(lifts >= LEAST_LIFT, present[best], -1),
-        lifts=lifts,
-        counts=counts,
-        totals=images[present][best],
-        meaning="mean activation on images of the class, divided by the mean on all images; then "
-        "the images of the class in which the unit fires",
-    )
-
-
-def lifts_of_patches(tiles: Result, labels: list[int | None]) -> ClassLifts:
-    """Return the classes of the top images; the lift compares with their share of all images."""
-    known = np.array([-1 if label is None else label for label in labels], dtype=int)
-    share = np.bincount(known[known >= 0], minlength=1) / max(1, len(known))
-    items = np.asarray(tiles["items"])
-    shape = (len(items), CLASSES)
-    classes, lifts = np.full(shape, -1), np.zeros(shape)
-    counts, totals = np.zeros(shape, int), np.zeros(shape, int)
-    for unit, row in enumerate(items):
-        of_unit = known[row[row >= 0]]
-        values, number = np.unique(of_unit[of_unit >= 0], return_counts=True)
-        lift = number / max(1, len(of_unit)) / share[values]
-        best = np.lexsort((values, -lift, -number))[:CLASSES]
-        width = len(best)
-        classes[unit, :width], lifts[unit, :width] = values[best], lift[best]
-        counts[unit, :width], totals[unit, :width] = number[best], len(of_unit)
-    meaning = (
-        "share of the class among the top images, divided by its share among all images; then the "
-        "number of top images"
-    )
-    return ClassLifts(classes, lifts, counts, totals, meaning)
 
 
 def most_common(keys: Array, most: int, least: int) -> tuple[Array, Array]:
@@ -361,7 +337,3 @@ def input_size(preprocess: str) -> tuple[int, int] | None:
         return None
     square, height, width = match.groups()
     return (int(square), int(square)) if square else (int(height), int(width))
-
-
-def _numbers(tensor: Any) -> Array:
-    return np.asarray(tensor.detach().double().numpy())

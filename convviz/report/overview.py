@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..errors import ConvvizError
@@ -61,11 +61,23 @@ def _numbers(site: Site) -> list[tuple[str, str, str]]:
     rows = [("images", _count(site.items.count), _skipped_words(len(run.skipped)))]
     if site.classes:
         present = len({label for label in site.items.labels if label is not None})
-        rows.append(("classes with images", _count(present), f"of {_count(len(site.classes))}"))
+        rows.append(("classes with images", _count(present), f"of {_count(class_count(run.plan))}"))
     rows += _accuracy(site)
     if units := [layer.units for layer in site.layers if layer.units]:
         rows.append(("units", _count(sum(units)), f"in {len(units)} layers"))
     return rows
+
+
+def class_count(plan: Mapping[str, Any]) -> int:
+    """Return the number of classes: for labels that are numbers, that of the model's outputs.
+
+    The classes of such a data set end with the highest label, which need not be the last output.
+    """
+    classes = plan["dataset"]["classes"]
+    is_numbered = list(classes) == [str(number) for number in range(len(classes))]
+    outputs = len(plan["model"].get("labels") or ())
+    is_output = is_numbered and 2 * len(classes) > outputs
+    return max(len(classes), outputs) if is_output else len(classes)
 
 
 def _accuracy(site: Site) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from ..sweep.run import Run
@@ -45,6 +46,37 @@ def shell_line(run: Run) -> str:
             flag = f"--{name}"
             words += [flag] if value is True else [flag, str(value)]
     return shlex.join([*words, "--out", "RUN"])
+
+
+PHOTO = "PHOTO"
+"""Stands for the file of a photo in commands."""
+
+MAPS_FOLDER = "maps"
+MAP_EXPLAINERS = ("grad_cam", "occlusion")
+
+
+def photo_file(run: Run, name: str) -> str:
+    """Return the file of an item of a folder or list, or `PHOTO` for other data sets."""
+    place = run.plan["dataset"].get("place") or {}
+    path, scheme = place.get("path"), place.get("scheme")
+    if not path or scheme not in ("folder", "list"):
+        return PHOTO
+    return str(PurePath(path if scheme == "folder" else PurePath(path).parent, name))
+
+
+def map_commands(run: Run) -> list[str]:
+    """Return the commands that show maps of an image in a report.
+
+    The first one computes them and contains `PHOTO`; the second writes the report with them; the
+    third opens the run in the browser, where maps are computed on demand.
+    """
+    chosen = [word for name in MAP_EXPLAINERS for word in ("-e", name)]
+    model = ["-m", model_of(run)]
+    return [
+        shlex.join(["convviz", "explain", PHOTO, *model, *chosen, "--out", MAPS_FOLDER]),
+        shlex.join(["convviz", "report", run.address, MAPS_FOLDER]),
+        shlex.join(["convviz", "serve", run.address]),
+    ]
 
 
 def explainers_of(run: Run) -> dict[str, dict[str, Any]]:

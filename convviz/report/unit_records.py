@@ -8,9 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from .layer_units import Array, LayerUnits, input_size
+from .binary import packed
+from .class_lifts import LEAST_LIFT, Array, LiftTable
+from .layer_units import LayerUnits, input_size
 
 UNITS_PER_CHUNK = 64
+
+LIFT_STEPS = 2048
+"""Steps of a lift per doubling in the browser."""
+
+LIFT_DOUBLINGS = 16
+"""Lifts from 2 to the power of -16 to 16 are kept; smaller ones become 0."""
 
 Box = tuple[float, float, float, float]
 RowOf = Callable[[int], int | None]
@@ -27,7 +35,24 @@ def column_record(units: LayerUnits) -> dict[str, Any]:
         "dead": np.flatnonzero(units.dead).tolist(),
         "silent": np.flatnonzero(units.silent).tolist(),
         "duplicates": {str(u): int(k) for u, k in enumerate(units.duplicates) if k >= 0},
-        "classes": [] if lifts is None else [_present(row[:3]) for row in lifts.classes],
+        "with_images": [] if lifts is None else _labels_with_images(units),
+    }
+
+
+def lift_record(table: LiftTable) -> dict[str, Any]:
+    """Return the lifts of all classes with images, row by row, as numbers of 16 bits.
+
+    0 stands for no lift, n for 2 to the power of (n - 1) / `LIFT_STEPS` - `LIFT_DOUBLINGS`.
+    """
+    with np.errstate(divide="ignore"):
+        levels = np.rint((np.log2(table.lifts) + LIFT_DOUBLINGS) * LIFT_STEPS) + 1
+    return {
+        "classes": table.classes.tolist(),
+        "images": table.images.tolist(),
+        "steps": LIFT_STEPS,
+        "doublings": LIFT_DOUBLINGS,
+        "least": LEAST_LIFT,
+        "lifts": packed(np.clip(levels, 0, 2**16 - 1), "<u2"),
     }
 
 
@@ -45,6 +70,7 @@ def unit_record(units: LayerUnits, unit: int, row_of: RowOf) -> dict[str, Any]:
     return {
         "unit": unit,
         "rank": int(units.rank[unit]),
+        "tied": int(units.tie_size[unit]),
         "patches": list(_patches(units, unit, row_of)),
         "guided": _place_among_drawn(units, unit),
         "classes": list(_classes(units, unit)),
@@ -184,5 +210,5 @@ def short(value: float) -> float | None:
     return float(f"{value:.5g}") if np.isfinite(value) else None
 
 
-def _present(classes: Array) -> list[int]:
-    return [int(label) for label in classes if label >= 0]
+def _labels_with_images(units: LayerUnits) -> list[int]:
+    return sorted({item.label for item in units.items if item.label is not None})

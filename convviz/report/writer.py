@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import ParameterError
+from ..progress import track
 from ..sweep.run import Run
 from . import benchmark_page, dataset_page, image_page, images_page, layer_page, map_page, overview
 from .site import GENERATOR, Link, Site
@@ -75,14 +76,19 @@ def write_site(site: Site, further_links: Sequence[Link] = ()) -> None:
     """
     site.links = [*(link for page in PAGES for link in page.links(site)), *further_links]
     site.items.request_pictures()
-    for page in PAGES:
+    for page in track(PAGES, "reading results:", len(PAGES), _name_of):
         page.request_pictures(site)
     site.pictures.run()
     for name, value in site.items.chunks():
         site.write_chunk(name, value)
-    for page in PAGES:
+    for page in track(PAGES, "writing:", len(PAGES), _name_of):
         page.write(site)
     site.write_chunk("site", site.record())
+
+
+def _name_of(page: ModuleType) -> str:
+    """Return the name of a page in words."""
+    return page.__name__.rpartition(".")[2].replace("_", " ")
 
 
 def as_run(run: Run | str | Path) -> Run:

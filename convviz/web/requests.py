@@ -98,11 +98,11 @@ class PrepareCover(_Strict):
 
 
 class UnitMap(_Strict):
-    """The activation map of a unit on a photo."""
+    """The activation map of a unit on a photo; without `unit`, of the most active one."""
 
     photo: Identifier
     layer: LayerName
-    unit: Number
+    unit: Number | None = None
 
 
 class UnitGradient(_Strict):

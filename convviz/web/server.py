@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -163,7 +164,8 @@ def serve(
         _print(f"open {link}\n(the link works once; Ctrl-C ends the server)")
         if opens_browser and server.address.is_loopback:
             _open(link)
-        server.run()
+        with suppress(KeyboardInterrupt):  # Ctrl-C is how the server is ended
+            server.run()
 
 
 def printable_lines(text: str) -> str:

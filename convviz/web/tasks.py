@@ -34,6 +34,7 @@ Arguments = Mapping[str, Any]
 Answer = tuple[dict[str, Any], Files]
 
 TOP_CLASSES = 5
+STRONGEST_UNITS = 10
 
 
 def describe_model(state: LoadedModel, arguments: Arguments) -> Answer:
@@ -167,23 +168,38 @@ def prepare_cover(state: LoadedModel, arguments: Arguments) -> Answer:
 
 
 def unit_map(state: LoadedModel, arguments: Arguments) -> Answer:
-    """Return the activation map of a unit on a photo."""
+    """Return the activation map of a unit on a photo, and the units that are most active."""
     layer, unit = arguments["layer"], arguments["unit"]
     photo = state.photo(arguments["photo"])
     activations = state.model.forward(photo.batch.images, [layer]).activations[layer]
-    if activations.ndim not in (2, 4) or unit >= activations.shape[1]:
+    if activations.ndim not in (2, 4) or (unit or 0) >= activations.shape[1]:
         raise ParameterError(
             f"unit {unit} of {layer!r}: its output has the shape {list(activations.shape[1:])}"
         )
+    strongest = _strongest_units(activations[0])
+    unit = strongest[0]["unit"] if unit is None else unit
     values = activations[0, unit].double().cpu()
     place = place_in_run(state.run, state.model, photo.batch, layer, unit)
+    document = {
+        "unit": unit,
+        "value": float(values.max()),
+        "strongest": strongest,
+        "place": place,
+    }
     if values.ndim == 0:  # a layer without positions
-        return {"map": None, "value": float(values), "place": place}, {}
-    document, files = map_of(values.numpy(), "activation", bool((values < 0).any()))
+        return {**document, "map": None}, {}
+    shown, files = map_of(values.numpy(), "activation", bool((values < 0).any()))
     files["photo.png"] = ("image/png", png(photo.batch.pixels[0].numpy()))
     field = _receptive_field(state, photo, layer)
-    value = float(values.max())
-    return {"map": document, "value": value, "receptive_field": str(field), "place": place}, files
+    return {**document, "map": shown, "receptive_field": str(field)}, files
+
+
+def _strongest_units(activations: Tensor) -> list[dict[str, Any]]:
+    """Return the units `[C, …]` with the highest values; of equal ones, by the mean of the map."""
+    values = activations.double().cpu().flatten(1) if activations.ndim > 1 else activations[:, None]
+    highest, means = values.amax(1).tolist(), values.mean(1).tolist()
+    order = sorted(range(len(highest)), key=lambda unit: (-highest[unit], -means[unit]))
+    return [{"unit": unit, "value": highest[unit]} for unit in order[:STRONGEST_UNITS]]
 
 
 def unit_gradient(state: LoadedModel, arguments: Arguments) -> Answer:

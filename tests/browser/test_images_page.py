@@ -73,6 +73,17 @@ def test_an_image_has_its_predictions_neighbours_and_units(pages, digits_run, ch
     shown = page.locator(".unit-cards strong").all_inner_texts()
     assert sorted(shown) == sorted(f"unit {unit}" for unit, _ in units)
     assert len(shown) > 0
+    first = int(shown[0].split()[1])
+    other = next(i for i in items[first].tolist() if i not in (7, -1))
+    page.locator(".unit-cards .other-patch").first.wait_for()
+    names = page.locator(".unit-cards .other-patch").all()
+    assert names[0].get_attribute("title") == digits_run.items.ids[other]
+    lines = page.locator(".source code").all_inner_texts()
+    assert lines[0].startswith("convviz explain PHOTO -m demo-digits -e ")
+    assert lines[1:] == [
+        f"convviz report {digits_run.address} maps",
+        f"convviz serve {digits_run.address}",
+    ]
     check_accessible(page)
 
     links.first.click()

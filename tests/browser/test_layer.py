@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import convviz
+from convviz.report.class_lifts import LEAST_LIFT
 from convviz.report.layer_units import LayerUnits
 
 SHEET = "#sheet a"
@@ -69,7 +70,7 @@ def test_examples_of_several_ranks_stand_below_the_histogram_of_highest_values(p
 def test_units_are_sorted_found_opened_and_linked(pages, units, digits_run):
     page = pages.open(address(units))
     page.select_option("#sort", "max")
-    order = np.argsort(-units.columns["max"], kind="stable").tolist()
+    order = np.lexsort((-units.columns["mean"], -units.columns["max"])).tolist()
     assert shown_units(page) == order
     assert page.evaluate("location.hash") == "#sort=max"
 
@@ -102,14 +103,45 @@ def test_units_are_sorted_found_opened_and_linked(pages, units, digits_run):
     assert page.locator("#unit").is_hidden()
     page.keyboard.press("/")
     page.keyboard.type("3")
-    meant = [u for u in order if u == 3 or "3" in named_classes(units, u)]
-    assert shown_units(page) == meant
+    lifts = lifts_of(units, ["3"])
+    meant = [u for u in range(units.count) if u == 3 or lifts[u] >= LEAST_LIFT]
+    page.wait_for_selector(".class-note")
+    assert page.locator("#sort").input_value() == "lift"
+    shown = shown_units(page)
+    assert sorted(shown) == meant
+    assert [lifts[u] for u in shown] == pytest.approx(sorted(lifts[meant])[::-1], rel=1e-3)
     assert page.locator("[role=status]").inner_text() == f"{len(meant)} of {units.count} units"
 
 
-def named_classes(units, unit):
-    names = units.run.classes
-    return "|".join(names[label] for label in units.lifts.classes[unit, :3] if label >= 0)
+def lifts_of(units, classes):
+    """Lift of some classes by unit, as Python ranks units; 0 for units without a lift."""
+    lifts = np.zeros(units.count)
+    for entry in units.run.units(units.layer, classes, units.lifts.explainer):
+        lifts[entry.unit] = entry.lift
+    return lifts
+
+
+def test_classes_are_found_by_patterns_and_kept_on_the_way_to_other_layers(pages, units):
+    page = pages.open(address(units, "class=[3], ?&show=all"))
+    note = page.locator(".class-note").inner_text()
+    assert "10 classes: 0, 1, 2, 3 and 6 more" in note
+    assert "“[3]”" in note
+    page.locator("#find").fill("1, 4-5")
+    lifts = lifts_of(units, ["1", "4", "5"])
+    page.wait_for_function("document.querySelector('.class-note')?.innerText.includes('3 classes')")
+    first = page.locator(SHEET).first
+    best = int(first.get_attribute("data-unit"))
+    assert lifts[best] == pytest.approx(lifts.max(), rel=1e-3)
+    words = first.inner_text().split()
+    assert float(words[1]) == pytest.approx(lifts[best], rel=0.06)
+    assert words[-1] in ("1", "4", "5")
+    other = page.locator(".layers a:not([aria-current])").first
+    name = other.inner_text()
+    other.click()
+    page.locator("h1", has_text=name).wait_for()
+    pages.wait()
+    assert page.locator("#find").input_value() == "1, 4-5"
+    assert page.locator("#sort").input_value() == "lift"
 
 
 def test_a_link_opens_a_unit_whose_classes_filter_and_whose_numbers_can_be_saved(pages, units):
@@ -129,7 +161,10 @@ def test_a_link_opens_a_unit_whose_classes_filter_and_whose_numbers_can_be_saved
     items = [i for i in units.tiles["items"][unit].tolist() if i >= 0]
     labels = [units.items[i].label for i in items]
     page.wait_for_selector(".bars button[aria-pressed=true]")
-    assert page.locator(".patches .faded").count() == sum(other != label for other in labels)
+    others = sum(other != label for other in labels)
+    assert page.locator(".patches .faded").count() == others % len(labels)  # never all of them
+    meant = page.locator(".meant-note").inner_text()
+    assert meant.startswith(f"{len(labels) - others} of {len(labels)} patches are of")
 
     with page.expect_download() as saved:
         page.get_by_role("button", name="CSV").click()

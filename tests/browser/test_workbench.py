@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
@@ -16,6 +19,7 @@ import convviz
 pytest.importorskip("starlette", reason="the app requires convviz[web]")
 pytest.importorskip("uvicorn", reason="the app requires convviz[web]")
 
+from convviz.web.jobs import Job
 from convviz.web.server import AppServer
 from convviz.web.services import ServeSettings, Services
 
@@ -26,15 +30,21 @@ PATIENCE_MS = 90_000
 def server(digits_run: convviz.Run) -> Iterator[AppServer]:
     """A server of the run with two models."""
     settings = ServeSettings(digits_run.address, ("demo-digits", "demo-digits?device=cpu"))
-    with Services(settings) as services:
-        server = AppServer(services, show=lambda line: None)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.has_started:
-            time.sleep(0.01)
+    with Services(settings) as services, running(services) as server:
         yield server
-        server.stop()
-        thread.join(10)
+
+
+@contextmanager
+def running(services: Services) -> Iterator[AppServer]:
+    """Run a server in a thread."""
+    server = AppServer(services, show=lambda line: None)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.has_started:
+        time.sleep(0.01)
+    yield server
+    server.stop()
+    thread.join(10)
 
 
 @pytest.fixture
@@ -148,11 +158,22 @@ def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
     page.locator(".split .map-stage canvas").wait_for()
     page.get_by_role("button", name="the strongest one").click()
     page.get_by_text("Guided gradient of").wait_for()
+    strongest = page.locator(".strongest b").all_inner_texts()
+    pixels = convviz.open_dataset("demo-digits:?limit=40").load(3)
+    model = convviz.load_model("demo-digits")
+    layer = page.locator("select[name=layer]").input_value()
+    maps = model.forward(convviz.authoring.make_batch(pixels, model).images, [layer])
+    order = maps.activations[layer][0].flatten(1).amax(1).sort(descending=True, stable=True)
+    assert strongest == [str(unit) for unit in order.indices[:10].tolist()]
+    assert page.locator("input[name=unit]").input_value() == strongest[0]
+    page.locator(".strongest button").nth(1).click()
+    page.wait_for_url(f"**unit={strongest[1]}*")
     layer = list(digits_run["patches"])[-1]
     page.locator(".place-in-run", has_text="In the run this photo").wait_for()
     page.locator(".patches.in-a-row li").nth(8).wait_for()  # the run's pages have been written
     best = digits_run["patches"][layer].values[0, 0]
-    assert page.select_option("select[name=layer]", layer) == [layer]
+    place = urlencode({"mode": "units", "row": 3, "layer": layer, "unit": 0})
+    page.goto(f"{bench.allowed[0]}live.html#{place}")
     caption = page.locator(".in-a-row figcaption b").first
     caption.wait_for()
     page.wait_for_function(
@@ -162,6 +183,7 @@ def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
     page.get_by_role("button", name="Next unit").click()
     assert "unit=1" in page.url
     assert "at=" not in page.url
+    check_accessible(page)
     page.get_by_label("Label").fill("loops")
     page.get_by_role("button", name="Save").click()
     page.get_by_text("Saved in the run folder.").wait_for()
@@ -170,6 +192,8 @@ def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
     page.click("#tab-neighbours")
     page.locator(".neighbours li").first.wait_for()
     assert page.locator(".neighbours li").count() == 12
+    assert page.locator(".neighbours li").first.locator(".badge").inner_text() == "this photo"
+    # The run's pages have been written meanwhile.
     page.locator(".picker .thumbs button").first.wait_for()
     page.fill(".picker input", "12")
     answers: list[str] = []
@@ -181,3 +205,24 @@ def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
     page.goto(bench.allowed[0] + "index.html")
     bench.wait()
     assert page.get_by_role("link", name="Workbench").get_attribute("href") == "live.html"
+
+
+def test_a_page_that_is_not_written_yet_shows_the_progress_and_reloads_at_its_address(
+    watch: Any, digits_run: convviz.Run, report: Path, check_accessible: Any
+) -> None:
+    with Services(ServeSettings(digits_run.address)) as services, running(services) as server:
+        services.pages_job = job = Job(-1, "pages", {})
+        watched = watch(server.address.url + "/")
+        watched.page.goto(server.launch_link())
+        page = watched.page
+        page.goto(server.address.url + "/image.html#id=7")
+        assert page.locator("#step").inner_text() == "starting"
+        job.progress = ("reading results: layer page", 2, 6)
+        page.get_by_text("2 of 6.").wait_for()
+        assert page.locator("#step").inner_text() == "reading results: layer page"
+        assert page.locator("#progress").get_attribute("value") == "2"
+        check_accessible(page)
+        shutil.copytree(report, services.folder / "pages", dirs_exist_ok=True)
+        job.end("done", {"links": []})
+        page.locator("h1", has_text=digits_run.items.ids[7]).wait_for()
+        assert page.url.endswith("image.html#id=7")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,10 +13,13 @@ import torch
 import convviz
 from convviz.cli.main import run as run_command
 from convviz.errors import ParameterError
+from convviz.report.class_lifts import lifts_of_patches, table_of_means, table_of_patches
 from convviz.report.image_maps import read_maps
-from convviz.report.layer_units import LayerUnits, input_size, lifts_of_patches, most_common
+from convviz.report.layer_units import LayerUnits, input_size, most_common
+from convviz.report.overview import class_count
+from convviz.report.reproduce import map_commands, photo_file
 from convviz.report.unit_effects import effects_of_layer
-from convviz.report.unit_records import column_record, unit_record, visible_box
+from convviz.report.unit_records import column_record, lift_record, unit_record, visible_box
 from convviz.report.writer import prepare_folder
 
 
@@ -39,9 +44,20 @@ def test_columns_are_those_of_the_results(run, units):
     for name in ("mean", "fires", "active", "variance"):
         np.testing.assert_array_equal(units.columns[name], statistics[name])
     np.testing.assert_array_equal(units.dead, statistics["dead"])
-    best = int(np.argmax(units.columns["max"]))
-    assert units.rank[best] == 1
-    assert sorted(units.rank) == list(range(1, units.count + 1))
+    highest = units.columns["max"]
+    assert units.rank.tolist() == [1 + int((highest > value).sum()) for value in highest]
+    assert units.tie_size.tolist() == [int((highest == value).sum()) for value in highest]
+
+
+def test_units_of_the_same_maximum_share_their_rank_and_the_limit_is_stated(run, units):
+    capped = LayerUnits(run, units.layer)
+    highest = capped.columns["max"]
+    highest[:] = np.minimum(highest, np.sort(highest)[-8])
+    assert capped.rank.min() == 1
+    assert (capped.tie_size[capped.rank == 1] == 8).all()
+    assert capped.rank[capped.rank > 1].min() == 9
+    assert capped.limit == (highest.max(), 8)
+    assert units.limit is None
 
 
 def test_selectivity_compares_the_best_class_with_the_mean_of_the_others(run, units):
@@ -62,6 +78,26 @@ def test_classes_of_a_unit_are_those_of_the_ranking_of_units(run, units):
     assert lifts.lifts[unit, 0] == pytest.approx(expected.lift)
     assert (lifts.counts[unit, 0], lifts.totals[unit, 0]) == (expected.count, expected.of)
     assert (np.diff(lifts.lifts[unit]) <= 0).all()
+
+
+@pytest.mark.parametrize("explainer", ["statistics", "patches"])
+def test_lifts_of_several_classes_are_those_of_the_ranking_of_units(run, units, explainer):
+    labels = [item.label for item in units.items]
+    table = {
+        "statistics": lambda: table_of_means(units.table),
+        "patches": lambda: table_of_patches(units.tiles, labels),
+    }[explainer]()
+    record = lift_record(table)
+    levels = np.frombuffer(base64.b64decode(record["lifts"]), "<u2").reshape(table.lifts.shape)
+    assert np.array_equal(levels == 0, table.lifts == 0)
+    lifts = np.where(levels, 2 ** ((levels - 1.0) / record["steps"] - record["doublings"]), 0)
+    chosen = [record["classes"].index(run.classes.index(name)) for name in ("3", "8")]
+    weights = table.images[chosen]
+    lift = weights @ lifts[chosen] / weights.sum()
+    ranking = run.units(units.layer, ["3", "8"], explainer)
+    assert len(ranking) > 0
+    for entry in ranking:
+        assert lift[entry.unit] == pytest.approx(entry.lift, rel=1e-3)
 
 
 def test_classes_of_top_images_are_counted_and_compared_with_chance():
@@ -127,6 +163,38 @@ def test_the_record_of_a_unit_holds_its_patches_and_histogram(run, units):
     assert len(edges) == len(record["histogram"]["counts"]) + 1
     assert (record["guided"] is not None) == (unit in result.order)
     assert column_record(units)["dead"] == np.flatnonzero(units.dead).tolist()
+
+
+@pytest.mark.parametrize(
+    ("classes", "outputs", "count"),
+    [
+        ([*map(str, range(998))], 1000, 1000),  # the last two outputs have no images
+        ([*map(str, range(10))], 1000, 10),  # digits of another data set
+        (["cat", "dog"], 3, 2),
+        (["0", "1"], 0, 2),
+    ],
+)
+def test_numbered_classes_are_counted_up_to_the_last_output(classes, outputs, count):
+    labels = [f"output {number}" for number in range(outputs)]
+    plan = {"dataset": {"classes": classes}, "model": {"labels": labels}}
+    assert class_count(plan) == count
+
+
+def test_commands_name_the_file_of_a_photo_where_the_data_set_has_files(run):
+    plan = {
+        "dataset": {"place": {"path": "photos/list.csv", "scheme": "list"}},
+        "model": {"name": "net", "source": "resnet50"},
+    }
+    other = SimpleNamespace(address="my run", plan=plan)
+    assert photo_file(other, "a b.jpg") == "photos/a b.jpg"
+    plan["dataset"]["place"] = {"path": "photos", "scheme": "folder"}
+    assert photo_file(other, "cat/1.jpg") == "photos/cat/1.jpg"
+    assert photo_file(run, "0001") == "PHOTO"
+    assert map_commands(other) == [
+        "convviz explain PHOTO -m resnet50 -e grad_cam -e occlusion --out maps",
+        "convviz report 'my run' maps",
+        "convviz serve 'my run'",
+    ]
 
 
 def chunk(folder, name):

@@ -21,12 +21,14 @@ from PIL import Image
 
 import convviz
 from convviz import ConvvizError, ImageError, ParameterError
+from convviz.cli.main import run as run_command
 from convviz.plugin.parameter_values import build_explainers
 from convviz.web.hosts import server_address
 from convviz.web.jobs import Job, JobTable, ResultFile, UnknownJobError
 from convviz.web.model_worker import MAX_QUEUED, ModelWorker, QueueFullError
 from convviz.web.notes import FILE_NAME, UnitNotes
 from convviz.web.photos import PhotoStore, RunPhotos, UnknownPhotoError
+from convviz.web.server import AppServer
 from convviz.web.services import Services
 from convviz.web.sessions import MAX_SESSIONS, Sessions
 from convviz.web.worker_settings import WorkerSettings
@@ -128,6 +130,11 @@ def test_a_unit_on_a_photo(client: Client, photo: str) -> None:
     assert result["targets"][0]["label"] == "stage2:3@1,2"
     assert result["targets"][0]["score"] == pytest.approx(float(maps[3, 1, 2]), rel=1e-5)
     assert client.run_task("unit_map", photo=photo, layer="stage2", unit=32)["status"] == "failed"
+    strongest = client.run_task("unit_map", photo=photo, layer="stage2")["result"]
+    highest = maps.flatten(1).amax(1)
+    assert strongest["unit"] == strongest["strongest"][0]["unit"] == int(highest.argmax())
+    shown = [entry["value"] for entry in strongest["strongest"]]
+    assert shown == pytest.approx(highest.sort(descending=True).values[:10].tolist())
 
 
 def test_a_photo_of_the_run_is_its_own_nearest_neighbour(client: Client, photo: str) -> None:
@@ -385,3 +392,16 @@ def test_a_server_needs_a_run_or_a_model() -> None:
 
     with pytest.raises(ParameterError, match="-m"):
         Services(ServeSettings(None))
+
+
+def test_ctrl_c_ends_the_server_without_a_word(
+    run_folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(server: AppServer) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AppServer, "run", interrupted)
+    assert run_command(["serve", run_folder, "--no-open"]) == 0
+    out, err = capsys.readouterr()
+    assert "Ctrl-C ends the server" in out
+    assert err == ""

@@ -7,6 +7,8 @@ import { Maps } from "./image_maps.js";
 import { labelNames, outputName } from "./names.js";
 import { Crop, crispness, Picture } from "./picture.js";
 
+const WHOLE_SHARE = 0.8; // of a photo, from which a patch is not shown as a part of it
+
 const imagesAddress = (state) => `images.html#${new URLSearchParams(state)}`;
 
 /** The photo as large as the page allows. */
@@ -102,6 +104,40 @@ function Neighbours({ site, item, neighbors, index }) {
   </section>`;
 }
 
+/** Returns whether a patch shows nearly the whole photo. */
+function isWhole({ size: [height, width] }, [x0, y0, x1, y1]) {
+  const seen = (Math.min(width, x1) - Math.max(0, x0)) * (Math.min(height, y1) - Math.max(0, y0));
+  return seen > WHOLE_SHARE * width * height;
+}
+
+/** The best patch of a unit in another image than that of the page. */
+function OtherPatch({ site, row, box }) {
+  const [other] = useLoaded(() => loadItem(row), [row]);
+  if (!other) return html`<span class="crop empty"></span>`;
+  const name = labelNames(site, other)[0] ?? other.name;
+  return html`<span class="other-patch" title=${other.name}>${box && other.preview
+    ? html`<${Crop} item=${other} box=${box} size=${76} />`
+    : html`<${Picture} item=${other} size=${76} />`}<span class="line muted small">${name}</span></span>`;
+}
+
+/** How maps of the image are computed: in the workbench, or with commands to copy. */
+function MapsHint({ site, row, file, commands }) {
+  if (site.live) {
+    return html`<section class="card" aria-labelledby="hint-title"><h2 id="hint-title">Which pixels matter</h2>
+      <p><a href=${`live.html#${new URLSearchParams({ row })}`}>Explain this image in the workbench</a></p></section>`;
+  }
+  const [explain, report, serve] = commands;
+  const lines = [explain.replace("PHOTO", () => file), report];
+  return html`<section class="card source" aria-labelledby="hint-title">
+    <h2 id="hint-title">Which pixels matter</h2>
+    <p class="note">This report has no maps of this image. ${file === "PHOTO" && html`Save it as a file PHOTO. `}These
+      lines compute some and write the report again with them:</p>
+    <div class="lines">${lines.map((line) => html`<code>${line}</code><${CopyButton} text=${line}>Copy<//>`)}</div>
+    <p class="note">Or open the run with a workbench, in which a click explains an image:</p>
+    <div class="lines"><code>${serve}</code><${CopyButton} text=${serve}>Copy<//></div>
+  </section>`;
+}
+
 /** Units that have the image among their top images. */
 function Units({ site, item, units, index }) {
   const layers = site.layers.filter((layer) => units[layer.slug]);
@@ -118,11 +154,14 @@ function Units({ site, item, units, index }) {
     </div>
     <p class="note">${entries.length === 0
       ? `This image is among the top images of no unit of ${layer.name}.`
-      : `Units of ${layer.name} that have this image among their top images, the highest ranks first.`}</p>
+      : `Units of ${layer.name} that have this image among their top images, the highest ranks first. ${entries.some(([, , , box]) => box && !isWhole(item, box))
+        ? "Left: what the unit sees of this image; right: its best patch in another one."
+        : "Each picture is the unit's best patch in another image."}`}</p>
     <ol class="unit-cards">
-      ${entries.map(([unit, rank, value, ...box]) => html`<li key=${`${unit}-${rank}`}>
+      ${entries.map(([unit, rank, value, box, other, otherBox]) => html`<li key=${`${unit}-${rank}`}>
         <a href=${`${address(layer.pages.layer)}#unit=${unit}`}>
-          <${Crop} item=${item} box=${box.length ? box : null} size=${76} />
+          <span class="pair">${box && !isWhole(item, box) && html`<${Crop} item=${item} box=${box} size=${76} />`}
+            ${other !== null && html`<${OtherPatch} key=${other} site=${site} row=${other} box=${otherBox} />`}</span>
           <strong>unit ${unit}</strong>
           <span class="muted small">rank ${rank + 1} · ${number(value)}</span>
         </a>
@@ -131,7 +170,7 @@ function Units({ site, item, units, index }) {
   </section>`;
 }
 
-function Image({ site, row, block }) {
+function Image({ site, row, block, commands }) {
   const chunkName = `images/${String(Math.floor(row / block)).padStart(4, "0")}`;
   const [loaded, error] = useLoaded(
     async () => [await loadItem(row), await loadChunk(chunkName), row],
@@ -183,13 +222,14 @@ function Image({ site, row, block }) {
             href=${`${address(layer.pages.map)}#id=${shownRow}`}>Place on the map of ${layer.name}</a> `)}</p>`}
         </section>
       </div>
-      <${Maps} name=${details.maps?.[index]} />
+      ${details.maps?.[index] ? html`<${Maps} name=${details.maps[index]} />`
+        : html`<${MapsHint} site=${site} row=${shownRow} file=${details.files[index]} commands=${commands} />`}
       <${Neighbours} site=${site} item=${item} neighbors=${details.neighbors} index=${index} />
       <${Units} site=${site} item=${item} units=${details.units} index=${index} />
     </div>`;
 }
 
-function Page({ site, block }) {
+function Page({ site, block, commands }) {
   const { id } = useAddress();
   const row = Number(id ?? 0);
   const isKnown = Number.isInteger(row) && row >= 0 && row < site.count;
@@ -197,13 +237,14 @@ function Page({ site, block }) {
     if (!isKnown) markReady();
   }, [isKnown]);
   if (!isKnown) return html`<p class="problem" role="alert">This report has images 0 to ${site.count - 1}; the address asks for “${id}”.</p>`;
-  return html`<${Image} site=${site} row=${row} block=${block} />`;
+  return html`<${Image} site=${site} row=${row} block=${block} commands=${commands} />`;
 }
 
 export async function startImage() {
   const place = document.getElementById("image");
   try {
-    render(html`<${Page} site=${await loadSite()} block=${Number(place.dataset.block)} />`, place);
+    render(html`<${Page} site=${await loadSite()} block=${Number(place.dataset.block)}
+      commands=${JSON.parse(place.dataset.commands)} />`, place);
   } catch (error) {
     render(html`<${Problem} error=${error} />`, place);
     markReady();

@@ -1,7 +1,8 @@
 // The layer page: sorting and filtering of the contact sheet, which is already in the page, and
 // the view of the unit that the address names.
+import { completions, Lifts, meantClasses } from "./class_filter.js";
 import {
-  html, loadChunk, loadSite, markReady, number, Problem, readState, render, setState, subscribe,
+  CopyButton, count, html, loadChunk, loadSite, markReady, number, Problem, readState, render, setState, subscribe,
   useAddress, useKeys, useRef,
 } from "./core.js";
 import { preloadUnit, Unit } from "./unit.js";
@@ -13,9 +14,14 @@ const SHOWN = {
   silent: "silent units",
   twins: "near-duplicates",
 };
+const CARRIED = ["class", "sort", "show", "view"]; // parts of the state that links to other layers keep
+const NAMED = 4;
 
-/** Returns the units to show in order, for the columns of a layer and a state of the address. */
-export function chosenUnits(data, site, state) {
+/** Returns the order that the address selects: that of lifts if classes are selected and no other is. */
+const orderOf = (state, match) => state.sort ?? (match ? "lift" : "unit");
+
+/** Returns the units to show in order; `match` has the lifts of the classes that are selected. */
+export function chosenUnits(data, state, match) {
   const dead = new Set(data.dead);
   const silent = new Set(data.silent);
   const twins = new Set(Object.entries(data.duplicates).flat().map(Number));
@@ -26,43 +32,57 @@ export function chosenUnits(data, site, state) {
     silent: (unit) => silent.has(unit),
     twins: (unit) => twins.has(unit),
   }[state.show] ?? (() => true);
-  const text = (state.class ?? "").trim().toLowerCase();
-  const meant = new Set();
-  if (text) site.classes.forEach((name, i) => name.toLowerCase().includes(text) && meant.add(i));
-  const fits = (unit) =>
-    !text || String(unit) === text || (data.classes[unit] ?? []).some((label) => meant.has(label));
+  const text = (state.class ?? "").trim();
+  const fits = (unit) => !text || String(unit) === text || (match && match.lift[unit] >= match.least);
   const units = [...Array(data.count).keys()].filter((unit) => isShown(unit) && fits(unit));
-  const column = data.columns[state.sort];
+  const order = orderOf(state, match);
+  const column = order === "lift" ? match?.lift : data.columns[order];
   if (!column) return units;
-  return units.sort((a, b) => (column[b] ?? -Infinity) - (column[a] ?? -Infinity) || a - b);
+  const above = (values, a, b) => {
+    const [first, second] = [values?.[a] ?? -Infinity, values?.[b] ?? -Infinity];
+    return first === second ? 0 : second - first;
+  };
+  return units.sort((a, b) => above(column, a, b) || above(data.columns.mean, a, b) || a - b);
 }
 
-/** Puts the tiles of the contact sheet into an order and labels them with the sorted column. */
+/** Puts the tiles of the contact sheet into an order and labels them with the sorted number. */
 class Sheet {
-  constructor(list, data, dead) {
+  constructor(list, data, site) {
     this.list = list;
     this.data = data;
-    this.dead = new Set(dead);
+    this.site = site;
+    this.dead = new Set(data.dead);
     this.tiles = new Map();
     for (const tile of list.children) this.tiles.set(Number(tile.firstElementChild.dataset.unit), tile);
-    this.key = `undefined ${[...this.tiles.keys()].join()}`; // the order of the file
+    this.key = `unit  ${[...this.tiles.keys()].join()}`; // the order of the file
   }
 
-  /** Shows units in this order; returns whether anything changed. */
-  show(units, sort) {
-    const key = `${sort} ${units.join()}`;
+  /** Shows units in this order. */
+  show(units, order, match, text) {
+    const key = `${order} ${match ? text : ""} ${units.join()}`;
     if (key === this.key) return;
     this.key = key;
-    const column = this.data.columns[sort] ?? this.data.columns.max;
     for (const unit of units) {
-      const text = sort && sort !== "unit" ? number(column[unit]) : this.textOf(unit);
-      this.tiles.get(unit).firstElementChild.lastElementChild.textContent = text;
+      const [, , value, name] = this.tiles.get(unit).firstElementChild.children;
+      value.textContent = this.textOf(unit, order, match);
+      const label = match && match.lift[unit] >= match.least ? this.site.classes[match.best[unit]] : "";
+      this.setName(this.tiles.get(unit).firstElementChild, name, label);
     }
     this.list.replaceChildren(...units.map((unit) => this.tiles.get(unit)));
   }
 
-  textOf(unit) {
+  textOf(unit, order, match) {
+    if (order === "lift") return `${number(match.lift[unit], 2)} ×`;
+    if (order !== "unit") return number(this.data.columns[order]?.[unit] ?? this.data.columns.max[unit]);
     return this.dead.has(unit) ? "dead" : number(this.data.columns.max[unit]);
+  }
+
+  /** Shows the class that a unit fires for below its number, or removes it. */
+  setName(link, element, text) {
+    if (!text) return element?.remove();
+    const place = element ?? link.appendChild(document.createElement("small"));
+    place.textContent = text;
+    place.title = text;
   }
 
   /** Marks a unit as the one in view and keeps its tile visible. */
@@ -78,16 +98,42 @@ class Sheet {
   }
 }
 
-function Controls({ data, sorts, site, units, counts }) {
+/** Returns names of classes in words, at most a few. */
+function inWords(site, labels) {
+  const names = [...labels].map((label) => site.classes[label]);
+  const rest = names.length - NAMED;
+  return rest > 1 ? `${names.slice(0, NAMED).join(", ")} and ${rest} more` : names.join(", ");
+}
+
+/** Which classes the text of Find means, and how to write others. */
+function Meaning({ site, layer, meant, match }) {
+  const hint = html`Several: <code>*terrier, *hound</code>${site.class_outputs?.some((output) => output !== null) &&
+    html`, or outputs of the model: <code>151-268</code>`}.`;
+  if (!meant.labels.size && !meant.unknown.length) return null;
+  const quoted = (terms) => terms.map((term) => `“${term}”`).join(", ");
+  const python = `convviz.open_run(${JSON.stringify(layer.run)}).units(${JSON.stringify(layer.name)}, ${JSON.stringify(meant.patterns)}, ${JSON.stringify(layer.lifts_from)})`;
+  return html`<p class="note class-note">
+    ${meant.unknown.length > 0 && html`No class with images matches ${quoted(meant.unknown)}. `}
+    ${meant.parts.length > 0 && html`No class has the word ${quoted(meant.parts)}; parts of names match. `}
+    ${meant.labels.size > 0 && html`${meant.labels.size > 1 ? `${count(meant.labels.size)} classes` : "Class"}: <b>${inWords(site, meant.labels)}</b>${match && ` (${count(match.images)} ${match.images === 1 ? "image" : "images"})`}. `}
+    ${(meant.unknown.length > 0 || meant.parts.length > 0) && hint}
+    ${meant.labels.size > 0 && html` <${CopyButton} text=${python}>Copy Python<//>`}</p>`;
+}
+
+function Controls({ data, layer, sorts, site, units, counts, meant, match }) {
   const state = useAddress();
   const search = useRef(null);
   useKeys({ "/": () => search.current?.focus() });
   const shown = Object.entries(SHOWN).filter(([name]) => name === "all" || counts[name]);
+  const usual = match ? "lift" : "unit";
+  const orders = Object.entries(match ? { lift: "lift of the class", ...sorts } : sorts);
+  const text = state.class ?? "";
+  const find = (value) => setState({ class: value, ...(text ? {} : { sort: null }) }, { replace: true });
   return html`
     <label class="field">Sort by
-      <select id="sort" value=${state.sort ?? "unit"}
-        onChange=${(event) => setState({ sort: event.target.value === "unit" ? null : event.target.value })}>
-        ${Object.entries(sorts).map(([name, words]) => html`<option key=${name} value=${name}>${words}</option>`)}
+      <select id="sort" value=${orderOf(state, match)}
+        onChange=${(event) => setState({ sort: event.target.value === usual ? null : event.target.value })}>
+        ${orders.map(([name, words]) => html`<option key=${name} value=${name}>${words}</option>`)}
       </select>
     </label>
     ${shown.length > 1 && html`<label class="field">Show
@@ -97,14 +143,29 @@ function Controls({ data, sorts, site, units, counts }) {
       </select>
     </label>`}
     <label class="field grow">Find
-      <input id="find" type="search" ref=${search} value=${state.class ?? ""} list="class-names"
-        placeholder=${site.classes.length ? "class or number" : "number"}
-        onInput=${(event) => setState({ class: event.target.value }, { replace: true })} />
+      <input id="find" type="search" ref=${search} value=${text} list="class-names"
+        placeholder=${counts.classes.length ? "classes or number" : "number"} onInput=${(event) => find(event.target.value)} />
     </label>
     <datalist id="class-names">
-      ${counts.classes.map((label) => html`<option key=${label} value=${site.classes[label]}></option>`)}
+      ${completions(site, counts.classes, text).map((name) => html`<option key=${name} value=${name}></option>`)}
     </datalist>
-    <span class="muted small" role="status">${units.length === data.count ? "" : `${units.length} of ${data.count} units`}</span>`;
+    <span class="muted small" role="status">${units.length === data.count ? "" : `${units.length} of ${data.count} units`}</span>
+    <${Meaning} ...${{ site, layer, meant, match }} />`;
+}
+
+/** Says what the number below each picture is. */
+function describeNumbers(place, order, sorts, match, layer) {
+  const words = order === "lift" ? "lift" : order === "unit" ? sorts.max ?? "maximum" : sorts[order] ?? "maximum";
+  const name = match ? ", and the class with the highest lift" : "";
+  const meaning = order === "lift" ? ` Lift: ${layer.meaning.split(";")[0]}.` : "";
+  place.textContent = `Below: number of the unit, ${words}${name}.${meaning}`;
+}
+
+/** Lets the links to other layers keep what is chosen. */
+function carryState(state) {
+  const kept = CARRIED.filter((name) => state[name]).map((name) => [name, state[name]]);
+  const hash = kept.length ? `#${new URLSearchParams(kept)}` : "";
+  for (const link of document.querySelectorAll(".layers a")) link.href = link.getAttribute("href").split("#")[0] + hash;
 }
 
 export async function startLayer() {
@@ -121,25 +182,38 @@ export async function startLayer() {
     render(html`<${Problem} error=${error} />`, controls);
     return markReady();
   }
-  const sheet = new Sheet(document.getElementById("sheet"), data, data.dead);
+  const sheet = new Sheet(document.getElementById("sheet"), data, site);
   const counts = {
     alive: data.dead.length ? data.count - data.dead.length : 0,
     dead: data.dead.length,
     silent: data.silent.length,
     twins: Object.keys(data.duplicates).length,
-    classes: [...new Set(data.classes.flat())].sort((a, b) => (site.classes[a] < site.classes[b] ? -1 : 1)),
+    classes: data.with_images,
   };
   const sorts = JSON.parse(controls.dataset.sorts);
+  const numbers = document.getElementById("sheet-numbers");
+  let lifts, problem;
+  /** Loads the lifts of all classes, once. */
+  const loadLifts = () => loadChunk(`layer/${slug}/classes`).then(
+    (chunk) => (lifts = new Lifts(chunk, data.count)),
+    (error) => (problem = error),
+  );
   const update = () => {
     const state = readState();
-    const units = chosenUnits(data, site, state);
+    const meant = meantClasses(site, counts.classes, state.class);
+    if (meant.labels.size && !lifts && !problem) return void loadLifts().then(update);
+    const match = meant.labels.size && lifts ? lifts.of(meant.labels) : null;
+    const units = chosenUnits(data, state, match);
     const unit = /^\d+$/.test(state.unit ?? "") && Number(state.unit) < data.count ? Number(state.unit) : null;
-    sheet.show(units, state.sort);
+    sheet.show(units, orderOf(state, match), match, state.class);
+    describeNumbers(numbers, orderOf(state, match), sorts, match, layer);
+    carryState(state);
     host.classList.toggle("split", unit !== null);
     view.hidden = unit === null;
     sheet.mark(unit);
-    render(html`<${Controls} ...${{ data, sorts, site, units, counts }} />`, controls);
-    render(unit === null ? null : html`<${Unit} ...${{ unit, units, data, layer, site, slug }} />`, view);
+    render(problem ? html`<${Problem} error=${problem} />`
+      : html`<${Controls} ...${{ data, layer, sorts, site, units, counts, meant, match }} />`, controls);
+    render(unit === null ? null : html`<${Unit} ...${{ unit, units, data, layer, site, slug, meant: meant.labels }} />`, view);
     if (unit === null) markReady();
   };
   // Links of tiles keep the rest of the state, such as the order.

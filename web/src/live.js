@@ -11,6 +11,8 @@ import { Units } from "./live/units.js";
 
 const MODES = [["explain", "Explain"], ["cover", "Cover"], ["units", "Units"], ["neighbours", "Neighbours"]];
 const POLL_MS = 1500;
+const FOLLOW_MS = 500;
+const ENDED = ["done", "failed", "cancelled"];
 
 /** Hook: the chunk `site`, loaded again when the pages have been written. */
 function useSite(onError) {
@@ -23,7 +25,7 @@ function useSite(onError) {
       try {
         const now = await get("state");
         setServer(now);
-        if (now.pages && !["done", "failed", "cancelled"].includes(now.pages.status)) timer = setTimeout(poll, POLL_MS);
+        if (now.pages && !ENDED.includes(now.pages.status)) timer = setTimeout(poll, POLL_MS);
       } catch (error) {
         onError(error);
       }
@@ -129,6 +131,26 @@ async function addLink() {
   document.body.append(link);
 }
 
+/** Shows the progress of the pages that are being written, and loads this page again at the end. */
+async function followPages() {
+  const [step, bar, counted] = ["step", "progress", "count"].map((id) => document.getElementById(id));
+  if (!step) return; // the pages could not be written
+  for (;;) {
+    const pages = await get("state").then((state) => state.pages, () => null);
+    // A reload keeps the part of the address after "#", with which a link to it would do nothing.
+    if (pages && ENDED.includes(pages.status)) return location.reload();
+    if (pages) {
+      const { description, done, total } = pages.progress;
+      step.textContent = description || "starting";
+      counted.textContent = total ? `${done} of ${total}. ` : "";
+      if (total) [bar.max, bar.value] = [total, done];
+      else bar.removeAttribute("value");
+    }
+    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS));
+  }
+}
+
 const place = document.getElementById("workbench");
 if (place) render(html`<${Workbench} />`, place);
+else if (document.body.dataset.page === "preparing") followPages();
 else addLink();

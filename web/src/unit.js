@@ -30,7 +30,7 @@ export function preloadUnit(slug, unit, data) {
   );
 }
 
-export function Unit({ unit, units, data, layer, site, slug }) {
+export function Unit({ unit, units, data, layer, site, slug, meant }) {
   const state = useAddress();
   const [record, error] = useLoaded(() => loadUnit(slug, unit, data), [slug, unit]);
   const jump = useRef(null);
@@ -82,11 +82,11 @@ export function Unit({ unit, units, data, layer, site, slug }) {
                 onClick=${() => setState({ view: name === "crop" ? null : name }, { replace: true })}>${MODES[name]}</button>`)}
             </div>`}
           </div>
-          <${Patches} ...${{ record, layer, mode, site, state, data }} />
+          <${Patches} ...${{ record, layer, mode, site, meant }} />
         </section>
         ${layer.has_patches && html`<${Peaks} ...${{ record, mode, site }} />`}
       </div>
-      ${layer.other && html`<${Other} ...${{ unit, layer, site, slug, mode, state }} />`}
+      ${layer.other && html`<${Other} ...${{ unit, layer, site, slug, mode, meant }} />`}
       <div class="stack">
         ${record.histogram && html`<section class="card" aria-labelledby="values-title">
           <h3 id="values-title">Values at all positions of all images</h3>
@@ -112,7 +112,7 @@ function Badges({ unit, data }) {
 export function Facts({ unit, data, record, layer }) {
   const of = (name) => data.columns[name]?.[unit];
   const facts = [
-    ["maximum", number(of("max")), `rank ${count(record.rank)} of ${count(data.count)}`],
+    ["maximum", number(of("max")), rankWords(record, data)],
     ["mean", number(of("mean"))],
     ["fires in", percent(of("fires")), "of the images"],
     ["active at", percent(of("active")), "of the positions"],
@@ -126,13 +126,22 @@ export function Facts({ unit, data, record, layer }) {
   </dl>`;
 }
 
-function Patches({ record, layer, mode, site, state, data }) {
+/** Returns the rank of a unit; units with the same maximum share it. */
+function rankWords({ rank, tied }, data) {
+  return `rank ${count(rank)} of ${count(data.count)}${tied > 1 ? `, shared by ${count(tied)}` : ""}`;
+}
+
+function Patches({ record, layer, mode, site, meant }) {
   if (!layer.has_patches) return html`<p class="note">The run has no patches of this layer.</p>`;
   if (!record.patches.length) return html`<p class="note">No image activates this unit, so it has no patches.</p>`;
   const highest = record.patches[0].value;
-  return html`<ol class="patches is-${mode}">
+  const isMeant = record.patches.map(({ image }) => meant.has(image?.label));
+  const hits = isMeant.filter(Boolean).length;
+  return html`${meant.size > 0 && html`<p class="note meant-note">${hits} of ${record.patches.length} patches are of
+    ${meant.size === 1 ? ` “${site.classes[[...meant][0]]}”` : " the classes in Find"}.</p>`}
+  <ol class="patches is-${mode}">
     ${record.patches.map((patch, rank) => html`<li key=${rank}>
-      <${Patch} ...${{ patch, rank, mode, site, highest, guided: layer.guided && record.guided !== null ? { ...layer.guided, row: record.guided, rank } : null, isMeant: isMeant(patch, site, state) }} />
+      <${Patch} ...${{ patch, rank, mode, site, highest, guided: layer.guided && record.guided !== null ? { ...layer.guided, row: record.guided, rank } : null, isMeant: !hits || isMeant[rank] }} />
     </li>`)}
   </ol>
   ${mode === "whole" && html`<p class="note">The box is the part of the photo that the unit sees and the model was given.</p>`}
@@ -169,14 +178,6 @@ function Stratum({ share, examples, mode, site, total }) {
       }} /></li>`)}
     </ol>
   </div>`;
-}
-
-/** Returns whether a patch belongs to the class that the address selects. */
-function isMeant(patch, site, state) {
-  if (!state.class || !patch.image || patch.image.label === null) return true;
-  const name = site.classes[patch.image.label] ?? "";
-  const known = site.classes.some((other) => other.toLowerCase().includes(state.class.toLowerCase()));
-  return !known || name.toLowerCase().includes(state.class.toLowerCase());
 }
 
 function Classes({ record, layer, site, state }) {
@@ -250,7 +251,7 @@ function SheetTile({ unit, layer, slug }) {
   return html`<span class=${name}></span>`;
 }
 
-function Other({ unit, layer, site, slug, mode, state }) {
+function Other({ unit, layer, site, slug, mode, meant }) {
   const { other } = layer;
   const [loaded, error] = useLoaded(async () => {
     if (unit >= other.count) return null;
@@ -262,7 +263,7 @@ function Other({ unit, layer, site, slug, mode, state }) {
   return html`<section class="card" aria-labelledby="other-title">
     <div class="card-head"><h3 id="other-title">The same unit in ${other.run} (${other.model})</h3></div>
     ${loaded === null ? html`<p class="note">This run has no such unit.</p>` : html`
-      <${Patches} ...${{ record: { ...loaded.record, guided: null }, layer: { has_patches: true }, mode: mode === "guided" ? "crop" : mode, site, state }} />
+      <${Patches} ...${{ record: { ...loaded.record, guided: null }, layer: { has_patches: true }, mode: mode === "guided" ? "crop" : mode, site, meant }} />
       <${Facts} ...${{ unit, data: loaded.data, record: loaded.record, layer: { field: "" } }} />`}
   </section>`;
 }

@@ -17,7 +17,7 @@ from ..layer_units import LayerUnits
 from ..map_page import read_points
 from ..photo_pass import BLANK, cut, reduce_photo
 from ..site import Site, SiteLayer
-from ..unit_records import column_record, unit_record, visible_box
+from ..unit_records import column_record, lift_record, unit_record, visible_box
 from .pictures import embed
 
 TILE, TILE_COLUMNS, MAX_TILES = 64, 8, 64
@@ -44,6 +44,7 @@ class RunAnswers:
         self.answers: Mapping[str, Callable[..., Any]] = {
             "site": self.site,
             "layer": self.layer,
+            "classes": self.classes,
             "tiles": self.tiles,
             "unit": self.unit,
             "points": self.points,
@@ -73,6 +74,13 @@ class RunAnswers:
             "has_patches": units.tiles is not None,
             "sorts": {name: words for name, words in SORTS.items() if name in units.columns},
         }
+
+    def classes(self, layer: str) -> dict[str, Any]:
+        """Return the lifts of all classes for the units of a layer."""
+        table = self._units_of(layer).lift_table
+        if table is None:
+            raise ParameterError(f"the images of the run have no labels for layer {layer!r}")
+        return {**lift_record(table), "name": layer}
 
     def tiles(self, layer: str, units: list[int]) -> dict[str, Any]:
         """Return the top patches of some units as the tiles of one picture."""

@@ -120,8 +120,9 @@ export function Cover({ model, photo, state, job, onError }) {
       ${answer && html`<div><h3>Most probable classes with it covered</h3><${Classes} classes=${answer.top} caption="Classes with the rectangle covered" /></div>
         <p class="small muted" id="latency" data-latency=${answer.latency} data-seconds=${answer.seconds} data-pass=${answer.full_pass}>
           ${`${Math.round(answer.latency)} ms from the mouse to the number; `}
-          ${answer.incremental ? "only what the rectangle changes was computed" : "one full forward pass"}
-          ${` in ${number(1000 * answer.seconds, 2)} ms (a full pass: ${number(1000 * answer.full_pass, 2)} ms). `}
+          ${answer.incremental
+            ? `only what the rectangle changes was computed, in ${number(1000 * answer.seconds, 2)} ms (a full pass of the unchanged photo took ${number(1000 * answer.full_pass, 2)} ms). `
+            : `one full forward pass took ${number(1000 * answer.seconds, 2)} ms. `}
           ${answer.may_be_faster && !preparing && html`<button type="button" class="quiet" onClick=${prepare}>Prepare the incremental engine</button>`}
           ${preparing && html`<span role="status"> Incremental engine: ${preparing}.</span>`}</p>
         <p class="actions"><${CopyButton} text=${answer.python}>Copy Python</${CopyButton}></p>`}

@@ -28,8 +28,10 @@ export function Neighbours({ model, photo, site, state, onError }) {
       <a href=${hasThumbs && match.row !== null ? imageAddress(match.row) : `#row=${match.row}&mode=neighbours`}>
         ${hasThumbs && match.row !== null ? html`<${Thumb} row=${match.row} size=${112} />` : html`<span class="tile missing"></span>`}
         <span class="name">${hasThumbs && match.row !== null ? html`<${Name} row=${match.row} site=${site} />` : match.class ?? match.id}</span></a>
-      <span class="small muted">${number(match.distance, 3)}</span>
-      <button type="button" class="quiet small" onClick=${() => setState({ row: match.row })} disabled=${match.row === null}>Open</button></li>`)}</ol>
+      ${match.row !== null && match.row === photo.row
+        ? html`<span class="badge">this photo</span>`
+        : html`<span class="small muted">${number(match.distance, 3)}</span>`}
+      <button type="button" class="quiet small" onClick=${() => setState({ row: match.row })} disabled=${match.row === null || match.row === photo.row}>Open</button></li>`)}</ol>
   </section>`;
 }
 

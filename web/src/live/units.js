@@ -1,10 +1,11 @@
 // A unit on the photo: its activation map, and what it responds to at a position.
-import { address, CopyButton, html, number, setState, useEffect, useState } from "../core.js";
+import { address, CopyButton, html, loadChunk, number, setState, Tile, useEffect, useLoaded, useState } from "../core.js";
 import { ask, describeModel, get, post } from "./api.js";
 import { PlaceInRun, TopPatches } from "./unit_in_run.js";
 import { MapView } from "./viewer.js";
 
 const MAP = { layer: "overlay", opacity: 0.85, smooth: false };
+const UNITS_PER_SHEET = 512;
 const PLAIN = { layer: "map", opacity: 1, smooth: false };
 
 /** Activation map of a unit; a click shows the guided gradient and the receptive field there. */
@@ -20,15 +21,17 @@ export function Units({ model, photo, site, state, canNote, onError }) {
   const layers = (described?.layers ?? []).filter((layer) => layer.shape.length === 3);
   const usual = layers.find((layer) => layer.default_for.includes("activations")) ?? layers.at(-1);
   const layer = layers.find((l) => l.name === state.layer) ?? usual;
-  const unit = Math.min(Number(state.unit) || 0, (layer?.shape[0] ?? 1) - 1);
+  // Without a unit in the address, that which is most active on the photo.
+  const asked = /^\d+$/.test(state.unit ?? "") ? Math.min(Number(state.unit), (layer?.shape[0] ?? 1) - 1) : null;
+  const unit = asked ?? job?.result.unit ?? 0;
   const place = /^\d+,\d+$/.test(state.at ?? "") ? state.at.split(",").map(Number) : null;
   useEffect(() => {
     let isCurrent = true;
     setJob(null);
     if (photo && layer)
-      ask(model, "unit_map", { photo: photo.id, layer: layer.name, unit }).then((a) => isCurrent && setJob(a), (e) => isCurrent && onError(e));
+      ask(model, "unit_map", { photo: photo.id, layer: layer.name, unit: asked }).then((a) => isCurrent && setJob(a), (e) => isCurrent && onError(e));
     return () => (isCurrent = false);
-  }, [model, photo?.id, layer?.name, unit]);
+  }, [model, photo?.id, layer?.name, asked]);
   useEffect(() => {
     let isCurrent = true;
     setGradient(null);
@@ -41,12 +44,13 @@ export function Units({ model, photo, site, state, canNote, onError }) {
   if (!layer) return html`<p class="card muted">The model has no layer with maps.</p>`;
   const choose = (change) => setState({ at: null, ...change });
   const count = layer.shape[0];
-  const page = site?.layers?.find((l) => l.name === layer.name)?.pages?.layer;
+  const { pages, slug } = site?.layers?.find((l) => l.name === layer.name) ?? {};
+  const page = pages?.layer;
   const [rows, columns] = layer.shape.slice(1);
   const box = gradient?.result.box;
   return html`<div class="stack">
     <div class="card bar-of-controls">
-      <label class="field">Layer <select name="layer" value=${layer.name} onChange=${(e) => choose({ layer: e.target.value, unit: 0 })}>
+      <label class="field">Layer <select name="layer" value=${layer.name} onChange=${(e) => choose({ layer: e.target.value, unit: null })}>
         ${layers.map((l) => html`<option value=${l.name}>${l.name} · ${l.shape.join(" × ")}</option>`)}</select></label>
       <span class="unit-choice" role="group" aria-label="Unit">
         <button type="button" aria-label="Previous unit" disabled=${unit <= 0} onClick=${() => choose({ layer: layer.name, unit: unit - 1 })}>←</button>
@@ -56,6 +60,15 @@ export function Units({ model, photo, site, state, canNote, onError }) {
         <span class="muted">of ${count}</span></span>
       ${page && html`<a href=${`${address(page)}#unit=${unit}`}>Page of this unit</a>`}
     </div>
+    ${job && html`<section class="card" aria-labelledby="strongest-title">
+      <h2 id="strongest-title">Most active units of ${layer.name} on this photo</h2>
+      <ol class="strongest">${job.result.strongest.map((entry) => html`<li key=${entry.unit}><button type="button"
+        aria-pressed=${String(entry.unit === unit)} onClick=${() => choose({ layer: layer.name, unit: entry.unit })}>
+        ${page && html`<${UnitTile} slug=${slug} unit=${entry.unit} />`}
+        <b>${entry.unit}</b> <span class="muted">${number(entry.value)}</span></button></li>`)}</ol>
+      ${job.result.strongest.length > 1 && job.result.strongest[0].value === job.result.strongest.at(-1).value &&
+        html`<p class="note">They have the same highest value; the order is that of the mean of their maps.</p>`}
+    </section>`}
     <div class="split even">
       <section class="card">
         <h2>Where the unit is active</h2>
@@ -85,8 +98,15 @@ export function Units({ model, photo, site, state, canNote, onError }) {
       </section>
     </div>
     <${TopPatches} site=${site} layer=${layer.name} unit=${unit} />
-    ${canNote && html`<${NoteForm} key=${`${layer.name}:${unit}`} layer=${layer.name} unit=${unit} onError=${onError} />`}
+    ${canNote && (job || asked !== null) && html`<${NoteForm} key=${`${layer.name}:${unit}`} layer=${layer.name} unit=${unit} onError=${onError} />`}
   </div>`;
+}
+
+/** The top patch of a unit, from the contact sheet of its layer. */
+function UnitTile({ slug, unit }) {
+  const [layer] = useLoaded(() => loadChunk(`layer/${slug}/layer`), [slug]);
+  const sheet = layer?.sheets[Math.floor(unit / UNITS_PER_SHEET)];
+  return html`<${Tile} tile=${sheet && { ...sheet, index: unit % UNITS_PER_SHEET }} size=${64} />`;
 }
 
 async function strongest(job, rows, columns) {

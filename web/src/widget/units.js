@@ -1,5 +1,6 @@
 // The unit browser of a notebook: the top patches of all units, and one unit with its evidence.
-import { html, number, Problem, Tile, useEffect, useLoaded, useState } from "../core.js";
+import { Lifts, meantClasses } from "../class_filter.js";
+import { html, number, Problem, Tile, useEffect, useLoaded, useMemo, useState } from "../core.js";
 import { Histogram } from "../histogram.js";
 import { chosenUnits } from "../layer.js";
 import { Patch } from "../patch.js";
@@ -22,7 +23,12 @@ export function Units({ model, ask, site }) {
     setUnit(next);
   };
   const isCurrent = data?.name === layer.name;
-  const units = isCurrent ? chosenUnits(data, site, { sort, class: words }) : [];
+  const meant = meantClasses(site, isCurrent ? data.with_images : [], words);
+  const [match, isWaiting, liftsError] = useLifts(ask, layer, data, meant);
+  const order = sort || (match ? "lift" : "");
+  const units = isCurrent ? chosenUnits(data, { sort: order, class: isWaiting ? "" : words }, match) : [];
+  const column = data?.columns[sort] ?? data?.columns.max;
+  const textOf = (u) => (order === "lift" && match ? `${number(match.lift[u], 2)} ×` : number(column?.[u]));
   return html`<div class="stack">
     <div class="bar-of-controls">
       <label class="field">Layer <select name="layer" value=${layer.name} onChange=${(event) => {
@@ -30,42 +36,50 @@ export function Units({ model, ask, site }) {
         setLayer(event.target.value);
       }}>${layers.map((l) => html`<option key=${l.name} value=${l.name}>${l.name}</option>`)}</select></label>
       ${isCurrent && html`<label class="field">Sort by <select name="sort" value=${sort} onChange=${(event) => setSort(event.target.value)}>
-        <option value="">number</option>
+        <option value="">${match ? "lift of the class" : "number"}</option>
         ${Object.entries(data.sorts).map(([key, text]) => html`<option key=${key} value=${key}>${text}</option>`)}</select></label>
-      <label class="field">Find <input type="search" placeholder=${site.classes.length ? "class or number" : "number"} value=${words}
+      <label class="field">Find <input type="search" placeholder=${site.classes.length ? "classes or number" : "number"} value=${words}
         onInput=${(event) => setWords(event.target.value)} /></label>
       <span class="muted small" role="status">${units.length} of ${data.count} units</span>`}
     </div>
-    ${error && html`<${Problem} error=${error} />`}
+    ${(error ?? liftsError) && html`<${Problem} error=${error ?? liftsError} />`}
     ${isCurrent && html`<div class=${unit === null ? "" : "widget-split"}>
-      <${Sheet} key=${`${layer.name} ${sort} ${words}`} ...${{ ask, layer, data, units, unit, sort, choose }} />
+      <${Sheet} key=${`${layer.name} ${sort} ${words}`} ...${{ ask, layer, units, unit, textOf, choose }} />
       ${unit !== null && unit < data.count && html`<${Unit} ...${{ ask, layer, data, unit, units, site, choose, setWords }} />`}
     </div>`}
   </div>`;
 }
 
+/** Hook: the lifts of the classes that are meant or null, whether they are awaited, and an error. */
+function useLifts(ask, layer, data, meant) {
+  const isWanted = meant.labels.size > 0;
+  const [chunk, error] = useLoaded(async () => (isWanted ? ask("classes", { layer: layer.name }) : null), [layer.name, isWanted]);
+  const isLoaded = isWanted && chunk?.name === layer.name;
+  const lifts = useMemo(() => (isLoaded ? new Lifts(chunk, data.count) : null), [isLoaded && chunk]);
+  return [lifts && lifts.of(meant.labels), isWanted && !isLoaded, error];
+}
+
 /** The top patch of each unit, in blocks that are cut when they are shown. */
-function Sheet({ ask, layer, data, units, unit, sort, choose }) {
+function Sheet({ ask, layer, units, unit, textOf, choose }) {
   const [blocks, setBlocks] = useState(1);
   const shown = units.slice(0, blocks * BLOCK);
   const parts = Array.from({ length: Math.ceil(shown.length / BLOCK) }, (_, i) => shown.slice(i * BLOCK, (i + 1) * BLOCK));
   return html`<div>
     <ul class="widget-sheet" aria-label="Units">
-      ${parts.map((part) => html`<${Block} key=${part.join()} ...${{ ask, layer, data, part, unit, sort, choose }} />`)}
+      ${parts.map((part) => html`<${Block} key=${part.join()} ...${{ ask, layer, part, unit, textOf, choose }} />`)}
     </ul>
     ${shown.length < units.length && html`<button type="button" onClick=${() => setBlocks(blocks + 1)}>
       Show ${Math.min(BLOCK, units.length - shown.length)} more</button>`}
   </div>`;
 }
 
-function Block({ ask, layer, data, part, unit, sort, choose }) {
+function Block({ ask, layer, part, unit, textOf, choose }) {
   const [tiles, error] = useLoaded(() => ask("tiles", { layer: layer.name, units: part }), [layer.name, part.join()]);
-  const column = data.columns[sort] ?? data.columns.max;
   if (error) return html`<li><${Problem} error=${error} /></li>`;
   return part.map((u, index) => html`<li key=${u}>
     <button type="button" aria-pressed=${String(u === unit)} aria-label=${`unit ${u}`} onClick=${() => choose(u)}>
       <${Tile} tile=${tiles?.missing.includes(index) === false ? { ...tiles, index } : null} size=${SIZE} />
-      <b>${u}</b> <span class="muted">${number(column?.[u])}</span></button></li>`);
+      <b>${u}</b> <span class="muted">${textOf(u)}</span></button></li>`);
 }
 
 function Unit({ ask, layer, data, unit, units, site, choose, setWords }) {
