@@ -10,6 +10,7 @@ from helpers.script_payloads import PAYLOADS
 from helpers.widget_page import show_widget
 
 import convviz
+from convviz.report.class_lifts import LEAST_LIFT
 
 pytest.importorskip("anywidget", reason="widgets require convviz[notebook]")
 
@@ -35,6 +36,17 @@ def test_units_and_a_selection_on_the_map(
     page.select_option("select[name=sort]", "max")
     order = np.argsort(-tiles.values[:, 0].numpy(), kind="stable")
     assert page.locator(".widget-sheet b").first.inner_text() == str(order[0])
+    page.select_option("select[name=sort]", "")
+    page.get_by_label("Find").fill("3")
+    ranking = digits_run.units(widget.layer, "3", "statistics")
+    lifts = {entry.unit: entry.lift for entry in ranking if entry.lift >= LEAST_LIFT}
+    meant = lifts.keys() | {3}
+    page.get_by_role("status").filter(has_text=f"{len(meant)} of ").wait_for()
+    first = page.locator(".widget-sheet li").first
+    assert lifts[int(first.locator("b").inner_text())] == pytest.approx(max(lifts.values()))
+    lift = float(first.locator(".muted").inner_text().removesuffix(" ×"))
+    assert lift == pytest.approx(max(lifts.values()), rel=0.06)
+    page.get_by_label("Find").fill("")
 
     page.get_by_role("button", name="Map", exact=True).click()
     place = page.locator(".map-place[aria-busy=false]")
