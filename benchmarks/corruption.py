@@ -63,7 +63,7 @@ def make_run(folder: Path) -> tuple[Path, convviz.Model]:
         convviz.explainer("statistics", layers=("1",)),
     ]
     model = convviz.Model(net, preprocess=flat, name="tiny")
-    convviz.analyze(model, (photos, [0, 1] * 5), what, folder / "run", workers=0)
+    convviz.analyze(model, (photos, [0, 1] * 5), what, folder / "run", workers=0, pictures=True)
     return folder / "run", model
 
 

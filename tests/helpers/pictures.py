@@ -53,7 +53,14 @@ def _parts(value: Any) -> Iterator[bytes]:
     if isinstance(value, torch.Tensor | np.ndarray):
         tensor = torch.as_tensor(np.array(value) if isinstance(value, np.ndarray) else value)
         yield f"{tensor.dtype}{tuple(tensor.shape)}".encode()
-        yield tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        yield (
+            tensor.cpu()
+            .clone(memory_format=torch.contiguous_format)
+            .reshape(-1)
+            .view(torch.uint8)
+            .numpy()
+            .tobytes()
+        )
     elif isinstance(value, bytes):
         yield value
     elif isinstance(value, Mapping):

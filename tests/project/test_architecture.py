@@ -22,7 +22,7 @@ SOURCE_FOLDERS = (
 )  # fmt: skip
 SOURCE_SUFFIXES = (".cpp", ".cu", ".cuh", ".h", ".md", ".py", ".toml")
 
-USER_PATHS = {"photos/", ".convviz-sweep/", "convviz_greyness.py"}
+USER_PATHS = {"photos/", ".convviz-sweep/", "convviz_greyness.py", "your_module.py"}
 """Files and folders in the documentation that are a user's, not the project's."""
 
 CODE_SPAN = re.compile(r"`([^`\n]+)`")

@@ -128,7 +128,11 @@ def test_chunks_list_neighbours_and_the_units_of_which_an_image_is_a_top_image(r
         places = torch.nonzero(tiles["items"] == row).tolist()
         assert all([unit, rank] in places for unit, rank, *_ in entries)
         assert [rank for _, rank, *_ in entries] == sorted(rank for _, rank in places)[:48]
-        for unit, rank, value, *box in entries:
+        for unit, rank, value, box, other, other_box in entries:
             assert value == pytest.approx(float(tiles.values[unit, rank]), rel=1e-3)
             assert box == pytest.approx(tiles["boxes"][unit, rank].tolist(), abs=0.051)
+            best = next((r for r, item in enumerate(tiles["items"][unit]) if item != row), None)
+            assert other == (None if best is None else tiles["items"][unit, best])
+            if best is not None:
+                assert other_box == pytest.approx(tiles["boxes"][unit, best].tolist(), abs=0.051)
     assert chunk["predictions"]["names"][0][0] in map(str, range(10))

@@ -3,7 +3,7 @@ import {
   address, count, html, imageAddress, loadChunk, loadItem, loadSite, markReady, percent, Problem, render, setState, Thumb,
   Tile, useAddress, useEffect, useKeys, useLoaded, useMemo, useRef, useState,
 } from "./core.js";
-import { classesOf, colouring, FEW_CLASSES, Legend, useDark } from "./map_colours.js";
+import { classesOf, colouring, FEW_CLASSES, Legend, MAX_LEGEND, useDark } from "./map_colours.js";
 import { decodePoints, filterPoints, inside, nearest } from "./map_points.js";
 import { MapView } from "./map_view.js";
 import { labelNames, outputName } from "./names.js";

@@ -3,7 +3,7 @@ import { count, html, useEffect, useMemo, useState } from "./core.js";
 import { labelNames } from "./names.js";
 
 export const FEW_CLASSES = 8;
-const MAX_LEGEND = 24; // classes that have a button
+export const MAX_LEGEND = 24; // classes that have a button
 const GREY = [138, 147, 165];
 
 const rgb = (hex) => [1, 3, 5].map((start) => parseInt(hex.slice(start, start + 2), 16));

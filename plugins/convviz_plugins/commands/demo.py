@@ -171,7 +171,7 @@ def _analyze_tiles(out: Path, model: Any) -> None:
         "neighbors",
         "embedding",
     ]
-    analyze(model, out / "tiles-photos", what, out / "tiles", predictions=False)
+    analyze(model, out / "tiles-photos", what, out / "tiles", predictions=False, pictures=True)
 
 
 def _write_reports(out: Path) -> None:
