@@ -28,7 +28,7 @@ STEP = 80
 LAYERS = ["blocks.1.1.bn1.act", "blocks.3.2.bn1.act", "blocks.4.2.bn1.act"]
 VIEWS = {
     "report_unit": ("layer/blocks-3-2-bn1-act", "unit=84&sort=selectivity", 1000, 700),
-    "report_map": ("map/*", "", 1000, 480),
+    "report_map": ("map/*", "", 1000, 760),
 }
 """Name of a picture -> page, its state, and size of the window."""
 

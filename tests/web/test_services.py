@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import uvicorn
 from helpers.echo_worker import echo_worker
 from helpers.web_client import Client
 from PIL import Image
@@ -397,10 +398,10 @@ def test_a_server_needs_a_run_or_a_model() -> None:
 def test_ctrl_c_ends_the_server_without_a_word(
     run_folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(server: AppServer) -> None:
+    def interrupted(server: uvicorn.Server, sockets: list[Any]) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(AppServer, "run", interrupted)
+    monkeypatch.setattr(uvicorn.Server, "run", interrupted)
     assert run_command(["serve", run_folder, "--no-open"]) == 0
     out, err = capsys.readouterr()
     assert "Ctrl-C ends the server" in out
