@@ -29,7 +29,6 @@ from convviz.web.jobs import Job, JobTable, ResultFile, UnknownJobError
 from convviz.web.model_worker import MAX_QUEUED, ModelWorker, QueueFullError
 from convviz.web.notes import FILE_NAME, UnitNotes
 from convviz.web.photos import PhotoStore, RunPhotos, UnknownPhotoError
-from convviz.web.server import AppServer
 from convviz.web.services import Services
 from convviz.web.sessions import MAX_SESSIONS, Sessions
 from convviz.web.worker_settings import WorkerSettings
