@@ -95,38 +95,56 @@ def table_of_means(table: Result) -> LiftTable:
 
 def lifts_of_patches(tiles: Result, labels: list[int | None]) -> ClassLifts:
     """Return the classes of the top images; the lift compares with their share of all images."""
-    known = np.array([-1 if label is None else label for label in labels], dtype=int)
-    share = np.bincount(known[known >= 0], minlength=1) / max(1, len(known))
-    items = np.asarray(tiles["items"])
-    shape = (len(items), CLASSES)
-    classes, lifts = np.full(shape, -1), np.zeros(shape)
-    counts, totals = np.zeros(shape, int), np.zeros(shape, int)
-    for unit, row in enumerate(items):
-        of_unit = known[row[row >= 0]]
-        values, number = np.unique(of_unit[of_unit >= 0], return_counts=True)
-        lift = number / max(1, len(of_unit)) / share[values]
-        best = np.lexsort((values, -lift, -number))[:CLASSES]
-        width = len(best)
-        classes[unit, :width], lifts[unit, :width] = values[best], lift[best]
-        counts[unit, :width], totals[unit, :width] = number[best], len(of_unit)
+    counts, totals = _counts_of_patches(tiles, labels)
+    known = _table_of_counts(counts, totals, labels)
+    order = np.lexsort((-known.lifts, -counts), axis=0)[:CLASSES].T  # then by class
+    shape, width = (len(totals), CLASSES), order.shape[1]
+    units = np.arange(len(totals))[:, None]
+    of_best = counts.T[units, order]
+    occurs = of_best > 0
+    classes, lifts, numbers = np.full(shape, -1), np.zeros(shape), np.zeros(shape, int)
+    classes[:, :width] = np.where(occurs, known.classes[order], -1)
+    lifts[:, :width] = known.lifts.T[units, order]
+    numbers[:, :width] = of_best
     meaning = (
         "share of the class among the top images, divided by its share among all images; then the "
         "number of top images"
     )
-    return ClassLifts(classes, lifts, counts, totals, meaning, "patches")
+    all_of_unit = np.where(numbers > 0, totals[:, None], 0)
+    return ClassLifts(classes, lifts, numbers, all_of_unit, meaning, "patches")
 
 
 def table_of_patches(tiles: Result, labels: list[int | None]) -> LiftTable:
     """Return the share of each class among the top images, divided by that among all images."""
-    known = np.array([-1 if label is None else label for label in labels], dtype=int)
-    images = np.bincount(known[known >= 0], minlength=1)
-    present = np.flatnonzero(images > 0)
+    return _table_of_counts(*_counts_of_patches(tiles, labels), labels)
+
+
+def _table_of_counts(counts: Array, totals: Array, labels: list[int | None]) -> LiftTable:
+    present, images = _images_by_class(labels)
+    share = images[:, None] / max(1, len(labels))
+    return LiftTable(present, images, counts / np.maximum(1, totals) / share)
+
+
+def _counts_of_patches(tiles: Result, labels: list[int | None]) -> tuple[Array, Array]:
+    """Return the top images by class that has images, `[K, C]`, and all of each unit, `[C]`."""
+    present, _ = _images_by_class(labels)
     items = np.asarray(tiles["items"])
-    of_item = np.where(items >= 0, known[items], -1)
-    totals = np.maximum(1, (items >= 0).sum(1))
-    counts = np.stack([(of_item == label).sum(1) for label in present.tolist()] or [totals * 0])
-    share = images[present, None] / max(1, len(known))
-    return LiftTable(present, images[present], counts[: len(present)] / totals / share)
+    of_item = np.where(items >= 0, _known(labels)[items], -1)
+    counts = np.zeros((len(present), len(items)), int)
+    for place, label in enumerate(present.tolist()):
+        counts[place] = (of_item == label).sum(1)
+    return counts, (items >= 0).sum(1)
+
+
+def _images_by_class(labels: list[int | None]) -> tuple[Array, Array]:
+    """Return the classes that have images, `[K]`, and the numbers of their images, `[K]`."""
+    known = _known(labels)
+    return np.unique(known[known >= 0], return_counts=True)
+
+
+def _known(labels: list[int | None]) -> Array:
+    """Return the labels as an array, -1 for none."""
+    return np.array([-1 if label is None else label for label in labels], dtype=int)
 
 
 def numbers_of(tensor: Any) -> Array:
