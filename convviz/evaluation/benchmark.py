@@ -41,6 +41,9 @@ def benchmark(
     seed: int = 0,
     batch_size: int | None = None,
     controls: bool = True,
+    engine: str = "local",
+    address: str | None = None,
+    threads: int | None = None,
 ) -> QualityRecord:
     """Measure the quality of explainers on a data set.
 
@@ -70,6 +73,11 @@ def benchmark(
         batch_size: images per forward pass of metrics; None for the fastest of a few sizes.
         controls: add maps that do not depend on the model (random, random_smooth, center, sobel),
             and each map blurred.
+        engine: "local" for this process, or "ray" for the processes of a Ray cluster, which score
+            different images at the same time.
+        address: of the Ray cluster; None for the one that runs, or a new one on this machine.
+        threads: PyTorch threads of each process; None for 1 with "ray", where a process runs on
+            each CPU, and otherwise for those of this process.
 
     Returns:
         The scores of all images and their statistics.
@@ -77,7 +85,9 @@ def benchmark(
     Raises:
         ParameterError: a value is not allowed, or `out` holds another benchmark.
     """
-    settings = BenchmarkSettings(images, repeat_images, budget, target, seed, batch_size, controls)
+    settings = BenchmarkSettings(
+        images, repeat_images, budget, target, seed, batch_size, controls, engine, address, threads
+    )
     model = as_model(model)
     inputs = BenchmarkInputs(as_dataset(data), model, masks)
     map_set = MapSet(explainer_sources(explainers), controls)

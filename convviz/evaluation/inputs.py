@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from ..data.dataset import Dataset
 from ..errors import ImageError, ParameterError
@@ -83,6 +84,25 @@ class BenchmarkInputs:
             path = Path(self.masks, name).with_suffix(".png")
             mask = load_image(path).max(axis=2) if path.is_file() else None
         return None if mask is None else np.asarray(mask)
+
+
+@dataclass(frozen=True, eq=False)
+class AllImages:
+    """Yields all readable images of a benchmark, `[C, H, W]`, in each call.
+
+    Attributes:
+        inputs: the images.
+        indices: those of the benchmark.
+    """
+
+    inputs: BenchmarkInputs
+    indices: Sequence[int]
+
+    def __call__(self) -> Iterator[Tensor]:
+        """Yield the images in the order of the data set."""
+        for batch in map(self.inputs.batch, self.indices):
+            if batch is not None:
+                yield batch.images[0]
 
 
 def spread(count: int, limit: int | None) -> list[int]:

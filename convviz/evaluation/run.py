@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from torch import Tensor
+import torch
 
-from ..errors import ImageError, ParameterError
+from ..errors import ImageError, ParameterError, UnknownNameError
 from ..explanation.provenance import describe_model, named, versions
 from ..plugin.explainer_field import dump_explainer
 from ..plugin.metric import Metric
 from ..progress import announce, track
 from ..scores.targets import TargetSpec
+from ..sweep.engines.ray_pool import run_tasks
 from ..sweep.forward_pass import choose_forward
 from ..sweep.signals import Interrupts
 from .estimate import Estimate, estimate, fastest_batch, metric_passes
 from .folder import BenchmarkFolder
 from .image_scores import ImageScores
-from .inputs import BenchmarkInputs, scatter_order, spread
+from .inputs import AllImages, BenchmarkInputs, scatter_order, spread
 from .scores import Scores
-from .scoring import Scorer
+from .scoring import OutputOf, Scorer
+from .scoring_job import Scored, ScoringJob
 from .sources import MapSet
 from .table import collect_scores
 
 ESTIMATE = "estimate.json"
+ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,17 @@ class BenchmarkSettings:
     seed: int
     batch_size: int | None
     controls: bool
+    engine: str = "local"
+    address: str | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
-        limits = {"images": 1, "repeat_images": 1, "budget": 0, "seed": 0, "batch_size": 1}
+        limits = {"images": 1, "repeat_images": 1, "budget": 0, "seed": 0}
+        limits |= {"batch_size": 1, "threads": 1}
         for name, lowest in limits.items():
             value = getattr(self, name)
             is_number = isinstance(value, int) and not isinstance(value, bool)
-            if value is None and name in ("images", "budget", "batch_size"):
+            if value is None and name in ("images", "budget", "batch_size", "threads"):
                 continue
             if not is_number or value < lowest:
                 raise ParameterError(f"{name} must be a whole number >= {lowest}, not {value!r}")
@@ -53,6 +61,25 @@ class BenchmarkSettings:
             raise ParameterError(
                 f"the target of a benchmark is one class, Unit or Contrast, not {self.target!r}"
             )
+        if self.engine not in ENGINES:
+            raise UnknownNameError("engine", self.engine, ENGINES)
+        if self.address is not None and self.engine != "ray":
+            raise ParameterError(
+                f"address={self.address!r} requires engine='ray', not {self.engine!r}"
+            )
+
+    @property
+    def threads_of_process(self) -> int:
+        """PyTorch threads of each process that scores images."""
+        if self.threads is not None:
+            return self.threads
+        return 1 if self.engine == "ray" else torch.get_num_threads()
+
+    def plan_record(self) -> dict[str, Any]:
+        """Return the settings that determine the scores."""
+        left_out = ("images", "engine", "address", "threads")
+        record = {k: v for k, v in asdict(self).items() if k not in left_out}
+        return {**record, "target": None if self.target is None else repr(self.target)}
 
 
 class BenchmarkRun:
@@ -87,6 +114,10 @@ class BenchmarkRun:
         If it is interrupted and has a folder, the table is that of the images that are done, and
         `is_interrupted` is set.
         """
+        with _torch_threads(self.settings.threads_of_process):
+            return self._run()
+
+    def _run(self) -> Scores:
         if self.folder is not None:
             self.folder.start(self._plan())
         done = dict(self._load_saved())
@@ -96,15 +127,16 @@ class BenchmarkRun:
         missing = [index for index in self._order() if index not in done]
         self._announce(expected, len(missing))
         interrupts = Interrupts()
-        with interrupts.handle_signals():
+        with interrupts.handle_signals(), closing(self._scored(scorer, missing)) as results:
             try:
-                for index in track(missing, "scoring", len(missing), self._id):
-                    if (scores := self._score(scorer, index)) is None:
+                for scored in results:
+                    if scored.scores is None:
+                        self.inputs.unreadable[self._id(scored.index)] = scored.problem
                         continue
-                    done[index] = scores
+                    done[scored.index] = scored.scores
                     if self.folder is not None:
                         with interrupts.complete_write():
-                            self.folder.save(index, scores)
+                            self.folder.save(scored.index, scored.scores)
             except KeyboardInterrupt:
                 if self.folder is None or not done:
                     raise
@@ -115,6 +147,16 @@ class BenchmarkRun:
         return collect_scores(
             images, self.map_set, self.metrics, expected.skipped, expected.pass_seconds, notes
         )
+
+    def _scored(self, scorer: Scorer, missing: list[int]) -> Generator[Scored]:
+        """Yield the scores of images, by the engine of the settings."""
+        settings, total = self.settings, len(missing)
+        job = ScoringJob(self.inputs, scorer, self.repeated, settings.threads_of_process)
+        if settings.engine == "ray":
+            results = run_tasks(job.for_other_process(), missing, settings.address)
+            yield from track(results, "scoring", total, lambda scored: self._id(scored.index))
+        else:
+            yield from map(job.run, track(missing, "scoring", total, self._id))
 
     def _id(self, index: int) -> str:
         return self.inputs.dataset.ids[index]
@@ -130,9 +172,6 @@ class BenchmarkRun:
     def _plan(self) -> dict[str, Any]:
         """Return what determines the scores."""
         model = describe_model(self.inputs.model)
-        settings = asdict(self.settings)
-        settings["target"] = None if self.settings.target is None else repr(self.settings.target)
-        del settings["images"]
         explainers = {s.name: s.explainer for s in self.map_set.explainers}
         return {
             "model": model["name"],
@@ -145,7 +184,7 @@ class BenchmarkRun:
             },
             "masks": self.inputs.masks is not None,
             "versions": versions(named(list(explainers.values()), {})),
-            **settings,
+            **self.settings.plan_record(),
         }
 
     def _load_saved(self) -> Iterator[tuple[int, ImageScores]]:
@@ -168,9 +207,7 @@ class BenchmarkRun:
         )
         runner = choose_forward(model, (), batch.images, passes, settings.batch_size or 1)
 
-        def forward(images: Tensor) -> Tensor:
-            return runner(images).output
-
+        forward = OutputOf(runner)
         return Scorer(
             model,
             self.map_set,
@@ -179,14 +216,8 @@ class BenchmarkRun:
             settings.seed,
             settings.batch_size or fastest_batch(forward, batch.images),
             forward,
-            others=self._images,
+            others=AllImages(self.inputs, self.indices),
         )
-
-    def _images(self) -> Iterator[Tensor]:
-        """Yield all readable images, `[C, H, W]`."""
-        for batch in map(self.inputs.batch, self.indices):
-            if batch is not None:
-                yield batch.images[0]
 
     def _estimate(self, scorer: Scorer) -> Estimate:
         """Return the estimate of the work: that of the first call, since times differ."""
@@ -207,18 +238,12 @@ class BenchmarkRun:
             f"{images} images ({repeats} for metrics that repeat explanations), {explainers} "
             f"explainers and {maps - explainers} controls, {len(self.metrics)} metrics"
         )
-        announce(f"estimate: {expected}")
+        of_process = " in one process" if self.settings.engine == "ray" else ""
+        announce(f"estimate: {expected}{of_process}")
         for name, metric in sorted(expected.skipped):
             announce(f"not computed, because it exceeds the budget: {metric} of {name}")
         if missing < images:
             announce(f"{images - missing} images are done, {missing} remain")
-
-    def _score(self, scorer: Scorer, index: int) -> ImageScores | None:
-        """Return the scores of an image; None if it is unreadable."""
-        batch = self.inputs.batch(index)
-        if batch is None:
-            return None
-        return scorer.score(batch, index in self.repeated, self.inputs.mask(batch))
 
     def _notes(self, expected: Estimate, images: list[ImageScores]) -> list[str]:
         notes = []
@@ -254,3 +279,14 @@ class BenchmarkRun:
             f"({1000 * expected.pass_seconds:.1f} ms)."
         )
         return notes
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """Let PyTorch use a number of threads in this block."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -114,6 +115,10 @@ class ForwardRunner:
             )
         return Forward(at_least_float32(scores), activations)
 
+    def of_model(self, model: Model) -> ForwardRunner:
+        """Return a runner that runs a copy of the model in the same way."""
+        return self if model is self.model else ForwardRunner(model, self.layers, self.mode)
+
     def with_compiled_batches(self, size: int) -> ForwardRunner:
         """Return a runner that compiles its program for batches of this size."""
         runner = ForwardRunner(self.model, self.layers, replace(self.mode, compiled=size))
@@ -142,6 +147,15 @@ class ForwardRunner:
                 self._eager, dynamic=False, options={"compile_threads": 1}
             )
         return self._compiled
+
+
+def copy_to_cpu(model: Model) -> Model:
+    """Return a model for another process, which may have another GPU or none: on the CPU."""
+    if model.device.type == "cpu":
+        return model
+    model = copy.deepcopy(model)
+    model.module.to("cpu")
+    return model
 
 
 def choose_forward(

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from pydantic import Field
 
 import convviz
@@ -35,7 +36,7 @@ class Counts(Metric):
     def score(self, image):
         again = image.explain(image.image.expand(2, -1, -1, -1))
         return [
-            float(np.array_equal(a[1].values, m.values))
+            float(np.allclose(a[1].values, m.values, rtol=1e-3, atol=1e-5))
             for m, a in zip(image.maps, again, strict=True)
         ]
 
@@ -73,6 +74,35 @@ def test_explainers_and_controls_are_scored(tmp_path, with_report):
     table = pq.read_table(tmp_path / "scores.parquet").to_pylist()
     assert len(table) == scores.values.size
     assert record.page == tmp_path / "index.html"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"engine": "rai"}, "ray"),
+        ({"address": "auto"}, "requires engine='ray', not 'local'"),
+        ({"threads": 0}, "threads must be a whole number >= 1, not 0"),
+    ],
+)
+def test_wrong_engines_are_refused(settings, message):
+    with pytest.raises(ConvvizError, match=message):
+        bench(**settings)
+
+
+def test_the_threads_of_the_process_are_restored():
+    before = torch.get_num_threads()
+    counts = []
+
+    class Threads(Metric):
+        """The number of threads."""
+
+        def score(self, image):
+            counts.append(torch.get_num_threads())
+            return [0.0] * len(image.maps)
+
+    bench(photos=1, metrics={"threads": Threads()}, threads=before + 1)
+    assert set(counts) == {before + 1}
+    assert torch.get_num_threads() == before
 
 
 def test_scores_are_those_of_the_metric_on_the_map(tmp_path):

@@ -16,17 +16,19 @@ import numpy as np
 import pytest
 import torch
 from helpers.folders import content, same
+from PIL import Image
 from torch import nn
 
 import convviz
 from convviz.errors import ConvvizError, ParameterError, UnknownNameError
 from convviz.sweep import forward_pass
-from convviz.sweep.engines import engine_of
+from convviz.sweep.engines import engine_of, ray_pool
 from convviz.sweep.engines import ray as cluster
 from convviz.sweep.plan import make_plan
 from convviz.sweep.store.shard_files import LocalShardFiles
 from convviz.sweep.store.shard_manifest import ShardManifest
 from convviz.sweep.worker import Task, Worker
+from convviz.testing import tiny_model, tiny_photos
 
 ray = pytest.importorskip("ray")
 
@@ -142,10 +144,10 @@ def test_an_extension_on_a_cluster_gives_the_bytes_of_one_process(tmp_path) -> N
 @pytest.mark.usefixtures("two_workers")
 def test_processes_with_other_code_are_refused(tmp_path, monkeypatch) -> None:
     """As in a clone without compiled kernels, which shadows the installed package."""
-    here = cluster._Software.here()
+    here = ray_pool.Software.here()
     paths = {**here.code_paths, "channel_moments": {"cpu": "Python reference: not built"}}
     other = replace(here, code_paths=paths, versions={**here.versions, "torch": "1.0"})
-    monkeypatch.setattr(cluster._Software, "here", classmethod(lambda cls: other))
+    monkeypatch.setattr(ray_pool.Software, "here", classmethod(lambda cls: other))
     with pytest.raises(ConvvizError) as caught:
         swept(model_of(tmp_path / "net"), tmp_path / "ray", "ray", **ONE_PROCESS)
     message = str(caught.value)
@@ -180,7 +182,7 @@ def test_the_shard_of_a_killed_process_is_swept_again(tmp_path, caplog) -> None:
 
 @pytest.mark.usefixtures("two_workers")
 def test_a_shard_that_kills_every_process_ends_the_sweep(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(cluster, "MAX_DEATHS", 1)
+    monkeypatch.setattr(ray_pool, "MAX_DEATHS", 1)
     model = model_of(tmp_path / "net", deaths=9)
     with pytest.raises(ConvvizError, match=r"1 processes died on shard 0: "):
         swept(model, tmp_path / "ray", "ray", **ONE_PROCESS)
@@ -210,14 +212,54 @@ def test_a_cluster_without_room_is_refused(tmp_path) -> None:
         )
 
 
+@pytest.mark.usefixtures("two_workers")
+def test_a_benchmark_on_a_cluster_has_the_scores_of_one_process(tmp_path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index, photo in enumerate(tiny_photos(4)):
+        Image.fromarray(photo).save(folder / f"{index}.png")
+    (folder / "2.png").write_bytes(b"no picture")
+    records = [
+        convviz.benchmark(
+            tiny_model(),
+            str(folder),
+            ["saliency", "input_x_gradient"],
+            ["gini", "max_sensitivity", "grid_pointing"],
+            tmp_path / engine,
+            repeat_images=2,
+            batch_size=4,
+            engine=engine,
+            threads=1,
+        )
+        for engine in ("local", "ray")
+    ]
+    first, second = (record.scores for record in records)
+    assert len(second.images) == 3
+    assert (second.images, second.explainers) == (first.images, first.explainers)
+    np.testing.assert_array_equal(second.values, first.values)
+    assert any("2.png" in note for note in second.notes)
+    assert sorted(p.name for p in (tmp_path / "ray" / "shards").iterdir()) == sorted(
+        p.name for p in (tmp_path / "local" / "shards").iterdir()
+    )
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_an_image_that_kills_every_process_is_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(ray_pool, "MAX_DEATHS", 1)
+    model = model_of(tmp_path / "net", deaths=9)
+    photos = tiny_photos(1, 8, 8)
+    with pytest.raises(ConvvizError, match=r"1 processes died on image '0'"):
+        convviz.benchmark(model, photos, "saliency", "gini", engine="ray", batch_size=1, threads=2)
+
+
 def test_a_folder_that_is_not_shared_is_named(tmp_path) -> None:
     model = model_of(tmp_path / "net")
     dataset = convviz.plugin.sources.as_dataset(np.zeros((2, 8, 8, 3), np.uint8))
     plan = make_plan(model, dataset, ())
     manifest = ShardManifest(LocalShardFiles(tmp_path / "elsewhere"))
-    actor = cluster._SweepActor(Worker(model, dataset, plan, manifest), cluster._Software.here())
+    job = cluster.SweepJob.of(Worker(model, dataset, plan, manifest))
     with pytest.raises(ConvvizError, match=r"elsewhere does not exist on .* nodes .* share"):
-        actor.sweep(Task(0, range(2), 2))
+        job.run(Task(0, range(2), 2))
 
 
 def test_what_travels_holds_no_model_of_another_device(tmp_path, monkeypatch) -> None:

@@ -98,6 +98,26 @@ def add_command(group: typer.Typer) -> None:
                 help="Add random maps, a centered Gaussian, edges, and each map blurred.",
             ),
         ] = True,
+        engine: Annotated[
+            str,
+            typer.Option(
+                metavar="NAME",
+                help="local, or ray: the processes of a Ray cluster score different images.",
+            ),
+        ] = "local",
+        address: Annotated[
+            str | None,
+            typer.Option(
+                metavar="ADDRESS",
+                help="Ray cluster. [default: the one that runs, or a new one on this machine]",
+            ),
+        ] = None,
+        threads: Annotated[
+            int | None,
+            typer.Option(
+                min=1, help="Threads of each process. [default: 1 with ray, otherwise all]"
+            ),
+        ] = None,
         device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1, …")] = "auto",
     ) -> None:
         """Measure the quality of the maps of explainers on a data set.
@@ -133,6 +153,9 @@ def add_command(group: typer.Typer) -> None:
                 seed=seed,
                 batch_size=batch_size,
                 controls=controls,
+                engine=engine,
+                address=address,
+                threads=threads,
             )
         Console().print(record.table())
         typer.echo(f"report: {record.page}")
