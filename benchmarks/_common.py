@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import platform
@@ -19,6 +20,7 @@ from convviz.evaluation.machine import resident as resident
 Record = dict[str, Any]
 
 README = Path(__file__).with_name("README.md")
+RESULTS = Path(__file__).with_name("results")
 END_OF_TABLE = "<!-- end of the table -->"
 
 
@@ -58,6 +60,15 @@ def table(head: list[str], rows: list[list[str]]) -> str:
         "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |"
         for line in lines
     )
+
+
+def folder_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser of the command line of a script that reads the folder of a benchmark."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="folder of the benchmark")
+    return parser
 
 
 def fill_in_table(name: str, text: str) -> None:

@@ -11,15 +11,12 @@ metric is circular for this explainer.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from pathlib import Path
 
 import pyarrow.parquet
-from _common import fill_in_table
-
-RESULTS = Path(__file__).with_name("results")
+from _common import RESULTS, fill_in_table, folder_parser
 
 COLUMNS = {
     "srg": "SRG ↑",
@@ -49,7 +46,8 @@ def quality_table(folder: Path) -> str:
     lines = [header, ["---"] * len(header)]
     for name in names:
         cells = [_cell(rows.get((name, metric))) for metric in columns]
-        lines.append([_label(rows[name, "srg"]), *cells, *_costs(costs, name)])
+        of_explainer = next(row for (explainer, _), row in rows.items() if explainer == name)
+        lines.append([_label(of_explainer), *cells, *_costs(costs, name)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -89,10 +87,7 @@ def counts(folder: Path) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder of the benchmark")
+    parser = folder_parser(__doc__)
     parser.add_argument("--write", metavar="NAME", help="of the table in README.md to replace")
     args = parser.parse_args(arguments)
     text = f"{counts(args.folder)}\n\n{quality_table(args.folder)}"

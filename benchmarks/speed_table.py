@@ -1,22 +1,20 @@
 """The table of `convviz bench speed` in Markdown, for README.md.
 
-convviz bench speed -m demo … --out FOLDER
-python benchmarks/speed_table.py FOLDER          # prints the table
-python benchmarks/speed_table.py FOLDER --write  # also into README.md and results/speed.json
+    convviz bench speed -m demo … --out FOLDER
+    python benchmarks/speed_table.py FOLDER          # prints the table
+    python benchmarks/speed_table.py FOLDER --write  # also into README.md and results/speed.json
+
+Methods of other packages follow the explainer that they are compared with, after a dash.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
-from pathlib import Path
 
-from _common import fill_in_table, table
+from _common import RESULTS, fill_in_table, folder_parser, table
 
 from convviz import SpeedRecord
 from convviz.evaluation.speed_table import HEADER, cells
-
-RESULTS = Path(__file__).with_name("results")
 
 
 def speed_table(record: SpeedRecord) -> str:
@@ -37,10 +35,7 @@ def speed_table(record: SpeedRecord) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder of the benchmark")
+    parser = folder_parser(__doc__)
     parser.add_argument("--write", action="store_true", help="replace the table of README.md")
     args = parser.parse_args(arguments)
     text = speed_table(SpeedRecord.load(args.folder))

@@ -9,7 +9,7 @@ the shapes only, not on what is kept, so that equal calls give equal numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ How = tuple[list[int], list[int], list[int], int]
 """Stride, padding, dilation and groups of a convolution."""
 
 MAX_KEPT_BYTES = 512 << 20
-"""Memory for the prepared weights of one network. Later convolutions are prepared in each pass."""
+"""Memory for the prepared weights of one network. Beyond it they are prepared in each pass."""
 
 _MIN_PIXELS_FOR_WINOGRAD = 5000
 """Output pixels of a batch from which transforming the weights for Winograd's algorithm pays. The
@@ -36,7 +36,7 @@ _MIN_PIXELS_FOR_KEPT_WINOGRAD = 150
 transformed weights, of four times the size, takes longer than the direct convolution."""
 
 _COPIES_FOR_WINOGRAD, _COPIES_OTHERWISE = 8, 2
-"""Size of the prepared weights, forward and backward, in sizes of the weights."""
+"""Size of the prepared weights, forward and backward, in sizes of the weights, at most."""
 
 
 class PreparedConv:
@@ -244,14 +244,12 @@ class _Entry:
     Attributes:
         tensors: that it was computed from, referenced so that their ids stay theirs.
         marks: of these tensors when it was computed.
-        size: bytes of its prepared weights, estimated; 0 if they are not kept.
         conv: the convolution.
         shift: its offset per channel.
     """
 
     tensors: tuple[Tensor | None, ...]
     marks: tuple[Hashable, ...]
-    size: int
     conv: PreparedConv
     shift: Tensor | None
 
@@ -260,13 +258,15 @@ class PreparedConvs:
     """The prepared convolutions of one network, kept until its weights change.
 
     Only those of registered parameters and buffers are kept. Weights that a forward pass computes
-    are other tensors in each pass.
+    are other tensors in each pass. The weights whose prepared forms fit into the memory are those
+    that come first in the network, whatever was computed before.
     """
 
     def __init__(self) -> None:
         self._entries: dict[Hashable, _Entry] = {}
         self._weights_hash = ""
         self._registered: frozenset[int] = frozenset()
+        self._sizes: dict[int, int] = {}
 
     def begin(self, weights_hash: str, tensors: Iterable[Tensor]) -> None:
         """Drop everything if the weights are others than at the last call.
@@ -275,12 +275,14 @@ class PreparedConvs:
 
         Args:
             weights_hash: of all values.
-            tensors: the registered parameters and buffers.
+            tensors: the registered parameters and buffers, in the order of the network.
         """
+        tensors = list(tensors)
         registered = frozenset(map(id, tensors))
         if (weights_hash, registered) != (self._weights_hash, self._registered):
             self._entries.clear()
             self._weights_hash, self._registered = weights_hash, registered
+            self._sizes = dict(_sizes_that_fit(tensors))
 
     def find(
         self,
@@ -301,25 +303,41 @@ class PreparedConvs:
         weight = tensors[0]
         marks = _marks(tensors)
         are_registered = all(t is None or id(t) in self._registered for t in tensors)
-        if weight is None or weight.device.type != "cpu" or marks is None or not are_registered:
+        if weight is None or id(weight) not in self._sizes or marks is None or not are_registered:
             return None
         stride, padding, dilation, groups = how
         key = (*map(id, tensors), constant, layout, *stride, *padding, *dilation, groups)
         entry = self._entries.get(key)
         if entry is None or entry.marks != marks:
             factor, shift = fold()
-            size = self._size_to_keep(weight, how)
-            conv = PreparedConv(weight, factor, layout, how, is_kept=size > 0)
-            entry = self._entries[key] = _Entry(tensors, marks, size, conv, shift)
-        return (entry.conv, entry.shift) if entry.size else None
+            conv = PreparedConv(weight, factor, layout, how, is_kept=True)
+            self._entries.pop(key, None)
+            self._make_room(self._sizes[id(weight)])
+            entry = self._entries[key] = _Entry(tensors, marks, conv, shift)
+        return entry.conv, entry.shift
 
-    def _size_to_keep(self, weight: Tensor, how: How) -> int:
-        """Return the bytes that the prepared weights take; 0 if that is too much."""
-        is_for_winograd = {*how[0], *how[2], how[3]} == {1} and winograd.supports(weight)
-        copies = _COPIES_FOR_WINOGRAD if is_for_winograd else _COPIES_OTHERWISE
+    def _make_room(self, size: int) -> None:
+        """Drop the oldest entries until others of this size fit.
+
+        One entry of each weight fits. A weight has several if it is used in several ways.
+        """
+        used = sum(self._sizes[id(entry.tensors[0])] for entry in self._entries.values())
+        while used + size > MAX_KEPT_BYTES:
+            oldest = self._entries.pop(next(iter(self._entries)))
+            used -= self._sizes[id(oldest.tensors[0])]
+
+
+def _sizes_that_fit(tensors: Iterable[Tensor]) -> Iterator[tuple[int, int]]:
+    """Yield id and bytes of the prepared weights of the convolutions that fit into the memory."""
+    used = 0
+    for weight in {id(tensor): tensor for tensor in tensors}.values():
+        if weight.ndim != 4 or weight.device.type != "cpu":
+            continue
+        copies = _COPIES_FOR_WINOGRAD if winograd.supports(weight) else _COPIES_OTHERWISE
         size = copies * weight.nbytes
-        used = sum(entry.size for entry in self._entries.values())
-        return size if used + size <= MAX_KEPT_BYTES else 0
+        if used + size <= MAX_KEPT_BYTES:
+            used += size
+            yield id(weight), size
 
 
 def _marks(tensors: Sequence[Tensor | None]) -> tuple[Hashable, ...] | None:

@@ -49,9 +49,8 @@ def has_pictures(result: Result, units: Sequence[int] | None = None) -> bool:
     """Return whether a result can be drawn without the photos, for some units or those to draw."""
     if not isinstance(result, Tiles) or not (result.stacks or "boxes" in result.arrays):
         return True
-    if not result.stacks:
-        return not result.order if units is None else False
-    return set(result.order if units is None else units) <= set(result.order)
+    drawn = result.order if result.stacks else ()
+    return set(result.order if units is None else units) <= set(drawn)
 
 
 def choose_units(result: Tiles, units: Sequence[int]) -> Tiles:

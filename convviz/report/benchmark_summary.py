@@ -11,7 +11,7 @@ from ..storage.untrusted_files import JSON_LIMIT, MissingFileError, open_regular
 
 SUMMARY = "summary.json"
 FORMAT = 1
-MAX_ROWS = 5000
+MAX_METRICS, MAX_EXPLAINERS, MAX_ROWS = 100, 1000, 5000
 
 
 class Metric(BaseModel):
@@ -48,8 +48,8 @@ class BenchmarkSummary(BaseModel):
     """The statistics of a benchmark."""
 
     format: int
-    metrics: list[Metric]
-    explainers: list[str]
+    metrics: list[Metric] = Field(max_length=MAX_METRICS)
+    explainers: list[str] = Field(max_length=MAX_EXPLAINERS)
     baseline: str
     images: int
     rows: list[Row] = Field(max_length=MAX_ROWS)

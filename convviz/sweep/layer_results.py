@@ -58,6 +58,11 @@ class LayerResults:
             self._reader.fetch(folder)
             check_inside(self.folder, folder)
             explanation = load(folder)
+            subject = explanation.name, explanation.layer
+            if subject != (layer_name(self.folder.name), layer):
+                raise ConvvizError(
+                    f"{folder} is damaged: it holds the result of {' '.join(subject)}"
+                )
             if not has_pictures(explanation.result):
                 deferred = partial(self._draw_result, explanation)
                 explanation = replace(explanation, deferred=deferred)

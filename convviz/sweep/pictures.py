@@ -83,17 +83,29 @@ def save_missing(run: RunFolder, explanations: Mapping[str, Explanation]) -> boo
     lacking = {
         layer: explanation
         for layer, explanation in explanations.items()
-        if not any((results / place_of_result(explanation)).glob("*.png"))
+        if not any((results / _place_of_result(explanation)).glob("*.png"))
     }
-    drawn = _draw(run, lacking)
-    pictures = {
-        place_of_result(explanation): explanation.pictures()
-        for explanation, is_complete in drawn.values()
-        if is_complete
-    }
-    pictures = {place: of_result for place, of_result in pictures.items() if of_result}
-    is_complete = all(is_complete for _, is_complete in drawn.values())
-    return (keep_pictures(run, pictures) if pictures else True) and is_complete
+    is_slow = any(not has_pictures(explanation.result) for explanation in lacking.values())
+    if is_slow and not _change_run(run, lambda folder: None):  # nothing could be kept
+        return False
+    pictures: dict[Path, Sequence[Picture]] = {}
+    is_all = True
+    for explanation, is_complete in _draw(run, lacking).values():
+        of_result = _pictures_of(explanation) if is_complete else None
+        if of_result is None:
+            is_all = False
+        elif of_result:
+            pictures[_place_of_result(explanation)] = of_result
+    return (not pictures or _keep_pictures(run, pictures)) and is_all
+
+
+def _pictures_of(explanation: Explanation) -> Sequence[Picture] | None:
+    """Return the pictures of a result; None, with a warning, if it cannot be drawn."""
+    try:
+        return explanation.pictures()
+    except ConvvizError as error:
+        warnings.warn(str(error), ConvvizWarning, stacklevel=2)
+        return None
 
 
 def save_all(run: RunFolder) -> None:
@@ -104,7 +116,7 @@ def save_all(run: RunFolder) -> None:
         )
 
 
-def place_of_result(explanation: Explanation) -> Path:
+def _place_of_result(explanation: Explanation) -> Path:
     """Return the path of a result folder, relative to that of the results."""
     return Path(folder_name(explanation.name), folder_name(explanation.layer))
 
@@ -124,7 +136,8 @@ def _draw(
     results = _with_pictures(run, undrawn, PhotosOfRun(run, photos, verify=True))
     for layer, (result, is_complete) in results.items():
         drawn[layer] = replace(undrawn[layer][0], result=result, deferred=None), is_complete
-    keep_results(run, [drawn[layer][0] for layer in undrawn if drawn[layer][1]])
+    if complete := [drawn[layer][0] for layer in undrawn if drawn[layer][1]]:
+        _keep_results(run, complete)
     return drawn
 
 
@@ -162,7 +175,7 @@ def _ask_explainer(
         run.model = run.model or run.load_model()
     except ConvvizError as error:
         return {}, f"{error}."
-    check_model(run, run.model)
+    _check_model(run, run.model)
     with run.model.session(), torch_settings(_settings_of(run.plan)):
         return explainer.add_pictures(run.model, results, items), ""
 
@@ -173,7 +186,7 @@ def _settings_of(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {"threads": threads, "deterministic": bool(plan.get("deterministic"))}
 
 
-def check_model(run: RunFolder, model: Model) -> None:
+def _check_model(run: RunFolder, model: Model) -> None:
     """Raise ParameterError if a model has other weights than that of the run."""
     saved = run.plan["model"]
     if model.weights_hash != saved["weights_hash"]:
@@ -182,18 +195,18 @@ def check_model(run: RunFolder, model: Model) -> None:
         )
 
 
-def keep_results(run: RunFolder, explanations: Sequence[Explanation]) -> bool:
-    """Save results in the run folder, if it can be written; return whether they were saved."""
+def _keep_results(run: RunFolder, explanations: Sequence[Explanation]) -> None:
+    """Save results in the run folder, if it can be written."""
 
     def save(folder: Path) -> None:
         for explanation in explanations:
-            place = folder / RESULTS / place_of_result(explanation)
+            place = folder / RESULTS / _place_of_result(explanation)
             result_folder.write(explanation, place, lambda: ())
 
-    return _change_run(run, save)
+    _change_run(run, save)
 
 
-def keep_pictures(run: RunFolder, pictures: Mapping[Path, Sequence[Picture]]) -> bool:
+def _keep_pictures(run: RunFolder, pictures: Mapping[Path, Sequence[Picture]]) -> bool:
     """Add pictures to result folders of the run; return whether the folder could be written.
 
     Args:

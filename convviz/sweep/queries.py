@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import ParameterError
+from ..errors import ConvvizError, ParameterError
 from ..plugin import registry
 from ..plugin.explainer import DatasetExplainer
 from .run import Run
@@ -38,5 +38,9 @@ def query_layers(run: Run) -> tuple[str, ...]:
 
 
 def _queried(run: Run, name: str, k: int) -> DatasetExplainer | None:
-    kind = registry.current().explainer_class(name)
+    """Return an explainer of a run with the settings of a query; None if it answers none."""
+    try:
+        kind = registry.current().explainer_class(name)
+    except ConvvizError:  # its plugin is not installed, but another explainer may answer
+        return None
     return kind.for_query(run.address, k) if issubclass(kind, DatasetExplainer) else None

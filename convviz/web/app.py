@@ -138,7 +138,7 @@ class Api:
         if self._streams.locked():
             raise HTTPException(429, "too many connections follow jobs")
         await self._streams.acquire()
-        return EventStream(_events_of(job), self._streams.release)
+        return EventStream(events_of(job), self._streams.release)
 
     async def file(self, request: Request) -> Response:
         """Return a file of a result."""
@@ -178,13 +178,15 @@ class EventStream(StreamingResponse):
             self._when_ended()
 
 
-async def _events_of(job: Job) -> AsyncIterator[bytes]:
+async def events_of(job: Job) -> AsyncIterator[bytes]:
+    """Yield an event whenever the progress of a job has changed, and one with its result."""
     sent: tuple[object, ...] = ()
-    while not job.finished.done():
+    finished = asyncio.wrap_future(job.finished)
+    while not finished.done():
         if (now := (job.status, job.progress)) != sent:
             sent = now
             yield _event("progress", job.to_json())
-        await asyncio.wait([asyncio.wrap_future(job.finished)], timeout=PROGRESS_EVERY_S)
+        await asyncio.wait([finished], timeout=PROGRESS_EVERY_S)
     yield _event("end", document_of(job))
 
 

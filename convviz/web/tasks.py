@@ -171,7 +171,8 @@ def unit_map(state: LoadedModel, arguments: Arguments) -> Answer:
     """Return the activation map of a unit on a photo, and the units that are most active."""
     layer, unit = arguments["layer"], arguments["unit"]
     photo = state.photo(arguments["photo"])
-    activations = state.model.forward(photo.batch.images, [layer]).activations[layer]
+    forward = state.model.forward(photo.batch.images, [layer])
+    activations = forward.activations[layer]
     if activations.ndim not in (2, 4) or (unit or 0) >= activations.shape[1]:
         raise ParameterError(
             f"unit {unit} of {layer!r}: its output has the shape {list(activations.shape[1:])}"
@@ -179,7 +180,7 @@ def unit_map(state: LoadedModel, arguments: Arguments) -> Answer:
     strongest = _strongest_units(activations[0])
     unit = strongest[0]["unit"] if unit is None else unit
     values = activations[0, unit].double().cpu()
-    place = place_in_run(state.run, state.model, photo.batch, layer, unit)
+    place = place_in_run(state.run, state.model, photo.batch, forward, layer, unit)
     document = {
         "unit": unit,
         "value": float(values.max()),

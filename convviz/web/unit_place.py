@@ -13,6 +13,7 @@ from ..results.types import Result
 if TYPE_CHECKING:
     from ..images.batch import Batch
     from ..network.model import Model
+    from ..scores.outputs import Forward
     from ..sweep.run import Run
 
 EXPLAINER = "patches"
@@ -21,7 +22,7 @@ TOLERANCE = 1e-4
 
 
 def place_in_run(
-    run: Run | None, model: Model, batch: Batch, layer: str, unit: int
+    run: Run | None, model: Model, batch: Batch, forward: Forward, layer: str, unit: int
 ) -> dict[str, Any] | None:
     """Return where a photo would stand among the top patches of a unit, and among all images.
 
@@ -32,6 +33,7 @@ def place_in_run(
         run: the run; None if none was opened.
         model: the model.
         batch: one photo as the model's input.
+        forward: its forward pass, with the activations of the layer.
         layer, unit: the unit.
 
     Returns:
@@ -45,7 +47,7 @@ def place_in_run(
         return None
     try:
         explanation = run[EXPLAINER][layer]
-        value = _measured_value(explanation.explainer, model, batch, layer, unit)
+        value = _measured_value(explanation.explainer, model, batch, forward, layer, unit)
     except ConvvizError as error:
         return {"problem": str(error)}
     if value is None:
@@ -62,13 +64,13 @@ def place_in_run(
 
 
 def _measured_value(
-    explainer: Any, model: Model, batch: Batch, layer: str, unit: int
+    explainer: Any, model: Model, batch: Batch, forward: Forward, layer: str, unit: int
 ) -> float | None:
     """Return the highest value of a unit on a photo, as the sweep computes it."""
     if not isinstance(explainer, DatasetExplainer):
         return None
     explainer = explainer.model_copy(update={"layers": (layer,)})
-    partial = explainer.reduce(model, batch, model.forward(batch.images, [layer]))
+    partial = explainer.reduce(model, batch, forward)
     return float(partial[layer]["values"][unit, 0])
 
 

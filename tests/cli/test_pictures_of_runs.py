@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,42 @@ def test_a_run_that_another_process_writes_to_is_shown_elsewhere(run, capsys, mo
     assert paths
     assert all(path.parts[0] == "convviz-out" for path in paths)
     assert not list(run.rglob("*.png"))
+
+
+def test_nothing_is_drawn_that_could_not_be_kept(run, model, monkeypatch):
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("a photo was read")
+
+    monkeypatch.setattr("convviz.sweep.photos.PhotosOfRun.load", refuse)
+    with LocalRunStore(run).lock():
+        assert not convviz.open_run(run, model).save_pictures("patches")
+
+
+def test_a_picture_that_fails_does_not_cost_the_run(model, tmp_path, monkeypatch):
+    def fails(result, scene):
+        raise RuntimeError("no ink")
+
+    photos = np.stack([convviz.open_dataset("demo-digits").load(i) for i in range(4)])
+    monkeypatch.setattr("convviz.explanation.content.render", fails)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run = convviz.analyze(model, photos, WHAT[1], tmp_path / "run", pictures=True)
+    texts = [str(warning.message) for warning in caught]
+    assert any("no ink" in text for text in texts)
+    assert any("not all pictures could be saved" in text for text in texts)
+    assert run["statistics"][LAYERS[0]].values.isfinite().all()
+
+
+def test_a_result_that_claims_another_place_is_refused(run, rewrite, tmp_path):
+    """Otherwise its pictures would be written there, and a link may lead anywhere."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    results = run / "results" / "patches"
+    (results / "elsewhere").symlink_to(outside)
+    rewrite(results / LAYERS[0] / "explanation.json", lambda d: d.update(layer="elsewhere"))
+    with pytest.raises(convviz.ConvvizError, match="holds the result of patches elsewhere"):
+        convviz.open_run(run)["patches"][LAYERS[0]].pictures()
+    assert not list(outside.iterdir())
 
 
 def test_analyze_names_the_commands_that_show_a_run_and_writes_its_report(run, capsys, tmp_path):

@@ -64,6 +64,18 @@ class NormAndActivation(nn.BatchNorm2d):
         return self.act(functional.batch_norm(x, *statistics, self.weight, self.bias, eps=self.eps))
 
 
+class FrozenNorm(nn.Module):
+    """A batch norm with buffers instead of parameters, as in libraries for detection."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        for name in ("mean", "variance", "scale", "shift"):
+            self.register_buffer(name, torch.rand(channels) + 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.batch_norm(x, self.mean, self.variance, self.scale, self.shift)
+
+
 def third_party_net(
     conv: type[nn.Conv2d] = SamePadded, activation: type[nn.Module] = nn.ReLU
 ) -> nn.Sequential:
@@ -109,3 +121,14 @@ def test_a_layer_that_is_more_than_a_convolution_cannot_be_rebuilt(conv):
 def test_a_rule_for_relus_requires_one(name):
     with pytest.raises(ConvvizError, match=r"nn\.ReLU modules only"):
         of_one_image(name, third_party_net(activation=nn.ReLU6))
+
+
+def test_a_frozen_batch_norm_is_a_batch_norm():
+    def build() -> nn.Sequential:
+        return nn.Sequential(nn.Conv2d(3, 4, 3), FrozenNorm(4), nn.ReLU(), Mean(), nn.Linear(4, 5))
+
+    network = with_seed(build).double().eval()
+    private = NetworkCopy(Model(network))
+    assert private.refusal == ""
+    assert any(isinstance(part, nn.BatchNorm2d) for part in private.network.modules())
+    close(private.network(PIXELS), network(PIXELS))

@@ -14,6 +14,7 @@ import convviz
 import convviz.authoring
 from convviz import Model, Result, Tiles
 from convviz.authoring import Partial
+from convviz_plugins.explainers.patches.weights import weight_neighbors
 
 LAYER = "3"
 SHARES = (0.001, 0.01, 0.1, 0.5, 1.0)
@@ -156,3 +157,25 @@ def test_units_with_similar_weights_are_those_of_the_largest_cosine() -> None:
         expected = cosines[unit].clone()
         expected[unit] = -1
         assert int((expected > 0.1).sum().clamp(max=6)) == int(known.sum())
+
+
+class WithFunction(torch.nn.Module):
+    """A convolution whose output goes through a function, before a layer of as many outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 3)
+        self.head = torch.nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.nn.functional.relu(self.conv(x)).mean((2, 3)))
+
+
+def test_the_output_of_a_function_has_no_weights() -> None:
+    """Those of the last layer of the network would be other ones."""
+    model = Model(WithFunction().eval())
+    assert weight_neighbors(model, "relu", 4) is None
+    for layer in ("conv", "conv:1"):
+        neighbors = weight_neighbors(model, layer, 4)
+        assert neighbors is not None
+        assert neighbors.module == "conv"

@@ -121,13 +121,39 @@ def test_weights_beyond_the_limit_are_prepared_in_each_pass(monkeypatch):
     net = Net()
     model, images = Model(net), torch.randn(1, 3, 33, 31)
     target = model.resolve(1, model.forward(images))
-    monkeypatch.setattr(prepared_conv, "MAX_KEPT_BYTES", 4 * net.stem.weight.nbytes)
+    monkeypatch.setattr(prepared_conv, "MAX_KEPT_BYTES", 8 * net.stem.weight.nbytes)
     for _ in range(2):
         result = model.gradient(images, target).double()
         torch.testing.assert_close(result, exact_gradient(net, images), rtol=1e-4, atol=1e-6)
-    sizes = [entry.size for entry in model.cache.prepared._entries.values()]
-    assert sorted(size > 0 for size in sizes) == [False, False, True]
-    assert sum(sizes) <= prepared_conv.MAX_KEPT_BYTES
+    [entry] = model.cache.prepared._entries.values()
+    assert entry.tensors[0] is net.stem.weight
+
+
+def test_what_is_kept_does_not_depend_on_earlier_calls(monkeypatch):
+    """A weight that is used in several ways takes no memory from those that come later."""
+    weights = [torch.randn(4, 4, 1, 1) for _ in range(3)]
+    norms = [torch.randn(4) for _ in range(3)]
+    how = [1, 1], [0, 0], [1, 1], 1
+    monkeypatch.setattr(prepared_conv, "MAX_KEPT_BYTES", 2 * 2 * weights[0].nbytes)
+
+    def find(weight, norm):
+        tensors = (weight, norm)
+        return prepared.find(tensors, torch.contiguous_format, how, lambda: (norm, None))
+
+    def is_kept(weight):
+        return find(weight, None) is not None
+
+    prepared = prepared_conv.PreparedConvs()
+    prepared.begin("hash", [*weights, *norms])
+    for norm in norms:
+        assert find(weights[0], norm) is not None
+    assert [is_kept(weight) for weight in weights] == [True, True, False]
+    assert len(prepared._entries) == 2
+    x = torch.randn(1, 4, 3, 3)
+    for norm in norms:  # entries that were dropped are made again
+        conv, _ = find(weights[0], norm)
+        want = F.conv2d(x, weights[0] * norm[:, None, None, None])
+        torch.testing.assert_close(conv(x, None), want)
 
 
 def test_a_weight_that_changes_between_the_passes_is_not_used():

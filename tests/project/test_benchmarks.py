@@ -265,6 +265,8 @@ def test_the_table_of_a_quality_benchmark_is_written_into_the_readme(tmp_path, s
     assert "2 images." in readme.read_text()
     with pytest.raises(SystemExit, match="no table"):
         quality_table.main([str(folder), "--write", "other"])
+    convviz.benchmark(tiny_model(), photos, ["saliency"], ["gini"], tmp_path / "gini")
+    assert "| saliency |" in quality_table.quality_table(tmp_path / "gini")
 
 
 def test_the_table_of_a_speed_benchmark_is_written_into_the_readme(tmp_path, script, monkeypatch):

@@ -89,6 +89,8 @@ def test_the_table_has_means_intervals_and_footnotes(run, folder, tmp_path):
         ("{", "the file"),
         (json.dumps(SUMMARY | {"format": 7}), "format 7"),
         (json.dumps(SUMMARY | {"rows": [{"explainer": 3}]}), "rows.0"),
+        (json.dumps(SUMMARY | {"explainers": ["good"] * 1001}), "explainers.*1000"),
+        (json.dumps(SUMMARY | {"metrics": SUMMARY["metrics"] * 101}), "metrics.*100"),
     ],
 )
 def test_a_damaged_summary_is_reported_on_the_page(run, folder, tmp_path, content, reason):

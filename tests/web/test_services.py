@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
 import shlex
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ import convviz
 from convviz import ConvvizError, ImageError, ParameterError
 from convviz.cli.main import run as run_command
 from convviz.plugin.parameter_values import build_explainers
+from convviz.web import app
 from convviz.web.hosts import server_address
 from convviz.web.jobs import Job, JobTable, ResultFile, UnknownJobError
 from convviz.web.model_worker import MAX_QUEUED, ModelWorker, QueueFullError
@@ -229,6 +233,38 @@ def test_explainers_stop_when_they_are_cancelled(client: Client, photo: str) -> 
     assert client.get(f"/api/jobs/{job['id']}").json["status"] == "cancelled"
     assert client.run_task("predict", photo=photo)["status"] == "done"
     assert worker.process_id == before
+
+
+class CountedFuture(Future[None]):
+    """A future that counts its callbacks."""
+
+    callbacks = 0
+
+    def add_done_callback(self, fn: Callable[[Future[None]], object]) -> None:
+        self.callbacks += 1
+        super().add_done_callback(fn)
+
+
+def test_a_stream_of_events_leaves_one_callback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the job takes."""
+    monkeypatch.setattr(app, "PROGRESS_EVERY_S", 0.001)
+    finished = CountedFuture()
+    job = Job(0, "x", {}, finished=finished)
+
+    async def events() -> list[bytes]:
+        return [event async for event in app.events_of(job)]
+
+    async def follow() -> list[bytes]:
+        following = asyncio.create_task(events())
+        await asyncio.sleep(0.1)
+        job.end("done", {"answer": 7})
+        return await following
+
+    first, *_, last = asyncio.run(follow())
+    assert first.startswith(b"event: progress")
+    assert last.startswith(b"event: end")
+    assert b'"answer": 7' in last
+    assert finished.callbacks == 1
 
 
 def test_results_are_dropped_oldest_first() -> None:

@@ -88,6 +88,7 @@ def test_answers_of_a_run(run: convviz.Run) -> None:
         {"name": "photo", "row": 12},
         {"name": "__init__"},
         {"name": "unit"},
+        {"name": "photo", "row": 3, "side": float("nan")},  # an error of any kind is an answer
     ):
         assert isinstance(ask(widget, **question), str)
 

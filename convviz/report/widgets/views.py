@@ -46,8 +46,9 @@ class _AskedWidget(anywidget.AnyWidget):  # type: ignore[misc]  # ipywidgets has
         """Send the answer to a question as JSON, or the reason why there is none."""
         try:
             text = script_json(self._answers[content["ask"]](**content["values"]))
-        except (ConvvizError, KeyError, TypeError) as error:
-            self.send({"id": content.get("id"), "error": str(error)})
+        except Exception as error:  # the script waits for an answer
+            kind = "" if isinstance(error, ConvvizError) else f"{type(error).__name__}: "
+            self.send({"id": content.get("id"), "error": f"{kind}{error}"})
         else:
             self.send({"id": content["id"], "text": text})
 

@@ -1,7 +1,9 @@
 // Questions to Python, and the traits of a widget.
 import { useEffect, useState } from "../core.js";
 
-/** Returns a function that sends a question to Python and returns a promise of the answer; answers are kept. */
+const MAX_KEPT = 100; // answers, most of which contain pictures
+
+/** Returns a function that sends a question to Python and returns a promise of the answer; the latest answers are kept. */
 export function asker(model) {
   const waiting = new Map();
   const answers = new Map();
@@ -25,6 +27,7 @@ export function asker(model) {
       });
       answer.catch(() => answers.delete(key));
       answers.set(key, answer);
+      if (answers.size > MAX_KEPT) answers.delete(answers.keys().next().value);
     }
     return answers.get(key);
   };

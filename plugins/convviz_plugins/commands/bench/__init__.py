@@ -8,9 +8,6 @@ from convviz.authoring import hookimpl
 
 from . import quality, speed
 
-COMMANDS = (quality.add_command, speed.add_command)
-"""Functions that add one command each to the group."""
-
 
 @hookimpl
 def convviz_commands(cli: typer.Typer) -> None:
@@ -22,6 +19,6 @@ def convviz_commands(cli: typer.Typer) -> None:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     group.callback()(lambda: None)  # a group stays one while it has a single command
-    for add_command in COMMANDS:
-        add_command(group)
+    for command in (quality.quality, speed.speed):
+        group.command()(command)
     cli.add_typer(group, name="bench")

@@ -11,110 +11,117 @@ MODEL, QUICK_MODEL = "resnet18?weights=none", "demo-digits"
 BATCHES, QUICK_BATCHES = "1,8", "1,2"
 REPEATS, QUICK_REPEATS = 5, 3
 
+ModelSource = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="SOURCE",
+        help=f"Model. [default: {MODEL}; with --quick {QUICK_MODEL}]",
+    ),
+]
+ExplainerNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-e",
+        "--explainer",
+        metavar="NAME",
+        help="Explainer to measure, also of another package. May be repeated. [default: "
+        "all explainers of images, without those of families such as captum.*]",
+    ),
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        "--parameter",
+        metavar="NAME.FIELD=VALUE",
+        help="Parameter of an explainer given with -e. May be repeated.",
+    ),
+]
+Families = Annotated[
+    str,
+    typer.Option(
+        metavar="FAMILY,…",
+        help="Measure the same methods of these families as well, if they are installed: "
+        "captum,pytorch_grad_cam.",
+    ),
+]
+Images = Annotated[
+    str,
+    typer.Option(metavar="DIR", help="Folder of photos, or a pattern. [default: generated images]"),
+]
+BatchSizes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,…",
+        help=f"Images per call to try. [default: {BATCHES}; with --quick {QUICK_BATCHES}]",
+    ),
+]
+Repeats = Annotated[
+    int | None,
+    typer.Option(
+        help="Rounds, in each of which every explainer is called once. "
+        f"[default: {REPEATS}; with --quick {QUICK_REPEATS}]"
+    ),
+]
+IsQuick = Annotated[
+    bool,
+    typer.Option(
+        "--quick", help="A small model and few rounds, without memory: a check, no figures."
+    ),
+]
+WithMemory = Annotated[
+    bool,
+    typer.Option(
+        "--memory/--no-memory",
+        help="Measure the peak memory of each explainer in a process of its own.",
+    ),
+]
+OutFolder = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="DIR", help="Folder for the record, speed.json."),
+]
+OldRecord = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OLD.json",
+        help="Earlier record: say which explainers became slower beyond noise.",
+    ),
+]
+Device = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1, …")]
 
-def add_command(group: typer.Typer) -> None:
-    """Add `speed` to the group of benchmarks."""
 
-    @group.command()
-    def speed(
-        model: Annotated[
-            str | None,
-            typer.Option(
-                "-m",
-                "--model",
-                metavar="SOURCE",
-                help=f"Model. [default: {MODEL}; with --quick {QUICK_MODEL}]",
-            ),
-        ] = None,
-        explainer: Annotated[
-            list[str] | None,
-            typer.Option(
-                "-e",
-                "--explainer",
-                metavar="NAME",
-                help="Explainer to measure, also of another package. May be repeated. [default: "
-                "all explainers of images, without those of families such as captum.*]",
-            ),
-        ] = None,
-        parameter: Annotated[
-            list[str] | None,
-            typer.Option(
-                "-p",
-                "--parameter",
-                metavar="NAME.FIELD=VALUE",
-                help="Parameter of an explainer given with -e. May be repeated.",
-            ),
-        ] = None,
-        against: Annotated[
-            str,
-            typer.Option(
-                metavar="FAMILY,…",
-                help="Measure the same methods of these families as well, if they are installed: "
-                "captum,pytorch_grad_cam.",
-            ),
-        ] = "",
-        images: Annotated[
-            str,
-            typer.Option(
-                metavar="DIR", help="Folder of photos, or a pattern. [default: generated images]"
-            ),
-        ] = "",
-        batch: Annotated[
-            str | None,
-            typer.Option(
-                metavar="N,…",
-                help=f"Images per call to try. [default: {BATCHES}; with --quick {QUICK_BATCHES}]",
-            ),
-        ] = None,
-        repeats: Annotated[
-            int | None,
-            typer.Option(
-                help="Rounds, in each of which every explainer is called once. "
-                f"[default: {REPEATS}; with --quick {QUICK_REPEATS}]"
-            ),
-        ] = None,
-        quick: Annotated[
-            bool,
-            typer.Option(
-                "--quick", help="A small model and few rounds, without memory: a check, no figures."
-            ),
-        ] = False,
-        memory: Annotated[
-            bool,
-            typer.Option(
-                "--memory/--no-memory",
-                help="Measure the peak memory of each explainer in a process of its own.",
-            ),
-        ] = True,
-        out: Annotated[
-            Path | None,
-            typer.Option("-o", "--out", metavar="DIR", help="Folder for the record, speed.json."),
-        ] = None,
-        compare: Annotated[
-            Path | None,
-            typer.Option(
-                metavar="OLD.json",
-                help="Earlier record: say which explainers became slower beyond noise.",
-            ),
-        ] = None,
-        device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1, …")] = "auto",
-    ) -> None:
-        """Measure seconds per image, forward passes and memory of explainers, side by side."""
-        from convviz import benchmark_speed, load_model, show_progress
+def speed(
+    model: ModelSource = None,
+    explainer: ExplainerNames = None,
+    parameter: Parameters = None,
+    against: Families = "",
+    images: Images = "",
+    batch: BatchSizes = None,
+    repeats: Repeats = None,
+    quick: IsQuick = False,
+    memory: WithMemory = True,
+    out: OutFolder = None,
+    compare: OldRecord = None,
+    device: Device = "auto",
+) -> None:
+    """Measure seconds per image, forward passes and memory of explainers, side by side."""
+    from convviz import benchmark_speed, load_model, show_progress
 
-        old = _old_record(compare)
-        source = model or (QUICK_MODEL if quick else MODEL)
-        with show_progress():
-            record = benchmark_speed(
-                load_model(source, device=device),
-                _explainers(explainer or [], parameter or []),
-                against=[name for name in against.split(",") if name],
-                batches=_numbers(batch or (QUICK_BATCHES if quick else BATCHES)),
-                repeats=(QUICK_REPEATS if quick else REPEATS) if repeats is None else repeats,
-                memory=memory and not quick,
-                images=images,
-            )
-        _report(record, old, out)
+    old = _old_record(compare)
+    source = model or (QUICK_MODEL if quick else MODEL)
+    with show_progress():
+        record = benchmark_speed(
+            load_model(source, device=device),
+            _explainers(explainer or [], parameter or []),
+            against=[name for name in against.split(",") if name],
+            batches=_numbers(batch or (QUICK_BATCHES if quick else BATCHES)),
+            repeats=(QUICK_REPEATS if quick else REPEATS) if repeats is None else repeats,
+            memory=memory and not quick,
+            images=images,
+        )
+    _report(record, old, out)
 
 
 def _old_record(path: Path | None) -> Any:

@@ -29,7 +29,7 @@ def with_pictures(parameters: PatchParameters, photos: Photos, layer: str, resul
     field = photos.model.receptive_field(layer)
     lists = {**{name: result[name] for name in NAMES[1:]}, "values": result.values}
     spots = _spots_of(layer, drawn, lists, field)
-    pictures = crops.draw(photos, spots, (len(drawn), parameters.k), parameters.guided)
+    pictures = crops.draw(photos, spots, (len(drawn), result.values.shape[1]), parameters.guided)
     arrays, stacks = stacks_of(pictures)
     notes = gradient_notes(parameters.guided, pictures)
     if "class_values" in result.arrays:

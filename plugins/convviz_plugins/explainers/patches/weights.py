@@ -42,10 +42,10 @@ def weight_neighbors(model: Model, layer: str, channels: int) -> WeightNeighbors
     own (grouped convolutions).
     """
     known = dict(model.module.named_modules())
-    root = known.get(layer, known.get(layer.rpartition(":")[0]))
-    if root is None:
-        return None
-    modules = list(root.named_modules())
+    path = layer if layer in known else layer.partition(":")[0]  # without the number of a call
+    if path not in known:
+        return None  # the output of a function
+    modules = list(known[path].named_modules())
     places = [i for i, (_, module) in enumerate(modules) if _outputs(module) == channels]
     if not places:
         return None
@@ -54,7 +54,7 @@ def weight_neighbors(model: Model, layer: str, channels: int) -> WeightNeighbors
         return None
     following = modules[places[-1] + 1][1] if places[-1] + 1 < len(modules) else None
     units, cosines = _most_similar(_directions(module, following))
-    return WeightNeighbors(".".join(part for part in (layer, name) if part), units, cosines)
+    return WeightNeighbors(".".join(part for part in (path, name) if part), units, cosines)
 
 
 def _outputs(module: nn.Module) -> int:

@@ -173,9 +173,9 @@ class NetworkCopy:
         if not is_convolved or training or any(tensor is None for tensor in tensors):
             return
         norm = nn.BatchNorm2d(len(tensors[0]), eps, momentum).to(tensors[0])
-        for name, tensor in zip(("running_mean", "running_var"), tensors, strict=False):
-            setattr(norm, name, tensor)
-        norm.weight, norm.bias = tensors[2:]
+        norm.running_mean, norm.running_var, *scale_and_shift = (t.detach() for t in tensors)
+        # Frozen batch norms of other libraries have buffers instead of parameters.
+        norm.weight, norm.bias = map(nn.Parameter, scale_and_shift)
         self._replace(network, node, norm.eval(), (source,))
 
     def _fuse_batch_norms(self, network: fx.GraphModule) -> None:
