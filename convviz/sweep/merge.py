@@ -281,7 +281,7 @@ def _duplicates_note(pieces: Sequence[Piece]) -> list[str]:
                 twice.append(f"{row['id']} is {name}")
     if not twice:
         return []
-    return [f"{len(twice)} photos of the joined runs have equal contents: {_names(twice)}"]
+    return [f"photos with equal contents in several joined runs: {len(twice)} ({_names(twice)})"]
 
 
 def _names(items: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ def add_command(group: typer.Typer) -> None:
                 "-e",
                 "--explainer",
                 metavar="NAME",
-                help="Explainer to measure, also of another package. May be repeated.",
+                help="Explainer to measure, built-in or of another package. May be repeated.",
             ),
         ],
         metric: Annotated[
@@ -68,7 +68,8 @@ def add_command(group: typer.Typer) -> None:
             typer.Option(
                 min=0,
                 metavar="PASSES",
-                help="Skip metrics that take more forward passes for an explainer and image.",
+                help="Skip metrics that take more forward passes than this for an explainer and "
+                "image.",
             ),
         ] = None,
         target: Annotated[

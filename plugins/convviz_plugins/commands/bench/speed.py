@@ -32,8 +32,8 @@ def add_command(group: typer.Typer) -> None:
                 "-e",
                 "--explainer",
                 metavar="NAME",
-                help="Explainer to measure, also of another package. May be repeated. [default: "
-                "all explainers of images, without those of families such as captum.*]",
+                help="Explainer to measure, built-in or of another package. May be repeated. "
+                "[default: all explainers of images, without those of families such as captum.*]",
             ),
         ] = None,
         parameter: Annotated[
@@ -49,7 +49,7 @@ def add_command(group: typer.Typer) -> None:
             str,
             typer.Option(
                 metavar="FAMILY,…",
-                help="Measure the same methods of these families as well, if they are installed: "
+                help="Also measure the same methods of these families, if they are installed: "
                 "captum,pytorch_grad_cam.",
             ),
         ] = "",
@@ -76,7 +76,9 @@ def add_command(group: typer.Typer) -> None:
         quick: Annotated[
             bool,
             typer.Option(
-                "--quick", help="A small model and few rounds, without memory: a check, no figures."
+                "--quick",
+                help="Use a small model and few rounds, and do not measure memory. This only "
+                "checks that everything runs.",
             ),
         ] = False,
         memory: Annotated[
@@ -94,7 +96,7 @@ def add_command(group: typer.Typer) -> None:
             Path | None,
             typer.Option(
                 metavar="OLD.json",
-                help="Earlier record: say which explainers became slower beyond noise.",
+                help="Earlier record to compare with; prints which explainers became slower.",
             ),
         ] = None,
         device: Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1, …")] = "auto",
