@@ -229,7 +229,7 @@ class ComposedRelus:
         name = spelling_of(func).strip("_")
         if is_wrapped(y):
             return None
-        # Without function modes, through which every operator here would pass.
+        # Bypasses function modes, which would intercept every operator here.
         with torch.no_grad(), torch._C.DisableTorchFunction():
             if name in _SLICED:
                 return Suspect(name, True) if _beats_zeros(name, args, kwargs, before) else None

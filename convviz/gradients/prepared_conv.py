@@ -1,6 +1,6 @@
 """Convolutions with fixed weights, in the forms of the weights that run fastest.
 
-On CPUs oneDNN brings the weights of a convolution into a blocked layout in every call, which takes
+On CPUs oneDNN converts the weights of a convolution to a blocked layout in every call, which takes
 half of the time of the late layers of a ResNet for one image, and Winograd's algorithm transforms
 them. The weights of a network rarely change, so `PreparedConvs` keeps these forms between passes,
 with the batch norms folded in. Which algorithm computes a convolution depends on the network and
@@ -36,7 +36,7 @@ _MIN_PIXELS_FOR_KEPT_WINOGRAD = 150
 transformed weights, of four times the size, takes longer than the direct convolution."""
 
 _COPIES_FOR_WINOGRAD, _COPIES_OTHERWISE = 8, 2
-"""Size of the prepared weights, forward and backward, in sizes of the weights."""
+"""Size of the prepared weights, forward and backward, as a multiple of that of the weights."""
 
 
 class PreparedConv:
@@ -47,7 +47,7 @@ class PreparedConv:
         factor: `[K]` or None.
         layout: memory format of its maps.
         how: stride, padding, dilation and groups.
-        is_kept: it serves many passes, so that preparing its weights costs nothing.
+        is_kept: whether it is used for many passes, so that the time to prepare it is negligible.
     """
 
     def __init__(
@@ -89,8 +89,9 @@ class PreparedConv:
         is_cpu, size = gradient.device.type == "cpu", self.kernel_size
         if is_cpu and self._is_stem():
             return _by_phases(gradient, self._form("dense", False), shape, stride[0], pads)
-        # The input's gradient of a convolution of stride 1 is a convolution with the kernels turned
-        # by 180 degrees, in and out channels exchanged, and the rest of the kernel as padding.
+        # The input's gradient of a convolution of stride 1 is a convolution with the kernels
+        # rotated by 180 degrees, in and out channels exchanged, and the rest of the kernel as
+        # padding.
         border = [d * (k - 1) - p for d, k, p in zip(dilation, size, pads, strict=True)]
         if is_cpu and min(border) >= 0 and gradient.numel():
             turned: How = [1, 1], border, dilation, groups
@@ -137,7 +138,7 @@ class PreparedConv:
 
         Args:
             form: "dense", "winograd" or "packed".
-            turned: those of the convolution that computes the input's gradient.
+            turned: return those of the convolution that computes the input's gradient.
             how, shape: arguments and input of the convolution, for "packed".
         """
         if (form, turned) not in self._forms:
@@ -210,7 +211,7 @@ def layout_of(maps: Tensor) -> torch.memory_format:
 
 
 def _turned_weight(weight: Tensor, groups: int) -> Tensor:
-    """Return kernels turned by 180 degrees, with in and out channels of each group exchanged."""
+    """Return kernels rotated by 180 degrees, with in and out channels of each group exchanged."""
     filters, channels, *size = weight.shape
     grouped = weight.view(groups, filters // groups, channels, *size).transpose(1, 2).flip(3, 4)
     return grouped.reshape(groups * channels, filters // groups, *size)
@@ -223,7 +224,8 @@ def _by_phases(
 
     Pixels whose rows and columns have the same remainder modulo s are reached by the same part of
     the kernel. The s·s parts become output channels of one convolution, and a pixel shuffle
-    interleaves its maps. For few input channels oneDNN takes up to 2.5 times as long.
+    interleaves its maps. For few input channels, oneDNN's own operator takes up to 2.5 times as
+    long.
     """
     height, width = shape[2:]
     top, x0 = padding
@@ -242,9 +244,10 @@ class _Entry:
     """A kept convolution.
 
     Attributes:
-        tensors: that it was computed from, referenced so that their ids stay theirs.
-        marks: of these tensors when it was computed.
-        size: bytes of its prepared weights, estimated; 0 if they are not kept.
+        tensors: the tensors that it was computed from. The references keep their ids from being
+            reused.
+        marks: the marks of these tensors when it was computed.
+        size: estimated bytes of its prepared weights; 0 if they are not kept.
         conv: the convolution.
         shift: its offset per channel.
     """
@@ -259,8 +262,8 @@ class _Entry:
 class PreparedConvs:
     """The prepared convolutions of one network, kept until its weights change.
 
-    Only those of registered parameters and buffers are kept. Weights that a forward pass computes
-    are other tensors in each pass.
+    Only those of registered parameters and buffers are kept, because weights that a forward pass
+    computes are different tensors in each pass.
     """
 
     def __init__(self) -> None:
@@ -269,12 +272,12 @@ class PreparedConvs:
         self._registered: frozenset[int] = frozenset()
 
     def begin(self, weights_hash: str, tensors: Iterable[Tensor]) -> None:
-        """Drop everything if the weights are others than at the last call.
+        """Drop everything if the weights have changed since the last call.
 
-        Writes that change no version counter, through `.data` or NumPy, are seen here only.
+        Writes through `.data` or NumPy, which change no version counter, are detected only here.
 
         Args:
-            weights_hash: of all values.
+            weights_hash: the hash of all values.
             tensors: the registered parameters and buffers.
         """
         registered = frozenset(map(id, tensors))
@@ -296,7 +299,7 @@ class PreparedConvs:
             tensors: the weight first, then all that the factor and the offset depend on.
             layout, how: as of `PreparedConv`.
             fold: returns the factor and the offset.
-            constant: what else they depend on.
+            constant: other values that they depend on.
         """
         weight = tensors[0]
         marks = _marks(tensors)

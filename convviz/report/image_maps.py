@@ -64,7 +64,7 @@ class SavedMap:
 
     @property
     def comparable(self) -> ImageMap | None:
-        """The map in a form that can be compared with others; None if it has no order."""
+        """The map in a form that can be compared with others; None if its values have no order."""
         if self.panel is not None:
             return ImageMap(self.values.astype(float), self.result.signed, False)
         if agreement.refusal(self.result):

@@ -37,7 +37,7 @@ SILENT = 0.01
 """A unit that fires in a smaller share of the images is silent."""
 
 SHARE_AT_LIMIT = 0.1
-"""Share of the units from which an equal maximum is said to be the limit of the activation."""
+"""Share of units with the same maximum from which it counts as the limit of the activation."""
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def _ask_explainer(
 
 
 def _settings_of(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of PyTorch from the plan of a run, which anybody may have written."""
+    """Return the settings of PyTorch from the plan of a run, which is untrusted."""
     threads = max(1, min(int(plan["threads"]), os.cpu_count() or 1))
     return {"threads": threads, "deterministic": bool(plan.get("deterministic"))}
 
