@@ -333,7 +333,7 @@ def _works_as_rectifier(x: Tensor, y: Tensor) -> bool | None:
     """
     row = (0,) * (x.ndim - 1)
     for sign in (1, -1):
-        # For almost all calls the first row shows already that they are no rectifier.
+        # For almost all calls the first row already shows that they are not rectifiers.
         if not x.numel() or bool((y[row] != 0)[x[row] * sign < 0].any()):
             continue
         above, below = int((x * sign > 0).sum()), int((x * sign < 0).sum())

@@ -297,7 +297,7 @@ class PreparedConvs:
 
         Args:
             tensors: the weight first, then all that the factor and the offset depend on.
-            layout, how: as of `PreparedConv`.
+            layout, how: as in `PreparedConv`.
             fold: returns the factor and the offset.
             constant: other values that they depend on.
         """

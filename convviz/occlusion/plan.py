@@ -241,7 +241,7 @@ class _StepCosts:
     """Costs of the steps in windows and on whole maps, per position.
 
     Args:
-        row, column: as of `WindowPlan`.
+        row, column: as in `WindowPlan`.
     """
 
     def __init__(self, row: Ints, column: Ints) -> None:

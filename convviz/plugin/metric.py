@@ -88,7 +88,7 @@ class MetricCost:
 
 
 class Metric(BaseModel):
-    """Base class of metrics. The fields of a subclass are its parameters, as of `Explainer`.
+    """Base class of metrics. The fields of a subclass are its parameters, as in `Explainer`.
 
     A metric scores the maps of all explainers for one image at once, so that it computes what does
     not depend on the map only once. Instances are immutable and have no state.

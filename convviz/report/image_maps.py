@@ -230,7 +230,7 @@ def _drawn(save: SavePicture, name: str, saved: SavedMap) -> dict[str, Any]:
     """Return what the browser needs to draw a map over the view of the model."""
     view = _view(save, name, saved)
     values = saved.values
-    if saved.result.colour and len(values) not in (1, 3):  # channels that are no colours
+    if saved.result.colour and len(values) not in (1, 3):  # channels that are not colours
         values = np.abs(values).max(axis=0)
     elif saved.result.colour:
         limit = scale_of(values, signed=True).high

@@ -297,7 +297,7 @@ def most_common(keys: Array, most: int, least: int) -> tuple[Array, Array]:
     """Return the rows that share most keys with each row, and how many they share.
 
     Args:
-        keys: int `[C, k]`; -1 is no key.
+        keys: int `[C, k]`; -1 is not a key.
         most: number of rows to return.
         least: rows that share fewer keys are left out.
 

@@ -195,7 +195,7 @@ class _Software:
     Attributes:
         folder: the folder of the imported package.
         versions: distribution -> version.
-        code_paths: operator -> device -> description, as of `kernels.paths`.
+        code_paths: operator -> device -> description, as in `kernels.paths`.
     """
 
     folder: str

@@ -201,7 +201,7 @@ class FeatureVisualization(Explainer):
     def _notes(self, model: Model, target: tuple[Target, ...]) -> tuple[str, ...]:
         notes = [
             "The image shows what raises the target most, within random shifts, sizes and "
-            "rotations; it is no typical example, and another seed gives another image."
+            "rotations; it is not a typical example, and another seed gives another image."
         ]
         if any(unit.position is None for single in target for unit in single.units):
             where = "mean over the positions" if self.objective == "mean" else "center"
