@@ -37,7 +37,7 @@ COMPONENT_NAMES = frozenset(_MARKING | _GATES | _LARGER | _SMALLER | _SUMS | _SL
 """Names of the functions that composed rectifiers consist of."""
 
 _MIN_VALUES = 8
-"""Least number of values of either sign with which a match of values is no coincidence."""
+"""Minimum number of values of either sign with which a match of values is no coincidence."""
 
 
 class Suspect(NamedTuple):

@@ -20,7 +20,7 @@ SIDE = 96
 
 BLANK, PAD = 255, 232
 MAX_NAME = 60
-"""Most characters of the units in the name of a picture."""
+"""Maximum number of characters of the units in the name of a picture."""
 
 Load = Callable[[Item], np.ndarray]
 """Reads the photo of an item, uint8 `[h, w, 3]`."""

@@ -10,7 +10,7 @@ import numpy as np
 from ..results.types import Result
 
 CLASSES = 8
-"""Largest number of classes per unit."""
+"""Maximum number of classes per unit."""
 
 LEAST_LIFT = 1.1
 """Smallest lift at which a class is listed among those that a unit fires for."""

@@ -28,7 +28,7 @@ SIMILAR = 6
 """Most similar units per unit."""
 
 LEAST_OVERLAP = 3
-"""Least number of common top images of similar units."""
+"""Minimum number of common top images of similar units."""
 
 DUPLICATE = 8 / 9
 """Share of equal top patches (image and position) from which two units are near-duplicates."""

@@ -12,7 +12,7 @@ from ..comparison.agreement import ImageMap
 from ..errors import ParameterError
 
 MAX_PAIRS = 66
-"""Largest number of pairs of maps that are compared for an image: those of twelve maps."""
+"""Maximum number of pairs of maps that are compared for an image: those of twelve maps."""
 
 Place = tuple[int, int]
 """Row and column of a map."""

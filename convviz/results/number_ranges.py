@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ..errors import ParameterError
 
 MAX_NUMBERS = 100_000
-"""Most numbers that a text may name."""
+"""Maximum number of numbers that a text may name."""
 
 _RANGE = re.compile(r"\s*(\d{1,12})\s*(?:-\s*(\d{1,12})\s*)?")
 

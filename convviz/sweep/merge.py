@@ -49,7 +49,7 @@ OF_RESULTS = ("shards", "items", "skipped", "nonfinite", "failed", OMITTED, CHEC
 """Entries of a run that are counted again."""
 
 MAX_NAMED = 3
-"""Most items that a message names."""
+"""Maximum number of items that a message names."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ SPLITS = frozenset(
 """Names of folders that are splits of a data set, not classes."""
 
 MAX_NAMES = 4
-"""Most names that a note lists."""
+"""Maximum number of names that a note lists."""
 
 RUN_MARK = ("run.json", "items.parquet")
 

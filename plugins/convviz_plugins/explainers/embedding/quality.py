@@ -10,7 +10,7 @@ from ...shared import vectors as space
 
 NEAREST = 5
 SAMPLE = 2000
-"""Most points whose trustworthiness is computed; larger sets are sampled, as it needs all pairs."""
+"""Maximum number of points in the trustworthiness, which needs all pairs; larger sets are sampled."""
 
 
 def trustworthiness_measures(vectors: np.ndarray, points: np.ndarray, seed: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from convviz import ParameterError
 
 UNMATCHED = -1
 NAMED = 3
-"""Most classes that a note lists."""
+"""Maximum number of classes that a note lists."""
 
 HOW_TO_MAP = (
     "Give the outputs of these classes by `--classes FILE`, or in Python by "
