@@ -331,7 +331,7 @@ def merge(
     photos: Any = None,
     overwrite: bool = False,
 ) -> Run:
-    """Join finished runs over pieces of a data set into one run, without sweeping again.
+    """Join finished runs over parts of a data set into one run, without sweeping again.
 
     The shards of the runs are put together in the order of the runs, and the results are computed
     from them. The joined run has the bytes of one sweep over everything if the pieces are all the

@@ -1,4 +1,4 @@
-"""Runs over pieces of a data set, joined to one run."""
+"""Runs over parts of a data set, joined to one run."""
 
 from __future__ import annotations
 
