@@ -59,7 +59,7 @@ def explain(
     targets: Sequence[TargetSpec] | None = None,
     **params: Any,
 ) -> Any:
-    """Explain images by one or several explainers.
+    """Explain images with one or several explainers.
 
     Args:
         model: a Model, or a source that `load_model` accepts.

@@ -67,7 +67,7 @@ class Occluded:
 
 
 class Occluder:
-    """Runs a model with regions of images covered, call after call.
+    """Runs a model with regions of images covered, in several calls.
 
     Use it instead of `occluded` where later regions depend on earlier scores, or where the regions
     differ from image to image. The calls share the compiled model and, as long as they are about

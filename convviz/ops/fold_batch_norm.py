@@ -38,7 +38,7 @@ def fold_batch_norm(
     beta: Tensor | None,
     eps: float,
 ) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of the convolution that includes the batch norm that follows it.
+    """Return weight and bias of a convolution with the following batch norm folded in.
 
     A batch norm with fixed statistics multiplies channel k by scale[k] and adds shift[k]. The
     convolution is linear, so the factor can be applied to the k-th filter instead.

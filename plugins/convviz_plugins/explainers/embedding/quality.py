@@ -10,7 +10,7 @@ from ...shared import vectors as space
 
 NEAREST = 5
 SAMPLE = 2000
-"""Number of points above which the trustworthiness is that of a sample, since it needs all pairs."""
+"""Number of points above which the trustworthiness, which needs all pairs, is that of a sample."""
 
 
 def trustworthiness_measures(vectors: np.ndarray, points: np.ndarray, seed: int) -> dict[str, Any]:
