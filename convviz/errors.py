@@ -65,7 +65,7 @@ class PluginError(ConvvizError):
 
 
 class MissingLibraryError(PluginError):
-    """An optional library that a plugin requires is not installed; the message says how to install it."""
+    """An optional library of a plugin is not installed; the message says how to install it."""
 
 
 def message_of(error: BaseException) -> str:
