@@ -1,7 +1,7 @@
-"""Recognise rectifiers that are composed of several operators, such as `where(x > 0, x, 0)`.
+"""Recognize rectifiers that are composed of several operators, such as `where(x > 0, x, 0)`.
 
 `ComposedRelus` records which masks are comparisons of which tensors with 0, and verifies each
-candidate by its values. A call that is not recognised but has the values of a rectifier, or may
+candidate by its values. A call that is not recognized but has the values of a rectifier, or may
 be one, is reported as a suspect.
 """
 
@@ -41,7 +41,7 @@ _MIN_VALUES = 8
 
 
 class Suspect(NamedTuple):
-    """A call that was not recognised but works like a rectifier.
+    """A call that was not recognized but works like a rectifier.
 
     Attributes:
         name: of the called function.
@@ -83,7 +83,7 @@ _OPPOSITE = {"positive": "negative", "negative": "positive"}
 
 
 class ComposedRelus:
-    """Recognises rectifiers that are composed of several calls of one forward pass.
+    """Recognizes rectifiers that are composed of several calls of one forward pass.
 
     Args:
         real: returns the tensor that a placeholder stands for, and anything else as it is.
@@ -93,7 +93,7 @@ class ComposedRelus:
         self._real = real
         self._marks: Any = WeakTensorKeyDictionary()
 
-    def recognise(
+    def recognize(
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Activation | None:
         """Return the rectifier of which a call is the last part; None for other calls."""
@@ -131,7 +131,7 @@ class ComposedRelus:
         return None
 
     def _sum(self, name: str, pair: tuple[Any, Any]) -> tuple[Tensor, int, float] | None:
-        """Recognise x + |x| (twice a ReLU), x - |x| and |x| - x."""
+        """Recognize x + |x| (twice a ReLU), x - |x| and |x| - x."""
         for (x, other), first in ((pair, True), (pair[::-1], False)):
             mark = self._marks.get(other) if isinstance(other, Tensor) else None
             if mark is None or mark.kind != "absolute" or not _like(x, other):
@@ -225,7 +225,7 @@ class ComposedRelus:
         before: list[Any],
         y: Tensor,
     ) -> Suspect | None:
-        """Return whether a call that was not recognised works like a rectifier."""
+        """Return whether a call that was not recognized works like a rectifier."""
         name = spelling_of(func).strip("_")
         if is_wrapped(y):
             return None

@@ -131,7 +131,7 @@ class Metric(BaseModel):
         raise NotImplementedError(f"{type(self).__name__} does not implement score")
 
     def verdict(self, values: Mapping[str, np.ndarray]) -> str:
-        """Return a mark for an explainer, such as "randomisation failed"; "" for none.
+        """Return a mark for an explainer, such as "randomization failed"; "" for none.
 
         Args:
             values: suffix of a measure -> the scores of all images, `[images]`, without NaN.

@@ -22,7 +22,7 @@ MAX_NAMES = 4
 RUN_MARK = ("run.json", "items.parquet")
 
 
-@hookimpl(trylast=True)  # other plugins recognise folders with certain files
+@hookimpl(trylast=True)  # other plugins recognize folders with certain files
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
     """Open a folder; None if there is no such folder."""
     folder = Path(source).expanduser()
