@@ -78,8 +78,8 @@ class FeatureVisualization(Explainer):
     )
     statistics: str | None = Field(
         None,
-        description="Folder of a run with the statistics of the unit's layer, or for a class of "
-        "the layer that computes the scores: the score is placed among those of its images.",
+        description="Folder of a run with the statistics of the unit's layer (for a class: of the "
+        "layer that computes the scores), for the percentile of the score among its values.",
     )
 
     @field_validator("statistics", mode="before")
