@@ -218,7 +218,7 @@ class _Software:
         if differences:
             more = f", and {len(differences) - 1} more differences" * (len(differences) > 1)
             raise ConvvizError(
-                f"a process of the Ray cluster would give other last bits: {differences[0]}{more}. "
+                f"a process of the Ray cluster would round differently: {differences[0]}{more}. "
                 f"It imported {other.folder}, this process {self.folder}. Ray puts the current "
                 "folder before the installed packages: if that is a clone of the project, start "
                 "the sweep in another folder"
