@@ -176,8 +176,8 @@ class Report:
         wrong = (~judged.correct).nonzero()[:, 0]
         places = wrong[(-judged.confidence[wrong]).argsort(stable=True)]
         text = (
-            f"{len(places)} of {len(judged.items)} predictions are wrong; the most confident errors "
-            "come first."
+            f"{len(places)} of {len(judged.items)} predictions are wrong; the most confident "
+            "errors come first."
         )
         return self._ranking("confident errors", places, {}, text)
 
