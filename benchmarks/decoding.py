@@ -27,7 +27,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=200, help="of a timed pass")
     parser.add_argument("--resize", type=int, default=256)
     parser.add_argument("--crop", type=int, default=224)
-    parser.add_argument("--workers", type=int, default=cores() - 1, help="as of convviz analyze")
+    parser.add_argument("--workers", type=int, default=cores() - 1, help="as in convviz analyze")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True, help="JSON file of the records")
     return parser.parse_args(given)

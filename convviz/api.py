@@ -59,7 +59,7 @@ def explain(
     targets: Sequence[TargetSpec] | None = None,
     **params: Any,
 ) -> Any:
-    """Explain images by one or several explainers.
+    """Explain images with one or several explainers.
 
     Args:
         model: a Model, or a source that `load_model` accepts.
@@ -331,7 +331,7 @@ def merge(
     photos: Any = None,
     overwrite: bool = False,
 ) -> Run:
-    """Join finished runs over pieces of a data set into one run, without sweeping again.
+    """Join finished runs over parts of a data set into one run, without sweeping again.
 
     The shards of the runs are put together in the order of the runs, and the results are computed
     from them. The joined run has the bytes of one sweep over everything if the pieces are all the

@@ -57,7 +57,7 @@ class ImageError(ConvvizError, ValueError):
 
 
 class ModelError(ConvvizError):
-    """A model cannot be loaded, or not be explained as requested."""
+    """A model cannot be loaded or explained as requested."""
 
 
 class PluginError(ConvvizError):
@@ -65,7 +65,7 @@ class PluginError(ConvvizError):
 
 
 class MissingLibraryError(PluginError):
-    """An optional library that a plugin requires is not installed; the message says how to."""
+    """An optional library of a plugin is not installed; the message says how to install it."""
 
 
 def message_of(error: BaseException) -> str:

@@ -72,7 +72,7 @@ def _options_of_default_explainers() -> Iterator[inspect.Parameter]:
 
     for name in default_names():
         word = name.replace("_", "-")
-        switch = typer.Option(f"--{word}/--no-{word}", help=f"Run {name} as well.")
+        switch = typer.Option(f"--{word}/--no-{word}", help=f"Also run {name}.")
         yield _keyword(_python_name(name), True, bool, switch)
         for field, (metavar, text) in options_of(name).items():
             option = typer.Option(f"--{field.replace('_', '-')}", metavar=metavar, help=text)
@@ -120,7 +120,9 @@ def analyze(
     verbose: Verbose = False,
     report: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write interactive pages too, as `convviz report`."),
+        typer.Option(
+            metavar="DIR", help="Also write interactive pages to DIR, as `convviz report` does."
+        ),
     ] = None,
     **settings: Any,
 ) -> None:
@@ -145,7 +147,7 @@ def analyze(
             print(stop, file=sys.stderr)
             raise
     if was_finished and run.plan == before:
-        print(f"{out} already holds this run, finished: nothing was computed")
+        print(f"the run in {out} is already finished: nothing was computed")
     elif "forward" in run.plan:
         print(ForwardMode.from_record(run.plan["forward"]))
     _print_items(run, out, verbose)

@@ -103,4 +103,4 @@ def options(
     exclude: Exclude = None,
     debug: Debug = False,
 ) -> None:
-    """Explain a convolutional network: its filters, its units and the pixels that decide."""
+    """Explain convolutional networks: filters, units, predictions and whole data sets."""

@@ -118,7 +118,7 @@ def explain(
     format: PictureFormat = "png",
     title: Title = True,
     dpi: Dpi = None,
-    show: Annotated[bool, typer.Option("--show", help="Open the pictures as well.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Also open the pictures.")] = False,
     verbose: Verbose = False,
 ) -> None:
     """Explain images.

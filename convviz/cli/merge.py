@@ -1,4 +1,4 @@
-"""`convviz merge`: joins runs over pieces of a data set."""
+"""`convviz merge`: joins runs over parts of a data set."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def merge(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in RUN.")] = False,
 ) -> None:
-    """Join runs over pieces of a data set, such as the parts of analyze --part, into one."""
+    """Join runs over parts of a data set, such as the parts of analyze --part, into one."""
     from ..api import merge as merge_runs
     from ..errors import printable
     from ..sweep.store.factory import overview_of, place_of

@@ -49,6 +49,6 @@ def run_among(explainers: Mapping[str, Any]) -> tuple[str, str] | None:
             try:
                 if is_finished(place_of(text)):
                     return f"{name}.{field}", text
-            except (ConvvizError, OSError, ValueError):  # the text is no address
+            except (ConvvizError, OSError, ValueError):  # the text is not an address
                 continue
     return None

@@ -19,9 +19,8 @@ def report(
         list[str],
         typer.Argument(
             metavar="RUN... [FOLDER...]",
-            help="A run, or two of the same layers to see side by side, and folders in which "
-            "`convviz explain` saved maps of images of the run, or `convviz bench quality` a "
-            "benchmark.",
+            help="A run, or two runs to compare; then folders of `convviz explain` or `convviz "
+            "bench quality`, whose maps and scores are added.",
         ),
     ],
     out: Annotated[
@@ -31,7 +30,7 @@ def report(
         str | None,
         typer.Option(metavar="DATASET", help="Data set with the photos, if they have moved."),
     ] = None,
-    show: Annotated[bool, typer.Option("--show", help="Open the pages as well.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Open the first page.")] = False,
 ) -> None:
     """Write pages about a run: all units, images and maps, with search and filters.
 
@@ -42,7 +41,7 @@ def report(
     explained = [name for name in runs if is_other_folder(name)]
     runs = [name for name in runs if name not in explained]
     if not runs:
-        raise ParameterError(f"{explained[0]} is no run: a report is about a run of analyze")
+        raise ParameterError(f"{explained[0]} is not a run: give a run folder of `convviz analyze`")
     if len(runs) > 2:
         raise ParameterError(f"a report shows one run, or two side by side, not {len(runs)}")
     other = runs[1] if len(runs) == 2 else None

@@ -36,11 +36,12 @@ def serve(
             "the recorded one; a photo is then opened only if it is the file of the sweep]",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 selects a free one.")] = 0,
     host: Annotated[
         str,
         typer.Option(
-            help="Network interface. Other computers reach the server only if this is changed."
+            help="Address to listen on. Other computers can reach the server only if this is "
+            "changed."
         ),
     ] = "127.0.0.1",
     device: Device = "auto",
@@ -48,7 +49,7 @@ def serve(
         bool, typer.Option("--open/--no-open", help="Open the browser if there is a screen.")
     ] = True,
 ) -> None:
-    """Serve a run in the browser: its pages, and explainers, models and photos live."""
+    """Show a run in the browser, with a workbench that runs explainers on photos."""
     try:
         from ..web.server import serve as run_server
     except ImportError as error:

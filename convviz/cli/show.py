@@ -57,7 +57,8 @@ def show(
             "-u",
             "--unit",
             metavar="N",
-            help="Channels, or images of matches: numbers and ranges, such as 100-120,130.",
+            help="Channels (for neighbors: images), as numbers and ranges such as 100-120,130. May "
+            "be repeated.",
         ),
     ] = None,
     query: Annotated[
@@ -66,7 +67,8 @@ def show(
             "-q",
             "--query",
             metavar="NAME",
-            help="Image whose nearest images are shown, by its file name. May be repeated.",
+            help="Image of the run whose nearest images are shown: its id or file name. May be "
+            "repeated.",
         ),
     ] = None,
     worst: Annotated[
@@ -85,8 +87,8 @@ def show(
         str | None,
         typer.Option(
             metavar="DATASET",
-            help="Data set with the images of the run; only if it has moved. [default: as recorded "
-            "in the run]",
+            help="Data set with the images of the run, if it has moved. [default: as recorded in "
+            "the run]",
         ),
     ] = None,
     model: Annotated[
@@ -130,7 +132,7 @@ def show(
     if query and not explainer:
         explainer = [name for name in opened.explainers if _has_queries(opened, name)]
         if not explainer:
-            raise ParameterError("no explainer of the run has queries; neighbors has")
+            raise ParameterError("--query: no explainer of the run looks up images; add neighbors")
     if worst is None:
         chosen = _Chosen(units, tuple(query or ()), photos)
         pictures = list(_pictures(opened, explainer or (), layer or (), chosen, out, style))

@@ -77,7 +77,7 @@ class Comparison:
         columns: the explainers, with the parameters in which those of one name differ.
         agreements: the rank correlation and overlap of every two maps in a row, and of every two
             targets of an image in a column.
-        scale: "shared", "own" or "auto", as of `compare`.
+        scale: "shared", "own" or "auto", as in `compare`.
     """
 
     rows: tuple[tuple[str, str], ...]
@@ -168,8 +168,8 @@ def compare(explanations: Iterable[Any], scale: MapScale = "auto") -> Comparison
             and "auto" shares it unless a map would look empty. The picture says which.
 
     Raises:
-        ParameterError: an explanation is no map, two are of the same explainer, image and target,
-            or there are fewer than two maps.
+        ParameterError: an explanation is not a map, two are of the same explainer, image and
+            target, or there are fewer than two maps.
     """
     if scale not in ("auto", "shared", "own"):
         raise ParameterError(f"scale={scale!r}: allowed are 'auto', 'shared' and 'own'")

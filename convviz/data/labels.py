@@ -159,7 +159,7 @@ def _numbered_labels(
             )
         return known, tuple(classes)
     if last >= MAX_CLASSES:
-        raise ParameterError(f"label {last} is no class index: below {MAX_CLASSES:,} is allowed")
+        raise ParameterError(f"label {last} is not a class index: below {MAX_CLASSES:,} is allowed")
     if all(isinstance(v, bool) for v in values if v is not None):
         return known, ("False", "True")
     return known, tuple(str(i) for i in range(max(last + 1, fewest)))

@@ -53,7 +53,7 @@ def benchmark(
 
     Args:
         model: a Model, or a source that `load_model` accepts.
-        data: a data set, as of `analyze`.
+        data: a data set, as in `analyze`.
         explainers: a name, an instance, or a list of these; or a dict name -> name or instance.
             All that have one map per image are allowed.
         metrics: likewise; None for all built-in metrics (`convviz metrics` lists them). Those that
@@ -113,7 +113,7 @@ def chosen_metrics(metrics: Any, has_masks: bool) -> dict[str, Metric]:
     """Return the metrics of a benchmark by name; for None the built-in ones.
 
     Args:
-        metrics: as of `benchmark`.
+        metrics: as in `benchmark`.
         has_masks: whether there are masks; without them metrics that need masks are refused, and
             left out of the built-in ones.
     """

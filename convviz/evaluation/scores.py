@@ -72,7 +72,7 @@ class Scores:
         curves: (metric, explainer) -> Curve. A metric with several curves has keys such as
             ("srg: superpixels", "saliency").
         marks: (explainer, metric) -> notes on the score, such as "circular". The metric "" stands
-            for all metrics, for example with "randomisation failed".
+            for all metrics, for example with "randomization failed".
         seconds: explainer -> `[images]`, seconds for the explanation of each image.
         passes: explainer -> `[images]`, forward passes for the explanation of each image.
         notes: sentences on the whole table, such as the number of images of a slow metric.

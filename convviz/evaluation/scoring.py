@@ -48,7 +48,7 @@ class Scorer:
         model: the model.
         map_set: the explainers and controls.
         metrics: the metrics by name.
-        target: the explained target, as of `explain`.
+        target: the explained target, as in `explain`.
         seed: of metrics and controls.
         batch_size: images per forward pass.
         forward: returns the output of the model for images.

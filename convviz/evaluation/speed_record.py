@@ -132,7 +132,8 @@ class SpeedRecord(BaseModel):
             problem = error.errors()[0]
             place = ".".join(map(str, problem["loc"]))
             reason = f"{place}: {problem['msg']}" if place else problem["msg"]
-            raise ConvvizError(f"{file} is no record of `convviz bench speed`: {reason}") from None
+            message = f"{file} is not a record of `convviz bench speed`: {reason}"
+            raise ConvvizError(message) from None
 
 
 class Change(BaseModel):

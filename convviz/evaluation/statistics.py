@@ -100,7 +100,7 @@ class Summary:
     Attributes:
         metrics: the metrics of the scores.
         explainers: names of all explainers, controls included.
-        compared: names of the explainers that are compared in pairs: all that are no controls, and
+        compared: names of the explainers that are compared in pairs: all that are not controls, and
             the baseline.
         baseline: name of the control for differences; "" without.
         images: number of images.
@@ -108,7 +108,7 @@ class Summary:
         comparisons: one per ranking metric and pair of `compared`.
         groups: metric -> maximal sets of explainers of which no two are separated, best first.
         correlations: `[metrics, metrics]`, Spearman's rank correlation of two metrics over the
-            explainers that are no controls, averaged over images. Metrics where lower is better
+            explainers that are not controls, averaged over images. Metrics where lower is better
             enter negated. NaN with fewer than three explainers.
         alphas: metric -> Krippendorff's ordinal α of the ranks of the explainers that are no
             controls, with images as raters.

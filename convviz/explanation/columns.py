@@ -75,7 +75,7 @@ class Names:
             self.ids, self.labels = [i.id for i in items], [i.label for i in items]
 
     def of(self, indices: np.ndarray, prefix: str = "") -> Columns:
-        """Return the columns item, id, label and class for items; -1 is no item.
+        """Return the columns item, id, label and class for items; -1 is not an item.
 
         The last two are left out if no item has a label, or if the labels have no names.
         """

@@ -118,7 +118,7 @@ def check_document(document: dict[str, Any], name: str) -> None:
     """Raise ConvvizError, naming the file, if an entry is missing or has another type."""
     checked = validate(_Document, document, name)
     if checked.result.kind not in RESULT_TYPES:
-        raise ConvvizError(f"{name} is damaged: {checked.result.kind!r} is no kind of result")
+        raise ConvvizError(f"{name} is damaged: {checked.result.kind!r} is not a kind of result")
     try:
         for file in (*checked.files, *checked.pictures, *checked.checksums):
             plain(file)

@@ -39,7 +39,7 @@ class Named:
         explainer: the explainer with its parameters.
         name: its registered name.
         distribution, version: of its package; empty if no installed plugin provides it.
-        is_default: it was not requested but is on by default; its failure is no error.
+        is_default: it was not requested but is on by default; its failure is not an error.
     """
 
     explainer: Explainer | DatasetExplainer

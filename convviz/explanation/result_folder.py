@@ -156,7 +156,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read the JSON and the arrays of a result folder.
 
     Raises:
-        ConvvizError: it is no result folder, is damaged, or has another schema; the message
+        ConvvizError: it is not a result folder, is damaged, or has another schema; the message
             names the file.
     """
     document = read_json(folder)
@@ -348,7 +348,7 @@ def _scalars(result: Result) -> dict[str, Any]:
     base = RESULT_TYPES.get(result.kind)
     if base is None or not isinstance(result, base):
         kinds = ", ".join(RESULT_TYPES)
-        raise ConvvizError(f"a {type(result).__name__} is no result; its kind is one of {kinds}")
+        raise ConvvizError(f"a {type(result).__name__} is not a result; its kind is one of {kinds}")
     names = [f.name for f in fields(base) if f.name not in ("values", "arrays", "files")]
     return {name: getattr(result, name) for name in names}
 

@@ -30,7 +30,7 @@ def _heatmap(result: Fields, arrays: Fields) -> str:
         )
     if result["signed"]:
         return f"Red: {unit} above zero. Blue: {unit} below zero. White: zero."
-    return f"Bright: high value. Dark: low value. Shown is: {unit}."
+    return f"Bright: high {unit}. Dark: low {unit}."
 
 
 def _mask(result: Fields, arrays: Fields) -> str:

@@ -1,7 +1,7 @@
-"""Recognise rectifiers that are composed of several operators, such as `where(x > 0, x, 0)`.
+"""Recognize rectifiers that are composed of several operators, such as `where(x > 0, x, 0)`.
 
 `ComposedRelus` records which masks are comparisons of which tensors with 0, and verifies each
-candidate by its values. A call that is not recognised but has the values of a rectifier, or may
+candidate by its values. A call that is not recognized but has the values of a rectifier, or may
 be one, is reported as a suspect.
 """
 
@@ -37,11 +37,11 @@ COMPONENT_NAMES = frozenset(_MARKING | _GATES | _LARGER | _SMALLER | _SUMS | _SL
 """Names of the functions that composed rectifiers consist of."""
 
 _MIN_VALUES = 8
-"""Least number of values of either sign with which a match of values is no coincidence."""
+"""Minimum number of values of either sign with which a match of values is no coincidence."""
 
 
 class Suspect(NamedTuple):
-    """A call that was not recognised but works like a rectifier.
+    """A call that was not recognized but works like a rectifier.
 
     Attributes:
         name: of the called function.
@@ -83,7 +83,7 @@ _OPPOSITE = {"positive": "negative", "negative": "positive"}
 
 
 class ComposedRelus:
-    """Recognises rectifiers that are composed of several calls of one forward pass.
+    """Recognizes rectifiers that are composed of several calls of one forward pass.
 
     Args:
         real: returns the tensor that a placeholder stands for, and anything else as it is.
@@ -93,7 +93,7 @@ class ComposedRelus:
         self._real = real
         self._marks: Any = WeakTensorKeyDictionary()
 
-    def recognise(
+    def recognize(
         self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Activation | None:
         """Return the rectifier of which a call is the last part; None for other calls."""
@@ -131,7 +131,7 @@ class ComposedRelus:
         return None
 
     def _sum(self, name: str, pair: tuple[Any, Any]) -> tuple[Tensor, int, float] | None:
-        """Recognise x + |x| (twice a ReLU), x - |x| and |x| - x."""
+        """Recognize x + |x| (twice a ReLU), x - |x| and |x| - x."""
         for (x, other), first in ((pair, True), (pair[::-1], False)):
             mark = self._marks.get(other) if isinstance(other, Tensor) else None
             if mark is None or mark.kind != "absolute" or not _like(x, other):
@@ -225,11 +225,11 @@ class ComposedRelus:
         before: list[Any],
         y: Tensor,
     ) -> Suspect | None:
-        """Return whether a call that was not recognised works like a rectifier."""
+        """Return whether a call that was not recognized works like a rectifier."""
         name = spelling_of(func).strip("_")
         if is_wrapped(y):
             return None
-        # Without function modes, through which every operator here would pass.
+        # Bypasses function modes, which would intercept every operator here.
         with torch.no_grad(), torch._C.DisableTorchFunction():
             if name in _SLICED:
                 return Suspect(name, True) if _beats_zeros(name, args, kwargs, before) else None
@@ -333,7 +333,7 @@ def _works_as_rectifier(x: Tensor, y: Tensor) -> bool | None:
     """
     row = (0,) * (x.ndim - 1)
     for sign in (1, -1):
-        # For almost all calls the first row shows already that they are no rectifier.
+        # For almost all calls the first row already shows that they are not rectifiers.
         if not x.numel() or bool((y[row] != 0)[x[row] * sign < 0].any()):
             continue
         above, below = int((x * sign > 0).sum()), int((x * sign < 0).sum())

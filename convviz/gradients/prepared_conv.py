@@ -36,7 +36,7 @@ _MIN_PIXELS_FOR_KEPT_WINOGRAD = 150
 transformed weights, of four times the size, takes longer than the direct convolution."""
 
 _COPIES_FOR_WINOGRAD, _COPIES_OTHERWISE = 8, 2
-"""Size of the prepared weights, forward and backward, in sizes of the weights, at most."""
+"""Largest size of the prepared weights, forward and backward, as a multiple of the weights'."""
 
 
 class PreparedConv:
@@ -242,8 +242,9 @@ class _Entry:
     """A kept convolution.
 
     Attributes:
-        tensors: that it was computed from, referenced so that their ids stay theirs.
-        marks: of these tensors when it was computed.
+        tensors: the tensors that it was computed from. The references keep their ids from being
+            reused.
+        marks: the marks of these tensors when it was computed.
         conv: the convolution.
         shift: its offset per channel.
     """
@@ -257,8 +258,8 @@ class _Entry:
 class PreparedConvs:
     """The prepared convolutions of one network, kept until its weights change.
 
-    Only those of registered parameters and buffers are kept. Weights that a forward pass computes
-    are other tensors in each pass. The weights whose prepared forms fit into the memory are those
+    Only those of registered parameters and buffers are kept, because weights that a forward pass
+    computes are different tensors in each pass. The weights whose prepared forms fit into the memory are those
     that come first in the network, whatever was computed before.
     """
 
@@ -269,12 +270,12 @@ class PreparedConvs:
         self._sizes: dict[int, int] = {}
 
     def begin(self, weights_hash: str, tensors: Iterable[Tensor]) -> None:
-        """Drop everything if the weights are others than at the last call.
+        """Drop everything if the weights have changed since the last call.
 
-        Writes that change no version counter, through `.data` or NumPy, are seen here only.
+        Writes through `.data` or NumPy, which change no version counter, are detected only here.
 
         Args:
-            weights_hash: of all values.
+            weights_hash: the hash of all values.
             tensors: the registered parameters and buffers, in the order of the network.
         """
         tensors = list(tensors)

@@ -1,6 +1,6 @@
-"""Recognise activations by the name of the called function and its arguments.
+"""Recognize activations by the name of the called function and its arguments.
 
-`composed_relus` recognises rectifiers that consist of several operators.
+`composed_relus` recognizes rectifiers that consist of several operators.
 """
 
 from __future__ import annotations

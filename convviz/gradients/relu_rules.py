@@ -5,7 +5,7 @@ An activation `y = f(x)` normally multiplies the gradient R of its output by its
 `f'(x)·max(R, 0)`, for a ReLU `1[x>0]·1[R>0]·R`. The deconvnet (Zeiler & Fergus 2013) also omits
 the derivative: `max(R, 0)`.
 
-A `TorchFunctionMode` around the forward pass recognises activations by name or as compositions of
+A `TorchFunctionMode` around the forward pass recognizes activations by name or as compositions of
 other operators, and changes the gradient of each such call only: in `relu(x) + x` the skip path is
 not affected. Activations that the mode cannot reach lead to an error or a note after the pass.
 """
@@ -159,7 +159,7 @@ class RuleMode(TorchFunctionMode):
 
     def _watch(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """Run a call that may be a part of a composed rectifier."""
-        call = None if is_custom(func) else self._composed.recognise(func, args, kwargs)
+        call = None if is_custom(func) else self._composed.recognize(func, args, kwargs)
         if call is not None:
             y = self._handle(call, func, args, kwargs)
         elif torch.is_grad_enabled():
@@ -174,7 +174,7 @@ class RuleMode(TorchFunctionMode):
     def _examine_result(
         self, func: Any, args: Any, kwargs: dict[str, Any], before: list[Any], y: Any
     ) -> None:
-        """Record the graph node of a call that was not recognised, and whether it is suspect."""
+        """Record the graph node of a call that was not recognized, and whether it is suspect."""
         name = spelling_of(func)
         y = args[0] if name == "__setitem__" else y[0] if isinstance(y, tuple) else y
         if not isinstance(y, Tensor) or not y.requires_grad:
@@ -251,7 +251,7 @@ class RuleMode(TorchFunctionMode):
         if sure:
             raise ModelError(
                 f"{self.rule} rule: {sure[0]} acts as a ReLU here, but in a form that is not "
-                f"recognised, so the rule is not applied to it; {_INSTEAD}"
+                f"recognized, so the rule is not applied to it; {_INSTEAD}"
             )
         if unreached.refused:
             raise ModelError(f"{self.rule} rule: {unreached.refused[0]}")

@@ -20,9 +20,9 @@ class WeightOnlyConv(torch.autograd.Function):
         ctx: Any, x: Tensor, conv: PreparedConv, shift: Tensor | None, local: bool
     ) -> Tensor:
         ctx.conv, ctx.shape, ctx.local = conv, x.shape, local
-        # A checkpoint that runs its block again takes the result of this call from where it is
-        # kept. This tensor is then missing, so that the checkpoint raises its error, and does not
-        # run the rest of the block on a placeholder.
+        # A checkpoint runs its block again to recompute the saved tensors. This tensor is not among
+        # those of the second run, so the checkpoint raises an error instead of running the rest of
+        # the block on a placeholder.
         ctx.save_for_backward(x.new_empty(0))
         return conv(x, shift)
 
@@ -30,7 +30,7 @@ class WeightOnlyConv(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: D102
         _ = ctx.saved_tensors
-        # Without the function modes of the pass, through which every operator here would go.
+        # Bypasses the function modes of the pass, which would intercept every operator here.
         with torch._C.DisableTorchFunction():
             regions = NonzeroRegions.of(gradient) if ctx.local else None
             if regions is None:

@@ -117,7 +117,7 @@ def _transparent_value(image: PILImage, name: str) -> Any:
 
 
 def _check_key(image: PILImage, name: str, key: Any) -> Any:
-    """Raise ImageError for a key of unknown bit depth, as of images that were loaded before.
+    """Raise ImageError for a key of unknown bit depth, as for images that were loaded before.
 
     The loaded values of a grey PNG with 2 or 4 bits are multiples of 17, but its key is not scaled.
     """

@@ -1,4 +1,4 @@
-"""Preprocessing of photos: resize, centre crop, normalisation, and their inverse."""
+"""Preprocessing of photos: resize, centre crop, normalization, and their inverse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Size = int | tuple[int, int] | None
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Preprocessing of a photo for a model: resize, centre crop, normalise.
+    """Preprocessing of a photo for a model: resize, centre crop, normalize.
 
     The result equals that of `torchvision.transforms` for a PIL image bit for bit. As there, a
     photo smaller than the crop is padded with black on all sides. A model of grey images gets the
@@ -95,7 +95,7 @@ class Preprocess:
         return np.array(image.convert("RGB"))
 
     def normalize(self, pixels: np.ndarray) -> Tensor:
-        """Scale to [0, 1] and normalise, uint8 `[H, W, 3]` -> float32 `[C, H, W]`."""
+        """Scale to [0, 1] and normalize, uint8 `[H, W, 3]` -> float32 `[C, H, W]`."""
         import torch
 
         return self.normalize_tensor(torch.from_numpy(np.array(_check_photo(pixels))))
@@ -126,7 +126,7 @@ class Preprocess:
         return x.expand(3, -1, -1).permute(1, 2, 0).contiguous()
 
     def normalize_tensor(self, pixels: Tensor) -> Tensor:
-        """Normalise like `normalize`, on the device of the pixels."""
+        """Normalize like `normalize`, on the device of the pixels."""
         import torch
 
         x = _luminance(pixels) if self.channels == 1 else pixels.permute(2, 0, 1).contiguous()

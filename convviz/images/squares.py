@@ -12,7 +12,7 @@ ENLARGED_BELOW = 100
 
 
 def fit_into_square(photo: np.ndarray, side: int) -> np.ndarray:
-    """Return a photo as large as fits into a square, in its middle on white.
+    """Return a photo scaled to fit into a square, centred on white.
 
     Args:
         photo: uint8 `[h, w, 3]`.

@@ -78,7 +78,7 @@ class LayerCalls(tuple[LayerCall, ...]):
 
 
 _Stack = list[tuple[str, bool, Any]]
-"""For each call in progress: path, whether its functional calls are no layers, result of `Note`."""
+"""For each call in progress: path, whether functional calls are left out, result of `Note`."""
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def trunk_of(calls: LayerCalls) -> list[Part]:
         windows = tuple(value.window for value in inside if value.window)
         changes = _differ(before, after) and not (direct and _only_border(values, start, end))
         # Between two maps of the trunk, values may be divided into windows or channel groups, so a
-        # size that is temporarily not a map is no change.
+        # size that is temporarily not a map is not a change.
         changes &= after is not None or end > last
         size = after if after is not None or end > last else size
         parts.append(Part(end, after, ops, windows, direct, changes))

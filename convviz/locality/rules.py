@@ -126,7 +126,7 @@ class OperatorCall:
         Args:
             per_axis: (axis of the source, its size, size in the output) -> map, None if global.
             renumber: axis of the source -> axis of the output, None if it is removed.
-            padding: as of `Local`.
+            padding: as in `Local`.
         """
         source = self.source
         if source is None:

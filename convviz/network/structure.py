@@ -94,7 +94,7 @@ def structure_of(module: nn.Module) -> Structure:
 
 
 def _forward_of(kind: type) -> Any:
-    """Return the `forward` of a class; an attribute of a scripted module is no plain function."""
+    """Return the `forward` of a class; that of a scripted module is not a plain function."""
     return next((vars(base)["forward"] for base in kind.__mro__ if "forward" in vars(base)), None)
 
 

@@ -31,7 +31,7 @@ _COLUMNS = 1021
 
 _ROWS = 16
 _SMALL = 1 << 14
-"""Values of a tensor below which it is joined with others before their values are summed."""
+"""Number of values below which tensors are concatenated before their values are summed."""
 
 _INTS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 

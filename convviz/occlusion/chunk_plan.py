@@ -74,7 +74,7 @@ class ChunkPlan:
 
     Attributes:
         places: value -> places of its windows, for all values before the cut.
-        tables: tables as of `gather_windows`, on the executor's device.
+        tables: tables as in `gather_windows`, on the executor's device.
         nbytes: bytes of all tables.
     """
 

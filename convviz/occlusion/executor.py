@@ -200,7 +200,7 @@ class WindowExecutor:
         Args:
             step: the step.
             held: windows of all live values.
-            table: the windows of the input, as of `gather_windows`.
+            table: the windows of the input, as in `gather_windows`.
             size: height and width of the output windows.
         """
         assert step.rule is not None
@@ -227,7 +227,7 @@ class WindowExecutor:
         Args:
             node: the value.
             held: windows of all live values.
-            table: the windows, as of `gather_windows`.
+            table: the windows, as in `gather_windows`.
             size: height and width of the windows.
             padding: the value outside of the map.
         """

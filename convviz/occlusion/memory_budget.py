@@ -162,7 +162,7 @@ def _largest_area(output: WindowExtents) -> float:
 
 
 def _map_elements(node: fx.Node) -> int:
-    """Return the elements of one position's whole value; 1 where it is no tensor."""
+    """Return the elements of one position's whole value; 1 where it is not a tensor."""
     value = node.meta.get("val")
     sizes = [n for n in value.shape[1:] if isinstance(n, int)] if isinstance(value, Tensor) else []
     return int(np.prod(sizes or [1]))

@@ -67,7 +67,7 @@ class Occluded:
 
 
 class Occluder:
-    """Runs a model with regions of images covered, call after call.
+    """Runs a model with regions of images covered, in several calls.
 
     Use it instead of `occluded` where later regions depend on earlier scores, or where the regions
     differ from image to image. The calls share the compiled model and, as long as they are about
@@ -114,7 +114,7 @@ class Occluder:
         """Return the scores of images under each of the regions.
 
         Args:
-            regions: integers `[P, 4]` or bool `[P, H, W]`, as of `occluded`.
+            regions: integers `[P, 4]` or bool `[P, H, W]`, as in `occluded`.
             images: indices of the images; all if None.
 
         Raises:
@@ -140,7 +140,7 @@ class Occluder:
         Without it, the model is exported by the first call whose work is large enough.
 
         Args:
-            regions: as of a call; those of later calls may be larger, but not smaller.
+            regions: as in a call; those of later calls may be larger, but not smaller.
 
         Returns:
             Why the incremental engine cannot be used; "" if it can.

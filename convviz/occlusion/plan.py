@@ -31,7 +31,7 @@ MACS_PER_CALL = 2.0e6
 """Cost of one operator call, in multiply-accumulates: about that of a small convolution."""
 
 MAX_SIZE_CLASSES = 6
-"""Largest number of window heights, and of window widths, for one value."""
+"""Maximum number of window heights, and of window widths, for one value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +241,7 @@ class _StepCosts:
     """Costs of the steps in windows and on whole maps, per position.
 
     Args:
-        row, column: as of `WindowPlan`.
+        row, column: as in `WindowPlan`.
     """
 
     def __init__(self, row: Ints, column: Ints) -> None:

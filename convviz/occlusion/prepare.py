@@ -66,7 +66,7 @@ def prepare(
         layers: layers that will be read besides the scores.
         memory: bytes that the windows of one chunk may use.
         dtype: the dtype to compute in, unless an operator of the network refuses it.
-        approximate: as of `make_plan`.
+        approximate: as in `make_plan`.
     """
     if reason := model.behavior(images).reason:
         return reason
@@ -102,7 +102,7 @@ def prepare_further(
 
     Args:
         prepared: prepared for the same model and size of images.
-        boxes, memory, approximate: as of `prepare`.
+        boxes, memory, approximate: as in `prepare`.
     """
     program = prepared.program
     plan = make_plan(program, boxes, approximate=approximate)

@@ -38,7 +38,7 @@ def fold_batch_norm(
     beta: Tensor | None,
     eps: float,
 ) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of the convolution that includes the batch norm behind it.
+    """Return weight and bias of a convolution with the following batch norm folded in.
 
     A batch norm with fixed statistics multiplies channel k by scale[k] and adds shift[k]. The
     convolution is linear, so the factor can be applied to the k-th filter instead.
@@ -46,7 +46,7 @@ def fold_batch_norm(
     Args:
         weight: `[C, ...]`, one filter for each channel.
         bias: `[C]` or None.
-        mean, variance, gamma, beta, eps: as of `batch_norm_affine`.
+        mean, variance, gamma, beta, eps: as in `batch_norm_affine`.
 
     Returns:
         Weight `[C, ...]` and bias `[C]`, in the dtype that the arguments promote to.

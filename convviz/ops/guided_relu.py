@@ -60,7 +60,7 @@ def guided_relu_(x: Tensor, rule: str = "guided") -> Tensor:
 
     Args:
         x: any shape, floating point; no two elements may share memory.
-        rule: as of `guided_relu`; only its name is checked.
+        rule: as in `guided_relu`; only its name is checked.
 
     Returns:
         bits, in the order of `guided_relu`'s y.

@@ -100,8 +100,8 @@ def conv3x3_windows(
     Args:
         clean: the map of the unchanged image, `[1, C, H, W]`, float32 or float64; C a multiple of
             8 (of 4 in float64).
-        changed: changed windows, as of `gather_windows`.
-        table: int64 `[P, 6]`, as of `gather_windows`. The window that is read is that of the
+        changed: changed windows, as in `gather_windows`.
+        table: int64 `[P, 6]`, as in `gather_windows`. The window that is read is that of the
             *input*, which has one pixel more than the output's on every side.
         height, width: size of the output windows.
         weights: from `prepare_weights`.
@@ -262,7 +262,7 @@ class Conv3x3:
     def windows(
         self, clean: Tensor, changed: Sequence[Tensor], table: Tensor, height: int, width: int
     ) -> Tensor:
-        """Return windows of the output; arguments as of `gather_windows`."""
+        """Return windows of the output; arguments as in `gather_windows`."""
         result: Tensor = conv3x3_windows(
             clean, list(changed), table, height, width, self.weights, self.bias, self.relu
         )

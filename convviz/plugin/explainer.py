@@ -83,7 +83,7 @@ class Explainer(BaseModel):
 
     @property
     def map_kind(self) -> MapKind | None:
-        """The kind of the map in the result; None for a result that is no map of importance.
+        """The kind of the map in the result; None for a result that is not a map of importance.
 
         Override it by a class variable, `map_kind: ClassVar[MapKind | None] = "rank"`, or by a
         property if it depends on parameters.
@@ -125,7 +125,7 @@ class Explainer(BaseModel):
         Override it if targets can share work; `explain` is called for each otherwise.
 
         Args:
-            model, batch, forward: as of `explain`.
+            model, batch, forward: as in `explain`.
             targets: for each target, one resolved target per image.
         """
         return tuple(self.explain(model, batch, target, forward) for target in targets)
@@ -142,7 +142,7 @@ class DatasetExplainer(BaseModel):
         layers: the layers to read, a name or several; empty means `default_layers(model)`.
         default_layer_kind: the kind of layers read if none are given, see `Model.default_layers`;
             None for an explainer that overrides `default_layers`.
-        aliases: as of `Explainer`.
+        aliases: as in `Explainer`.
         dataset_fields: names of the fields that `for_dataset` sets, dicts by class. Extending a run
             may add entries to them.
     """

@@ -88,7 +88,7 @@ class MetricCost:
 
 
 class Metric(BaseModel):
-    """Base class of metrics. The fields of a subclass are its parameters, as of `Explainer`.
+    """Base class of metrics. The fields of a subclass are its parameters, as in `Explainer`.
 
     A metric scores the maps of all explainers for one image at once, so that it computes what does
     not depend on the map only once. Instances are immutable and have no state.
@@ -131,7 +131,7 @@ class Metric(BaseModel):
         raise NotImplementedError(f"{type(self).__name__} does not implement score")
 
     def verdict(self, values: Mapping[str, np.ndarray]) -> str:
-        """Return a mark for an explainer, such as "randomisation failed"; "" for none.
+        """Return a mark for an explainer, such as "randomization failed"; "" for none.
 
         Args:
             values: suffix of a measure -> the scores of all images, `[images]`, without NaN.

@@ -13,7 +13,7 @@ from ..errors import ConvvizError, UnknownNameError, first_line
 def import_object(
     module_name: str, name: str, kind: str, error: type[ConvvizError] = ConvvizError
 ) -> Any:
-    """Return an object of a module, which is imported: this runs its code.
+    """Import a module, which runs its code, and return one of its objects.
 
     Pass only names that the user gave, never those in files. The current folder is searched before
     the Python path.

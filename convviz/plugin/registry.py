@@ -365,7 +365,7 @@ def explainer(name: str, **params: Any) -> Any:
 
 
 def metric(name: str, **params: Any) -> Any:
-    """Build a metric by its registered name, with validated parameters; errors as `explainer`."""
+    """Build a metric by its registered name; parameters and errors as in `explainer`."""
     return build(current().metric_class(name), name, params)
 
 

@@ -163,7 +163,7 @@ def open_recorded_dataset(name: str) -> Dataset:
         return open_dataset(Path(name))
     dataset: Dataset | None = _open_vouched("datasets", name, {})
     if dataset is None:
-        raise ParameterError(f"the data set of the run, {name!r}, is no local path")
+        raise ParameterError(f"the data set of the run, {name!r}, is not a local path")
     return dataset
 
 
@@ -336,7 +336,7 @@ def _unknown_source(
     error = UnknownNameError(_KINDS[group], source, (*schemes, *known))
     reason = f"no {_KINDS[group]} is called {source!r}, and there is no such path"
     if _exists(source):
-        reason = f"{source!r} is no {_KINDS[group]} that a plugin knows"
+        reason = f"{source!r} is not a {_KINDS[group]} that a plugin knows"
     if near.startswith("closest"):  # otherwise it lists the schemes already
         near = f"{near}; schemes: {', '.join(schemes) or 'none'}"
     error.args = (f"{reason}; {near}",)

@@ -13,7 +13,7 @@ def all_close(actual: Forward, expected: Forward, tolerance: float | None = None
 
     Args:
         actual, expected: the forward passes.
-        tolerance: as of `close`.
+        tolerance: as in `close`.
     """
     pairs = [(actual.output, expected.output)]
     pairs += [(actual.activations[name], value) for name, value in expected.activations.items()]

@@ -57,7 +57,7 @@ def merge_rectifiers(steps: list[OperatorStep], constants: Values, keep: set[fx.
     """Merge each ReLU into the convolution before it, unless something else reads that.
 
     Args:
-        steps, constants, keep: as of `fold_batch_norms`.
+        steps, constants, keep: as in `fold_batch_norms`.
     """
     for conv, step in _only_readers(steps, constants, keep, aten.relu.default):
         step.call, step.args, step.kwargs = conv.call, conv.args, dict(conv.kwargs)
@@ -71,7 +71,7 @@ def _only_readers(
     """Yield each convolution with constant weights and the step that alone reads it.
 
     Args:
-        steps, constants, keep: as of `fold_batch_norms`.
+        steps, constants, keep: as in `fold_batch_norms`.
         call: the operator of the reading step.
     """
     producers = {step.node: step for step in steps}

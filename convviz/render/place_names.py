@@ -35,7 +35,7 @@ def densest_places(points: np.ndarray, labels: np.ndarray) -> dict[int, tuple[fl
 
     Args:
         points: `[n, 2]`; rows that are not finite are ignored.
-        labels: `[n]`; -1 is no class.
+        labels: `[n]`; -1 is not a class.
 
     Returns:
         By label, (x, y): the mean of the class's points around the best cell.

@@ -20,7 +20,7 @@ SIDE = 96
 
 BLANK, PAD = 255, 232
 MAX_NAME = 60
-"""Most characters of the units in the name of a picture."""
+"""Maximum number of characters of the units in the name of a picture."""
 
 Load = Callable[[Item], np.ndarray]
 """Reads the photo of an item, uint8 `[h, w, 3]`."""
@@ -46,7 +46,7 @@ def check_units(result: Result, scene: Scene, units: Sequence[int]) -> None:
 
 
 def has_pictures(result: Result, units: Sequence[int] | None = None) -> bool:
-    """Return whether a result can be drawn without the photos, for some units or those to draw."""
+    """Return whether some units, or those of `order`, can be drawn without the photos."""
     if not isinstance(result, Tiles) or not (result.stacks or "boxes" in result.arrays):
         return True
     drawn = result.order if result.stacks else ()
@@ -54,7 +54,7 @@ def has_pictures(result: Result, units: Sequence[int] | None = None) -> bool:
 
 
 def choose_units(result: Tiles, units: Sequence[int]) -> Tiles:
-    """Return a result of which some units are to be drawn, without its pictures.
+    """Return a result without pictures whose `order` is some units.
 
     Notes that count units are left out.
     """

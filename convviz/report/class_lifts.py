@@ -10,10 +10,10 @@ import numpy as np
 from ..results.types import Result
 
 CLASSES = 8
-"""Most classes per unit."""
+"""Maximum number of classes per unit."""
 
 LEAST_LIFT = 1.1
-"""Least lift of a class that a unit is said to fire for."""
+"""Smallest lift at which a class is listed among those that a unit fires for."""
 
 Array = np.ndarray[Any, Any]
 

@@ -64,7 +64,7 @@ class SavedMap:
 
     @property
     def comparable(self) -> ImageMap | None:
-        """The map in a form that can be compared with others; None if it has no order."""
+        """The map in a form that can be compared with others; None if its values have no order."""
         if self.panel is not None:
             return ImageMap(self.values.astype(float), self.result.signed, False)
         if agreement.refusal(self.result):
@@ -230,7 +230,7 @@ def _drawn(save: SavePicture, name: str, saved: SavedMap) -> dict[str, Any]:
     """Return what the browser needs to draw a map over the view of the model."""
     view = _view(save, name, saved)
     values = saved.values
-    if saved.result.colour and len(values) not in (1, 3):  # channels that are no colours
+    if saved.result.colour and len(values) not in (1, 3):  # channels that are not colours
         values = np.abs(values).max(axis=0)
     elif saved.result.colour:
         limit = scale_of(values, signed=True).high

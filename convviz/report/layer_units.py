@@ -28,7 +28,7 @@ SIMILAR = 6
 """Most similar units per unit."""
 
 LEAST_OVERLAP = 3
-"""Least number of common top images of similar units."""
+"""Minimum number of common top images of similar units."""
 
 DUPLICATE = 8 / 9
 """Share of equal top patches (image and position) from which two units are near-duplicates."""
@@ -37,7 +37,7 @@ SILENT = 0.01
 """A unit that fires in a smaller share of the images is silent."""
 
 SHARE_AT_LIMIT = 0.1
-"""Share of the units from which an equal maximum is said to be the limit of the activation."""
+"""Share of units with the same maximum from which it counts as the limit of the activation."""
 
 
 @dataclass(frozen=True)
@@ -297,7 +297,7 @@ def most_common(keys: Array, most: int, least: int) -> tuple[Array, Array]:
     """Return the rows that share most keys with each row, and how many they share.
 
     Args:
-        keys: int `[C, k]`; -1 is no key.
+        keys: int `[C, k]`; -1 is not a key.
         most: number of rows to return.
         least: rows that share fewer keys are left out.
 

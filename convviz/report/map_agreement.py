@@ -12,7 +12,7 @@ from ..comparison.agreement import ImageMap
 from ..errors import ParameterError
 
 MAX_PAIRS = 66
-"""Most pairs of maps of an image that are compared: those of twelve maps."""
+"""Maximum number of pairs of maps that are compared for an image: those of twelve maps."""
 
 Place = tuple[int, int]
 """Row and column of a map."""
@@ -21,7 +21,7 @@ Place = tuple[int, int]
 def agreements(places: Sequence[Place], maps: Sequence[ImageMap | None]) -> list[dict[str, Any]]:
     """Return rank correlation and overlap of the maps of an image.
 
-    Compared are the maps of a row (explainers) and those of a column (targets or models).
+    Maps in the same row (explainers) and in the same column (targets or models) are compared.
 
     Args:
         places: row and column of each map.

@@ -104,7 +104,7 @@ def read_points(site: Site, layer: SiteLayer) -> dict[str, Any]:
     """
     result = site.run["embedding"][layer.name].result
     if not isinstance(result, Points) or result.values.shape != (site.items.count, 2):
-        raise ConvvizError(f"the embedding of {layer.name} is no map of the images of the run")
+        raise ConvvizError(f"the embedding of {layer.name} is not a map of the images of the run")
     places = result.values.double().numpy()
     rows = np.flatnonzero(np.isfinite(places).all(axis=1))
     labels = np.array([-1 if label is None else label for label in site.items.labels], np.int64)

@@ -15,7 +15,7 @@ MEASURES = ("top-1 accuracy", "top-5 accuracy", "mean confidence")
 
 
 MAX_PROBLEMS = 20
-"""Most explanations of each kind that are listed because they are not shown."""
+"""Maximum number of explanations of each kind that are listed as not shown."""
 
 
 def links(site: Site) -> list[Link]:

@@ -49,7 +49,7 @@ def shell_line(run: Run) -> str:
 
 
 PHOTO = "PHOTO"
-"""Stands for the file of a photo in commands."""
+"""Placeholder for the file of a photo in commands."""
 
 MAPS_FOLDER = "maps"
 MAP_EXPLAINERS = ("grad_cam", "occlusion")

@@ -16,7 +16,7 @@ SET_TO = "channels set to"
 """The measure by which tables of effects are recognized."""
 
 CLASSES = 6
-"""Most classes per unit."""
+"""Maximum number of classes per unit."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from ..errors import ParameterError
 
 MAX_NUMBERS = 100_000
-"""Most numbers that a text may name."""
+"""Maximum number of numbers that a text may name."""
 
 _RANGE = re.compile(r"\s*(\d{1,12})\s*(?:-\s*(\d{1,12})\s*)?")
 
@@ -17,13 +17,15 @@ def numbers_of(text: str) -> tuple[int, ...]:
     """Return the numbers that a text names, without repetitions: "5,8-10" names 5, 8, 9 and 10.
 
     Raises:
-        ParameterError: the text is no list of numbers and ranges, or names too many.
+        ParameterError: the text is not a list of numbers and ranges, or names too many.
     """
     numbers: dict[int, None] = {}
     for part in text.split(","):
         match = _RANGE.fullmatch(part)
         if match is None:
-            raise ParameterError(f"{text!r} is no list of numbers and ranges, such as 100-120,130")
+            raise ParameterError(
+                f"{text!r} is not a list of numbers and ranges, such as 100-120,130"
+            )
         first = int(match[1])
         last = first if match[2] is None else int(match[2])
         if last < first:

@@ -37,7 +37,7 @@ _HELP = (
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """The output of a forward pass, and the activations that were asked for.
+    """The output of a forward pass, and the requested activations.
 
     Attributes:
         output: scores `[N, classes]`, at least float32.

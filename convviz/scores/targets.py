@@ -278,7 +278,7 @@ def resolve_without_image(
     The score is NaN, and a unit has a position only if one was given.
 
     Args:
-        spec: as of `resolve_one`, but not None.
+        spec: as in `resolve_one`, but not None.
         output, activations: of a forward pass on any image, for their shapes.
         labels: class names.
     """

@@ -177,7 +177,7 @@ class SweepExecution:
             tables = [self.store.finished_table(name) for name in (ITEMS, SKIPPED)]
             check_contents(self.dataset, *tables)
         if is_finished:
-            logger.info("%s already holds this run, finished", self.store.location)
+            logger.info("the run in %s is already finished", self.store.location)
             return SweepOutcome()
         if finished is not None:
             self.extension = open_extension(

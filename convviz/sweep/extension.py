@@ -33,7 +33,7 @@ HISTORY = "history"
 """Entry of the plan of an extended run: the explainers and the number of items of each call."""
 
 MAX_NAMED = 3
-"""Most items that an error names."""
+"""Maximum number of items that an error names."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ PREDICTIONS, ACCURACY, IMAGES = "predictions", "accuracy", "images"
 
 
 class _ArrayNameError(ConvvizError, LookupError):
-    """The name of an array was used in place of a layer."""
+    """Error for the name of an array where a layer is expected."""
 
 
 class LayerResults:

@@ -34,7 +34,7 @@ def write_map(
     """
     result = points.result
     if not isinstance(result, Points):
-        raise ConvvizError(f"{points.name} is no map of points")
+        raise ConvvizError(f"{points.name} is not a map of points")
     places = result.values.double().numpy()
     rows = np.flatnonzero(np.isfinite(places).all(axis=1))
     items = [points.items[int(i)] for i in rows]

@@ -1,4 +1,4 @@
-"""Runs over pieces of a data set, joined to one run."""
+"""Runs over parts of a data set, joined to one run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ OF_RESULTS = ("shards", "items", "skipped", "nonfinite", "failed", OMITTED, CHEC
 """Entries of a run that are counted again."""
 
 MAX_NAMED = 3
-"""Most items that a message names."""
+"""Maximum number of items that a message names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +281,7 @@ def _duplicates_note(pieces: Sequence[Piece]) -> list[str]:
                 twice.append(f"{row['id']} is {name}")
     if not twice:
         return []
-    return [f"{len(twice)} photos of the joined runs have equal contents: {_names(twice)}"]
+    return [f"photos with equal contents in several joined runs: {len(twice)} ({_names(twice)})"]
 
 
 def _names(items: Sequence[str]) -> str:

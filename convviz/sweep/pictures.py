@@ -50,7 +50,7 @@ def draw_chosen(
     chosen = numbers_of_parts(units)
     names = [queries] if isinstance(queries, str) else list(queries)
     if names and not isinstance(explanation.result, Matches):
-        raise ParameterError(f"{explanation.name} has no queries; neighbors has")
+        raise ParameterError(f"{explanation.name} has no queries; use neighbors")
     chosen = (*chosen, *(index_of_name(name, _ids(explanation.items)) for name in names))
     if not chosen:
         return draw_missing(run, {explanation.layer: explanation}, photos)[explanation.layer]
@@ -181,7 +181,7 @@ def _ask_explainer(
 
 
 def _settings_of(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of PyTorch from the plan of a run, which anybody may have written."""
+    """Return the settings of PyTorch from the plan of a run, which is untrusted."""
     threads = max(1, min(int(plan["threads"]), os.cpu_count() or 1))
     return {"threads": threads, "deterministic": bool(plan.get("deterministic"))}
 

@@ -138,7 +138,7 @@ class SweepSettings(BaseModel):
         if part is not None:
             match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", part)
             if match is None or not 1 <= int(match[1]) <= int(match[2]):
-                raise ParameterError(f"{part!r} is no part of a data set, such as 2/5")
+                raise ParameterError(f"part={part!r} is not K/N with K from 1 to N, such as 2/5")
         return part
 
     @property

@@ -213,7 +213,7 @@ class CheckedPhotos:
     """The photos of a run as a data set whose `load` makes the checks of RunPhotos.
 
     Attributes:
-        name, ids, labels, classes: as of `Dataset`.
+        name, ids, labels, classes: as in `Dataset`.
     """
 
     def __init__(self, run: Run, photos: RunPhotos) -> None:

@@ -45,7 +45,7 @@ def shell_line(
     """Return the call of `convviz explain` that computes an explanation.
 
     Args:
-        model, photo, name: as of `python_lines`.
+        model, photo, name: as in `python_lines`.
         parameters: field -> text, as after `-p NAME.FIELD=`.
         target: text of the target; "" for the top class.
     """
@@ -66,7 +66,7 @@ def covered_lines(
     """Return Python code for the score of a class with a rectangle covered.
 
     Args:
-        model, photo: as of `python_lines`.
+        model, photo: as in `python_lines`.
         box: x0, y0, x1, y1 in pixels of the model's input.
         target: the class.
         uses_preprocess: the rectangle has the mean of the preprocessing, not that of the image.

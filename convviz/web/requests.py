@@ -175,4 +175,4 @@ def checked(kind: type[Request], value: Any) -> Request:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")

@@ -54,7 +54,7 @@ class AppServer:
 
     Args:
         services: what the app works with.
-        host, port: where it listens; port 0 takes a free one.
+        host, port: where it listens; port 0 selects a free one.
         show: prints a line for the user.
         header_timeout, body_timeout: seconds that slow clients have.
 
@@ -152,7 +152,7 @@ def serve(
 
     Args:
         settings: run, models and photos.
-        host, port: where the server listens; port 0 takes a free one.
+        host, port: where the server listens; port 0 selects a free one.
         opens_browser: open the link in the browser if there is a screen.
     """
     with Services(settings) as services:

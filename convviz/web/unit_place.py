@@ -24,10 +24,10 @@ TOLERANCE = 1e-4
 def place_in_run(
     run: Run | None, model: Model, batch: Batch, forward: Forward, layer: str, unit: int
 ) -> dict[str, Any] | None:
-    """Return where a photo would stand among the top patches of a unit, and among all images.
+    """Return the rank of a photo among the top patches of a unit, and among all images.
 
-    Its value is measured as the run measured those of its images, for example without positions
-    at the border of the map.
+    The value of the photo is computed like those of the images of the run, for example without
+    positions at the border of the map.
 
     Args:
         run: the run; None if none was opened.

@@ -79,7 +79,7 @@ def test_notes_count_and_name_what_has_no_label() -> None:
         (["a", "z"], ("a", "b"), "item 1 has the label 'z'"),
         ([0, "a"], (), "int, str"),
         ([0, object()], (), "item 1 has a label of type object"),
-        ([0, 10**9], (), "1000000000 is no class index"),
+        ([0, 10**9], (), "1000000000 is not a class index"),
     ],
 )
 def test_labels_that_are_wrong_name_the_item(given, classes, message) -> None:

@@ -80,7 +80,7 @@ def test_the_page_holds_everything_and_no_reference(folder, summary):
     for name in (*EXPLAINERS, *CONTROLS):
         assert f'<th scope="row">{name}</th>' in page
     assert interval_text(summary.row("rise", "srg").mean) in page
-    assert "¹ randomisation failed" in page
+    assert "¹ randomization failed" in page
     assert "Max-sensitivity was computed for 20 images." in page
     assert page.count("image/jpeg") == 6 * 4  # of the metrics that rank
 

@@ -85,7 +85,7 @@ def test_records_of_different_models_are_refused_and_other_differences_named():
 )
 def test_files_that_are_no_records_are_refused(tmp_path, text, words):
     (tmp_path / "speed.json").write_text(text)
-    with pytest.raises(ConvvizError, match=f"no record of .*{words}"):
+    with pytest.raises(ConvvizError, match=f"not a record of .*{words}"):
         SpeedRecord.load(tmp_path)
 
 

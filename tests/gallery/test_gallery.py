@@ -157,7 +157,7 @@ def test_the_page_says_what_was_explained_and_how(leaf, tmp_path):
         "Look.",
         "tiny net 0123456789ab",
         "cat.png · dog (2.50)",
-        "How to read it: Bright: high value. Dark: low value. Shown is: value.",
+        "How to read it: Bright: high value. Dark: low value.",
         "KL divergence 1.235",
         "Not a proof.",
         "channels max",

@@ -52,7 +52,7 @@ def synthetic_scores(images=60, seed=0):
         curves=curves,
         marks={
             ("occlusion", "sds"): ("circular",),
-            ("guided_backprop", ""): ("randomisation failed",),
+            ("guided_backprop", ""): ("randomization failed",),
         },
         seconds={n: c * generator.uniform(0.9, 1.2, images) for n, c in costs.items()},
         passes={n: np.full(images, c * 100) for n, c in costs.items()},

@@ -107,9 +107,9 @@ def test_lists_that_are_none(folder):
     with pytest.raises(ParameterError, match="contains no photos"):
         convviz.open_dataset(folder / "empty.txt")
     (folder / "huge.txt").write_text("a.png,5000000000\n")
-    with pytest.raises(ParameterError, match="5000000000 is no class index"):
+    with pytest.raises(ParameterError, match="5000000000 is not a class index"):
         convviz.open_dataset(folder / "huge.txt")
-    with pytest.raises(UnknownNameError, match=r"a\.png' is no data set that a plugin knows"):
+    with pytest.raises(UnknownNameError, match=r"a\.png' is not a data set that a plugin knows"):
         convviz.open_dataset(folder / "a.png")
     with pytest.raises(UnknownNameError, match="is no list data set: it is of another kind"):
         convviz.open_dataset(f"list:{folder / 'a.png'}")

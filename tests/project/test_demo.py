@@ -75,7 +75,7 @@ def test_an_interrupt_leaves_what_is_done_with_a_page(small, tmp_path, monkeypat
     assert run(["demo", "--out", str(tmp_path / "out")]) == 130
     assert set(leaves(tmp_path / "out")) == {"filters"}
     assert 'id="filters"' in (tmp_path / "out" / "index.html").read_text("utf-8")
-    assert "what was done by then" in capsys.readouterr().err
+    assert "the results so far are in" in capsys.readouterr().err
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path):

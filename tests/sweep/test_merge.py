@@ -190,7 +190,7 @@ def test_folders_are_joined_from_the_command_line_with_their_photos(tmp_path, ca
     assert f"overview: {Path(folders[2], 'index.html')}" in printed
     run = convviz.open_run(folders[2])
     assert run.plan["dataset"]["name"] == "a + b"
-    assert run.notes == ("1 photos of the joined runs have equal contents: '7.png is 0.png'",)
+    assert run.notes == ("photos with equal contents in several joined runs: 1 ('7.png is 0.png')",)
     [unit] = [u for u in range(8) if u not in run["patches"].result.order][:1] or [0]
     drawn = run.draw("patches", units=unit)
     assert drawn.result.order == (unit,)

@@ -68,8 +68,8 @@ function ClassConfusions({ names, cells, name }) {
   };
   const others = cells.filter((cell) => cell[0] !== cell[1]);
   return html`<div class="class-confusions">
-    ${list(others.filter((cell) => cell[0] === index), "Its images are predicted as")}
-    ${list(others.filter((cell) => cell[1] === index), "Predicted so, but labelled")}
+    ${list(others.filter((cell) => cell[0] === index), "Its images predicted as another class")}
+    ${list(others.filter((cell) => cell[1] === index), "Images of other classes predicted as it")}
   </div>`;
 }
 
@@ -101,7 +101,7 @@ function FullMatrix({ name }) {
   };
   const text = cell
     ? `${names[cell[0]]}, predicted as ${names[cell[1]]}: ${cell[2]} ${cell[2] === 1 ? "image" : "images"}`
-    : "Point at a cell to read it, click it to see its images.";
+    : "Point at a cell to read it; click it to see its images.";
   return html`<h3>All ${names.length} classes</h3>
     <div class="columns">
       <figure class="whole">

@@ -13,14 +13,14 @@ const imagesAddress = (state) => `images.html#${new URLSearchParams(state)}`;
 
 /** The photo as large as the page allows. */
 function Photo({ item }) {
-  if (!item.preview) return html`<p class="photo-missing">The photo is not part of this report.</p>`;
+  if (!item.preview) return html`<p class="photo-missing">The photo is not in this report.</p>`;
   return html`<img class="photo-large ${crispness(item)}" src=${address(item.preview)} alt=${item.name}
     width=${item.size[1]} height=${item.size[0]} />`;
 }
 
 function Verdict({ item }) {
-  if (item.correct === true) return html`<span class="badge good">✓ predicted right</span>`;
-  if (item.correct === false) return html`<span class="badge bad">✗ predicted wrong</span>`;
+  if (item.correct === true) return html`<span class="badge good">✓ right prediction</span>`;
+  if (item.correct === false) return html`<span class="badge bad">✗ wrong prediction</span>`;
   return null;
 }
 
@@ -131,9 +131,9 @@ function MapsHint({ site, row, file, commands }) {
   return html`<section class="card source" aria-labelledby="hint-title">
     <h2 id="hint-title">Which pixels matter</h2>
     <p class="note">This report has no maps of this image. ${file === "PHOTO" && html`Save it as a file PHOTO. `}These
-      lines compute some and write the report again with them:</p>
+      commands compute maps and add them to the report:</p>
     <div class="lines">${lines.map((line) => html`<code>${line}</code><${CopyButton} text=${line}>Copy<//>`)}</div>
-    <p class="note">Or open the run with a workbench, in which a click explains an image:</p>
+    <p class="note">Or explain images in the workbench of the browser:</p>
     <div class="lines"><code>${serve}</code><${CopyButton} text=${serve}>Copy<//></div>
   </section>`;
 }

@@ -78,7 +78,7 @@ function Workbench() {
     <div class="bench">
       <div class="stack side">
         <${PhotoCard} photo=${photo} site=${site} pages=${server.pages && server.pages.status !== "done" ? server.pages : null} onOpen=${open} onError=${setError} />
-        ${photo && html`<section class="card" aria-label="Prediction"><h2>The model says</h2>
+        ${photo && html`<section class="card" aria-label="Prediction"><h2>Prediction</h2>
           ${prediction ? html`<${Classes} classes=${prediction.result.classes} chosen=${state.target} caption="Most probable classes"
               onChoose=${(label) => setState({ target: label === state.target ? null : label })} />
             <p class="small muted">Click a class to make it the target.</p>` : html`<p class="muted" role="status">Running the model…</p>`}

@@ -145,7 +145,7 @@ function Patches({ record, layer, mode, site, meant }) {
     </li>`)}
   </ol>
   ${mode === "whole" && html`<p class="note">The box is the part of the photo that the unit sees and the model was given.</p>`}
-  ${mode === "guided" && html`<p class="note">Guided gradients are sharp, but depend little on the weights: they show which pixels the unit can see, not why it fires.</p>`}`;
+  ${mode === "guided" && html`<p class="note">Guided gradients are sharp, but depend little on the weights: they show structure that can drive the unit, not why it fires.</p>`}`;
 }
 
 /** The distribution of the unit's highest value over all images, with examples at several ranks. */
@@ -153,7 +153,7 @@ function Peaks({ record, mode, site }) {
   const { peaks } = record;
   if (!peaks) {
     return record.patches.length > 0 && html`<section class="card"><h3>Highest value of every image</h3>
-      <p class="note">This run does not hold the highest values of all images.</p></section>`;
+      <p class="note">This run has no highest values of all images.</p></section>`;
   }
   return html`<section class="card" aria-labelledby="peaks-title">
     <h3 id="peaks-title">Highest value of every image</h3>

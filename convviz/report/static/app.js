@@ -12,9 +12,9 @@
         </li>`)}
       </ul>
     </div>`},o=t.filter(r=>r[0]!==r[1]);return u`<div class="class-confusions">
-    ${a(o.filter(r=>r[0]===s),"Its images are predicted as")}
-    ${a(o.filter(r=>r[1]===s),"Predicted so, but labelled")}
-  </div>`}function jn({name:e}){let[t,n]=W(()=>I(e),[e]),s=B(),[a,o]=R(null),{confusions:r}=H();if(N(()=>{if(!t)return;let h=()=>In(s.current,t.names,t.cells),$=window.matchMedia("(prefers-color-scheme: dark)");return h(),$.addEventListener("change",h),()=>$.removeEventListener("change",h)},[t]),n)return u`<${D} error=${n} />`;if(!t)return u`<p class="note">The matrix is loading …</p>`;let{names:i,cells:l}=t,p=Tn(l,le/i.length),d=r??i[Rn(i,l)],f=h=>{let $=s.current.getBoundingClientRect();return p((h.clientX-$.left)/$.width*le,(h.clientY-$.top)/$.height*le)},m=h=>{let $=f(h);$&&(location.href=jt(i[$[0]],i[$[1]]))},c=a?`${i[a[0]]}, predicted as ${i[a[1]]}: ${a[2]} ${a[2]===1?"image":"images"}`:"Point at a cell to read it, click it to see its images.";return u`<h3>All ${i.length} classes</h3>
+    ${a(o.filter(r=>r[0]===s),"Its images predicted as another class")}
+    ${a(o.filter(r=>r[1]===s),"Images of other classes predicted as it")}
+  </div>`}function jn({name:e}){let[t,n]=W(()=>I(e),[e]),s=B(),[a,o]=R(null),{confusions:r}=H();if(N(()=>{if(!t)return;let h=()=>In(s.current,t.names,t.cells),$=window.matchMedia("(prefers-color-scheme: dark)");return h(),$.addEventListener("change",h),()=>$.removeEventListener("change",h)},[t]),n)return u`<${D} error=${n} />`;if(!t)return u`<p class="note">The matrix is loading …</p>`;let{names:i,cells:l}=t,p=Tn(l,le/i.length),d=r??i[Rn(i,l)],f=h=>{let $=s.current.getBoundingClientRect();return p((h.clientX-$.left)/$.width*le,(h.clientY-$.top)/$.height*le)},m=h=>{let $=f(h);$&&(location.href=jt(i[$[0]],i[$[1]]))},c=a?`${i[a[0]]}, predicted as ${i[a[1]]}: ${a[2]} ${a[2]===1?"image":"images"}`:"Point at a cell to read it; click it to see its images.";return u`<h3>All ${i.length} classes</h3>
     <div class="columns">
       <figure class="whole">
         <canvas ref=${s} class=${a?"pointing":""} role="img"
@@ -112,7 +112,7 @@
       only=${o} onOnly=${i=>C({only:i},{replace:!0})} />`}
   </section>`}function K(e,t){if(t.label===null)return[];let n=e.class_outputs?.[t.label],s=[e.classes[t.label],e.outputs[n]];return[...new Set(s.filter(a=>a!=null))]}var ce=(e,t)=>t===null||t<0?"":e.outputs[t]??String(t);var Xn=64,st=e=>Math.max(...e.size)<=Xn?"crisp":"";function be({item:e,size:t}){return e?e.preview?u`<img class="square ${st(e)}" src=${L(e.preview)} alt="" loading="lazy" width=${t} height=${t} />`:u`<${_e} tile=${e.thumb} size=${t} />`:u`<${_e} size=${t} />`}function ot({item:e,box:t,size:n}){if(!e.preview||!t)return null;let[s,a]=e.size,o=[Math.max(0,t[0]),Math.max(0,t[1]),Math.min(a,t[2]),Math.min(s,t[3])],r=n/Math.max(o[2]-o[0],o[3]-o[1]),i={width:`${a*r}px`,height:`${s*r}px`,left:`${n/2-(o[0]+o[2])/2*r}px`,top:`${n/2-(o[1]+o[3])/2*r}px`};return u`<span class="crop" style=${{width:`${n}px`,height:`${n}px`}}>
     <img class=${r>3?"crisp":""} src=${L(e.preview)} alt="" style=${i} /></span>`}var Zn=.8,Ie=e=>`images.html#${new URLSearchParams(e)}`;function Yn({item:e}){return e.preview?u`<img class="photo-large ${st(e)}" src=${L(e.preview)} alt=${e.name}
-    width=${e.size[1]} height=${e.size[0]} />`:u`<p class="photo-missing">The photo is not part of this report.</p>`}function Qn({item:e}){return e.correct===!0?u`<span class="badge good">✓ predicted right</span>`:e.correct===!1?u`<span class="badge bad">✗ predicted wrong</span>`:null}function es({site:e,item:t,predictions:n,index:s}){let a=K(e,t),o=n.names[s],r=n.rank?.[s]??-1,i=o.some(p=>a.includes(p)),l=n.label_probability?.[s];return u`<table class="predictions">
+    width=${e.size[1]} height=${e.size[0]} />`:u`<p class="photo-missing">The photo is not in this report.</p>`}function Qn({item:e}){return e.correct===!0?u`<span class="badge good">✓ right prediction</span>`:e.correct===!1?u`<span class="badge bad">✗ wrong prediction</span>`:null}function es({site:e,item:t,predictions:n,index:s}){let a=K(e,t),o=n.names[s],r=n.rank?.[s]??-1,i=o.some(p=>a.includes(p)),l=n.label_probability?.[s];return u`<table class="predictions">
     <caption class="offscreen">Predicted classes</caption>
     <thead class="offscreen"><tr><th scope="col">class</th><th scope="col">probability</th></tr></thead>
     <tbody>
@@ -156,9 +156,9 @@
       <p><a href=${`live.html#${new URLSearchParams({row:t})}`}>Explain this image in the workbench</a></p></section>`;let[a,o,r]=s,i=[a.replace("PHOTO",()=>n),o];return u`<section class="card source" aria-labelledby="hint-title">
     <h2 id="hint-title">Which pixels matter</h2>
     <p class="note">This report has no maps of this image. ${n==="PHOTO"&&u`Save it as a file PHOTO. `}These
-      lines compute some and write the report again with them:</p>
+      commands compute maps and add them to the report:</p>
     <div class="lines">${i.map(l=>u`<code>${l}</code><${G} text=${l}>Copy<//>`)}</div>
-    <p class="note">Or open the run with a workbench, in which a click explains an image:</p>
+    <p class="note">Or explain images in the workbench of the browser:</p>
     <div class="lines"><code>${r}</code><${G} text=${r}>Copy<//></div>
   </section>`}function as({site:e,item:t,units:n,index:s}){let a=e.layers.filter(l=>n[l.slug]),o=H();if(a.length===0)return null;let r=a.find(({slug:l})=>l===o.layer)??a.at(-1),i=n[r.slug][s];return u`<section class="card" aria-labelledby="units-title">
     <div class="head"><h2 id="units-title">Units that it activates most</h2>
@@ -323,7 +323,7 @@
     </li>`)}
   </ol>
   ${n==="whole"&&u`<p class="note">The box is the part of the photo that the unit sees and the model was given.</p>`}
-  ${n==="guided"&&u`<p class="note">Guided gradients are sharp, but depend little on the weights: they show which pixels the unit can see, not why it fires.</p>`}`}function Ps({record:e,mode:t,site:n}){let{peaks:s}=e;return s?u`<section class="card" aria-labelledby="peaks-title">
+  ${n==="guided"&&u`<p class="note">Guided gradients are sharp, but depend little on the weights: they show structure that can drive the unit, not why it fires.</p>`}`}function Ps({record:e,mode:t,site:n}){let{peaks:s}=e;return s?u`<section class="card" aria-labelledby="peaks-title">
     <h3 id="peaks-title">Highest value of every image</h3>
     <${tn} ...${s} />
     <p class="note">Images in bins of equal width; heights are logarithmic, lines mark the examples.</p>
@@ -331,7 +331,7 @@
       ${s.strata.map(a=>u`<${Ns} key=${a.share} ...${{...a,mode:t,site:n,total:s.counts.reduce((o,r)=>o+r,0)}} />`)}
     </div>
   </section>`:e.patches.length>0&&u`<section class="card"><h3>Highest value of every image</h3>
-      <p class="note">This run does not hold the highest values of all images.</p></section>`}function Ns({share:e,examples:t,mode:n,site:s,total:a}){let[o]=W(()=>Promise.all(t.map(({row:l})=>l===null?null:ie(l))),[t]),r=t.map(({rank:l})=>l),i=`${M(r[0])}${r.length>1?`–${M(r.at(-1))}`:""}`;return u`<div>
+      <p class="note">This run has no highest values of all images.</p></section>`}function Ns({share:e,examples:t,mode:n,site:s,total:a}){let[o]=W(()=>Promise.all(t.map(({row:l})=>l===null?null:ie(l))),[t]),r=t.map(({rank:l})=>l),i=`${M(r[0])}${r.length>1?`–${M(r.at(-1))}`:""}`;return u`<div>
     <h4>${rt(e)} <small>rank ${i} of ${M(a)}</small></h4>
     <ol class="examples">
       ${t.map((l,p)=>u`<li key=${p}><${lt} ...${{patch:{...l,image:o?.[p]??null},rank:l.rank-1,mode:n==="guided"?"crop":n,site:s,guided:null,isMeant:!0,isLoading:!o}} /></li>`)}

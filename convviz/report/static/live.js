@@ -176,7 +176,7 @@
     ${["png","svg","pdf"].map(o=>u`<button type="button" class="quiet" onClick=${()=>r(o)}>${o.toUpperCase()}</button>`)}
     ${s["values.bin"]&&u`<a class="quiet button" href=${s["values.bin"]} download=${`${e.explainer}.f32`} title="float32, row by row">Numbers</a>`}
   </p>`}function Bn({cards:e}){let[t,n]=k(null),r=[...tt(e.filter(c=>c.job?.status==="done"&&c.job.result.map),c=>`${c.model}|${c.photo?.id}`).values()].find(c=>c.length>1)?.slice(0,6).reverse()??[],o=r.map(c=>c.job.result.result).join(),a=H(o);if(a.current=o,S(()=>{n(null),!(r.length<2)&&A(r[0].model,"agreement",{results:o.split(",")}).then(c=>a.current===o&&n(c.result.pairs),()=>{})},[o]),!t)return null;let i=c=>`${r[c].explainer}${r[c].job.result.targets[0]?`, ${r[c].job.result.targets[0].label}`:""}`;return u`<section class="card"><h2>Agreement of the maps</h2>
-    <div class="scroll"><table><thead><tr><th>maps</th><th class="number">rank correlation</th><th class="number">overlap of the strongest tenth</th></tr></thead>
+    <div class="scroll"><table><thead><tr><th>maps</th><th class="number">rank correlation</th><th class="number">overlap of the top 10 %</th></tr></thead>
     <tbody>${t.map(c=>u`<tr><th>${i(c.pair[0])} — ${i(c.pair[1])}</th>
       ${c.reason?u`<td colspan="2" class="muted">${c.reason}</td>`:u`<td class="number">${C(c.rank_correlation,2)}</td><td class="number">${B(c.overlap)}</td>`}</tr>`)}
     </tbody></table></div></section>`}function Yt({model:e,photo:t,site:n,state:s,onError:r}){let[o,a]=k(null),i=Math.min(100,Math.max(1,Number(s.k)||12));if(S(()=>{let l=!0;a(null);let m=s.near||null;return t&&A(e,"neighbours",{photo:t.id,k:i,layer:m}).then(f=>l&&a(f),f=>l&&(r(f),a({failed:!0}))),()=>l=!1},[e,t?.id,i,s.near]),!t)return u`<p class="card muted">Choose a photo first.</p>`;if(!o)return u`<p class="card muted" role="status">Searching the run…</p>`;if(o.failed)return null;let{result:c}=o,$=(n?.count??0)>0;return u`<section class="card">
@@ -199,7 +199,7 @@
     <figcaption><b>${C(e.value)}</b> <span title=${l}>${l}</span>
       ${i?.correct===!1&&u`<span class="badge bad" title=${`predicted: ${s.outputs[i.predicted]??i.predicted}`}>wrong</span>`}
     </figcaption>
-  </figure>`}var Jn=130,zs=Jn-22;var Gn=(e,t)=>String(Math.floor(e/t)).padStart(3,"0");async function Zt(e,t,n,s="units"){let o=(await W(`layer/${e}/${s}-${Gn(t,n.block)}`))[t%n.block],a=await Promise.all(o.patches.map(async i=>({...i,image:i.row===null?null:await he(i.row)})));return{...o,patches:a}}var ie=420,Oe=96,fe=Oe-20;function en({place:e}){if(!e)return null;if(e.problem)return u`<p class="problem">${e.problem}</p>`;let{value:t,rank:n,best:s,images:r,histogram:o}=e,a=n<=s.length?`place ${n} among the ${s.length} top patches of the ${r} images`:`below the ${s.length} top patches of the ${r} images, which reach from ${C(s.at(-1))} to ${C(s[0])}`;return u`<div class="place-in-run">
+  </figure>`}var Jn=130,zs=Jn-22;var Gn=(e,t)=>String(Math.floor(e/t)).padStart(3,"0");async function Zt(e,t,n,s="units"){let o=(await W(`layer/${e}/${s}-${Gn(t,n.block)}`))[t%n.block],a=await Promise.all(o.patches.map(async i=>({...i,image:i.row===null?null:await he(i.row)})));return{...o,patches:a}}var ie=420,Oe=96,fe=Oe-20;function en({place:e}){if(!e)return null;if(e.problem)return u`<p class="problem">${e.problem}</p>`;let{value:t,rank:n,best:s,images:r,histogram:o}=e,a=n<=s.length?`at rank ${n} among the ${s.length} top patches of the ${r} images`:`below the ${s.length} top patches of the ${r} images (${C(s.at(-1))} to ${C(s[0])})`;return u`<div class="place-in-run">
     <p>In the run this photo (${C(t,4)}) would be <b>${a}</b>.</p>
     ${o&&u`<${Xn} ...${o} value=${t} />`}
   </div>`}function Xn({edges:e,counts:t,below:n,not_above:s,value:r}){let o=Math.log10(Math.max(...t)+1),a=ie/t.length,[i,c]=[e[0],e.at(-1)],$=Math.min(ie-1.5,Math.max(1.5,ie*(r-i)/(c-i||1))),m=`${n===s?B(n):`${B(n)} to ${B(s)}`} of the images have a lower maximum than ${C(r)}`;return u`<svg class="histogram" viewBox="0 0 ${ie} ${Oe}" role="img" aria-label=${m}>
@@ -233,7 +233,7 @@
         aria-pressed=${String(d.unit===b)} onClick=${()=>x({layer:g.name,unit:d.unit})}>
         ${R&&u`<${Zn} slug=${F} unit=${d.unit} />`}
         <b>${d.unit}</b> <span class="muted">${C(d.value)}</span></button></li>`)}</ol>
-      ${c.result.strongest.length>1&&c.result.strongest[0].value===c.result.strongest.at(-1).value&&u`<p class="note">They have the same highest value; the order is that of the mean of their maps.</p>`}
+      ${c.result.strongest.length>1&&c.result.strongest[0].value===c.result.strongest.at(-1).value&&u`<p class="note">They all have the same highest value, and are ordered by the mean of their maps.</p>`}
     </section>`}
     <div class="split even">
       <section class="card">
@@ -277,7 +277,7 @@
     <div class="bench">
       <div class="stack side">
         <${Wt} photo=${o} site=${r} pages=${s.pages&&s.pages.status!=="done"?s.pages:null} onOpen=${m} onError=${n} />
-        ${o&&u`<section class="card" aria-label="Prediction"><h2>The model says</h2>
+        ${o&&u`<section class="card" aria-label="Prediction"><h2>Prediction</h2>
           ${l?u`<${Ne} classes=${l.result.classes} chosen=${e.target} caption="Most probable classes"
               onChoose=${h=>j({target:h===e.target?null:h})} />
             <p class="small muted">Click a class to make it the target.</p>`:u`<p class="muted" role="status">Running the model…</p>`}

@@ -35,7 +35,7 @@ class ExplanationAnswers:
         return [self._name(image) for image in range(self.count)]
 
     def image(self, image: int) -> dict[str, Any]:
-        """Return the maps of an image, and the pictures of results that are no maps."""
+        """Return the maps of an image, and the pictures of results that are not maps."""
         if type(image) is not int or not 0 <= image < self.count:
             raise ParameterError(f"image {image!r:.40}: there are {self.count}")
         maps = [m for e in self._maps if image < len(e.values) for m in maps_of(e, image)]

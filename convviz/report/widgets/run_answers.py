@@ -21,7 +21,7 @@ from ..unit_records import column_record, lift_record, unit_record, visible_box
 from .pictures import embed
 
 TILE, TILE_COLUMNS, MAX_TILES = 64, 8, 64
-"""Side of a top patch in pixels, patches in a row of the picture, and most patches of it."""
+"""Side of a patch in pixels, patches per row of the picture, and largest number of patches."""
 
 PHOTO_SIDE = 320
 """Shorter side of a photo beside its patch, in pixels."""

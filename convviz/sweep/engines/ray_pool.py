@@ -228,7 +228,7 @@ class Software:
     Attributes:
         folder: the folder of the imported package.
         versions: distribution -> version.
-        code_paths: operator -> device -> description, as of `kernels.paths`.
+        code_paths: operator -> device -> description, as in `kernels.paths`.
     """
 
     folder: str
@@ -256,7 +256,7 @@ class Software:
         if differences:
             more = f", and {len(differences) - 1} more differences" * (len(differences) > 1)
             raise ConvvizError(
-                f"a process of the Ray cluster would give other last bits: {differences[0]}{more}. "
+                f"a process of the Ray cluster would round differently: {differences[0]}{more}. "
                 f"It imported {other.folder}, this process {self.folder}. Ray puts the current "
                 "folder before the installed packages: if that is a clone of the project, start "
                 f"the {what} in another folder"

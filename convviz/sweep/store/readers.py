@@ -28,7 +28,7 @@ class LocalRunReader:
         folder: the run folder.
 
     Raises:
-        ConvvizError: it is no run folder, or its sweep is not finished.
+        ConvvizError: it is not a run folder, or its sweep is not finished.
     """
 
     def __init__(self, folder: Path) -> None:

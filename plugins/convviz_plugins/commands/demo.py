@@ -1,4 +1,4 @@
-"""Run all explainers offline on bundled models and images."""
+"""Run explainers offline on bundled models and images."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ silent on a photo)."""
 
 TITLE = "What two ConvNets see"
 INTRO = (
-    "All explainers at work. EfficientNet-Lite0, trained on ImageNet, looks at three photos; "
-    "a small network trained on handwritten digits, at a data set of 1797 of them. "
+    "EfficientNet-Lite0, trained on ImageNet, is explained on three photos, and a small network "
+    "trained on handwritten digits on a data set of 1797 of them. "
     "The pages in tiles-report and digits-report show the units of both. "
-    "Click on a picture to see it in full size."
+    "Click a picture to see it in full size."
 )
 
 
@@ -73,24 +73,24 @@ def convviz_commands(cli: typer.Typer) -> None:
     @cli.command()
     def demo(
         out: Annotated[
-            Path, typer.Option(help="Folder to write; where it is in use, a numbered one is taken.")
+            Path, typer.Option(help="Folder to write; if it is in use, its name gets a number.")
         ] = Path("convviz-demo"),
     ) -> None:
-        """Run all explainers offline on bundled models and images."""
+        """Run explainers offline on bundled models and images."""
         folder = free_folder(out)
         if folder != out:
             typer.echo(f"{out} is in use, writing to {folder}")
         try:
             page = run_demo(folder)
         except KeyboardInterrupt:
-            typer.echo(f"interrupted; what was done by then is in {folder}", err=True)
+            typer.echo(f"interrupted; the results so far are in {folder}", err=True)
             raise
         typer.echo(f"open {page.resolve()} in a browser")
         for run, images in RUNS.items():
             page = folder.resolve() / f"{run}-report" / "index.html"
             typer.echo(f"units, images and map of the {images}: {page}")
             command = shlex.join(["convviz", "serve", str(folder / run)])
-            typer.echo(f"  or work with them: {command}")
+            typer.echo(f"  the same with a workbench: {command}")
 
 
 def run_demo(folder: Path) -> Path:

@@ -17,12 +17,12 @@ SPLITS = frozenset(
 """Names of folders that are splits of a data set, not classes."""
 
 MAX_NAMES = 4
-"""Most names that a note lists."""
+"""Maximum number of names that a note lists."""
 
 RUN_MARK = ("run.json", "items.parquet")
 
 
-@hookimpl(trylast=True)  # other plugins recognise folders with certain files
+@hookimpl(trylast=True)  # other plugins recognize folders with certain files
 def convviz_open_dataset(source: str, options: Mapping[str, Any]) -> Dataset | None:
     """Open a folder; None if there is no such folder."""
     folder = Path(source).expanduser()

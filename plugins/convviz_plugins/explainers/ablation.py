@@ -98,8 +98,8 @@ class Ablation(Explainer):
             measures={"layer": layer, "channels": len(drops), "channels set to": value},
             notes=(
                 "Above 0: switching the channel off lowers the score of the class; below 0: it "
-                f"raises it. Drawn are the {len(classes)} classes with the highest scores and the "
-                f"{len(channels)} channels with the largest effect on them.",
+                f"raises it. The picture has the {len(classes)} classes with the highest scores "
+                f"and the {len(channels)} channels with the largest effect on them.",
             ),
         )
 

@@ -20,7 +20,7 @@ class GuidedBackprop(Explainer):
     At every ReLU the backward pass keeps positive gradients of active units only:
     R_l = 1[x>0] · 1[R_{l+1}>0] · R_{l+1}. The result is sharp, but it is no evidence for the
     reasons of a classification: it hardly changes if the weights of the upper layers are
-    randomised (Adebayo et al. 2018). For units of inner layers it shows the pattern they detect.
+    randomized (Adebayo et al. 2018). For units of inner layers it shows the pattern they detect.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {
@@ -68,7 +68,7 @@ class GuidedBackprop(Explainer):
             colour=True,
             notes=(
                 "Shows structure that drives the target. It hardly changes if the upper layers are "
-                "randomised (Adebayo et al. 2018), so it is no evidence for the model's reasons.",
+                "randomized (Adebayo et al. 2018), so it is no evidence for the model's reasons.",
                 *notes,
             ),
         )

@@ -31,7 +31,7 @@ class GuidedGradCam(Explainer):
     )
     nonrelu: NonReLU = Field(
         "clamp",
-        description="Treatment of activations other than ReLU in the guided gradient, as of "
+        description="Treatment of activations other than ReLU in the guided gradient, as in "
         "guided_backprop: keep positive gradients (clamp), or raise an error.",
     )
     batch_size: PositiveInt = Field(16, description="Images per backward pass.")

@@ -37,7 +37,7 @@ SAMPLE = 1000
 """Number of queries on which the recall of an approximate index is measured."""
 
 NAMED = 5
-"""Most items whose ids a note lists."""
+"""Maximum number of items whose ids a note lists."""
 
 
 class Neighbors(DatasetExplainer):

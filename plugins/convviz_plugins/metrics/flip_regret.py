@@ -31,7 +31,7 @@ class FlipRegret(Metric):
     are covered by rising area until one flips, so that the smallest area is known. For a map they
     are visited in the order of its mean over their cells; ties are in random order. The second
     measure is the share of rectangles that are visited up to the first flip. Both are undefined for
-    images whose class no rectangle changes, and for targets that are no class.
+    images whose class no rectangle changes, and for targets that are not classes.
     """
 
     grid: int = Field(5, gt=1, le=16, description="Rows and columns of cells.")

@@ -25,11 +25,12 @@ class GridPointing(Metric):
     """Share of the positive values of a map that lie in the right cell of a mosaic.
 
     The grid pointing game (GridPG, Rao, Böhle, Schiele 2022): the image and images of other classes
-    form a mosaic, of which the class of the image is explained. Random maps score 1 / cells on
-    average, and so do maps that do not depend on the place. The other images are those that the
+    form a mosaic, and the class of the image is explained on it. Random maps score 1 / cells on
+    average, and so do maps that do not depend on the position. The other images are those that the
     network classifies with the highest probabilities, one per class, among the first `candidates`
-    ones of the data set. A map without positive values scores 0. Undefined are targets that are no
-    class, data sets with too few classes, and networks that accept one size only. The second
+    ones of the data set. A map without positive values scores 0. The score is undefined for
+    targets that are not classes, data sets with too few classes, and networks that accept one size
+    only. The second
     measure is the lowest probability with which the images of a mosaic are classified; the
     publication uses images of at least 0.99.
     """

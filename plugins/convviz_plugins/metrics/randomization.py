@@ -38,12 +38,12 @@ class Randomization(Metric):
 
     Adebayo et al. 2018: a map of a trained network should differ from that of a network whose
     weights are drawn anew by each layer's own `reset_parameters`; batch norms get the statistics
-    of this network on noise. Measured are the rank correlation and the structural similarity
+    of this network on noise. The metric measures the rank correlation, the structural similarity
     (SSIM), and the rise of the entropy of the histogram (efficient MPRT, Hedström et al. 2024). The
-    outcome is pass or fail, since uninformative maps are best at it (Binder et al. 2023): an
+    outcome is pass or fail, since uninformative maps have the best values (Binder et al. 2023): an
     explainer passes if the upper 95 % bounds of both similarities are below `similar`. The entropy
-    is reported but not required to rise by default: where maps of the trained network are as rough
-    as those of a random one, even the gradient's does not.
+    is reported but not required to rise by default: if the maps of the trained network are as rough
+    as those of a random one, the entropy does not rise even for the gradient.
     """
 
     needs: ClassVar[frozenset[MetricNeed]] = frozenset({"repeats"})

@@ -175,7 +175,7 @@ class SymmetricRelevanceGain(Metric):
 
         Args:
             image, removal: the image and its regions.
-            sets, indices: as of `removed_regions`.
+            sets, indices: as in `removed_regions`.
             how: what removed regions get.
         """
         nothing = torch.zeros_like(image.image)

@@ -74,17 +74,17 @@ def train(epochs: int, seed: int) -> tuple[DigitNet, float, float]:
     net = DigitNet()
     start_smooth(net.first_kernels)
     steps = epochs * math.ceil(len(known) / BATCH)
-    optimiser = torch.optim.SGD(_groups(net), lr=0.1, momentum=0.9, nesterov=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, total_steps=steps)
+    optimizer = torch.optim.SGD(_groups(net), lr=0.1, momentum=0.9, nesterov=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=steps)
     for epoch in range(epochs):
         net.train()
         total = 0.0
         for part in known[torch.randperm(len(known))].split(BATCH):
             scores = net(augment(images[part]))
             loss = F.cross_entropy(scores, labels[part], label_smoothing=0.05)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             schedule.step()
             total += float(loss.detach()) * len(part)
         print(f"epoch {epoch + 1:3d}  loss {total / len(known):.4f}", flush=True)

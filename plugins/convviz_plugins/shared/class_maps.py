@@ -43,9 +43,9 @@ def class_maps(
     """Return the maps of a layer weighted by the gradients of the targets.
 
     Args:
-        model, batch, target, forward: as of `Explainer.explain`; `forward` includes the layer.
+        model, batch, target, forward: as in `Explainer.explain`; `forward` includes the layer.
         layer: a layer with rows and columns.
-        variant: as of `weighted_maps`.
+        variant: as in `weighted_maps`.
         batch_size: images per backward pass.
 
     Raises:

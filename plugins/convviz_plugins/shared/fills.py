@@ -33,7 +33,7 @@ def parse_fill(value: Any) -> Fill:
     """Return the fill that a Python value or a text of the command line stands for.
 
     Raises:
-        ValueError: the value is no fill.
+        ValueError: the value is not a fill.
     """
     if isinstance(value, Tensor):
         return value.detach().clone()

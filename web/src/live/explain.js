@@ -261,7 +261,7 @@ function AgreementTable({ cards }) {
   if (!pairs) return null;
   const name = (i) => `${group[i].explainer}${group[i].job.result.targets[0] ? `, ${group[i].job.result.targets[0].label}` : ""}`;
   return html`<section class="card"><h2>Agreement of the maps</h2>
-    <div class="scroll"><table><thead><tr><th>maps</th><th class="number">rank correlation</th><th class="number">overlap of the strongest tenth</th></tr></thead>
+    <div class="scroll"><table><thead><tr><th>maps</th><th class="number">rank correlation</th><th class="number">overlap of the top 10 %</th></tr></thead>
     <tbody>${pairs.map((p) => html`<tr><th>${name(p.pair[0])} — ${name(p.pair[1])}</th>
       ${p.reason ? html`<td colspan="2" class="muted">${p.reason}</td>` : html`<td class="number">${number(p.rank_correlation, 2)}</td><td class="number">${percent(p.overlap)}</td>`}</tr>`)}
     </tbody></table></div></section>`;

@@ -13,8 +13,8 @@ export function PlaceInRun({ place }) {
   if (place.problem) return html`<p class="problem">${place.problem}</p>`;
   const { value, rank, best, images, histogram } = place;
   const words = rank <= best.length
-    ? `place ${rank} among the ${best.length} top patches of the ${images} images`
-    : `below the ${best.length} top patches of the ${images} images, which reach from ${number(best.at(-1))} to ${number(best[0])}`;
+    ? `at rank ${rank} among the ${best.length} top patches of the ${images} images`
+    : `below the ${best.length} top patches of the ${images} images (${number(best.at(-1))} to ${number(best[0])})`;
   return html`<div class="place-in-run">
     <p>In the run this photo (${number(value, 4)}) would be <b>${words}</b>.</p>
     ${histogram && html`<${Marked} ...${histogram} value=${value} />`}

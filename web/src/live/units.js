@@ -67,7 +67,7 @@ export function Units({ model, photo, site, state, canNote, onError }) {
         ${page && html`<${UnitTile} slug=${slug} unit=${entry.unit} />`}
         <b>${entry.unit}</b> <span class="muted">${number(entry.value)}</span></button></li>`)}</ol>
       ${job.result.strongest.length > 1 && job.result.strongest[0].value === job.result.strongest.at(-1).value &&
-        html`<p class="note">They have the same highest value; the order is that of the mean of their maps.</p>`}
+        html`<p class="note">They all have the same highest value, and are ordered by the mean of their maps.</p>`}
     </section>`}
     <div class="split even">
       <section class="card">

@@ -19,7 +19,7 @@ export function RunView({ model, ask }) {
       <span class="segments" role="group" aria-label="View">
         ${modes.map(([name, text]) => html`<button type="button" key=${name} aria-pressed=${String(mode === name)}
           onClick=${() => setMode(name)}>${text}</button>`)}</span></div>
-    ${!modes.length && html`<p class="note">The run has neither patches or statistics of units nor a map.</p>`}
+    ${!modes.length && html`<p class="note">The run has no patches, statistics or map to show.</p>`}
     ${mode === "units" && html`<${Units} ...${props} />`}
     ${mode === "map" && html`<${Places} ...${props} />`}
   </div>`;

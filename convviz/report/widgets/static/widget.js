@@ -191,7 +191,7 @@ var E,le,bs,V,Lt,_t,ce,dt,ue,Ut,Nt,ys,st=Symbol.for("pv"),$t={},gt=[],ws=/^m(i|n
       <span class="segments" role="group" aria-label="View">
         ${r.map(([h,c])=>f`<button type="button" key=${h} aria-pressed=${String(a===h)}
           onClick=${()=>o(h)}>${c}</button>`)}</span></div>
-    ${!r.length&&f`<p class="note">The run has neither patches or statistics of units nor a map.</p>`}
+    ${!r.length&&f`<p class="note">The run has no patches, statistics or map to show.</p>`}
     ${a==="units"&&f`<${ps} ...${l} />`}
     ${a==="map"&&f`<${rs} ...${l} />`}
   </div>`}var Cn={run:ds,explanation:We},ti={render({model:e,el:t}){let s=Ne(e);return t.classList.add("convviz-widget"),nt(f`<${Cn[e.get("kind")]} model=${e} ask=${s} host=${t} />`,t),()=>{s.stop(),nt(null,t)}}};export{ti as default};

@@ -19,7 +19,7 @@ ExplainerNames = Annotated[
         "-e",
         "--explainer",
         metavar="NAME",
-        help="Explainer to measure, also of another package. May be repeated.",
+        help="Explainer to measure, built-in or of another package. May be repeated.",
     ),
 ]
 MetricNames = Annotated[
@@ -56,7 +56,7 @@ PassBudget = Annotated[
     typer.Option(
         min=0,
         metavar="PASSES",
-        help="Skip metrics that take more forward passes for an explainer and image.",
+        help="Skip metrics that take more forward passes than this for an explainer and image.",
     ),
 ]
 TargetText = Annotated[

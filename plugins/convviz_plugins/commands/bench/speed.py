@@ -26,7 +26,7 @@ ExplainerNames = Annotated[
         "-e",
         "--explainer",
         metavar="NAME",
-        help="Explainer to measure, also of another package. May be repeated. [default: "
+        help="Explainer to measure, built-in or of another package. May be repeated. [default: "
         "all explainers of images, without those of families such as captum.*]",
     ),
 ]
@@ -43,7 +43,7 @@ Families = Annotated[
     str,
     typer.Option(
         metavar="FAMILY,…",
-        help="Measure the same methods of these families as well, if they are installed: "
+        help="Also measure the same methods of these families, if they are installed: "
         "captum,pytorch_grad_cam.",
     ),
 ]
@@ -68,7 +68,9 @@ Repeats = Annotated[
 IsQuick = Annotated[
     bool,
     typer.Option(
-        "--quick", help="A small model and few rounds, without memory: a check, no figures."
+        "--quick",
+        help="Use a small model and few rounds, and do not measure memory. This only checks that "
+        "everything runs.",
     ),
 ]
 WithMemory = Annotated[
@@ -86,7 +88,7 @@ OldRecord = Annotated[
     Path | None,
     typer.Option(
         metavar="OLD.json",
-        help="Earlier record: say which explainers became slower beyond noise.",
+        help="Earlier record to compare with; prints which explainers became slower.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:1, …")]

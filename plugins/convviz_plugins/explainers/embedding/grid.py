@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 ASSIGNED_UP_TO = 3000
-"""Most points that are assigned exactly, in O(n³) time; more points snap to cells."""
+"""Maximum number of points that are assigned exactly, in O(n³) time; more points snap to cells."""
 
 SNAP_SIDE = 50
 """Rows and columns of the grid to which points snap."""

@@ -10,7 +10,7 @@ from ...shared import vectors as space
 
 NEAREST = 5
 SAMPLE = 2000
-"""Most points whose trustworthiness is computed; larger sets are sampled, as it needs all pairs."""
+"""Number of points above which the trustworthiness, which needs all pairs, is that of a sample."""
 
 
 def trustworthiness_measures(vectors: np.ndarray, points: np.ndarray, seed: int) -> dict[str, Any]:

@@ -78,8 +78,8 @@ class FeatureVisualization(Explainer):
     )
     statistics: str | None = Field(
         None,
-        description="Folder of a run with the statistics of the unit's layer, or for a class of "
-        "the layer that computes the scores: the score is placed among those of its images.",
+        description="Folder of a run with the statistics of the unit's layer (for a class: of the "
+        "layer that computes the scores), for the percentile of the score among its values.",
     )
 
     @field_validator("statistics", mode="before")
@@ -201,7 +201,7 @@ class FeatureVisualization(Explainer):
     def _notes(self, model: Model, target: tuple[Target, ...]) -> tuple[str, ...]:
         notes = [
             "The image shows what raises the target most, within random shifts, sizes and "
-            "rotations; it is no typical example, and another seed gives another image."
+            "rotations; it is not a typical example, and another seed gives another image."
         ]
         if any(unit.position is None for single in target for unit in single.units):
             where = "mean over the positions" if self.objective == "mean" else "center"

@@ -159,7 +159,7 @@ def fold_weights(
 
     In eval mode, norm(conv(x)) = gamma · (conv(x) - mean) / sqrt(variance + eps) + beta. Apart from
     the offset this is a convolution whose output channels are scaled by
-    gamma / sqrt(variance + eps); the offset is no part of a kernel and is left out.
+    gamma / sqrt(variance + eps); the offset is not part of a kernel and is left out.
 
     Args:
         calls: the calls of a forward pass, of `layer_chain.record_calls`.
@@ -269,7 +269,7 @@ def measure(values: Tensor, dead_below: float) -> dict[str, Tensor]:
     likeness.fill_diagonal_(-2.0)
     usable = (norms > 0) & torch.isfinite(norms)
     likeness[~usable] = -2.0
-    # Dead filters are noise, so they are no candidates for the most similar filter.
+    # Dead filters are noise, so they are not candidates for the most similar filter.
     likeness[:, ~usable | dead] = -2.0
     cosine, closest = likeness.max(1)
     none = cosine < -1.5

@@ -111,7 +111,7 @@ def conv_at(calls: list[TorchCall], conv: nn.Conv2d, weight: Tensor, layer: str)
     Args:
         steps: what `watch` returned.
         conv: the layer's module.
-        weight: what it uses as its weight, as of `model.weight`.
+        weight: what it uses as its weight, as in `model.weight`.
         layer: what an error calls it.
     """
     used = {i: s.argument(1, "weight") for i, s in enumerate(calls) if s.name in CONVS}

@@ -27,7 +27,7 @@ class FlipReport:
 
     Attributes:
         model: the model.
-        rows: a partial of all images, as of `to_rows`.
+        rows: a partial of all images, as in `to_rows`.
         items: the images.
         grid: cells along each side.
         max_area: largest area covered, as a share of the image.

@@ -61,7 +61,7 @@ class FlipSearch:
         fill: the content of covered pixels, as `images`.
         grid: cells along each side of an image.
         max_area: largest area of a rectangle, as a share of the image.
-        batch_size, engine: as of `occluded`.
+        batch_size, engine: as in `occluded`.
 
     Raises:
         ParameterError: the grid is finer than the pixels, or the model has one class.

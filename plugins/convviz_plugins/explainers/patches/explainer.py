@@ -70,7 +70,7 @@ class Patches(DatasetExplainer):
 
     k: int = Field(9, ge=1, description="Patches per channel.")
     statistic: Literal["max"] = Field("max", description="Statistic of the map that ranks images.")
-    per_image: int = Field(1, ge=1, description="Most patches of a channel from one image.")
+    per_image: int = Field(1, ge=1, description="Maximum number of patches per channel and image.")
     per_class: bool = Field(
         False,
         description="Also find the patches of each class among its images; needs labels. Takes "

@@ -18,7 +18,7 @@ from .summary import CLASS_PATCHES, GRADIENTS, PatchParameters, gradient_notes, 
 from .top_k import NAMES, NOWHERE, Lists
 
 CLASSES_DRAWN = 10
-"""Most classes in the picture: those that activate the drawn units most."""
+"""Maximum number of classes in the picture: those that activate the drawn units most."""
 
 
 def with_pictures(parameters: PatchParameters, photos: Photos, layer: str, result: Tiles) -> Tiles:

@@ -32,7 +32,7 @@ class PatchParameters(Protocol):
 
     @property
     def per_image(self) -> int:
-        """Most patches of a channel from one image."""
+        """Maximum number of patches of a channel from one image."""
 
     @property
     def units(self) -> tuple[int, ...]:

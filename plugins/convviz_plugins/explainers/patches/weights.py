@@ -13,7 +13,7 @@ from .top_k import NOWHERE
 
 NEIGHBORS = 6
 LEAST_COSINE = 0.1
-"""Least cosine of weights that count as similar."""
+"""Smallest cosine of weights that count as similar."""
 
 BLOCK = 512
 """Units that are compared with all others at a time."""

@@ -11,7 +11,7 @@ from convviz import ParameterError
 
 UNMATCHED = -1
 NAMED = 3
-"""Most classes that a note lists."""
+"""Maximum number of classes that a note lists."""
 
 HOW_TO_MAP = (
     "Give the outputs of these classes by `--classes FILE`, or in Python by "
@@ -163,9 +163,9 @@ def _index(name: str) -> int | None:
 
 
 def too_high(index: int, count: int) -> str:
-    """Return the note on a label that is no output."""
+    """Return the note on a label that is not an output."""
     return (
-        f"No correctness: label {index} is no output of the model, which has the outputs 0 to "
+        f"No correctness: label {index} is not an output of the model, which has the outputs 0 to "
         f"{count - 1}. {HOW_TO_MAP}."
     )
 

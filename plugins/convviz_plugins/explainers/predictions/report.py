@@ -176,7 +176,7 @@ class Report:
         wrong = (~judged.correct).nonzero()[:, 0]
         places = wrong[(-judged.confidence[wrong]).argsort(stable=True)]
         text = (
-            f"{len(places)} of {len(judged.items)} images are predicted wrong; the most confident "
+            f"{len(places)} of {len(judged.items)} predictions are wrong; the most confident "
             "errors come first."
         )
         return self._ranking("confident errors", places, {}, text)
@@ -198,7 +198,7 @@ class Report:
             "class for its own images"
         )
         if near is None:
-            how += "; with neighbors in the sweep, the nearest images are asked as well"
+            how += "; with neighbors in the sweep, the nearest images are considered as well"
         else:
             how += (
                 f", and the {suspects.considered} nearest images do not support the label; images "

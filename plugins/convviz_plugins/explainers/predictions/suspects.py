@@ -38,9 +38,9 @@ def find_suspects(judged: Judged, labels: Tensor, indices: Tensor | None) -> Sus
 
     The model contradicts a label if it predicts another class with at least the mean probability
     that it gives to this class for the images labelled so: the threshold of confident learning
-    (Northcutt, Jiang & Chuang 2021). A class that is no label has the mean over all images.
+    (Northcutt, Jiang & Chuang 2021). A class that is not a label has the mean over all images.
     Neighbours can confirm or refute this: an image with at least as many neighbours of its label
-    as of the predicted class is no suspect, unless it has none of either.
+    as of the predicted class is not a suspect, unless it has none of either.
 
     Args:
         judged: the images with a label.

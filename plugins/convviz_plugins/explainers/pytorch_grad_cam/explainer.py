@@ -98,6 +98,6 @@ class CamExplainer(BridgedExplainer):
         if not image.scores.has_classes or image.target.function is not None:
             raise TargetError(
                 f"pytorch-grad-cam's {self.library_class} compares the class with other classes; "
-                f"{image.target.label} is no class"
+                f"{image.target.label} is not a class"
             )
         return image.scores.index

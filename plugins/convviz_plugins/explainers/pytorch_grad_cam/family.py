@@ -27,7 +27,7 @@ EXCLUDED: Mapping[str, str] = {
     "DeepFeatureFactorization": "returns several concepts with scores instead of one map",
     "GuidedBackpropReLUModel": "is guided backpropagation: use guided_backprop",
 }
-"""Class of the library -> why it is no explainer."""
+"""Class of the library -> why it is not an explainer."""
 
 _LAYER: Fields = {
     "layer": (

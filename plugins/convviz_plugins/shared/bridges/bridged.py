@@ -32,7 +32,7 @@ class ImageScores:
     Attributes:
         image: `[1, C, H, W]`.
         index: its position in the batch.
-        model, target: as of `Explainer.explain`, of this image.
+        model, target: as in `Explainer.explain`, of this image.
         private: the copy.
         scores: the copy with the scores of the target as output.
         maps: activations of the explainer's layer `[C, h, w]`; None without a layer.
