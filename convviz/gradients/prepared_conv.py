@@ -259,8 +259,8 @@ class PreparedConvs:
     """The prepared convolutions of one network, kept until its weights change.
 
     Only those of registered parameters and buffers are kept, because weights that a forward pass
-    computes are different tensors in each pass. The weights whose prepared forms fit into the memory are those
-    that come first in the network, whatever was computed before.
+    computes are different tensors in each pass. The weights whose prepared forms fit into the
+    memory are those that come first in the network, whatever was computed before.
     """
 
     def __init__(self) -> None:
