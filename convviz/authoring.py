@@ -57,6 +57,7 @@ _MODULES = {
     "numbers_of_parts": "results.number_ranges",
     "objective_gradient": "network.objective_gradient",
     "occluded": "occlusion.occluded_scores",
+    "optimized_forward": "sweep.forward_pass",
     "parse_target": "scores.targets",
     "pixel_vectors": "plugin.dataset_features",
     "preprocess_from_timm": "images.preprocess_import",

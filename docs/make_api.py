@@ -53,7 +53,8 @@ AUTHORS: Groups = {
     "Models and layers": ["LayerInfo", "LayerKind", "ReceptiveField"],
     "Computing": [
         *("occluded", "Occluded", "Occluder", "ablated_scores", "AblatedScores"),
-        *("objective_gradient", "channel_means", "channel_moments", "channel_peaks"),
+        *("objective_gradient", "optimized_forward"),
+        *("channel_means", "channel_moments", "channel_peaks"),
         "fold_batch_norm",
         *("Features", "Pixels", "pixel_vectors"),
     ],

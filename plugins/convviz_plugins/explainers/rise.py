@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -10,7 +10,16 @@ from pydantic import Field, PositiveInt
 from torch import Generator, Tensor
 
 from convviz import Heatmap, Model
-from convviz.authoring import Batch, Explainer, Forward, MapKind, Target, hookimpl, track
+from convviz.authoring import (
+    Batch,
+    Explainer,
+    Forward,
+    MapKind,
+    Target,
+    hookimpl,
+    optimized_forward,
+    track,
+)
 
 from ..shared.fills import FillField, default_window, fill_image
 
@@ -57,12 +66,14 @@ class Rise(Explainer):
         size = self.batch_size or _automatic_batch(images)
         parts = range(0, self.masks, size)
         tallies = [_Tally.zeros(images.shape[-2:]) for _ in target]
+        classes = sum(_is_class(single) for single in target)
+        run = optimized_forward(model, images[:1], self.masks * classes)
         steps = [(i, start) for i in range(len(target)) for start in parts]
         for i, start in track(steps, "rise", total=len(steps)):
             chosen = masks.part(start, size)
             shown = chosen[:, None].to(images)
             covered = torch.lerp(fills[i].expand_as(images[i]), images[i], shown)
-            tallies[i].add(_scores(model, covered, target[i]), chosen / self.keep)
+            tallies[i].add(_scores(model, run, covered, target[i]), chosen / self.keep)
         return self._result(tallies, target, images.dtype)
 
     def _result(
@@ -73,7 +84,7 @@ class Rise(Explainer):
         arrays = {"error": errors}
         if isinstance(self.fill, Tensor):
             arrays["fill"] = self.fill.cpu()
-        is_class = all(not (t.units or t.function) for t in target)
+        is_class = all(map(_is_class, target))
         return Heatmap(
             values,
             arrays=arrays,
@@ -187,11 +198,18 @@ def _noise(values: Tensor, errors: Tensor) -> dict[str, str]:
     return {"typical standard error": f"{share:.0%} of the range of the map"}
 
 
-def _scores(model: Model, images: Tensor, target: Target) -> Tensor:
+def _is_class(target: Target) -> bool:
+    """Return whether a target is a class, or the difference of two."""
+    return not (target.units or target.function)
+
+
+def _scores(
+    model: Model, run: Callable[[Tensor], Tensor], images: Tensor, target: Target
+) -> Tensor:
     """Return the probability of a class, or the value of another target, float64 `[B]`."""
-    if target.units or target.function:
+    if not _is_class(target):
         return model.scores(images, [target] * len(images)).cpu().double()
-    probabilities = model.probabilities(model.forward(images).output.double()).cpu()
+    probabilities = model.probabilities(run(images).double()).cpu()
     if target.contrast is not None:
         a, b = target.contrast
         return probabilities[:, a.index] - probabilities[:, b.index]
