@@ -14,7 +14,7 @@ import convviz
 from convviz.authoring import Explainer, Metric, MetricCost
 from convviz.cli.main import run
 from convviz.errors import ConvvizError, ParameterError
-from convviz.evaluation import scoring
+from convviz.evaluation import estimate, scoring
 from convviz.evaluation.quality_record import QualityRecord
 from convviz.testing import tiny_model, tiny_photos
 
@@ -87,6 +87,29 @@ def test_explainers_and_controls_are_scored(tmp_path, with_report):
 def test_wrong_engines_are_refused(settings, message):
     with pytest.raises(ConvvizError, match=message):
         bench(**settings)
+
+
+@pytest.mark.parametrize(
+    ("seconds_per_image", "best", "tried"),
+    [
+        ({2: 3.0, 4: 1.0, 8: 2.0, 16: 2.0, 32: 0.5}, 4, [2, 4, 8, 16]),
+        ({2: 5.0, 4: 4.0, 8: 3.0, 16: 2.0, 32: 1.0}, 32, [2, 4, 8, 16, 32]),
+        ({2: 1.0, 4: 2.0, 8: 2.0, 16: 0.1, 32: 0.1}, 2, [2, 4, 8]),
+    ],
+)
+def test_the_search_for_the_batch_size_ends_early(monkeypatch, seconds_per_image, best, tried):
+    sizes = []
+
+    def timed(call, device):
+        call()
+        return seconds_per_image[sizes[-1]] * sizes[-1], None
+
+    monkeypatch.setattr(estimate, "timed", timed)
+    found = estimate.fastest_batch(
+        lambda images: sizes.append(len(images)), torch.zeros(1, 3, 2, 2)
+    )
+    assert found == best
+    assert list(dict.fromkeys(sizes)) == tried
 
 
 def test_the_threads_of_the_process_are_restored():
