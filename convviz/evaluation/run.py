@@ -214,7 +214,7 @@ class BenchmarkRun:
             self.metrics,
             settings.target,
             settings.seed,
-            settings.batch_size or fastest_batch(forward, batch.images),
+            settings.batch_size or (fastest_batch(forward, batch.images) if passes else 1),
             forward,
             others=AllImages(self.inputs, self.indices),
         )
