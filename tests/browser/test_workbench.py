@@ -305,8 +305,10 @@ def test_a_page_that_is_not_written_yet_shows_the_progress_and_reloads_at_its_ad
         watched = watch(server.address.url + "/")
         watched.page.goto(server.launch_link())
         page = watched.page
+        page.goto(server.address.url + "/layer/stage1-relu.html")
+        page.locator("#step", has_text="starting").wait_for()  # also in a folder
         page.goto(server.address.url + "/image.html#id=7")
-        assert page.locator("#step").inner_text() == "starting"
+        page.locator("#step", has_text="starting").wait_for()
         job.progress = ("reading results: layer page", 2, 6)
         page.get_by_text("2 of 6.").wait_for()
         assert page.locator("#step").inner_text() == "reading results: layer page"
