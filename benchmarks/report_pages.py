@@ -3,12 +3,15 @@
     python benchmarks/report_pages.py [--units 2048] [--images 256] [--repeats 5]
 
 Sweeps a random network with a wide layer over random photos, writes the report, opens it from disk
-in headless Chromium, and prints the median times. Requires Playwright and Chromium.
+in headless Chromium, and prints the median times. The tile of a unit is scrolled into view, and
+clicked half a second later; the pointer never enters the page, so that nothing is loaded ahead of a
+click. "Busy" is the CPU time of the main thread of the page. Requires Playwright and Chromium.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import tempfile
@@ -48,6 +51,8 @@ def write_photos(folder: Path, count: int) -> None:
         Image.fromarray(noise).resize((500, 375), Image.Resampling.BICUBIC).save(target, quality=90)
 
 
+PAUSE_MS = 500
+REVEAL = "unit => document.querySelector(`#sheet [data-unit='${unit}']`).scrollIntoView()"
 PAINTED = """() => new Promise(resolve => {
   const entry = performance.getEntriesByName("first-contentful-paint")[0];
   resolve(entry ? entry.startTime : null);
@@ -69,8 +74,10 @@ CLICKED = """unit => new Promise(resolve => {
 def measure(address: str, units: int, repeats: int) -> dict[str, list[float]]:
     from playwright.sync_api import sync_playwright
 
-    names = ("first paint", "ready", "unit after a click", "of which the main thread was busy")
+    first, later = "first unit after a click", "further units after a click"
+    names = ("first paint", "ready", first, later)
     times: dict[str, list[float]] = {name: [] for name in names}
+    busy: dict[str, list[float]] = {f"{name}, main thread busy": [] for name in (first, later)}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -85,19 +92,21 @@ def measure(address: str, units: int, repeats: int) -> dict[str, list[float]]:
             times["ready"].append(1000 * (time.perf_counter() - begun))
             times["first paint"].append(page.evaluate(PAINTED))
             session = context.new_cdp_session(page)
-            session.send("Performance.enable")
+            session.send("Performance.enable", {"timeDomain": "threadTicks"})
             for step in range(4):
                 unit = (repeat * 397 + step * 511) % units
-                busy = _busy_ms(session)
-                times["unit after a click"].append(page.evaluate(CLICKED, unit))
-                times["of which the main thread was busy"].append(_busy_ms(session) - busy)
+                page.evaluate(REVEAL, unit)
+                page.wait_for_timeout(PAUSE_MS)
+                name, before = later if step else first, _busy_ms(session)
+                times[name].append(page.evaluate(CLICKED, unit))
+                busy[f"{name}, main thread busy"].append(_busy_ms(session) - before)
             context.close()
         browser.close()
-    return times
+    return times | busy
 
 
 def _busy_ms(session: object) -> float:
-    """Return the time that the main thread of the page has been busy."""
+    """Return the CPU time that the main thread of the page has used for tasks."""
     metrics = session.send("Performance.getMetrics")["metrics"]
     return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
 
@@ -122,6 +131,7 @@ def main() -> None:
         size = sum(path.stat().st_size for path in report.rglob("*") if path.is_file())
         page = report / "layer" / "2.html"
         print(f"{size / 1e6:.1f} MB, of which the layer page {page.stat().st_size / 1e6:.2f} MB")
+        print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         for name, values in measure(page.as_uri(), options.units, options.repeats).items():
             print(f"{name}: median {statistics.median(values):.0f} ms, worst {max(values):.0f} ms")
 

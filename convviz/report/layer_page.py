@@ -93,7 +93,9 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
         "field": units.field,
         "run": site.run.address,
         "shell": shlex.join(["convviz", "show", site.run.address, "-e", "patches", "--layer"]),
+        "serve": shlex.join(["convviz", "serve", site.run.address]),
         "guided": drawn,
+        "draws_guided": _draws_guided(site, layer),
         "sheets": [atlas.record() for atlas in site.sheets.get(layer.slug, [])],
         "meaning": units.lifts.meaning if units.lifts is not None else "",
         "weights": str(units.tiles.measures.get("incoming weights", "")) if units.tiles else "",
@@ -127,9 +129,10 @@ def _tiles(site: Site, layer: SiteLayer, units: LayerUnits) -> Any:
         block, index = divmod(unit, UNITS_PER_ATLAS)
         row, column = divmod(index, COLUMNS)
         is_drawn = block < len(atlases) and index in atlases[block].filled
+        place = f"{_sheet_class(layer.slug, block)} x{column} y{row}"
         yield {
             "unit": unit,
-            "classes": f"{layer.slug}-{block} x{column} y{row}" if is_drawn else "missing",
+            "classes": place if is_drawn else "missing",
             "dead": bool(units.dead[unit]),
             "max": short(largest[unit]),
         }
@@ -154,10 +157,15 @@ def _write_style(site: Site) -> None:
     for slug, atlases in site.sheets.items():
         for block, atlas in enumerate(atlases):
             address = atlas.path.removeprefix("media/")
-            rules.append(f'.{slug}-{block}{{background-image:url("{address}")}}')
+            rules.append(f'.{_sheet_class(slug, block)}{{background-image:url("{address}")}}')
     path = site.folder / "media" / "sheets.css"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([*rules, ""]), "utf-8")
+
+
+def _sheet_class(slug: str, block: int) -> str:
+    """Return the class of tiles of an atlas; a class must not start with a digit, as slugs may."""
+    return f"sheet-{slug}-{block}"
 
 
 def _write_guided(site: Site, layer: SiteLayer, units: LayerUnits) -> dict[str, Any] | None:
@@ -172,6 +180,13 @@ def _write_guided(site: Site, layer: SiteLayer, units: LayerUnits) -> dict[str, 
     path = f"media/guided/{layer.slug}.jpg"
     save_picture(site.folder / path, sheet)
     return {"atlas": path, "columns": columns, "rows": rows, "height": height, "width": width}
+
+
+def _draws_guided(site: Site, layer: SiteLayer) -> bool:
+    """Return whether `convviz show` draws guided gradients of the units."""
+    if "patches" not in site.run or layer.name not in site.run["patches"]:
+        return False
+    return bool(site.run["patches"][layer.name].parameters.get("guided"))
 
 
 def _write_other(site: Site, layer: SiteLayer) -> dict[str, Any] | None:

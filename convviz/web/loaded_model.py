@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from ..errors import ConvvizError
+from ..errors import ConvvizError, ParameterError
 from ..network.inputs import collate, prepare
 from ..network.model import Model
 from ..plugin import registry
 from ..plugin.sources import load_model
 from ..sweep.run import Run, open_run
+from .guided_patches import GuidedGradients
 from .worker_settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -79,6 +80,17 @@ class LoadedModel:
             return self.run.load_model(self.settings.device)
         except ConvvizError as error:
             raise ConvvizError(f"{error}; restart with -m MODEL") from error
+
+    @cached_property
+    def guided_gradients(self) -> GuidedGradients:
+        """The guided gradients of the units of the run.
+
+        Raises:
+            ConvvizError: no run was opened, or the model is not available or not that of the run.
+        """
+        if self.run is None:
+            raise ParameterError("no run was opened")
+        return GuidedGradients(self.run, self.model, self.settings.photos)
 
     def photo(self, reference: Mapping[str, Any]) -> PreparedPhoto:
         """Return a prepared photo.

@@ -65,13 +65,14 @@ class LivePages:
             return ", ".join(self._services.model_names)
         return f"{run.plan['model']['name']} · {run.plan['dataset']['name']}"
 
-    def render(self, template: str, page: str, **values: Any) -> Response:
-        """Return a page from a template."""
+    def render(self, template: str, page: str, path: str = "", **values: Any) -> Response:
+        """Return a page from a template; `path` is its address below that of the server."""
         site = {"title": self.title, "links": self.links, "live": LIVE}
+        root = "../" * path.count("/")
         text = (
             environment()
             .get_template(template)
-            .render(site=site, page=page, root="", generator=GENERATOR, **values)
+            .render(site=site, page=page, root=root, generator=GENERATOR, **values)
         )
         return Response(text.encode("utf-8", "xmlcharrefreplace"), media_type="text/html")
 
@@ -119,11 +120,13 @@ def page_routes(services: Services) -> list[Route]:
         services.write_pages(pages.folder)
         job = services.pages_job
         if job is not None and job.finished.done() and job.status != "done":
-            return pages.render("preparing.html", "preparing", progress=None, problem=job.error)
+            return pages.render(
+                "preparing.html", "preparing", path, progress=None, problem=job.error
+            )
         if job is not None and not job.finished.done():
             if path.endswith(".html"):
                 return pages.render(
-                    "preparing.html", "preparing", progress=job.progress, problem=""
+                    "preparing.html", "preparing", path, progress=job.progress, problem=""
                 )
             if path.startswith("data/") and path != "data/site.js":
                 raise HTTPException(404, "the page has not been written yet")

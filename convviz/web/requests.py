@@ -115,6 +115,13 @@ class UnitGradient(_Strict):
     x: Number
 
 
+class GuidedPatches(_Strict):
+    """The guided gradients of the top patches of a unit of the run."""
+
+    layer: LayerName
+    unit: Number
+
+
 class Neighbours(_Strict):
     """The nearest images of the run."""
 
@@ -134,6 +141,7 @@ REQUESTS: dict[str, type[_Strict]] = {
     "prepare_cover": PrepareCover,
     "unit_map": UnitMap,
     "unit_gradient": UnitGradient,
+    "guided_patches": GuidedPatches,
     "neighbours": Neighbours,
 }
 """Task -> the form of its arguments."""

@@ -68,7 +68,10 @@ class Services:
         self.notes = UnitNotes(self._notes_folder())
         run = None if self.run is None else _absolute(settings.run)
         empty = str(self._subfolder("empty"))
-        self._worker = WorkerSettings(None, run, empty, settings.device, _disabled_plugins())
+        photos = _absolute(settings.photos)
+        self._worker = WorkerSettings(
+            None, run, empty, settings.device, photos, _disabled_plugins()
+        )
         sources: Sequence[str | None] = settings.models or (None,)
         self.workers = [
             ModelWorker(replace(self._worker, source=_absolute(source))) for source in sources
@@ -98,8 +101,7 @@ class Services:
             return
         worker = ModelWorker(self._worker)
         self._further_workers.append(worker)
-        arguments = {"folder": str(folder), "photos": self.settings.photos}
-        self.pages_job = Job(-1, "pages", arguments)
+        self.pages_job = Job(-1, "pages", {"folder": str(folder)})
         worker.submit(self.pages_job)
 
     def submit(self, request: JobRequest) -> Job:

@@ -223,6 +223,19 @@ def unit_gradient(state: LoadedModel, arguments: Arguments) -> Answer:
     return document, files
 
 
+def guided_patches(state: LoadedModel, arguments: Arguments) -> Answer:
+    """Return the guided gradients of the top patches of a unit of the run.
+
+    With `refused`, the reason, if they cannot be computed with this model.
+    """
+    try:
+        gradients = state.guided_gradients
+    except ConvvizError as error:
+        return {"refused": str(error)}, {}
+    document, files = gradients.of_unit(arguments["layer"], arguments["unit"])
+    return {**document, "refused": ""}, files
+
+
 def neighbours(state: LoadedModel, arguments: Arguments) -> Answer:
     """Return the nearest images of the run."""
     if state.run is None:
@@ -259,7 +272,7 @@ def pages(state: LoadedModel, arguments: Arguments) -> Answer:
     """Write the report of the run into a folder that holds the static files already."""
     if state.run is None:
         raise ParameterError("no run was opened")
-    photos = CheckedPhotos(state.run, RunPhotos(state.run, arguments["photos"]))
+    photos = CheckedPhotos(state.run, RunPhotos(state.run, state.settings.photos))
     site = Site(state.run, Path(arguments["folder"]), photos=photos, live=LIVE)
     write_site(site, [WORKBENCH])
     links = [(link.page, link.text, link.href) for link in site.links if link != WORKBENCH]
@@ -310,6 +323,7 @@ TASKS: dict[str, Callable[[LoadedModel, Arguments], Answer]] = {
     "prepare_cover": prepare_cover,
     "unit_map": unit_map,
     "unit_gradient": unit_gradient,
+    "guided_patches": guided_patches,
     "neighbours": neighbours,
     "pages": pages,
 }

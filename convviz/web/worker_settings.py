@@ -15,6 +15,7 @@ class WorkerSettings:
         folder: an empty folder in which the process runs, so that a relative path in a request
             leads nowhere.
         device: device of the model.
+        photos: data set with the photos of the run; None for the recorded one.
         disabled: plugins that are disabled.
     """
 
@@ -22,4 +23,5 @@ class WorkerSettings:
     run: str | None
     folder: str
     device: str = "auto"
+    photos: str | None = None
     disabled: tuple[str, ...] = ()

@@ -133,6 +133,7 @@ def test_classes_are_found_by_patterns_and_kept_on_the_way_to_other_layers(pages
     first = page.locator(SHEET).first
     best = int(first.get_attribute("data-unit"))
     assert lifts[best] == pytest.approx(lifts.max(), rel=1e-3)
+    first.locator("small").wait_for()  # tiles are rendered when they come into view
     words = first.inner_text().split()
     assert float(words[1]) == pytest.approx(lifts[best], rel=0.06)
     assert words[-1] in ("1", "4", "5")
@@ -162,6 +163,7 @@ def test_a_link_opens_a_unit_whose_classes_filter_and_whose_numbers_can_be_saved
     items = [i for i in units.tiles["items"][unit].tolist() if i >= 0]
     labels = [units.items[i].label for i in items]
     page.wait_for_selector(".bars button[aria-pressed=true]")
+    page.wait_for_selector(".meant-note")  # the lifts of the classes have been loaded
     others = sum(other != label for other in labels)
     assert page.locator(".patches .faded").count() == others % len(labels)  # never all of them
     meant = page.locator(".meant-note").inner_text()
@@ -177,6 +179,27 @@ def test_a_link_opens_a_unit_whose_classes_filter_and_whose_numbers_can_be_saved
     assert f"--layer {units.layer} --unit {unit}" in shell
     drawn = eval(python, {"convviz": convviz})
     assert drawn.layer == units.layer
+
+
+def test_guided_gradients_are_shown_or_the_line_that_draws_them(pages, units, digits_run):
+    [drawn] = units.tiles.order
+    page = pages.open(address(units, f"unit={drawn}&view=guided"))
+    page.wait_for_selector(".patches.is-guided img[src*='media/guided/']")
+    assert page.locator(".guided-status").count() == 0
+    alive = np.flatnonzero(~units.dead).tolist()
+    other = next(unit for unit in alive if unit != drawn)
+    page.goto(pages.allowed[0] + address(units, f"unit={other}"))
+    patches_of(page, units)
+    page.get_by_role("button", name="Guided gradient").click()
+    line = page.locator(".guided-status code").inner_text()
+    assert f"view=guided&unit={other}" in page.url or f"unit={other}&view=guided" in page.url
+    assert line == (
+        f"convviz show {digits_run.address} -e patches --layer {units.layer} --unit {other}"
+    )
+    assert page.locator(".patches img").count() > 0  # the patches stay
+    page.keyboard.press("g")
+    page.wait_for_selector(".guided-status", state="detached")
+    assert page.locator(".patches.is-crop").count() == 1
 
 
 def test_dead_units_are_marked_and_can_be_shown_alone(pages, units):

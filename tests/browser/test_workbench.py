@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -207,6 +209,94 @@ def test_a_rectangle_a_unit_and_neighbours_by_deep_links_and_keys(
     assert page.get_by_role("link", name="Workbench").get_attribute("href") == "live.html"
 
 
+START_JOB = """async (request) => {
+  const answer = await fetch("/api/jobs", {
+    method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(request),
+  });
+  return (await answer.json()).id;
+}"""
+CANCEL_JOB = """id => fetch(`/api/jobs/${id}/cancel`, {
+  method: "POST", headers: {"Content-Type": "application/json"}, body: "{}",
+})"""
+COMPUTED = ".patches.is-guided img[src*='guided.png']"
+
+
+def test_guided_gradients_of_a_unit_are_computed_shown_in_place_and_kept(
+    bench: Any, digits_run: convviz.Run, check_accessible: Any
+) -> None:
+    layer = list(digits_run["patches"])[-1]
+    result = digits_run["patches"][layer].result
+    alive = [u for u in range(len(result.values)) if result.values[u, -1] > 0]
+    first, second = [unit for unit in alive if unit not in result.order][:2]
+    place = f"{bench.allowed[0]}layer/{layer.replace('.', '-')}.html#unit="
+    page = bench.page
+    page.goto(f"{place}{first}")
+    page.locator(".patches.is-crop img").nth(8).wait_for()
+    page.get_by_role("button", name="Guided gradient").click()
+    page.locator(COMPUTED).nth(8).wait_for()
+    assert page.locator(".guided-status").count() == 0
+    assert "mid-grey" in page.locator(".patches + .note").inner_text()
+    answer = page.request.get(page.locator(COMPUTED).first.evaluate("image => image.src"))
+    sheet = np.asarray(Image.open(io.BytesIO(answer.body())))
+    drawn = digits_run.draw("patches", layer, units=first)["guided gradients"][0].numpy()
+    assert np.array_equal(sheet, np.concatenate(list(drawn), axis=1))
+    check_accessible(page)
+
+    # While the model is busy, the page shows it, and the job can be cancelled.
+    row = page.evaluate(
+        """async () => (await (await fetch("/api/rows", {
+          method: "POST", headers: {"Content-Type": "application/json"}, body: '{"row": 3}',
+        })).json()).id"""
+    )
+    arguments = {"photo": row, "explainer": "rise", "parameters": {"masks": "1000000"}}
+    busy = page.evaluate(START_JOB, {"model": 0, "task": "explain", "arguments": arguments})
+    page.goto(f"{place}{second}&view=guided")
+    page.get_by_text("waiting for the model").wait_for()
+    assert page.locator(".patches.waits img").count() == 9  # the patches are shown meanwhile
+    check_accessible(page)
+    page.get_by_role("button", name="Cancel").click()
+    page.locator(".guided-status").get_by_text("Cancelled.").wait_for()
+    page.get_by_role("button", name="Compute them").click()
+    page.get_by_text("waiting for the model").wait_for()
+    page.evaluate(CANCEL_JOB, busy)
+    page.locator(COMPUTED).nth(8).wait_for()
+    of_second = page.locator(COMPUTED).first.get_attribute("src")
+
+    # The gradients of a unit seen before are there at once; a reload gets them from the server.
+    page.goto(f"{place}{first}&view=guided")
+    page.locator(COMPUTED).nth(8).wait_for()
+    page.go_back()
+    page.wait_for_function(
+        "([place, src]) => document.querySelector(place)?.getAttribute('src') === src",
+        arg=[COMPUTED, of_second],
+    )
+    page.reload()
+    page.locator(COMPUTED).nth(8).wait_for()
+
+
+def test_guided_gradients_need_the_model_of_the_run(
+    watch: Any, digits_run: convviz.Run, report: Path
+) -> None:
+    layer = list(digits_run["patches"])[-1]
+    unit = digits_run["patches"][layer].result.order[0] ^ 1  # one that has not been drawn
+    settings = ServeSettings(digits_run.address, ("demo",))
+    with Services(settings) as services, running(services) as server:
+        services.pages_job = job = Job(-1, "pages", {})
+        site = (report / "data" / "site.js").read_text()
+        shutil.copytree(report, services.folder / "pages", dirs_exist_ok=True)
+        written = services.folder / "pages" / "data" / "site.js"
+        written.write_text(site.replace('"live":null', '"live":{"workbench":"live.html"}'))
+        job.end("done", {"links": []})
+        watched = watch(server.address.url + "/")
+        watched.page.set_default_timeout(PATIENCE_MS)
+        watched.page.goto(server.launch_link())
+        page = watched.open(f"layer/{layer.replace('.', '-')}.html#unit={unit}&view=guided")
+        problem = page.locator(".guided-status [role=alert]")
+        problem.wait_for()
+        assert "other weights than the model of the run" in problem.inner_text()
+        assert page.get_by_role("button", name="Try again").is_visible()
+
+
 def test_a_page_that_is_not_written_yet_shows_the_progress_and_reloads_at_its_address(
     watch: Any, digits_run: convviz.Run, report: Path, check_accessible: Any
 ) -> None:
@@ -215,8 +305,10 @@ def test_a_page_that_is_not_written_yet_shows_the_progress_and_reloads_at_its_ad
         watched = watch(server.address.url + "/")
         watched.page.goto(server.launch_link())
         page = watched.page
+        page.goto(server.address.url + "/layer/stage1-relu.html")
+        page.locator("#step", has_text="starting").wait_for()  # also in a folder
         page.goto(server.address.url + "/image.html#id=7")
-        assert page.locator("#step").inner_text() == "starting"
+        page.locator("#step", has_text="starting").wait_for()
         job.progress = ("reading results: layer page", 2, 6)
         page.get_by_text("2 of 6.").wait_for()
         assert page.locator("#step").inner_text() == "reading results: layer page"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -241,6 +242,22 @@ def test_photos_that_are_missing_leave_names_and_numbers(tmp_path, run, units):
     best = units.tiles["items"][:, 0].tolist()
     hidden = sum(item < 0 or not known[item] for item in best)
     assert sheet.count('class="tile missing"') == hidden > 0
+
+
+def test_layers_that_are_numbers_have_pictures_in_the_contact_sheet(tmp_path):
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    )
+    preprocess = convviz.Preprocess(resize=32, crop=32, mean=(0.5,) * 3, std=(0.5,) * 3)
+    model = convviz.Model(module.eval(), preprocess=preprocess)
+    patches = convviz.explainer("patches", layers=["1"])
+    run = convviz.analyze(model, "demo-digits:?limit=5", patches, tmp_path / "run")
+    report = convviz.write_run_report(run, tmp_path / "pages").parent
+    style = (report / "media" / "sheets.css").read_text()
+    classes = re.findall(r"^\.([^{]+)\{", style, re.MULTILINE)
+    assert all(re.fullmatch("[A-Za-z][A-Za-z0-9_-]*", name) for name in classes)
+    [of_sheet] = [name for name in classes if name.startswith("sheet")]
+    assert f'class="tile {of_sheet} x0 y0"' in (report / "layer" / "1.html").read_text()
 
 
 def test_a_report_replaces_only_a_report(tmp_path, run):

@@ -28,7 +28,8 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A run over twelve digits."""
     out = tmp_path_factory.mktemp("served") / "run"
     with checksums_instead_of_pictures():
-        convviz.analyze("demo-digits", "demo-digits:?limit=12", ["neighbors"], out)
+        patches = convviz.explainer("patches", layers=("stage3.relu",), draw=1, k=4)
+        convviz.analyze("demo-digits", "demo-digits:?limit=12", ["neighbors", patches], out)
     return str(out)
 
 

@@ -261,6 +261,23 @@ ATTACKS: dict[str, Attack] = {
     "parameter with a bad name": job("explain", explainer="saliency", parameters={"../x": "1"}),
     "rectangle with five numbers": job("cover", photo="A", box=[0, 0, 1, 1, 1]),
     "format of a program": job("draw", result="A", format="ps; id"),
+    "guided gradients without a layer": job("guided_patches", unit=0),
+    "guided gradients of a long layer": job("guided_patches", layer="x" * 401, unit=0),
+    "guided gradients of a path as a unit": job(
+        "guided_patches", layer="stage3.relu", unit="../../etc/passwd"
+    ),
+    "guided gradients of a negative unit": job("guided_patches", layer="stage3.relu", unit=-1),
+    "guided gradients of a huge unit": job("guided_patches", layer="stage3.relu", unit=10**9),
+    "guided gradients of several units": job("guided_patches", layer="stage3.relu", unit=[0, 1]),
+    "guided gradients of other photos": job(
+        "guided_patches", layer="stage3.relu", unit=0, photos="/etc"
+    ),
+    "guided gradients of another run": job(
+        "guided_patches", layer="stage3.relu", unit=0, run="/tmp/run"
+    ),
+    "guided gradients of another explainer": job(
+        "guided_patches", layer="stage3.relu", unit=0, explainer="neighbors"
+    ),
     "note on a long layer": lambda c: c.post("/api/notes", {"layer": "x" * 9999, "unit": 0}),
     **{
         f"{place.format('…')} with {word!r}": path(place.format(word))
@@ -308,6 +325,14 @@ def test_parameters_open_no_paths(client: Client, photo: str, text: str) -> None
         job = client.run_task("explain", photo=photo, explainer=explainer, parameters={field: text})
         assert job["status"] == "failed", (explainer, field)
         assert "not opened from a page" in job["error"]
+
+
+@pytest.mark.parametrize("text", [*PATHS, *TRAVERSALS, "../stage3.relu", "stage3.relu\0"])
+def test_layers_are_names_of_the_run_and_no_paths(client: Client, text: str) -> None:
+    job = client.run_task("guided_patches", layer=text, unit=0)
+    assert job["status"] == "failed"
+    assert job["error"].startswith("unknown layer")
+    assert not job["files"]
 
 
 def test_targets_import_nothing(client: Client, photo: str) -> None:

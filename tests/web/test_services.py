@@ -27,13 +27,14 @@ import convviz
 from convviz import ConvvizError, ImageError, ParameterError
 from convviz.cli.main import run as run_command
 from convviz.plugin.parameter_values import build_explainers
+from convviz.report.writer import copy_static
 from convviz.web import app
 from convviz.web.hosts import server_address
 from convviz.web.jobs import Job, JobTable, ResultFile, UnknownJobError
 from convviz.web.model_worker import MAX_QUEUED, ModelWorker, QueueFullError
 from convviz.web.notes import FILE_NAME, UnitNotes
 from convviz.web.photos import PhotoStore, RunPhotos, UnknownPhotoError
-from convviz.web.services import Services
+from convviz.web.services import ServeSettings, Services
 from convviz.web.sessions import MAX_SESSIONS, Sessions
 from convviz.web.worker_settings import WorkerSettings
 
@@ -336,6 +337,21 @@ def test_links_that_leave_the_folder_of_the_photos_are_refused(
     (tmp_path / "photos" / "0.png").symlink_to(tmp_path / "elsewhere.png")
     with pytest.raises(ConvvizError, match="leaves"):
         RunPhotos(folder_run).load(0)  # the same bytes, but outside
+
+
+def test_photos_may_be_named_by_a_path_from_the_folder_of_the_command(
+    folder_run: convviz.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    pages = tmp_path / "pages"
+    copy_static(pages)
+    with Services(ServeSettings("run", photos="moved")) as services:
+        services.write_pages(pages)
+        assert services.pages_job is not None
+        services.pages_job.finished.result(60)
+        assert services.pages_job.status == "done", services.pages_job.error
+    assert "media/photos/" in (pages / "data" / "items-000.js").read_text()
 
 
 # Notes and sessions

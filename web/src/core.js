@@ -1,6 +1,6 @@
 // What all pages share: chunks of data, state in the address, keys, thumbnails and formats.
 import { h, render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import htm from "htm";
 
 export const html = htm.bind(h);
@@ -47,7 +47,8 @@ export const loadSite = () => loadChunk("site");
 /** Returns [value, error] of a promise-returning function, undefined until it is settled. */
 export function useLoaded(load, inputs) {
   const [state, setValue] = useState({});
-  useEffect(() => {
+  // Loading begins before the next frame is laid out and painted, which takes long in pages with many tiles.
+  useLayoutEffect(() => {
     let isCurrent = true;
     load().then(
       (value) => isCurrent && setValue({ value }),

@@ -2,10 +2,10 @@
 // the view of the unit that the address names.
 import { completions, Lifts, meantClasses } from "./class_filter.js";
 import {
-  CopyButton, count, html, loadChunk, loadSite, markReady, number, Problem, readState, render, setState, subscribe,
+  CopyButton, count, html, loadChunk, loadItem, loadSite, markReady, number, Problem, readState, render, setState, subscribe,
   useAddress, useKeys, useRef,
 } from "./core.js";
-import { preloadUnit, Unit } from "./unit.js";
+import { isLoaded, preloadUnit, Unit } from "./unit.js";
 
 const SHOWN = {
   all: "all units",
@@ -16,6 +16,7 @@ const SHOWN = {
 };
 const CARRIED = ["class", "sort", "show", "view"]; // parts of the state that links to other layers keep
 const NAMED = 4;
+const PATIENCE_MS = 100; // for a unit to be loaded, before its name alone is shown
 
 /** Returns the order that the address selects: that of lifts if classes are selected and no other is. */
 const orderOf = (state, match) => state.sort ?? (match ? "lift" : "unit");
@@ -85,12 +86,16 @@ class Sheet {
     place.title = text;
   }
 
-  /** Marks a unit as the one in view and keeps its tile visible. */
+  /** Marks a unit as the one in view. */
   mark(unit) {
     this.list.querySelector("[aria-current]")?.removeAttribute("aria-current");
-    const link = this.tiles.get(unit)?.firstElementChild;
+    this.tiles.get(unit)?.firstElementChild.setAttribute("aria-current", "true");
+  }
+
+  /** Scrolls the sheet to the tile of the unit in view. */
+  revealMarked() {
+    const link = this.list.querySelector("[aria-current]");
     if (!link) return;
-    link.setAttribute("aria-current", "true");
     // Only the sheet is scrolled: scrollIntoView would move the page as well.
     const [tile, list] = [link.getBoundingClientRect(), this.list.getBoundingClientRect()];
     const isHidden = tile.top < list.top || tile.bottom > list.bottom;
@@ -193,27 +198,36 @@ export async function startLayer() {
   const sorts = JSON.parse(controls.dataset.sorts);
   const numbers = document.getElementById("sheet-numbers");
   let lifts, problem;
+  let awaited = null; // the unit that is being loaded
   /** Loads the lifts of all classes, once. */
   const loadLifts = () => loadChunk(`layer/${slug}/classes`).then(
     (chunk) => (lifts = new Lifts(chunk, data.count)),
     (error) => (problem = error),
   );
+  const reveal = () => sheet.revealMarked();
   const update = () => {
     const state = readState();
+    const unit = /^\d+$/.test(state.unit ?? "") && Number(state.unit) < data.count ? Number(state.unit) : null;
+    // The sheet with its many tiles is laid out once, together with the unit, unless that takes long to load.
+    if (unit !== null && unit !== awaited && !isLoaded(slug, unit)) {
+      awaited = unit;
+      const wait = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+      return void Promise.race([preloadUnit(slug, unit, data), wait]).then(update);
+    }
+    awaited = null;
     const meant = meantClasses(site, counts.classes, state.class);
     if (meant.labels.size && !lifts && !problem) return void loadLifts().then(update);
     const match = meant.labels.size && lifts ? lifts.of(meant.labels) : null;
     const units = chosenUnits(data, state, match);
-    const unit = /^\d+$/.test(state.unit ?? "") && Number(state.unit) < data.count ? Number(state.unit) : null;
     sheet.show(units, orderOf(state, match), match, state.class);
     describeNumbers(numbers, orderOf(state, match), sorts, match, layer);
     carryState(state);
-    host.classList.toggle("split", unit !== null);
+    host.classList.toggle("has-unit", unit !== null);
     view.hidden = unit === null;
     sheet.mark(unit);
     render(problem ? html`<${Problem} error=${problem} />`
       : html`<${Controls} ...${{ data, layer, sorts, site, units, counts, meant, match }} />`, controls);
-    render(unit === null ? null : html`<${Unit} ...${{ unit, units, data, layer, site, slug, meant: meant.labels }} />`, view);
+    render(unit === null ? null : html`<${Unit} ...${{ unit, units, data, layer, site, slug, meant: meant.labels, onShown: reveal }} />`, view);
     if (unit === null) markReady();
   };
   // Links of tiles keep the rest of the state, such as the order.
@@ -230,4 +244,5 @@ export async function startLayer() {
   });
   subscribe(update);
   update();
+  if (site.count <= site.block) loadItem(0).catch(() => {}); // all images are in one chunk
 }

@@ -36,7 +36,7 @@ function Picture({ patch, mode, guided, alt }) {
       width: percentOf(guided.columns), height: percentOf(guided.rows),
       left: percentOf(-guided.rank), top: percentOf(-guided.row),
     };
-    return html`<img src=${address(guided.atlas)} alt=${alt} style=${style} />`;
+    return html`<img src=${address(guided.atlas)} alt=${`guided gradient of ${alt}`} style=${style} onError=${guided.onError} />`;
   }
   if (!image?.preview && image?.thumb) return html`<${Tile} tile=${image.thumb} size=${THUMB_SIDE} label=${alt} className="centered" />`;
   if (!image?.preview) return html`<span class="no-photo">${image ? "photo not available" : "not in this report"}</span>`;

@@ -1,17 +1,41 @@
 // The view of one unit: its top patches, values, classes, similar units, and how to get them.
 import {
   address, CopyButton, count, csv, download, hashWith, html, loadChunk, loadItem, markReady, number, percent,
-  Problem, setState, useAddress, useEffect, useKeys, useLoaded, useRef,
+  Problem, readState, setState, useAddress, useEffect, useKeys, useLoaded, useRef, useState,
 } from "./core.js";
+import { GuidedNotes, GuidedStatus, useGuided } from "./guided.js";
 import { Histogram, PeakHistogram, stratumName } from "./histogram.js";
 import { Patch } from "./patch.js";
 
+const KEPT = 200; // units
+const PATIENCE_MS = 200; // for the patches, before the other sections are shown
 const MODES = { crop: "Patch", whole: "Whole image", guided: "Guided gradient" };
+const KEYS = { whole: "Whole photos with the patch marked (w)", guided: "Pixels that drive the unit (g)" };
+
+/** Returns a word as a shell reads it. */
+const quoted = (word) => (/^[\w.\-/]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+/** Returns the line that draws the pictures of a unit. */
+const shellLine = (layer, unit) => `${layer.shell} ${quoted(layer.name)} --unit ${unit}`;
 
 const block = (unit, size) => String(Math.floor(unit / size)).padStart(3, "0");
 
+const loaded = new Map(); // address of a unit -> its record, of the units loaded last
+const addressOf = (slug, unit, kind = "units") => `${slug}/${kind}/${unit}`;
+
+/** Returns whether a unit is there without waiting. */
+export const isLoaded = (slug, unit) => loaded.has(addressOf(slug, unit));
+
 /** Returns a promise of a unit's record with the images of its patches. */
 export async function loadUnit(slug, unit, data, kind = "units") {
+  const address = addressOf(slug, unit, kind);
+  const record = loaded.get(address) ?? (await readUnit(slug, unit, data, kind));
+  if (!loaded.has(address)) loaded.set(address, record);
+  if (loaded.size > KEPT) loaded.delete(loaded.keys().next().value);
+  return loaded.get(address);
+}
+
+async function readUnit(slug, unit, data, kind) {
   const records = await loadChunk(`layer/${slug}/${kind}-${block(unit, data.block)}`);
   const record = records[unit % data.block];
   const patches = await Promise.all(record.patches.map(async (patch) => ({
@@ -20,9 +44,9 @@ export async function loadUnit(slug, unit, data, kind = "units") {
   return { ...record, patches };
 }
 
-/** Loads a unit and its photos ahead of a click. */
+/** Loads a unit and its photos ahead of its view; returns a promise that resolves when the unit is there. */
 export function preloadUnit(slug, unit, data) {
-  loadUnit(slug, unit, data).then(
+  return loadUnit(slug, unit, data).then(
     ({ patches }) => {
       for (const { image } of patches) if (image?.preview) new Image().src = address(image.preview);
     },
@@ -30,9 +54,25 @@ export function preloadUnit(slug, unit, data) {
   );
 }
 
-export function Unit({ unit, units, data, layer, site, slug, meant }) {
+/** Returns a promise that resolves when the pictures of an element have been painted, or after a while. */
+async function painted(element) {
+  const loading = [...element.querySelectorAll("img")].filter((image) => !image.complete);
+  const ended = (image) => new Promise((resolve) => ["load", "error"].forEach((name) => image.addEventListener(name, resolve)));
+  const wait = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+  await Promise.race([Promise.all(loading.map(ended)), wait]);
+  // Hidden pages have no frames, so a timer does as well.
+  const nextFrame = new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  await Promise.race([nextFrame, wait]);
+}
+
+/**
+ * The view of a unit. Head and patches are shown first; the sections that follow keep what they show until
+ * the patches are on the screen. `onShown` is then called.
+ */
+export function Unit({ unit, units, data, layer, site, slug, meant, onShown }) {
   const state = useAddress();
-  const [record, error] = useLoaded(() => loadUnit(slug, unit, data), [slug, unit]);
+  const [awaited, error] = useLoaded(() => loadUnit(slug, unit, data), [slug, unit]);
+  const record = loaded.get(addressOf(slug, unit)) ?? awaited; // at once, so that the elements of the former unit stay
   const jump = useRef(null);
   const place = units.indexOf(unit);
   const go = (step) => {
@@ -40,20 +80,34 @@ export function Unit({ unit, units, data, layer, site, slug, meant }) {
     if (next !== undefined) setState({ unit: next });
   };
   const isReady = record?.unit === unit;
-  const modes = Object.keys(MODES).filter((name) => name !== "guided" || (isReady && record.guided !== null && layer.guided));
-  const mode = modes.includes(state.view) ? state.view : "crop";
+  const mode = state.view in MODES ? state.view : "crop";
+  const guided = useGuided({ layer, unit, record: isReady ? record : null, site, isWanted: isReady && mode === "guided" && record.patches.length > 0 });
+  const show = (name) => setState({ view: name === "crop" ? null : name }, { replace: true });
+  const toggle = (name) => show(readState().view === name ? "crop" : name);
   useKeys({
     ArrowLeft: () => go(-1),
     ArrowRight: () => go(1),
-    w: () => setState({ view: mode === "whole" ? null : "whole" }, { replace: true }),
+    w: () => toggle("whole"),
+    g: () => toggle("guided"),
     j: () => jump.current?.focus(),
     Escape: () => setState({ unit: null }),
   });
+  const [settled, setSettled] = useState(null);
+  const patches = useRef(null);
   useEffect(() => {
-    if (isReady || error) markReady();
-    const next = units[place + 1];
-    if (isReady && next !== undefined) loadUnit(slug, next, data).catch(() => {});
-  }, [isReady, error]);
+    if (error) markReady();
+    if (!isReady) return;
+    let isCurrent = true;
+    painted(patches.current).then(() => isCurrent && setSettled({ unit, record }));
+    return () => (isCurrent = false);
+  }, [record, error]);
+  useEffect(() => {
+    if (!settled) return;
+    markReady();
+    onShown();
+    const next = units[units.indexOf(settled.unit) + 1];
+    if (next !== undefined) loadUnit(slug, next, data).catch(() => {});
+  }, [settled]);
   if (error) return html`<${Problem} error=${error} />`;
   if (!isReady) return html`<div class="unit-head"><h2 class="unit-name">unit ${unit}</h2></div>`;
   return html`
@@ -74,30 +128,34 @@ export function Unit({ unit, units, data, layer, site, slug, meant }) {
     <${Facts} ...${{ unit, data, record, layer }} />
     <div class=${layer.other ? "unit-body with-other" : "unit-body"}>
       <div class="stack">
-        <section class="card" aria-labelledby="patches-title">
+        <section class="card" aria-labelledby="patches-title" ref=${patches}>
           <div class="card-head">
             <h3 id="patches-title">Top patches</h3>
             ${record.patches.length > 0 && html`<div class="segments" role="group" aria-label="View">
-              ${modes.map((name) => html`<button type="button" key=${name} aria-pressed=${String(mode === name)}
-                onClick=${() => setState({ view: name === "crop" ? null : name }, { replace: true })}>${MODES[name]}</button>`)}
+              ${Object.entries(MODES).map(([name, words]) => html`<button type="button" key=${name} aria-pressed=${String(mode === name)}
+                onClick=${() => show(name)} title=${KEYS[name]}>${words}</button>`)}
             </div>`}
           </div>
-          <${Patches} ...${{ record, layer, mode, site, meant }} />
+          <${Patches} ...${{ unit, record, layer, mode, site, meant, guided }} />
         </section>
-        ${layer.has_patches && html`<${Peaks} ...${{ record, mode, site }} />`}
+        ${settled && layer.has_patches && html`<${Peaks} ...${{ record: settled.record, mode, site }} />`}
       </div>
       ${layer.other && html`<${Other} ...${{ unit, layer, site, slug, mode, meant }} />`}
-      <div class="stack">
-        ${record.histogram && html`<section class="card" aria-labelledby="values-title">
-          <h3 id="values-title">Values at all positions of all images</h3>
-          <${Histogram} ...${record.histogram} />
-        </section>`}
-        <${Classes} ...${{ record, layer, site, state }} />
-        ${record.matters && html`<${Matters} ...${record.matters} />`}
-      </div>
+      <div class="stack">${settled && html`<${Evidence} ...${{ record: settled.record, layer, site, state }} />`}</div>
     </div>
-    ${record.similar.length + record.similar_weights.length > 0 && html`<${Similar} ...${{ record, data, layer, slug }} />`}
-    <${Source} ...${{ unit, record, data, layer, site, slug }} />`;
+    ${settled && html`<${Similar} ...${{ record: settled.record, layer, slug }} />
+      <${Source} ...${{ ...settled, data, layer, site, slug }} />`}`;
+}
+
+/** The values of the unit and the classes it fires for. */
+function Evidence({ record, layer, site, state }) {
+  return html`
+    ${record.histogram && html`<section class="card" aria-labelledby="values-title">
+      <h3 id="values-title">Values at all positions of all images</h3>
+      <${Histogram} ...${record.histogram} />
+    </section>`}
+    <${Classes} ...${{ record, layer, site, state }} />
+    ${record.matters && html`<${Matters} ...${record.matters} />`}`;
 }
 
 function Badges({ unit, data }) {
@@ -131,7 +189,7 @@ function rankWords({ rank, tied }, data) {
   return `rank ${count(rank)} of ${count(data.count)}${tied > 1 ? `, shared by ${count(tied)}` : ""}`;
 }
 
-function Patches({ record, layer, mode, site, meant }) {
+function Patches({ unit, record, layer, mode, site, meant, guided }) {
   if (!layer.has_patches) return html`<p class="note">The run has no patches of this layer.</p>`;
   if (!record.patches.length) return html`<p class="note">No image activates this unit, so it has no patches.</p>`;
   const highest = record.patches[0].value;
@@ -139,13 +197,14 @@ function Patches({ record, layer, mode, site, meant }) {
   const hits = isMeant.filter(Boolean).length;
   return html`${meant.size > 0 && html`<p class="note meant-note">${hits} of ${record.patches.length} patches are of
     ${meant.size === 1 ? ` “${site.classes[[...meant][0]]}”` : " the classes in Find"}.</p>`}
-  <ol class="patches is-${mode}">
+  ${mode === "guided" && html`<${GuidedStatus} ...${{ guided, site, layer, shell: shellLine(layer, unit) }} />`}
+  <ol class=${`patches is-${mode}${mode === "guided" && site.live && !guided.place ? " waits" : ""}`}>
     ${record.patches.map((patch, rank) => html`<li key=${rank}>
-      <${Patch} ...${{ patch, rank, mode, site, highest, guided: layer.guided && record.guided !== null ? { ...layer.guided, row: record.guided, rank } : null, isMeant: !hits || isMeant[rank] }} />
+      <${Patch} ...${{ patch, rank, mode, site, highest, guided: guided?.place ? { ...guided.place, rank } : null, isMeant: !hits || isMeant[rank] }} />
     </li>`)}
   </ol>
   ${mode === "whole" && html`<p class="note">The box is the part of the photo that the unit sees and the model was given.</p>`}
-  ${mode === "guided" && html`<p class="note">Guided gradients are sharp, but depend little on the weights: they show structure that can drive the unit, not why it fires.</p>`}`;
+  ${mode === "guided" && html`<${GuidedNotes} guided=${guided} />`}`;
 }
 
 /** The distribution of the unit's highest value over all images, with examples at several ranks. */
@@ -222,7 +281,8 @@ function Matters({ images, set_to, classes }) {
   </section>`;
 }
 
-function Similar({ record, data, layer, slug }) {
+function Similar({ record, layer, slug }) {
+  if (!record.similar.length && !record.similar_weights.length) return null;
   const columns = record.patches.length;
   return html`<section class="card" aria-labelledby="similar-title">
     <h3 id="similar-title">Similar units</h3>
@@ -247,7 +307,7 @@ function SimilarRow({ title, entries, layer, slug }) {
 function SheetTile({ unit, layer, slug }) {
   const tile = document.querySelector(`#sheet [data-unit="${unit}"] .tile`);
   const index = unit % 512;
-  const name = tile?.className ?? (layer.sheets.length ? `tile ${slug}-${Math.floor(unit / 512)} x${index % 32} y${Math.floor(index / 32)}` : "tile missing");
+  const name = tile?.className ?? (layer.sheets.length ? `tile sheet-${slug}-${Math.floor(unit / 512)} x${index % 32} y${Math.floor(index / 32)}` : "tile missing");
   return html`<span class=${name}></span>`;
 }
 
@@ -269,7 +329,7 @@ function Other({ unit, layer, site, slug, mode, meant }) {
 }
 
 function Source({ unit, record, data, layer, site, slug }) {
-  const shell = `${layer.shell} ${/^[\w.\-/]+$/.test(layer.name) ? layer.name : `'${layer.name.replaceAll("'", "'\\''")}'`} --unit ${unit}`;
+  const shell = shellLine(layer, unit);
   const python = `convviz.open_run(${JSON.stringify(layer.run)}).draw("patches", ${JSON.stringify(layer.name)}, units=${unit})`;
   const rows = record.patches.map((patch, rank) => [
     rank + 1, patch.value, patch.image?.name, patch.image?.label === null ? "" : site.classes[patch.image?.label],

@@ -74,6 +74,7 @@ function PointMap({ model, ask, site, chunk }) {
     },
   });
   const onKeyDown = (event) => {
+    if (!view) return; // the map is not drawn yet
     const step = view.width / 6;
     const act = {
       ArrowLeft: () => view.pan(step, 0), ArrowRight: () => view.pan(-step, 0),
