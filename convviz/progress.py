@@ -166,10 +166,12 @@ class _Task:
     done: float = 0
 
     def line(self, now: float) -> str:
-        """Return the progress, and the remaining time at the speed so far."""
+        """Return the progress, and the remaining time at the speed so far, if there is one."""
         done = self.first + self.done
         if self.total is None:
             return f"{self.what}: {done:,.0f}"
+        if not self.done and done < self.total:
+            return f"{self.what}: {done:,.0f} of {self.total:,.0f}"
         remaining = (now - self.start) * (self.total - done) / self.done if self.done else 0.0
         return f"{self.what}: {done:,.0f} of {self.total:,.0f}, {_span(remaining)} left"
 

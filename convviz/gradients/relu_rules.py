@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ..errors import ModelError
+from ..errors import ModelError, ParameterError
 from ..ops.checks import is_channels_last
 from ..ops.guided_relu import guided_relu, guided_relu_, guided_relu_backward
 from .autograd_graph import nodes_behind
@@ -32,11 +32,24 @@ NonReLU = Literal["clamp", "error"]
 
 
 class RuleSettings(NamedTuple):
-    """A rule, its treatment of activations other than ReLU, and the list for its notes."""
+    """A rule, its treatment of activations other than ReLU, and the list for its notes.
+
+    With `opens_gates`, units are differentiated before the activation that ends their layer.
+    """
 
     rule: Rule
     nonrelu: NonReLU
     notes: list[str] | None
+    opens_gates: bool = False
+
+    def check(self) -> RuleSettings:
+        """Return the settings; raises ParameterError if the rule or `nonrelu` is unknown."""
+        if self.rule in ("plain", "guided", "deconv") and self.nonrelu in ("clamp", "error"):
+            return self
+        raise ParameterError(
+            f"rule={self.rule!r}, nonrelu={self.nonrelu!r}: allowed are 'plain', 'guided', "
+            "'deconv', and 'clamp', 'error'"
+        )
 
 
 WATCHED = (

@@ -22,6 +22,7 @@ from ..state.device import is_out_of_memory, release_cached_memory
 from ..state.network_state import freeze_parameters
 from .batch_behavior import score_tolerance
 from .interface import TracedNetwork
+from .objective_gradient import open_gate
 from .probing import largest_gap
 from .structure import named_tensors
 from .tracing import layouts_of
@@ -167,6 +168,9 @@ def _gradient(
         if isinstance(target, DeferredTargets):
             resolved = target.resolve(output.detach(), is_rounded=efficient is not None)
         values = values_of(resolved, output, activations)
+        if settings.opens_gates:
+            for name in of_units:
+                open_gate(activations[name])
         total = values.sum()
         reached = output.sum() + total
         if efficient is not None and not efficient.is_exact(reached):

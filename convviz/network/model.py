@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import ParameterError
 from ..gradients.relu_rules import NonReLU, Rule, RuleSettings
 from ..graph.export import Graph, NoGraph, Shape
 from ..images.preprocess import Preprocess
@@ -168,6 +167,7 @@ class Model(ScoreReader):
         notes: list[str] | None = None,
         layer: str | None = None,
         crop: bool = False,
+        opens_gates: bool = False,
     ) -> Tensor:
         """Return the gradient of each image's target with respect to its pixels or a layer.
 
@@ -188,6 +188,8 @@ class Model(ScoreReader):
             crop: compute gradients of units on crops of the images around their receptive
                 fields, if these are smaller and give the same gradient of one image. It is faster
                 for many units of one layer, and affects rounding errors only.
+            opens_gates: differentiate units before the ReLU, ReLU6, hard swish or clamp that ends
+                their layer, where they have a gradient also at the upper limit of a ReLU6.
 
         Returns:
             `[N, C, H, W]` for the pixels; `[N, C, h, w]`, `[N, C]` or `[N, T, C]` for a layer.
@@ -197,12 +199,7 @@ class Model(ScoreReader):
                 target does not depend on the images or the layer.
             UnknownNameError: there is no such layer.
         """
-        if rule not in ("plain", "guided", "deconv") or nonrelu not in ("clamp", "error"):
-            raise ParameterError(
-                f"rule={rule!r}, nonrelu={nonrelu!r}: allowed are 'plain', 'guided', 'deconv', "
-                "and 'clamp', 'error'"
-            )
-        settings = RuleSettings(rule, nonrelu, notes)
+        settings = RuleSettings(rule, nonrelu, notes, opens_gates).check()
         if crop and layer is None:
             return cropped_gradient(self, images, target, settings)
         return gradient(self, images, target, settings, layer)

@@ -64,13 +64,13 @@ def objective_gradient(
             )
         if opens_gates:
             for name in names:
-                _open_gate(forward.activations[name])
+                open_gate(forward.activations[name])
         (gradient,) = differentiate(values.sum(), [x], "the images")
     assert gradient is not None
     return values.detach(), gradient.contiguous()
 
 
-def _open_gate(activation: Tensor) -> None:
+def open_gate(activation: Tensor) -> None:
     """Pass the gradient of a layer's output unchanged through the activation that ends it."""
     node = activation.grad_fn
     while node is not None and (name := type(node).__name__.partition("Backward")[0]) in (

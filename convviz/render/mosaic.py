@@ -135,6 +135,28 @@ def picture_block(pictures: np.ndarray) -> np.ndarray:
     return lay_out(pictures / 255, columns, gap=0.06, pixels=1, between=0.82).pixels
 
 
+def in_equal_size(blocks: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return blocks, floats `[h, w, 3]`, enlarged to the largest height and width.
+
+    The aspect ratio is kept; white fills the rest at the right and below.
+    """
+    height, width = max(b.shape[0] for b in blocks), max(b.shape[1] for b in blocks)
+    return [_enlarged(block, height, width) for block in blocks]
+
+
+def _enlarged(block: np.ndarray, height: int, width: int) -> np.ndarray:
+    if block.shape[:2] == (height, width):
+        return block
+    from PIL import Image
+
+    scale = min(height / block.shape[0], width / block.shape[1])
+    size = max(1, round(block.shape[1] * scale)), max(1, round(block.shape[0] * scale))
+    pixels = Image.fromarray((block * 255).round().astype(np.uint8))
+    canvas = np.ones((height, width, 3))
+    canvas[: size[1], : size[0]] = np.asarray(pixels.resize(size, Image.Resampling.BICUBIC)) / 255
+    return canvas
+
+
 def fit_columns(columns: int, inches: float) -> int:
     """Return how many columns leave room for captions in a width in inches, 0 for any width."""
     return max(1, min(columns, int((inches - BAR_INCHES) / CAPTION_INCHES))) if inches else columns

@@ -40,7 +40,8 @@ def draw_ranking(result: Tiles, scene: Scene) -> Iterator[Drawing]:
     photos = result[result.stacks[0].pictures].numpy()
     beside = photos.shape[1]
     across = min(max(1, int(WIDTH / (beside * TILE + GAP))), len(order))
-    pages = cut(list(range(len(order))), across * ROWS)
+    rows = cut(list(range(-(-len(order) // across))), ROWS)  # pages end with full rows
+    pages = [range(r[0] * across, min(len(order), (r[-1] + 1) * across)) for r in rows]
     count = min(len(pages), PAGES)
     return (
         _page(result, scene, photos, page, across, i + 1, count)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..results.types import Tiles
-from .mosaic import lay_out, picture_block
+from .mosaic import in_equal_size, lay_out, picture_block
 from .output import INK, MUTED, SMALL_POINTS, TEXT_POINTS, Drawing
 from .style import Scene, bare, new_figure, picture_name, readable
 from .tile_layout import PAGES, caption_of, cut
@@ -52,7 +52,7 @@ def _page(
             blocks.append(block)
             title = result.stacks[j].title if j < len(stacks) else ""
             heads.append((caption_of(result, order[place]) if j == 0 else "", title))
-    laid = lay_out(np.stack(blocks), columns, gap=0.07, headroom=0.24, pixels=1)
+    laid = lay_out(np.stack(in_equal_size(blocks)), columns, gap=0.07, headroom=0.24, pixels=1)
     width = INCHES * columns
     figure = new_figure(width, width * laid.aspect)
     axes = bare(figure.add_subplot())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..results.types import Tiles
-from .mosaic import Mosaic, lay_out, picture_block
+from .mosaic import Mosaic, in_equal_size, lay_out, picture_block
 from .output import MUTED, SMALL_POINTS, TEXT_POINTS, Drawing
 from .stack_table import draw_table_of_stacks
 from .style import Scene, bare, chosen_panels, new_figure, picture_name, readable
@@ -97,12 +97,11 @@ def _block(stacks: Sequence[np.ndarray], place: int, tile: int, drawn: int) -> n
     for pictures in stacks:
         row = place if len(pictures) == drawn else tile
         parts.append(picture_block(pictures[row]))
-    tall = max(p.shape[0] for p in parts)
-    space = np.ones((tall, max(2, parts[0].shape[1] // 24), 3))
+    parts = in_equal_size(parts)
+    space = np.ones((len(parts[0]), max(2, parts[0].shape[1] // 24), 3))
     joined = []
-    for p in parts:
-        below = np.ones((tall - p.shape[0], p.shape[1], 3))
-        joined += [np.concatenate([p, below]), space]
+    for part in parts:
+        joined += [part, space]
     return np.concatenate(joined[:-1], axis=1)
 
 

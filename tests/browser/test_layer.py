@@ -246,3 +246,24 @@ def test_pages_have_no_serious_problems_of_accessibility(watch, report, units, s
             if v["impact"] in ("serious", "critical")
         ]
         assert serious == [], place
+
+
+def test_an_example_of_a_range_can_be_chosen_when_no_class_matches(pages, units):
+    page = pages.open(address(units, ""))
+    page.locator("#find").fill("no such class")
+    example = page.locator(".class-note button.inline")
+    assert example.inner_text() == "0-9"
+    example.click()
+    page.locator(".class-note", has_text="10 classes").wait_for()
+    assert page.locator("#find").input_value() == "0-9"
+
+
+@pytest.mark.parametrize("path", ["map", "layer"])
+def test_the_link_to_the_current_page_is_in_view_on_a_small_screen(watch, report, units, path):
+    pages = watch(f"{report.as_uri()}/", viewport={"width": 280, "height": 700})
+    name = next((report / path).glob("*.html")).name if path == "map" else address(units)[6:]
+    page = pages.open(f"{path}/{name}")
+    for link in page.locator(".top nav [aria-current], .layers [aria-current]").all():
+        box, bar = link.bounding_box(), link.locator("..").bounding_box()
+        assert box["x"] >= bar["x"] - 1
+        assert box["x"] + box["width"] <= bar["x"] + bar["width"] + 1

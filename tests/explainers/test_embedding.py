@@ -247,6 +247,7 @@ def test_knn_accuracy_leaves_the_item_itself_out():
     assert measures["5-NN accuracy in the map"] == pytest.approx(vote(x, labels))
     assert knn_accuracy(x, x, np.full(7, -1)) == {}
     assert knn_accuracy(x, x, np.zeros(7, int)) == {}
+    assert knn_accuracy(x, x, np.arange(7)) == {}
 
 
 def vote(x, labels, count=5):

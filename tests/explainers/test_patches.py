@@ -399,6 +399,34 @@ def test_a_net_without_activations_skips_guided_gradients_and_says_so() -> None:
         model.gradient(torch.zeros(1, 3, 12, 12), [target], rule="guided")
 
 
+def test_units_at_the_limit_of_a_relu6_show_the_gradient_before_it() -> None:
+    from convviz_plugins.explainers.patches.crops import as_colours, resize_gradient
+
+    torch.manual_seed(1)
+    conv = nn.Conv2d(3, 2, 3)
+    with torch.no_grad():
+        conv.weight *= 100
+    net = nn.Sequential(conv, nn.ReLU6(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 2))
+    result = finished(Model(net.double(), preprocess=AS_IT_IS), coarse(5), [5], "1", k=2)
+    assert (result.values == 6).all()
+    for row, channel in enumerate(result.order):
+        expected = as_colours(resize_gradient(conv.weight[channel].detach(), 64, 64))
+        assert (result["guided gradients"][row].numpy() == expected).all()
+    (note,) = [n for n in result.notes if "upper limit" in n]
+    assert note.startswith("In 4 patches")
+    assert not any("plain grey" in n for n in result.notes)
+
+
+def test_units_below_zero_keep_a_gradient_of_zero() -> None:
+    net = network()
+    with torch.no_grad():
+        net[0].bias -= 1000
+    result = finished(Model(net, preprocess=AS_IT_IS), coarse(3), [3], "1", k=2, draw=1)
+    assert (result["guided gradients"] == 128).all()
+    assert any("2 guided gradients are zero" in n for n in result.notes)
+    assert not any("upper limit" in n for n in result.notes)
+
+
 def test_units_drawn_are_those_of_highest_prominence() -> None:
     photos = coarse(5)
     result = finished(Model(network(), preprocess=AS_IT_IS), photos, [5], "4", k=2, draw=3)

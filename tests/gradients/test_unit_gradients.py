@@ -14,6 +14,24 @@ from convviz.network.cropped_gradient import plan_crops
 SIZE = 64
 
 
+@pytest.mark.parametrize("crop", [False, True])
+@pytest.mark.parametrize("rule", ["plain", "guided"])
+def test_a_unit_at_its_limit_has_a_gradient_before_the_activation(rule: str, crop: bool) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 4, 3)
+    with torch.no_grad():
+        conv.weight *= 40
+    net = nn.Sequential(conv, nn.ReLU6(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4 * 49, 2))
+    model, images = Model(net), torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    channel, y, x = (net[1](conv(images))[0] == 6).nonzero()[0].tolist()
+    target = [Target(None, Unit("1", channel, (y, x)), "", 6.0)]
+    assert not model.gradient(images, target, rule=rule, crop=crop).any()
+    opened = model.gradient(images, target, rule=rule, crop=crop, opens_gates=True)[0]
+    expected = torch.zeros(3, 16, 16)
+    expected[:, y : y + 3, x : x + 3] = conv.weight[channel].detach()
+    torch.testing.assert_close(opened, expected)
+
+
 class Head(nn.Module):
     """Accepts maps of a single size, and counts its calls."""
 

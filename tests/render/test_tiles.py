@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -221,3 +222,26 @@ def test_a_long_table_is_drawn_in_part_and_says_so() -> None:
 def test_the_same_tiles_give_the_same_bytes() -> None:
     tiles = Tiles(values(7, 3, 5, 5), layout="rgb", signed=True)
     assert drawn(tiles)[0].png == drawn(tiles)[0].png
+
+
+def test_pages_of_a_ranking_end_with_full_rows() -> None:
+    photos = torch.zeros(20, 1, 8, 8, 3, dtype=torch.uint8)
+    ranking = Tiles(
+        values(20, 1),
+        layout="photos",
+        arrays={"photos": photos},
+        stacks=(Stack(title="errors", pictures="photos"),),
+        order=tuple(range(20)),
+        captions=tuple(f"photo {i}" for i in range(20)),
+    )
+    parts = [picture.caption for picture in drawn(ranking)]
+    assert parts == ["errors, 1 to 12 of 20.", "errors, 13 to 20 of 20."]
+
+
+def test_stacks_of_fewer_pictures_are_drawn_as_large_as_the_others() -> None:
+    tiles = stacked(3, (4, 2, 9))
+    single = torch.full((3, 1, 8, 8, 3), 128, dtype=torch.uint8)
+    (both,) = drawn(replace(tiles, arrays={**tiles.arrays, "gradients": single}))
+    shown = pixels(both)
+    green, grey = ((shown == colour).all(-1).sum() for colour in ([0, 180, 0], [128, 128, 128]))
+    assert green < grey < 2 * green

@@ -438,6 +438,18 @@ def test_lines_where_there_is_no_terminal():
     assert busy.getvalue().splitlines()[-1] == "images of x: 4 of 4, 0 s left"
 
 
+def test_no_remaining_time_is_stated_before_the_speed_is_known():
+    stream = io.StringIO()
+    lines = Lines(stream, 0.0)
+    task = lines.add_task("images of x", total=4)
+    for _ in range(4):
+        lines.advance(task)
+    first, second, *_ = stream.getvalue().splitlines()
+    assert first == "images of x: 1 of 4"
+    assert second.startswith("images of x: 2 of 4, ")
+    assert second.endswith(" left")
+
+
 def test_a_bar_fits_into_one_line_of_a_narrow_terminal(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):

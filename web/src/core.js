@@ -241,7 +241,18 @@ export function csv(header, rows) {
 /** Sentence that is shown instead of content that cannot be loaded. */
 export const Problem = ({ error }) => html`<p class="problem" role="alert">${error.message}.</p>`;
 
+/** Scrolls the bars of links, which may be wider than a small screen, to the current page. */
+function showCurrentLinks() {
+  for (const link of document.querySelectorAll(".top nav [aria-current], .layers [aria-current]")) {
+    const [bar, box] = [link.parentElement, link.getBoundingClientRect()];
+    const { left, right } = bar.getBoundingClientRect();
+    // Not scrollIntoView, which would move the page as well.
+    if (box.left < left || box.right > right) bar.scrollLeft += (box.left + box.right - left - right) / 2;
+  }
+}
+
 /** Marks the page as rendered, for tests and for printing. */
 export const markReady = () => {
+  if (document.body.dataset.ready !== "true") showCurrentLinks();
   document.body.dataset.ready = "true";
 };

@@ -104,6 +104,6 @@ export function GuidedStatus({ guided: { place, job, restart }, site, layer, she
 /** How to read the guided gradients that are shown. */
 export function GuidedNotes({ guided: { place } }) {
   if (!place) return null;
-  return html`<p class="note">Guided gradients are sharp, but depend little on the weights: they show which pixels the unit can see,
-    not why it fires. ${(place.notes ?? []).join(" ")}</p>`;
+  return html`<p class="note">Guided gradients are sharp, but depend little on the weights: they show structure that can
+    drive the unit, not why it fires. ${(place.notes ?? []).join(" ")}</p>`;
 }

@@ -83,7 +83,7 @@ function Entry({ site, item, isCurrent, onFocus }) {
   const label = labelNames(site, item)[0] ?? "";
   const predicted = outputName(site, item.predicted);
   const mark = item.correct === false ? "wrong" : item.correct === true ? "right" : "";
-  const verdict = mark === "wrong" ? `✗ ${predicted}` : predicted;
+  const verdict = mark === "wrong" ? `✗ ${predicted}` : predicted === label ? "✓" : predicted;
   const spoken = [item.name, label && `label ${label}`, predicted && `predicted ${predicted} ${percent(item.probability)}`, mark]
     .filter(Boolean).join(", ");
   return html`<li>

@@ -110,10 +110,20 @@ function inWords(site, labels) {
   return rest > 1 ? `${names.slice(0, NAMED).join(", ")} and ${rest} more` : names.join(", ");
 }
 
+/** An example of a range of outputs: the dogs of ImageNet, or the first outputs of another model. */
+function RangeExample({ site }) {
+  const highest = Math.max(...(site.class_outputs ?? []).map((output) => output ?? -1));
+  if (highest < 0) return null;
+  const names = [site.outputs[151], site.outputs[268]].map((name) => String(name ?? "").toLowerCase());
+  const isImageNet = names[0].startsWith("chihuahua") && names[1].startsWith("mexican hairless");
+  const range = isImageNet ? "151-268" : `0-${Math.min(highest, 9)}`;
+  return html`, or outputs of the model: <button type="button" class="quiet inline"
+    onClick=${() => setState({ class: range })}>${range}</button>${isImageNet && " are the dogs of ImageNet"}`;
+}
+
 /** Which classes the text of Find means, and how to write others. */
 function Meaning({ site, layer, meant, match }) {
-  const hint = html`Several: <code>*terrier, *hound</code>${site.class_outputs?.some((output) => output !== null) &&
-    html`, or outputs of the model: <code>151-268</code>`}.`;
+  const hint = html`Several: <code>*terrier, *hound</code><${RangeExample} site=${site} />.`;
   if (!meant.labels.size && !meant.unknown.length) return null;
   const quoted = (terms) => terms.map((term) => `“${term}”`).join(", ");
   const python = `convviz.open_run(${JSON.stringify(layer.run)}).units(${JSON.stringify(layer.name)}, ${JSON.stringify(meant.patterns)}, ${JSON.stringify(layer.lifts_from)})`;

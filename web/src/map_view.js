@@ -11,7 +11,7 @@ const FAINT = 64; // opacity of points that are drawn below others
 const SLOTS = 24; // thumbnails in a row of the cache
 
 const SMALLEST_MARK = 2.5; // radius in pixels
-const PADDING = 28; // pixels around the map when all of it is shown
+const PADDING = 36; // pixels around the map when all of it is shown, more than half a thumbnail
 const [LEAST_ZOOM, MOST_ZOOM] = [-1.5, 9]; // powers of two, relative to the whole map
 
 /** Returns whether WebGL 2 is drawn by a graphics processor. In software, a 2D canvas is much faster. */

@@ -39,6 +39,8 @@ def trustworthiness_measures(vectors: np.ndarray, points: np.ndarray, seed: int)
 def knn_accuracy(vectors: np.ndarray, points: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Return the leave-one-out accuracy of k-nearest-neighbour classification, map and features.
 
+    It is left out if no two items have the same class, because it would be zero for any vectors.
+
     Args:
         vectors: `[n, d]`.
         points: `[n, 2]`.
@@ -46,7 +48,7 @@ def knn_accuracy(vectors: np.ndarray, points: np.ndarray, labels: np.ndarray) ->
     """
     known = labels >= 0
     count = min(NEAREST, int(known.sum()) - 1)
-    if count < 1 or len(np.unique(labels[known])) < 2:
+    if count < 1 or not 1 < len(np.unique(labels[known])) < known.sum():
         return {}
     return {
         f"{count}-NN accuracy in the map": _accuracy(points[known], labels[known], count),

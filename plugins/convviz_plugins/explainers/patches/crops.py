@@ -64,6 +64,8 @@ class Pictures:
     Attributes:
         gradients: None if guided gradients cannot be computed; `why` is the reason.
         notes: notes on the gradients.
+        before_limit: number of guided gradients of units at the upper limit of their activation,
+            which are those of the values before it.
         zeros: number of guided gradients that are zero everywhere.
     """
 
@@ -71,6 +73,7 @@ class Pictures:
     gradients: np.ndarray | None
     why: str = ""
     notes: list[str] = field(default_factory=list)
+    before_limit: int = 0
     zeros: int = 0
 
 
@@ -170,9 +173,7 @@ def draw(
             images.append((spot, photo.window(spot.box), photo.image))
         if pictures.gradients is not None:
             try:
-                pictures.zeros += _draw_gradients(
-                    photos.model, images, pictures.gradients, pictures.notes
-                )
+                _draw_gradients(photos.model, images, pictures.gradients, pictures)
             except ModelError as error:
                 pictures.gradients, pictures.why = None, str(error)
     return pictures
@@ -194,22 +195,35 @@ def in_photo_pixels(model: Model) -> bool:
 
 
 def _draw_gradients(
-    model: Model, patches: Sequence[PatchImage], pictures: np.ndarray, notes: list[str]
-) -> int:
-    """Draw guided gradients; returns how many are zero everywhere."""
-    height, width = pictures.shape[2:4]
-    zeros = 0
+    model: Model, patches: Sequence[PatchImage], drawn: np.ndarray, pictures: Pictures
+) -> None:
+    """Draw guided gradients, and count those before a limit and those that are zero everywhere."""
+    height, width = drawn.shape[2:4]
     for same in by_shape(patches):
         spots, windows, images = zip(*same, strict=True)
+        batch = torch.stack(images)
         targets = [Target(None, spot.unit, str(spot.unit), spot.value) for spot in spots]
-        gradients = model.gradient(
-            torch.stack(images), targets, rule="guided", notes=notes, crop=True
-        )
+        gradients = model.gradient(batch, targets, rule="guided", notes=pictures.notes, crop=True)
+        limited = [
+            i
+            for i, (spot, gradient) in enumerate(zip(spots, gradients, strict=True))
+            if spot.value > 0 and not gradient.any()
+        ]
+        if limited:
+            opened = model.gradient(
+                batch[limited],
+                [targets[i] for i in limited],
+                rule="guided",
+                notes=pictures.notes,
+                crop=True,
+                opens_gates=True,
+            )
+            gradients[limited] = opened
+            pictures.before_limit += int(opened.flatten(1).any(1).sum())
         for spot, window, gradient in zip(spots, windows, gradients, strict=True):
             part = crop_gradient(gradient.cpu().double(), window)
-            pictures[spot.row, spot.rank] = as_colours(resize_gradient(part, height, width))
-            zeros += not part.any()
-    return zeros
+            drawn[spot.row, spot.rank] = as_colours(resize_gradient(part, height, width))
+            pictures.zeros += not part.any()
 
 
 def by_shape(patches: Sequence[PatchImage]) -> list[list[PatchImage]]:

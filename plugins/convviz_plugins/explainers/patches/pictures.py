@@ -83,10 +83,12 @@ def _class_pictures(
     drawn = _classes_to_draw(lists, list(result.order), present)
     arrays: dict[str, Tensor] = {}
     stacks: list[Stack] = []
-    field, shape = photos.model.receptive_field(layer), (len(result.order), result.values.shape[1])
+    field = photos.model.receptive_field(layer)
     for c in drawn:
         title = photos.items.classes[c]
         spots = _spots_of(layer, result.order, {name: t[c] for name, t in lists.items()}, field)
+        # A class with few images would leave most of a grid of k patches empty.
+        shape = len(result.order), max((spot.rank + 1 for spot in spots), default=1)
         crops_of_class = crops.draw(photos, spots, shape, False, size).photos
         arrays[f"patches of {title}"] = torch.from_numpy(crops_of_class)
         stacks.append(Stack(title=f"class {title}", pictures=f"patches of {title}"))

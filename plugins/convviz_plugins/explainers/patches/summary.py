@@ -145,11 +145,14 @@ def gradient_notes(guided: bool, pictures: crops.Pictures) -> list[Note]:
             "and each picture has a scale of its own."
         )
         texts = [reading, *pictures.notes]
-        if pictures.zeros:
+        if pictures.before_limit:
             texts.append(
-                f"{pictures.zeros} guided gradients are zero and drawn in plain grey, for example "
-                "because the unit is at the upper limit of a ReLU6."
+                f"In {pictures.before_limit} patches the unit is at the upper limit of its "
+                "activation, such as a ReLU6, where its gradient is zero: they show the gradient "
+                "of the value before the limit."
             )
+        if pictures.zeros:
+            texts.append(f"{pictures.zeros} guided gradients are zero and drawn in plain grey.")
         return [Note(text, GRADIENTS) for text in texts]
     return [Note(f"No guided gradients: {pictures.why}", GRADIENTS)] if guided else []
 
