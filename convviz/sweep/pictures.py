@@ -175,7 +175,7 @@ def _ask_explainer(
         run.model = run.model or run.load_model()
     except ConvvizError as error:
         return {}, f"{error}."
-    _check_model(run, run.model)
+    check_model(run, run.model)
     with run.model.session(), torch_settings(_settings_of(run.plan)):
         return explainer.add_pictures(run.model, results, items), ""
 
@@ -186,7 +186,7 @@ def _settings_of(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {"threads": threads, "deterministic": bool(plan.get("deterministic"))}
 
 
-def _check_model(run: RunFolder, model: Model) -> None:
+def check_model(run: RunFolder, model: Model) -> None:
     """Raise ParameterError if a model has other weights than that of the run."""
     saved = run.plan["model"]
     if model.weights_hash != saved["weights_hash"]:
