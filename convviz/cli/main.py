@@ -21,6 +21,7 @@ from . import (  # importing them registers their commands
     report,  # noqa: F401
     serve,  # noqa: F401
     show,  # noqa: F401
+    units,  # noqa: F401
 )
 from .app import USAGE_ERRORS, UsageError, _State, app
 

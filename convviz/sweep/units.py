@@ -97,10 +97,14 @@ class UnitRanking(Sequence[UnitLift]):
         return pandas.DataFrame([asdict(unit) for unit in self], columns=list(_COLUMNS))
 
     def __repr__(self) -> str:
+        return self.text()
+
+    def text(self, shown: int = SHOWN) -> str:
+        """Return the first units as a table of text."""
         names = ", ".join(self.classes[:3]) + ", …" * (len(self.classes) > 3)
         head = f"units of {self.layer!r} by lift for {len(self.classes)} classes ({names})"
-        rows = [f"{u.unit:>6} {u.lift:>8.2f} {f'{u.count} of {u.of}':>12}" for u in self[:SHOWN]]
-        rest = [f"… {len(self) - SHOWN} more"] if len(self) > SHOWN else []
+        rows = [f"{u.unit:>6} {u.lift:>8.2f} {f'{u.count} of {u.of}':>12}" for u in self[:shown]]
+        rest = [f"… {len(self) - shown} more"] if len(self) > shown else []
         table = [f"{'unit':>6} {'lift':>8} {'count':>12}", *rows, *rest]
         return "\n".join([head, *table, f"count: {self.meaning} (from {self.explainer})"])
 
