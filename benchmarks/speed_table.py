@@ -27,7 +27,7 @@ def speed_table(record: SpeedRecord) -> str:
         f"{facts['load_after'][0]:.1f} after; commit {commit[:8]}."
     )
     rows = [
-        [f"- {c}" if row.peer_of and not i else c for i, c in enumerate(cells(row, record))]
+        [f"- {c.strip()}" if row.peer_of and not i else c for i, c in enumerate(cells(row, record))]
         for row in record.rows
     ]
     failed = [f"- not measured: {name}: {reason}" for name, reason in record.failed.items()]
