@@ -31,6 +31,9 @@ SORTS = {
 }
 """Orders of the contact sheet: column and words."""
 
+GUIDED_SIDE = 8192
+"""Largest height of a picture of guided gradients: browsers shrink or refuse much larger ones."""
+
 
 def links(site: Site) -> list[Link]:
     """Return one entry of the navigation: the first layer with units."""
@@ -169,17 +172,25 @@ def _sheet_class(slug: str, block: int) -> str:
 
 
 def _write_guided(site: Site, layer: SiteLayer, units: LayerUnits) -> dict[str, Any] | None:
-    """Write the guided gradients that the run holds as one picture; return how to show them."""
+    """Write the guided gradients that the run holds as pictures; return how to show them.
+
+    The units are the rows of the pictures, and the patches of a unit are its columns.
+    """
     if units.tiles is None or "guided gradients" not in units.tiles.arrays:
         return None
     pictures = units.tiles["guided gradients"].numpy()
     rows, columns, height, width = pictures.shape[:4]
     if not rows:
         return None
-    sheet = pictures.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
-    path = f"media/guided/{layer.slug}.jpg"
-    save_picture(site.folder / path, sheet)
-    return {"atlas": path, "columns": columns, "rows": rows, "height": height, "width": width}
+    block = max(1, GUIDED_SIDE // height)
+    sheets = []
+    for start in range(0, rows, block):
+        part = pictures[start : start + block]
+        sheet = part.transpose(0, 2, 1, 3, 4).reshape(len(part) * height, columns * width, 3)
+        path = f"media/guided/{layer.slug}-{start // block}.jpg"
+        save_picture(site.folder / path, sheet)
+        sheets.append({"atlas": path, "rows": len(part)})
+    return {"sheets": sheets, "block": block, "columns": columns, "height": height, "width": width}
 
 
 def _draws_guided(site: Site, layer: SiteLayer) -> bool:

@@ -10,10 +10,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import convviz
 from convviz.cli.main import run as run_command
 from convviz.errors import ParameterError
+from convviz.report import layer_page
 from convviz.report.class_lifts import lifts_of_patches, table_of_means, table_of_patches
 from convviz.report.image_maps import read_maps
 from convviz.report.layer_units import LayerUnits, input_size, most_common
@@ -164,6 +166,24 @@ def test_the_record_of_a_unit_holds_its_patches_and_histogram(run, units):
     assert len(edges) == len(record["histogram"]["counts"]) + 1
     assert (record["guided"] is not None) == (unit in result.order)
     assert column_record(units)["dead"] == np.flatnonzero(units.dead).tolist()
+
+
+def test_guided_gradients_of_many_units_are_several_pictures(tmp_path, monkeypatch):
+    """A JPEG file has at most 65 535 rows."""
+    pictures = torch.arange(5, dtype=torch.uint8)[:, None, None, None, None] * 50
+    tiles = {"guided gradients": pictures.expand(5, 3, 8, 8, 3)}
+    result = type("Tiles", (), {"arrays": tiles, "__getitem__": lambda self, name: tiles[name]})()
+    units = SimpleNamespace(tiles=result)
+    monkeypatch.setattr(layer_page, "GUIDED_SIDE", 16)
+    site, layer = SimpleNamespace(folder=tmp_path), SimpleNamespace(slug="conv")
+    found = layer_page._write_guided(site, layer, units)
+    assert found["block"] == 2
+    assert [sheet["rows"] for sheet in found["sheets"]] == [2, 2, 1]
+    for unit in range(5):
+        sheet = found["sheets"][unit // found["block"]]
+        pixels = np.asarray(Image.open(tmp_path / sheet["atlas"]))
+        assert pixels.shape == (8 * sheet["rows"], 24, 3)
+        assert abs(pixels[8 * (unit % 2) + 4, 4, 0] - 50.0 * unit) < 8
 
 
 @pytest.mark.parametrize(

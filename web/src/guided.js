@@ -46,7 +46,7 @@ function keep(key, job) {
  */
 export function useGuided({ layer, unit, record, site, isWanted }) {
   const key = `${unit} ${layer.name}`;
-  const saved = layer.guided && record && record.guided !== null ? { ...layer.guided, row: record.guided } : null;
+  const saved = layer.guided && record && record.guided !== null ? placeOf(layer.guided, record.guided) : null;
   const [current, setCurrent] = useState({});
   const [attempt, setAttempt] = useState(0);
   const isComputed = Boolean(site.live) && isWanted && !saved;
@@ -99,6 +99,11 @@ export function GuidedStatus({ guided: { place, job, restart }, site, layer, she
   return html`<div class="guided-status">
     ${job.status === "failed" ? html`<p class="problem" role="alert">No guided gradients: ${job.error}</p>` : html`<p class="note" role="status">Cancelled.</p>`}
     <button type="button" onClick=${restart}>${job.status === "failed" ? "Try again" : "Compute them"}</button></div>`;
+}
+
+/** Returns the picture with a row of the guided gradients of a layer, and the row in this picture. */
+function placeOf({ sheets, block, ...layout }, row) {
+  return { ...layout, ...sheets[Math.floor(row / block)], row: row % block };
 }
 
 /** How to read the guided gradients that are shown. */
