@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
-from ..errors import ImageError, ParameterError, UnknownNameError
+from ..errors import ImageError, ParameterError
 from ..explanation.provenance import describe_model, named, versions
 from ..plugin.explainer_field import dump_explainer
 from ..plugin.metric import Metric
 from ..progress import announce, track
 from ..scores.targets import TargetSpec
+from ..sweep.engines import engine_of
 from ..sweep.engines.ray_pool import run_tasks
-from ..sweep.forward_pass import choose_forward
+from ..sweep.forward_pass import OutputOf, choose_forward
 from ..sweep.signals import Interrupts
+from ..sweep.worker import torch_threads
 from .estimate import Estimate, estimate, fastest_batch, metric_passes
 from .folder import BenchmarkFolder
 from .image_scores import ImageScores
 from .inputs import AllImages, BenchmarkInputs, scatter_order, spread
 from .scores import Scores
-from .scoring import OutputOf, Scorer
+from .scoring import Scorer
 from .scoring_job import Scored, ScoringJob
 from .sources import MapSet
 from .table import collect_scores
 
 ESTIMATE = "estimate.json"
-ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,7 @@ class BenchmarkSettings:
             raise ParameterError(
                 f"the target of a benchmark is one class, Unit or Contrast, not {self.target!r}"
             )
-        if self.engine not in ENGINES:
-            raise UnknownNameError("engine", self.engine, ENGINES)
-        if self.address is not None and self.engine != "ray":
-            raise ParameterError(
-                f"address={self.address!r} requires engine='ray', not {self.engine!r}"
-            )
+        engine_of(self.engine, self.address)  # raises an error for a wrong one
 
     @property
     def threads_of_process(self) -> int:
@@ -114,7 +110,7 @@ class BenchmarkRun:
         If it is interrupted and has a folder, the table is that of the images that are done, and
         `is_interrupted` is set.
         """
-        with _torch_threads(self.settings.threads_of_process):
+        with torch_threads(self.settings.threads_of_process):
             return self._run()
 
     def _run(self) -> Scores:
@@ -279,14 +275,3 @@ class BenchmarkRun:
             f"({1000 * expected.pass_seconds:.1f} ms)."
         )
         return notes
-
-
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    """Let PyTorch use a number of threads in this block."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -19,25 +19,9 @@ from ..plugin.explained_image import AttributionMap, ExplainedImage, seeded_rng
 from ..plugin.metric import Measure, Metric, MetricScores
 from ..scores.targets import Target, TargetSpec
 from ..state.device import is_out_of_memory
-from ..sweep.forward_pass import ForwardRunner
 from .image_scores import CurveRecord, ImageScores
 from .scores import CURVE_SEPARATOR
 from .sources import BlurredSource, MapSet, MapsOfImages
-
-
-@dataclass(frozen=True, eq=False)
-class OutputOf:
-    """Returns the output of the model alone, `[N, ...]`.
-
-    Attributes:
-        runner: runs the model.
-    """
-
-    runner: ForwardRunner
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Return the output for images `[N, C, H, W]`."""
-        return self.runner(images).output
 
 
 @dataclass(frozen=True, eq=False)

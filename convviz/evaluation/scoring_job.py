@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from ..sweep.forward_pass import copy_to_cpu
+from ..sweep.forward_pass import OutputOf, copy_to_cpu
 from .image_scores import ImageScores
 from .inputs import AllImages, BenchmarkInputs
-from .scoring import OutputOf, Scorer
+from .scoring import Scorer
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,21 @@ class ForwardRunner:
         return self._compiled
 
 
+@dataclass(frozen=True, eq=False)
+class OutputOf:
+    """Returns the output of the model alone, `[N, ...]`.
+
+    Attributes:
+        runner: runs the model.
+    """
+
+    runner: ForwardRunner
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return the output for images `[N, C, H, W]`."""
+        return self.runner(images).output
+
+
 def copy_to_cpu(model: Model) -> Model:
     """Return a model for another process, which may have another GPU or none: on the CPU."""
     if model.device.type == "cpu":
@@ -217,8 +232,7 @@ def optimized_forward(model: Model, image: Tensor, passes: int) -> Callable[[Ten
         passes: number of images that will be run.
     """
     with model.session():
-        runner = choose_forward(model, (), image, passes, 1)
-    return lambda images: runner(images).output
+        return OutputOf(choose_forward(model, (), image, passes, 1))
 
 
 def _in_model_precision(

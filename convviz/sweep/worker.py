@@ -163,13 +163,23 @@ def changed_items(ids: Sequence[str]) -> ParameterError:
 @contextmanager
 def torch_settings(plan: Mapping[str, Any]) -> Iterator[None]:
     """Apply the threads and the choice of algorithms in the record of a plan to PyTorch."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.set_num_threads(plan["threads"])
+    with torch_threads(plan["threads"]):
+        try:
+            if plan["deterministic"]:
+                torch.use_deterministic_algorithms(True)
+            yield
+        finally:
+            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Set the number of PyTorch's threads in this block, and restore it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
-        if plan["deterministic"]:
-            torch.use_deterministic_algorithms(True)
         yield
     finally:
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
         torch.set_num_threads(threads)

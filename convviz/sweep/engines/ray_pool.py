@@ -40,28 +40,24 @@ KILL_TIMEOUT_S = 10.0
 
 
 class RayJob(Protocol[T_contra, R_co]):
-    """What the processes do. It is copied to all of them.
-
-    Attributes:
-        threads: CPUs of a process.
-        on_gpu: whether a process needs a GPU; it needs no CPU then, which are left to the processes
-            that decode.
-        what: the name of the work in error messages, such as "sweep".
-    """
+    """What the processes do. It is copied to all of them."""
 
     @property
     def threads(self) -> int:
-        """See the attributes of the class."""
+        """CPUs of a process."""
         ...
 
     @property
     def on_gpu(self) -> bool:
-        """See the attributes of the class."""
+        """Whether a process needs a GPU.
+
+        It needs no CPU then, which are left to the processes that decode.
+        """
         ...
 
     @property
     def what(self) -> str:
-        """See the attributes of the class."""
+        """The name of the work in error messages, such as "sweep"."""
         ...
 
     def start(self) -> None:
