@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import copy
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -89,13 +90,13 @@ class Comparison:
 
     def __init__(self, model: convviz.Model, photos: list[Path]) -> None:
         self.model, self.photos = model, photos
-        self.batch = make_batch(photos, model)
-        self.images = self.batch.images
-        self.ids = [item.id for item in self.batch.items]
-        self.target = convviz.explain(model, photos, "saliency").target
-        self.classes = np.array([target.index for target in self.target])
+        batch = make_batch(photos, model)
+        self.images = batch.images
+        self.ids = [item.id for item in batch.items]
+        target = convviz.explain(model, photos, "saliency").target
+        self.classes = np.array([single.index for single in target])
         generator = torch.Generator().manual_seed(0)
-        gradient = model.gradient(self.images, self.target)
+        gradient = model.gradient(self.images, target)
         for place in range(MAPS):  # different maps of a realistic scale
             noise = torch.randn(gradient.shape, generator=generator) * gradient.std()
             KEPT[f"map {place}"] = (self.images, gradient + place / 4 * noise)
@@ -187,11 +188,12 @@ class Comparison:
         return self._call(metric, network, maps, batch_size, softmax=False, explain_func=as_map)
 
 
-class _Batches:
+class _Batches(ABC):
     """Perturbations of convviz in the order in which Quantus asks for them: batch by batch."""
 
     def __init__(self, comparison: Comparison, batch_size: int, steps: int) -> None:
-        self.comparison, self.batch_size, self.steps, self.calls = comparison, batch_size, steps, 0
+        self.pixels = comparison.images.numpy()
+        self.batch_size, self.steps, self.calls = batch_size, steps, 0
 
     def __call__(self, arr: np.ndarray, indices: Any = None, **_: Any) -> np.ndarray:
         """Return the images of a batch with their next perturbation, `[N, features]`."""
@@ -201,8 +203,9 @@ class _Batches:
         rows = [self.perturbed(first + i, step).reshape(-1) for i in range(len(arr))]
         return np.stack(rows)
 
+    @abstractmethod
     def perturbed(self, image: int, step: int) -> np.ndarray:
-        raise NotImplementedError
+        """Return an image with a perturbation, `[C, H, W]` or `[C, H * W]`."""
 
 
 class _Squares(_Batches):
@@ -210,7 +213,6 @@ class _Squares(_Batches):
 
     def __init__(self, comparison: Comparison, batch_size: int) -> None:
         super().__init__(comparison, batch_size, SQUARES)
-        self.pixels = comparison.images.numpy()
         self.boxes = [squares(self.pixels.shape[-1], name) for name in comparison.ids]
 
     def perturbed(self, image: int, step: int) -> np.ndarray:
@@ -228,7 +230,6 @@ class _RemovedPixels(_Batches):
 
     def __init__(self, comparison: Comparison, batch_size: int, name: str) -> None:
         super().__init__(comparison, batch_size, STEPS)
-        self.pixels = comparison.images.numpy()
         values = comparison.maps[name].double().sum(1).flatten(1).numpy()
         self.orders = np.argsort(-values, axis=1, kind="stable")
         self.counts = np.linspace(0, values.shape[1], STEPS + 1).round().astype(int)[1:]
@@ -244,7 +245,6 @@ class _Noise(_Batches):
 
     def __init__(self, comparison: Comparison, batch_size: int) -> None:
         super().__init__(comparison, batch_size, SAMPLES)
-        self.pixels = comparison.images.numpy()
         shape = (SAMPLES, *self.pixels.shape[1:])
         unit = 0.02 / np.array(comparison.model.preprocess.std)[:, None, None]
         self.noise = [
