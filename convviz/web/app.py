@@ -112,9 +112,9 @@ class Api:
         return Response(await run_in_threadpool(photo.preview), media_type="image/jpeg")
 
     async def submit(self, request: Request) -> Response:
-        """Start a job."""
+        """Start a job; the answer has its result if it has already ended."""
         job = self._services.submit(checked(JobRequest, parse_json(await request.body())))
-        return to_json(job.to_json(), 202)
+        return to_json(document_of(job), 202)
 
     async def answer(self, request: Request) -> Response:
         """Run a job and return its result, for short ones."""

@@ -29,10 +29,17 @@ PATIENCE_MS = 90_000
 
 
 @pytest.fixture(scope="module")
-def server(digits_run: convviz.Run) -> Iterator[AppServer]:
-    """A server of the run with two models."""
+def services(digits_run: convviz.Run) -> Iterator[Services]:
+    """What an app of the run with two models works with."""
     settings = ServeSettings(digits_run.address, ("demo-digits", "demo-digits?device=cpu"))
-    with Services(settings) as services, running(services) as server:
+    with Services(settings) as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def server(services: Services) -> Iterator[AppServer]:
+    """A server of the run with two models."""
+    with running(services) as server:
         yield server
 
 
@@ -222,7 +229,11 @@ COMPUTED = ".patches.is-guided img[src*='guided.png']"
 
 
 def test_guided_gradients_of_a_unit_are_computed_shown_in_place_and_kept(
-    bench: Any, digits_run: convviz.Run, check_accessible: Any
+    bench: Any,
+    digits_run: convviz.Run,
+    services: Services,
+    monkeypatch: pytest.MonkeyPatch,
+    check_accessible: Any,
 ) -> None:
     layer = list(digits_run["patches"])[-1]
     result = digits_run["patches"][layer].result
@@ -270,6 +281,15 @@ def test_guided_gradients_of_a_unit_are_computed_shown_in_place_and_kept(
         "([place, src]) => document.querySelector(place)?.getAttribute('src') === src",
         arg=[COMPUTED, of_second],
     )
+    submit = services.submit
+
+    def submit_and_wait(request: Any) -> Job:
+        """Answer a request only when its job has ended, as it may with a short one."""
+        job = submit(request)
+        job.finished.result(PATIENCE_MS / 1000)
+        return job
+
+    monkeypatch.setattr(services, "submit", submit_and_wait)
     page.reload()
     page.locator(COMPUTED).nth(8).wait_for()
 

@@ -1,10 +1,9 @@
 // The guided gradients of the top patches of a unit: those that the run holds, or that the app computes.
 import { CopyButton, html, useEffect, useState } from "./core.js";
-import { cancel, follow, get } from "./live/api.js";
+import { cancel, ENDED, follow, get } from "./live/api.js";
 
 const KEPT = 100; // units whose jobs the page remembers; the server keeps their pictures as well
 const ATTEMPTS = 3; // to load a picture
-const ENDED = ["done", "failed", "cancelled"];
 
 const kept = new Map(); // key of the unit -> job that is done
 let fitting = 0; // the model that has last been found to be that of the run

@@ -2,7 +2,7 @@
 import {
   html, loadSite, markReady, readState, render, root, setState, useAddress, useEffect, useRef, useState,
 } from "./core.js";
-import { get, post } from "./live/api.js";
+import { ENDED, get, post } from "./live/api.js";
 import { Cover } from "./live/cover.js";
 import { Explain } from "./live/explain.js";
 import { Neighbours } from "./live/neighbours.js";
@@ -12,7 +12,6 @@ import { Units } from "./live/units.js";
 const MODES = [["explain", "Explain"], ["cover", "Cover"], ["units", "Units"], ["neighbours", "Neighbours"]];
 const POLL_MS = 1500;
 const FOLLOW_MS = 500;
-const ENDED = ["done", "failed", "cancelled"];
 
 /** Hook: the chunk `site`, loaded again when the pages have been written. */
 function useSite(onError) {

@@ -1,6 +1,9 @@
 // Requests to the app.
 import { root } from "../core.js";
 
+/** The states of a job that has ended. */
+export const ENDED = ["done", "failed", "cancelled"];
+
 async function answerOf(response) {
   let value = null;
   try {
@@ -42,6 +45,8 @@ export async function ask(model, task, args) {
 /** Starts a job. `onChange` is called with it at each progress, and at its end. Returns its id. */
 export async function follow(model, task, args, onChange) {
   const job = await post("jobs", { model, task, arguments: args });
+  onChange(job);
+  if (ENDED.includes(job.status)) return job.id; // a short job has ended, and its result is in the answer
   const source = new EventSource(`${root}api/jobs/${job.id}/events`);
   source.addEventListener("progress", (event) => onChange(JSON.parse(event.data)));
   let hasEnded = false;
@@ -53,7 +58,6 @@ export async function follow(model, task, args, onChange) {
     source.close(); // after the last event the server closes the connection: do not connect again
     if (!hasEnded) onChange({ ...job, status: "failed", error: "the connection to the server was lost" });
   };
-  onChange(job);
   return job.id;
 }
 

@@ -194,4 +194,4 @@ var E,ce,ws,V,Nt,_t,ue,dt,he,It,Ut,vs,st=Symbol.for("pv"),$t={},gt=[],xs=/^m(i|n
     ${!r.length&&f`<p class="note">The run has no patches, statistics or map to show.</p>`}
     ${a==="units"&&f`<${fs} ...${l} />`}
     ${a==="map"&&f`<${as} ...${l} />`}
-  </div>`}var An={run:ms,explanation:Fe},di={render({model:e,el:t}){let s=Ue(e);return t.classList.add("convviz-widget"),nt(f`<${An[e.get("kind")]} model=${e} ask=${s} host=${t} />`,t),()=>{s.stop(),nt(null,t)}}};export{di as default};
+  </div>`}var An={run:ms,explanation:Fe},fi={render({model:e,el:t}){let s=Ue(e);return t.classList.add("convviz-widget"),nt(f`<${An[e.get("kind")]} model=${e} ask=${s} host=${t} />`,t),()=>{s.stop(),nt(null,t)}}};export{fi as default};
