@@ -252,7 +252,7 @@ def report(records: Record) -> str:
         ]
         for record in (records[name] for name in ROWS if name in records)
     ]
-    return table(["call", "convviz s", "rival s", "ratio", "goal", "", "first call s"], rows)
+    return table(["call", "convviz s", "reference s", "ratio", "goal", "", "first call s"], rows)
 
 
 def measure(name: str, args: argparse.Namespace) -> Record:

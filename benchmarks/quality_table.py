@@ -25,12 +25,12 @@ COLUMNS = {
     "deletion": "deletion ↓",
     "sds": "SDS ↑",
     "sds.blur": "SDS, blur ↑",
-    "infidelity": "fidelity ↑",
+    "infidelity": "infidelity, cosine ↑",
     "flip_regret": "flip regret ↓",
     "grid_pointing": "grid pointing ↑",
     "gini": "Gini",
-    "max_sensitivity": "max-sens. ↓",
-    "randomization": "randomized, Spearman",
+    "max_sensitivity": "max-sensitivity ↓",
+    "randomization": "randomization, Spearman",
 }
 
 

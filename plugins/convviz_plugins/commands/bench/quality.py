@@ -56,7 +56,8 @@ PassBudget = Annotated[
     typer.Option(
         min=0,
         metavar="PASSES",
-        help="Skip metrics that take more forward passes than this for an explainer and image.",
+        help="Skip a metric for an explainer if it needs more forward passes than this per image, "
+        "not counting passes that all explainers share.",
     ),
 ]
 TargetText = Annotated[
