@@ -34,8 +34,8 @@ def units(
             "-e",
             "--explainer",
             metavar="NAME",
-            help="Explainer whose results are used: patches or statistics. [default: patches if the "
-            "run has them for the layer]",
+            help="Explainer whose results are used: patches or statistics. [default: patches if "
+            "the run has them for the layer]",
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Number of units to list.")] = 20,

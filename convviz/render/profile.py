@@ -256,7 +256,9 @@ def _row_classes(ax: Axes, result: Table, row: int, means: np.ndarray) -> None:
         add_outline(label, PAPER, 3)
     ax.set_yticks(rows, [readable(result.classes[i], 20) for i in order])
     ax.set_ylim(-0.7, len(order) - 0.3)
-    ax.set_ylabel("mean of the class")
+    ax.set_ylabel(
+        "mean of the class" + (f" (highest {len(order)} of {known})" if len(order) < known else "")
+    )
     mean = float(_column(result, "mean")[row])
     ax.axvline(bin_place(edges, mean), color=ACCENT, lw=1, label=f"mean of all: {number(mean)}")
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +31,9 @@ LEVELS = 254
 """Steps of a map in the browser; 255 stands for no value."""
 
 MAX_MAPS_OF_IMAGE = 64
+WEIGHTS_DIGITS = 8
+"""Digits of the hash of weights that are shown."""
+
 MAX_SIDE = 512
 """Largest side of a map in the browser; larger ones are thinned out."""
 
@@ -70,11 +73,6 @@ class SavedMap:
         if agreement.refusal(self.result):
             return None
         return agreement.image_map(self.result, self.index)
-
-    @property
-    def model(self) -> str:
-        """The name of the model."""
-        return str(self.explanation.model.get("name", ""))
 
     @property
     def target(self) -> str:
@@ -195,11 +193,13 @@ def maps_record(maps: Sequence[SavedMap], save: SavePicture) -> dict[str, Any]:
     """Return the maps of one image as the browser draws them, explainers in columns."""
     columns: dict[tuple[str, ...], dict[str, Any]] = {}
     rows: dict[tuple[str, str], int] = {}
+    models = _model_names([saved.explanation for saved in maps])
     panels, places = [], []
     for number, saved in enumerate(maps):
         key = _column_key(saved.explanation)
         column = columns.setdefault(key, {"place": len(columns), **_column(saved.explanation)})
-        place = rows.setdefault((saved.target, saved.model), len(rows)), column["place"]
+        model = models[_model_key(saved.explanation)]
+        place = rows.setdefault((saved.target, model), len(rows)), column["place"]
         places.append(place)
         panels.append({"row": place[0], "column": place[1], **_drawn(save, f"{number:02d}", saved)})
     return {
@@ -208,6 +208,20 @@ def maps_record(maps: Sequence[SavedMap], save: SavePicture) -> dict[str, Any]:
         "panels": panels,
         "agreements": agreements(places, [saved.comparable for saved in maps]),
         "palettes": {"signed": _palette(True), "plain": _palette(False)},
+    }
+
+
+def _model_key(explanation: Explanation) -> tuple[str, str]:
+    return str(explanation.model.get("name", "")), str(explanation.model.get("weights_hash", ""))
+
+
+def _model_names(explanations: Iterable[Explanation]) -> dict[tuple[str, str], str]:
+    """Return how each model is named; models of one name are told apart by their weights."""
+    keys = dict.fromkeys(map(_model_key, explanations))
+    count = Counter(name for name, _ in keys)
+    return {
+        (name, weights): name if count[name] == 1 else f"{name}, weights {weights[:WEIGHTS_DIGITS]}"
+        for name, weights in keys
     }
 
 

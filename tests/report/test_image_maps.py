@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import convviz
-from convviz.report.image_maps import read_maps, write_maps
+from convviz.report.image_maps import maps_record, read_maps, write_maps
 from convviz.report.image_page import image_chunks
 from convviz.report.site import Site
 
@@ -105,6 +105,21 @@ def test_targets_and_models_are_rows_and_their_maps_are_compared(run, tmp_path):
     assert chunk["agreements"][0]["correlation"] == round(expected.rank_correlation, 4)
     assert chunk["agreements"][0]["overlap"] == round(expected.overlap, 4)
     assert chunk["agreements"][2]["correlation"] == 1  # the same network under another name
+
+
+def test_models_of_one_name_are_told_apart_by_their_weights(run, tmp_path):
+    image, item = run.open_dataset().load(2), run.items[5]
+    first, second = convviz.load_model("demo-digits"), convviz.load_model("demo-digits")
+    with torch.no_grad():
+        next(second.module.parameters()).mul_(0.5)
+    for model in (first, second):
+        _save(convviz.explain(model, image, "saliency", 3), tmp_path / model.weights_hash, item)
+    (maps,) = read_maps(run.items, [tmp_path]).by_row.values()
+    record = maps_record(maps, lambda name, pixels: name)
+    assert {row["model"] for row in record["rows"]} == {
+        f"{model.name}, weights {model.weights_hash[:8]}" for model in (first, second)
+    }
+    assert sorted((panel["row"], panel["column"]) for panel in record["panels"]) == [(0, 0), (1, 0)]
 
 
 def _value(script):
