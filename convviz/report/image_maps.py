@@ -31,11 +31,11 @@ LEVELS = 254
 """Steps of a map in the browser; 255 stands for no value."""
 
 MAX_MAPS_OF_IMAGE = 64
-WEIGHTS_DIGITS = 8
-"""Digits of the hash of weights that are shown."""
-
 MAX_SIDE = 512
 """Largest side of a map in the browser; larger ones are thinned out."""
+
+WEIGHTS_DIGITS = 8
+"""Digits of the hash of weights that are shown."""
 
 
 @dataclass(frozen=True)

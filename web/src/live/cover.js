@@ -1,6 +1,6 @@
 // The score with a rectangle of the photo covered.
 import { CopyButton, html, number, percent, setState, useEffect, useRef, useState } from "../core.js";
-import { ask, follow } from "./api.js";
+import { ask, ENDED, follow } from "./api.js";
 import { Classes } from "./photo.js";
 
 const KEPT = 12;
@@ -94,7 +94,7 @@ export function Cover({ model, photo, state, job, onError }) {
   };
   const prepare = () =>
     follow(model, "prepare_cover", { photo: photo.id, exports: true }, (j) => {
-      setPreparing(j.status === "running" || j.status === "queued" ? "preparing…" : j.result?.reason || j.error || "ready");
+      setPreparing(ENDED.includes(j.status) ? j.result?.reason || j.error || "ready" : "preparing…");
     }).catch(onError);
   const share = ([x0, y0, x1, y1]) => ({
     left: `${(100 * x0) / size[0]}%`,

@@ -1,6 +1,6 @@
 // Explanations side by side: explainers, targets and models.
 import { CopyButton, html, number, percent, setState, useEffect, useRef, useState } from "../core.js";
-import { ask, cancel, describeModel, follow } from "./api.js";
+import { ask, cancel, describeModel, ENDED, follow } from "./api.js";
 import { Parameters } from "./fields.js";
 import { MapView } from "./viewer.js";
 
@@ -183,7 +183,7 @@ function ResultCard({ card, models, view, range, cursor, onCursor, onRemove, onE
 
 function ResultBody({ card, view, range, cursor, onCursor, onError }) {
   const { job } = card;
-  if (!job || job.status === "queued" || job.status === "running") {
+  if (!job || !ENDED.includes(job.status)) {
     const { description, done, total } = job?.progress ?? {};
     return html`<div class="running" role="status">
       <progress max=${total || undefined} value=${total ? done : undefined}></progress>
