@@ -73,7 +73,7 @@ function useSearch(site, words) {
       clearTimeout(timer);
     };
   }, [words]);
-  return rows;
+  return words ? rows : null; // without words at once, not after the next effect
 }
 
 /** Pointer, wheel and keys of the map. */
