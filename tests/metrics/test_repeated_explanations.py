@@ -125,14 +125,34 @@ class Black(convviz.authoring.Explainer):
         return convviz.Heatmap(-batch.images.sum(1) - 1, signed=True)
 
 
-def grid_pointing(colours, network=None):
+class Greys(torch.nn.Module):
+    """Eight classes of brightness."""
+
+    def forward(self, images):
+        means = 8 * images.mean((1, 2, 3))
+        return -3 * (means[:, None] - torch.arange(8) - 0.5) ** 2
+
+
+class KeepsImages(convviz.authoring.Explainer):
+    """Keeps the images that it explains."""
+
+    def explain(self, model, batch, target, forward):
+        explained.extend(batch.images)
+        return convviz.Heatmap(batch.images.sum(1), signed=True)
+
+
+explained: list[torch.Tensor] = []
+
+
+def grid_pointing(colours, network=None, **options):
     """Return the scores of maps of plain images in a mosaic."""
     plain = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "black": (0, 0, 0)}
     photos = np.stack([np.full((16, 16, 3), plain[c], np.uint8) for c in colours])
     preprocess = convviz.Preprocess(resize=16, crop=16, mean=(0.0,) * 3, std=(1.0,) * 3)
     model = convviz.Model(network or Colours(), preprocess=preprocess, dtype=torch.float64)
     explainers = {"gradient": "saliency", "product": "input_x_gradient", "black": Black()}
-    return convviz.benchmark(model, photos, explainers, "grid_pointing").scores
+    metric = convviz.metric("grid_pointing", **options)
+    return convviz.benchmark(model, photos, explainers, metric).scores
 
 
 def test_grid_pointing_of_known_maps():
@@ -145,6 +165,25 @@ def test_grid_pointing_of_known_maps():
     np.testing.assert_array_equal(scores.of("black", "grid_pointing"), 0)
     assert (scores.of("product", "grid_pointing.confidence") > 0.99).all()
     np.testing.assert_allclose(scores.of("random", "grid_pointing").mean(), 1 / 4, atol=0.03)
+
+
+def test_grid_pointing_finds_all_classes_of_sorted_data():
+    colours = [colour for colour in ("red", "green", "blue", "black") for _ in range(4)]
+    scores = grid_pointing(colours, candidates=6)
+    assert not np.isnan(scores.of("product", "grid_pointing")).any()
+
+
+def test_mosaics_of_grid_pointing_have_different_images():
+    photos = np.stack([np.full((16, 16, 3), 16 + 32 * (i % 8), np.uint8) for i in range(16)])
+    preprocess = convviz.Preprocess(resize=16, crop=16, mean=(0.0,) * 3, std=(1.0,) * 3)
+    model = convviz.Model(Greys(), preprocess=preprocess)
+    explained.clear()
+    convviz.benchmark(model, photos, {"map": KeepsImages()}, "grid_pointing")
+    mosaics = [image for image in explained if image.shape[-1] == 32]
+    others = {tuple(np.unique(mosaic)) for mosaic in mosaics}
+    assert len(mosaics) >= 16
+    assert len(others) > 8
+    assert all(len(values) == 4 for values in others)
 
 
 @pytest.mark.parametrize(

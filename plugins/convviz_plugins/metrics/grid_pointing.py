@@ -26,19 +26,20 @@ class GridPointing(Metric):
 
     The grid pointing game (GridPG, Rao, Böhle, Schiele 2022): the image and images of other classes
     form a mosaic, and the class of the image is explained on it. Random maps score 1 / cells on
-    average, and so do maps that do not depend on the position. The other images are those that the
-    network classifies with the highest probabilities, one per class, among the first `candidates`
-    ones of the data set. A map without positive values scores 0. The score is undefined for
-    targets that are not classes, data sets with too few classes, and networks that accept one size
-    only. The second
-    measure is the lowest probability with which the images of a mosaic are classified; the
-    publication uses images of at least 0.99.
+    average, and so do maps that do not depend on the position. The other images are drawn at random
+    for each mosaic, from the most confident images of `classes` classes: those with the highest
+    probabilities, one per class, among `candidates` images from all over the data set. A map
+    without positive values scores 0. The score is undefined for targets that are not classes, data
+    sets with too few classes, and networks that accept one size only. The second measure is the
+    lowest probability with which the images of a mosaic are classified; the publication uses images
+    of at least 0.99.
     """
 
     needs: ClassVar[frozenset[MetricNeed]] = frozenset({"repeats"})
 
     grid: int = Field(2, gt=1, le=4, description="Rows and columns of the mosaic.")
-    candidates: int = Field(64, gt=0, description="Images from which the others are chosen.")
+    candidates: int = Field(64, gt=0, description="Images that are classified to find the others.")
+    classes: int = Field(16, gt=1, description="Classes, the most confident ones, of the others.")
 
     def measures(self) -> tuple[Measure, ...]:
         """Return the share, and the probability."""
@@ -68,7 +69,7 @@ class GridPointing(Metric):
         return MetricScores({"": shares, "confidence": [confidence] * len(shares)})
 
     def _partners(self, image: ExplainedImage) -> list[_Candidate] | None:
-        """Return images of other classes, in random order; None if there are too few."""
+        """Return random images of other classes; None if there are too few."""
         if image.target.index is None:
             return None
         best = image.compute_once(
@@ -76,11 +77,11 @@ class GridPointing(Metric):
         )
         (top,) = image.compute_once("top class", lambda: image.top_classes([image.image]))
         others = [c for c in best if c.top not in (top, image.target.index)]
-        others = others[: self.grid**2 - 1]
-        if len(others) < self.grid**2 - 1:
+        count = self.grid**2 - 1
+        if len(others) < count:
             return None
-        order = image.rng("grid_pointing order").permutation(len(others))
-        return [others[i] for i in order]
+        chosen = image.rng("grid_pointing others").choice(len(others), count, replace=False)
+        return [others[i] for i in chosen]
 
     def _candidates(self, image: ExplainedImage) -> list[_Candidate]:
         """Return the image of the highest probability of each class, by falling probability."""
@@ -90,8 +91,9 @@ class GridPointing(Metric):
             top = int(probabilities.argmax())
             candidate = _Candidate(other, top, float(probabilities[top]))
             best[top] = max(candidate, best.get(top, candidate), key=lambda c: c.probability)
-        # More than one mosaic needs, since those of the image's own class are left out.
-        return sorted(best.values(), key=lambda c: -c.probability)[: self.grid**2 + 1]
+        confident = sorted(best.values(), key=lambda c: -c.probability)
+        # Two more than a mosaic needs, since the image's target and its top class are left out.
+        return confident[: max(self.classes, self.grid**2 + 1)]
 
 
 class _Candidate(NamedTuple):
