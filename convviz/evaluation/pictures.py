@@ -17,7 +17,7 @@ from ..render.style import (
     title_block,
 )
 from .score_table import number_marks
-from .scores import CURVE_SEPARATOR, MetricInfo, Scores
+from .scores import CURVE_SEPARATOR, Curve, MetricInfo, Scores
 from .statistics import Row, Summary, bootstrap_means
 from .styles import ExplainerStyle, styles_of
 
@@ -160,9 +160,13 @@ def _letter_order(letter: str) -> tuple[int, str]:
 def _images_text(rows: Sequence[Row]) -> str:
     counts = [row.measured for row in rows if row.measured]
     undefined = sum(row.undefined for row in rows)
-    low, high = min(counts, default=0), max(counts, default=0)
-    images = f"{high} images" if low == high else f"{low} to {high} images"
+    images = _range_text(counts)
     return f"{images}, {undefined} undefined scores" if undefined else images
+
+
+def _range_text(counts: Sequence[int]) -> str:
+    low, high = min(counts, default=0), max(counts, default=0)
+    return f"{high} images" if low == high else f"{low} to {high} images"
 
 
 # Curves
@@ -172,7 +176,9 @@ def _curves(scores: Scores, styles: Mapping[str, ExplainerStyle]) -> Iterator[Pi
     titles = {metric.name: metric.title for metric in scores.metrics}
     for name in dict.fromkeys(name for name, _ in scores.curves):
         explainers = [e for e in scores.explainers if (name, e) in scores.curves]
-        controls = [e for e in explainers if e in scores.controls]
+        counts = {e: _images_of(scores.curves[name, e]) for e in explainers}
+        # Controls of all images first, then those that only some images have.
+        controls = sorted((e for e in explainers if e in scores.controls), key=lambda e: -counts[e])
         left_out = set(controls[CONTROLS_IN_CURVES:])
         drawn = [e for e in explainers if e not in left_out]
         figure = new_figure(CURVES_WIDTH, max(3.4, 0.6 + 0.21 * len(drawn)))
@@ -191,8 +197,13 @@ def _curves(scores: Scores, styles: Mapping[str, ExplainerStyle]) -> Iterator[Pi
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, handlelength=2.6)
         title = " – ".join(part for part in (titles[metric], variant) if part)
         rest = f"Not drawn: {', '.join(e for e in controls if e in left_out)}." if left_out else ""
-        subtitle = f"mean over {len(scores.images)} images with 95 % bands"
+        subtitle = f"mean over {_range_text([counts[e] for e in drawn])} with 95 % bands"
         yield _picture(figure, f"curve-{picture_of(name)}", title, subtitle, [*notes, rest])
+
+
+def _images_of(curve: Curve) -> int:
+    """Return the number of images with a defined curve."""
+    return int(np.isfinite(curve.y).all(axis=1).sum())
 
 
 def _draw_curve(

@@ -14,6 +14,7 @@ from PIL import Image
 from pyarrow import csv, parquet
 from rich.console import Console
 
+from convviz.evaluation.pictures import draw_pictures
 from convviz.evaluation.report import write_report
 from convviz.evaluation.score_table import beats_baseline, interval_text, score_tables, score_text
 from convviz.evaluation.scores import MetricInfo, Scores
@@ -94,6 +95,20 @@ def test_pictures_are_drawn_for_every_metric_and_curve(folder):
     }  # fmt: skip
     # The page shows 0.8 pixels per pixel, in 1144 pixels at most.
     assert max(picture.width for picture in pictures.values()) <= 1430
+
+
+def test_curves_have_the_controls_of_all_images_and_state_the_number_of_images(scores, summary):
+    partial = dict(scores.curves)
+    for (name, explainer), curve in scores.curves.items():
+        if explainer == "random":  # the first control
+            y = np.where(np.arange(30)[:, None] < 8, curve.y, np.nan)
+            partial[name, explainer] = dataclasses.replace(curve, y=y)
+    pictures = draw_pictures(summary, dataclasses.replace(scores, curves=partial))
+    assert "ean over 30 images" in pictures["curve-deletion"].caption
+    few = [e for e in scores.explainers if e not in ("center", "sobel")]
+    curves = {key: curve for key, curve in partial.items() if key[1] in few}
+    pictures = draw_pictures(summary, dataclasses.replace(scores, curves=curves))
+    assert "8 to 30 images" in pictures["curve-deletion"].caption
 
 
 def test_the_terminal_table_fits_a_width_and_has_all_metrics(summary):
