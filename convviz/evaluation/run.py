@@ -99,9 +99,12 @@ class BenchmarkRun:
     ) -> None:
         self.inputs, self.map_set, self.metrics = inputs, map_set, metrics
         self.settings, self.folder = settings, folder
-        self.indices = spread(len(inputs.dataset.ids), settings.images)
-        chosen = spread(len(self.indices), settings.repeat_images)
-        self.repeated = frozenset(self.indices[i] for i in chosen)
+        self.images = spread(len(inputs.dataset.ids), settings.images)
+        repeated = [self.images[i] for i in spread(len(self.images), settings.repeat_images)]
+        self.repeated = frozenset(repeated)
+        # Images without any metric are not scored; metrics may use them as other images.
+        all_repeat = all("repeats" in metric.needs for metric in metrics.values())
+        self.indices = repeated if all_repeat else self.images
         self.is_interrupted = False
 
     def run(self) -> Scores:
@@ -173,7 +176,7 @@ class BenchmarkRun:
             "model": model["name"],
             "weights": model["weights_hash"],
             "data set": self.inputs.dataset.name,
-            "images": [self._id(index) for index in self.indices],
+            "images": [self._id(index) for index in self.images],
             "explainers": {name: dump_explainer(e, "json") for name, e in explainers.items()},
             "metrics": {
                 name: dump_explainer(metric, "json") for name, metric in self.metrics.items()
@@ -212,7 +215,7 @@ class BenchmarkRun:
             settings.seed,
             settings.batch_size or (fastest_batch(forward, batch.images) if passes else 1),
             forward,
-            others=AllImages(self.inputs, self.indices),
+            others=AllImages(self.inputs, self.images),
         )
 
     def _estimate(self, scorer: Scorer) -> Estimate:
@@ -251,7 +254,7 @@ class BenchmarkRun:
         if "repeats" in {need for metric in self.metrics.values() for need in metric.needs}:
             names = [name for name, metric in self.metrics.items() if "repeats" in metric.needs]
             notes.append(
-                f"{', '.join(names)}: on {len(self.repeated)} of {len(self.indices)} images, "
+                f"{', '.join(names)}: on {len(self.repeated)} of {len(self.images)} images, "
                 "because they repeat the explanations."
             )
         if self.map_set.controls and len(self.repeated) < len(self.indices):

@@ -194,6 +194,20 @@ def test_images_are_spread_and_repeats_run_on_some():
     assert "again: on 2 of 5 images" in scores.notes[0]
 
 
+class Others(Counts):
+    """The number of images that it may use."""
+
+    def score(self, image):
+        return [float(len(list(image.others())))] * len(image.maps)
+
+
+def test_images_without_a_metric_are_not_explained():
+    record = bench(photos=9, images=5, repeat_images=2, metrics={"others": Others()})
+    assert record.scores.images == ("0", "8")
+    assert (record.scores.values == 5).all()
+    assert "others: on 2 of 5 images" in record.scores.notes[0]
+
+
 def test_pairs_above_the_budget_are_marked():
     scores = bench(photos=1, budget=2).scores
     assert scores.marks_of("saliency", "deletion") == ("over the budget",)
