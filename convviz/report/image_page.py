@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConvvizError
-from ..results.types import Matches, Result, Table, Tiles
+from ..results.types import Matches, Result, Tiles
 from ..sweep.run import Run
 from .image_maps import read_maps, write_maps
+from .predictions import prediction_table
 from .reproduce import map_commands, photo_file
 from .site import Link, Site
 
@@ -20,6 +21,8 @@ BLOCK = 128
 
 MAX_UNITS = 48
 """Units of a layer that are listed for an image, the highest ranks first."""
+
+Array = np.ndarray
 
 Slugs = Mapping[str, str]
 """Layer -> its part of file names."""
@@ -41,13 +44,28 @@ def write(site: Site) -> None:
     """Write `image.html`, which shows all images, and the data of the images."""
     names = write_maps(site.folder, site.maps)
     slugs = {layer.name: layer.slug for layer in site.layers}
+    second = _details_of_second(site, slugs)
     for name, value in image_chunks(site.run, slugs, site.outputs):
         rows = range(value["start"], min(value["start"] + BLOCK, site.items.count))
         files = [shlex.quote(photo_file(site.run, site.items.ids[row])) for row in rows]
         maps = [names.get(row) for row in rows]
-        site.write_chunk(name, value | {"maps": maps, "files": files})
+        site.write_chunk(name, value | {"maps": maps, "files": files, "second": second(rows)})
     commands = map_commands(site.run)
     site.write_page("image.html", "image.html", "image", block=BLOCK, commands=commands)
+
+
+def _details_of_second(site: Site, slugs: Slugs) -> Callable[[range], Any]:
+    """Return a function that returns what the second run has about images; None without one."""
+    other = site.second
+    if other is None:
+        return lambda rows: None
+    details = details_of(other.run, slugs, other.outputs, other.first_rows)
+
+    def part(rows: range) -> dict[str, Any]:
+        own = other.rows[rows.start : rows.stop]
+        return {"has": (own >= 0).tolist(), **details(own)}
+
+    return part
 
 
 def image_chunks(
@@ -60,39 +78,61 @@ def image_chunks(
         slugs: layers that have a page.
         outputs: names of the outputs of the model, as far as they are known.
 
-    A chunk has the number of its first image (`start`) and, as far as the run has them:
-    `predictions` (the best classes and the label), `neighbors` (by layer) and `units` (by layer).
-    All lists have one entry per image of the chunk.
+    A chunk has the number of its first image (`start`) and what `details_of` returns.
     """
-    predictions = _predictions(run, outputs)
-    neighbors = list(_by_layer(run, "neighbors", slugs, _neighbors))
-    units = list(_by_layer(run, "patches", slugs, _units))
+    details = details_of(run, slugs, outputs)
     for number, start in enumerate(range(0, len(run.items), BLOCK)):
-        stop = min(start + BLOCK, len(run.items))
-        yield (
-            f"images/{number:04d}",
-            {
-                "start": start,
-                "predictions": predictions(start, stop) if predictions else None,
-                "neighbors": {slug: part(start, stop) for slug, part in neighbors},
-                "units": {slug: part(start, stop) for slug, part in units},
-            },
-        )
+        rows = np.arange(start, min(start + BLOCK, len(run.items)))
+        yield f"images/{number:04d}", {"start": start, **details(rows)}
 
 
-Part = Callable[[int, int], Any]
-"""Returns the entries of the images from start to stop."""
+Part = Callable[[Array], Any]
+"""Returns the entries of images by their rows in the run; -1 stands for an image that it lacks."""
+
+
+def details_of(
+    run: Run, slugs: Slugs, outputs: Sequence[str], shown_rows: Array | None = None
+) -> Part:
+    """Return a function that returns what pages show of images.
+
+    Args:
+        run: the run.
+        slugs: layers that have a page.
+        outputs: names of the outputs of the model, as far as they are known.
+        shown_rows: int `[N]`, rows in the report of the images of the run, -1 for none. Without
+            it, they are those in the run.
+
+    The function returns, as far as the run has them, `predictions` (the best classes and the
+    label), `neighbors` (by layer) and `units` (by layer). All lists have one entry per image.
+    """
+    shown = np.arange(len(run.items)) if shown_rows is None else shown_rows
+    predictions = _predictions(run, outputs)
+    neighbors = list(_by_layer(run, "neighbors", slugs, _neighbors, shown))
+    units = list(_by_layer(run, "patches", slugs, _units, shown))
+
+    def part(rows: Array) -> dict[str, Any]:
+        return {
+            "predictions": predictions(rows) if predictions else None,
+            "neighbors": {slug: of_layer(rows) for slug, of_layer in neighbors},
+            "units": {slug: of_layer(rows) for slug, of_layer in units},
+        }
+
+    return part
 
 
 def _by_layer(
-    run: Run, explainer: str, slugs: Slugs, read: Callable[[Result, int], Part | None]
+    run: Run,
+    explainer: str,
+    slugs: Slugs,
+    read: Callable[[Result, Array], Part | None],
+    shown: Array,
 ) -> Iterator[tuple[str, Part]]:
     """Yield slug and entries of the layers for which an explainer has readable results."""
     if explainer not in run:
         return
     for layer in run[explainer]:
         try:
-            part = read(run[explainer][layer].result, len(run.items))
+            part = read(run[explainer][layer].result, shown)
         except ConvvizError:  # the overview lists damaged results
             continue
         if part is not None and layer in slugs:
@@ -101,26 +141,21 @@ def _by_layer(
 
 def _predictions(run: Run, outputs: Sequence[str]) -> Part | None:
     """Return the predictions of images; None if the run has none."""
-    if "predictions" not in run or "images" not in run["predictions"]:
-        return None
-    try:
-        result = run["predictions"]["images"].result
-    except ConvvizError:
-        return None
-    if not isinstance(result, Table) or not {"top", "probabilities"} <= set(result.arrays):
+    result = prediction_table(run)
+    if result is None:
         return None
     top, probabilities = result["top"].numpy(), result["probabilities"].numpy()
-    if len(top) != len(run.items) or top.shape != probabilities.shape:
-        return None
     names = dict(enumerate(outputs))
 
-    def part(start: int, stop: int) -> dict[str, Any]:
-        best = top[start:stop].tolist()
+    def part(rows: Array) -> dict[str, Any]:
         return {
-            "names": [[names.get(i, str(i)) for i in row if i >= 0] for row in best],
-            "probabilities": np.round(probabilities[start:stop], 6).tolist(),
+            "names": [
+                [names.get(i, str(i)) for i in best if i >= 0] if row >= 0 else []
+                for row, best in zip(rows.tolist(), top[rows].tolist(), strict=True)
+            ],
+            "probabilities": np.round(probabilities[rows], 6).tolist(),
             **{
-                name.replace(" ", "_"): result[name][start:stop].tolist()
+                name.replace(" ", "_"): result[name].numpy()[rows].tolist()
                 for name in ("rank", "label_probability", "entropy", "loss")
                 if name in result.arrays
             },
@@ -129,27 +164,34 @@ def _predictions(run: Run, outputs: Sequence[str]) -> Part | None:
     return part
 
 
-def _neighbors(result: Result, count: int) -> Part | None:
+def _neighbors(result: Result, shown: Array) -> Part | None:
     """Return the nearest images of images, in feature space and by pixels."""
     if not isinstance(result, Matches) or "indices" not in result.arrays:
         return None
-    lists = {"items": result["indices"], "distances": result.values}
+    indices, distances = {"items": result["indices"]}, {"distances": result.values}
     if {"pixel_indices", "pixel_distances"} <= set(result.arrays):
-        lists |= {
-            "pixel_items": result["pixel_indices"],
-            "pixel_distances": result["pixel_distances"],
-        }
-    if any(len(values) != count for values in lists.values()):
+        indices["pixel_items"] = result["pixel_indices"]
+        distances["pixel_distances"] = result["pixel_distances"]
+    if any(len(values) != len(shown) for values in (*indices.values(), *distances.values())):
         return None
-    arrays = {name: values.numpy() for name, values in lists.items()}
+    near = {name: _shown(values.numpy(), shown) for name, values in indices.items()}
+    far = {name: values.numpy() for name, values in distances.items()}
 
-    def part(start: int, stop: int) -> dict[str, Any]:
+    def part(rows: Array) -> dict[str, Any]:
+        known = rows[:, None] >= 0
         return {
             "unit": result.unit,
-            **{name: _as_lists(values[start:stop]) for name, values in arrays.items()},
+            **{name: np.where(known, values[rows], -1).tolist() for name, values in near.items()},
+            **{name: _as_lists(values[rows]) for name, values in far.items()},
         }
 
     return part
+
+
+def _shown(items: Array, shown: Array) -> Array:
+    """Return the rows in the report of images of the run; -1 for those without one."""
+    known = (items >= 0) & (items < len(shown))
+    return np.where(known, shown[np.where(known, items, 0)], -1)
 
 
 def _as_lists(values: np.ndarray) -> list[Any]:
@@ -159,7 +201,7 @@ def _as_lists(values: np.ndarray) -> list[Any]:
     return [[float(f"{v:.5g}") for v in row] for row in values.tolist()]
 
 
-def _units(result: Result, count: int) -> Part | None:
+def _units(result: Result, shown: Array) -> Part | None:
     """Return the units of which images are among the top images.
 
     Each is a list of unit, rank, value, patch, the row of the unit's best other image or None, and
@@ -173,27 +215,28 @@ def _units(result: Result, count: int) -> Part | None:
         return None
     if boxes is not None and boxes.shape != (*items.shape, 4):
         boxes = None
+    count, in_report = len(shown), _shown(items, shown)
     units, ranks = np.nonzero((items >= 0) & (items < count))
-    rows = items[units, ranks]
+    of_units = items[units, ranks]
     # By image, then by rank, then by value: the first of each image are listed.
-    order = np.lexsort((-values[units, ranks], ranks, rows))
-    units, ranks, rows = units[order], ranks[order], rows[order]
-    starts = np.searchsorted(rows, np.arange(count + 1))
+    order = np.lexsort((-values[units, ranks], ranks, of_units))
+    units, ranks, of_units = units[order], ranks[order], of_units[order]
+    starts = np.searchsorted(of_units, np.arange(count + 1))
 
     def patch(unit: int, rank: int) -> list[float] | None:
         return None if boxes is None else [round(float(v), 1) for v in boxes[unit, rank]]
 
     def entry(unit: int, rank: int, row: int) -> list[Any]:
         value = float(f"{values[unit, rank]:.4g}")
-        others = np.flatnonzero((items[unit] >= 0) & (items[unit] != row) & (items[unit] < count))
+        others = np.flatnonzero((in_report[unit] >= 0) & (items[unit] != row))
         best = int(others[0]) if len(others) else None
-        other = [None, None] if best is None else [int(items[unit, best]), patch(unit, best)]
+        other = [None, None] if best is None else [int(in_report[unit, best]), patch(unit, best)]
         return [int(unit), int(rank), value, patch(unit, rank), *other]
 
-    def part(start: int, stop: int) -> list[list[list[Any]]]:
+    def part(rows: Array) -> list[list[list[Any]]]:
         return [
-            [entry(units[i], ranks[i], row) for i in range(*_span(starts, row))]
-            for row in range(start, stop)
+            [entry(units[i], ranks[i], row) for i in range(*_span(starts, row))] if row >= 0 else []
+            for row in rows.tolist()
         ]
 
     return part

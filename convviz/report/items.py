@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property, partial
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..sweep.run import Run
 from .photo_pass import CRISP_SIDE, Atlas, PhotoPass, thumbnail
+from .predictions import predictions_of
 
 BLOCK = 512
 """Images per chunk."""
@@ -33,10 +34,11 @@ class SiteItems:
         ids: their names, in the order of the run.
         labels: their classes, positions in `Run.classes`, or None.
         sizes: height and width of the photos.
+        predictions: what is known of the predictions, see `predictions_of`.
     """
 
     def __init__(self, run: Run, pictures: PhotoPass) -> None:
-        self._run, self._pictures = run, pictures
+        self._pictures = pictures
         self._previews: dict[int, str] = {}
         self._atlases: list[Atlas] = []
         self.records = tuple(run.items)
@@ -44,6 +46,7 @@ class SiteItems:
         self.ids = [record.id for record in self.records]
         self.labels = [record.label for record in self.records]
         self.sizes = [record.size for record in self.records]
+        self.predictions = predictions_of(run)
 
     def request_preview(self, row: int) -> str:
         """Return the address of the saved photo of a row, which is drawn with the others.
@@ -61,6 +64,11 @@ class SiteItems:
             self._pictures.save_photo(row, path, least)
         return self._previews[row]
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether an image has a label."""
+        return any(label is not None for label in self.labels)
+
     def is_small(self, row: int) -> bool:
         """Return whether the photo of a row is so small that its pixels are shown as squares."""
         return max(self.sizes[row]) <= CRISP_SIDE
@@ -77,8 +85,16 @@ class SiteItems:
             for row in range(self.count):
                 self.request_preview(row)
 
-    def chunks(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield name and value of each chunk of images; the photos have been read before."""
+    def chunks(
+        self, second: Mapping[str, list[Any]] | None = None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield name and value of each chunk of images; the photos have been read before.
+
+        Args:
+            second: predictions of a second run for the same images.
+        """
+        of_second = {f"second_{name}": values for name, values in (second or {}).items()}
+        predictions = {**self.predictions, **of_second}
         for block, start in enumerate(range(0, self.count, BLOCK)):
             span = slice(start, start + BLOCK)
             rows = range(start, min(start + BLOCK, self.count))
@@ -91,32 +107,13 @@ class SiteItems:
                     "sizes": self.sizes[span],
                     "thumbs": self._atlases[block].record(),
                     "previews": [self.preview(row) for row in rows],
-                    **{name: values[span] for name, values in self.predictions.items()},
+                    **{name: values[span] for name, values in predictions.items()},
                 },
             )
 
     def preview(self, row: int) -> str | None:
         """Return the address of the saved photo of a row, if it was requested and could be read."""
         return None if row in self._pictures.missing else self._previews.get(row)
-
-    @cached_property
-    def predictions(self) -> dict[str, list[Any]]:
-        """Output, probability and correctness of the prediction of every image, if known.
-
-        `predicted` are positions among the outputs of the model; `correct` has None where the
-        label is not known.
-        """
-        if "predictions" not in self._run or "images" not in self._run["predictions"]:
-            return {}
-        result = self._run["predictions"]["images"].result
-        top = result["top"][:, 0].tolist()
-        labels = result["label"].tolist()
-        correct = [
-            None if label < 0 or best < 0 else label == best
-            for label, best in zip(labels, top, strict=True)
-        ]
-        probability = np.round(result["probabilities"][:, 0].double().numpy(), 5).tolist()
-        return {"predicted": top, "probability": probability, "correct": correct}
 
 
 def _draw_thumbnail(atlas: Atlas, index: int, photo: np.ndarray) -> None:

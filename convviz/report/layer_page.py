@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from .items import SiteItems
 from .layer_units import LayerUnits
 from .photo_pass import COLUMNS, Atlas, cut, save_picture
+from .second_run import SecondRun
 from .site import Link, Site, SiteLayer
 from .unit_effects import effects_of_layer
 from .unit_records import RowOf, column_record, lift_record, short, unit_chunks, visible_box
+
+SECOND = "_second"
+"""End of the name of a layer's contact sheet of the second run; slugs have no underscore."""
 
 UNITS_PER_ATLAS = 512
 TILE = 80
@@ -44,27 +47,30 @@ def links(site: Site) -> list[Link]:
 def request_pictures(site: Site) -> None:
     """Request the top patch of every unit, and the photos of all top patches."""
     for layer in _layers(site):
-        units = _units(site, layer)
-        if units.tiles is not None:
-            site.sheets[layer.slug] = _request_sheet(site, layer, units)
+        _request_sheet(site, layer.slug, _units(site, layer), lambda item: item)
+        if site.second is not None:
+            units = LayerUnits(site.second.run, layer.name)
+            _request_sheet(site, layer.slug + SECOND, units, site.second.row_of)
 
 
-def _request_sheet(site: Site, layer: SiteLayer, units: LayerUnits) -> list[Atlas]:
-    assert units.tiles is not None
+def _request_sheet(site: Site, name: str, units: LayerUnits, row_of: RowOf) -> None:
+    if units.tiles is None:
+        return
     items, boxes = units.tiles["items"].tolist(), units.tiles["boxes"].tolist()
-    atlases = []
+    atlases = site.sheets[name] = []
     for start in range(0, units.count, UNITS_PER_ATLAS):
         size = min(UNITS_PER_ATLAS, units.count - start)
-        path = f"media/sheets/{layer.slug}/{start // UNITS_PER_ATLAS:03d}.jpg"
+        path = f"media/sheets/{name}/{start // UNITS_PER_ATLAS:03d}.jpg"
         atlas = site.pictures.atlas(path, size, TILE, COLUMNS)
         atlases.append(atlas)
         for index in range(size):
-            row, box = items[start + index][0], boxes[start + index][0]
-            if row >= 0 and (visible := visible_box(units, row, box)):
+            item, box = items[start + index][0], boxes[start + index][0]
+            row = row_of(item) if item >= 0 else None
+            if row is not None and (visible := visible_box(units, item, box)):
                 site.pictures.draw(row, partial(_draw_tile, atlas, index, visible))
-    for row in sorted({row for rows in items for row in rows if row >= 0}):
+    rows = {row_of(item) for row in items for item in row if item >= 0}
+    for row in sorted(row for row in rows if row is not None):
         site.items.request_preview(row)
-    return atlases
 
 
 def _draw_tile(atlas: Atlas, index: int, box: Any, photo: np.ndarray) -> None:
@@ -79,7 +85,13 @@ def write(site: Site) -> None:
 
 
 def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
-    site.write_chunk(f"layer/{layer.slug}/units", column_record(units))
+    second = _second_units(site, layer)
+    columns = column_record(units)
+    sorts = {name: words for name, words in SORTS.items() if name in {"unit", *units.columns}}
+    if site.second is not None and second is not None and units.tiles and second.tiles:
+        columns["columns"]["changed"] = _changes(units, second, site.second)
+        sorts["changed"] = "changed top images"
+    site.write_chunk(f"layer/{layer.slug}/units", columns)
     if (table := units.lift_table) is not None:
         site.write_chunk(f"layer/{layer.slug}/classes", lift_record(table))
     weights_hash = site.run.plan["model"]["weights_hash"]
@@ -88,7 +100,7 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
         if effects is not None:
             records = [record | {"matters": effects.record(record["unit"])} for record in records]
         site.write_chunk(f"layer/{layer.slug}/units-{block:03d}", records)
-    other = _write_other(site, layer)
+    other = _write_second(site, layer, second)
     drawn = _write_guided(site, layer, units)
     values = {
         "name": layer.name,
@@ -116,7 +128,8 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
         layer=layer,
         units=units,
         tiles=list(_tiles(site, layer, units)),
-        sorts={name: words for name, words in SORTS.items() if name in {"unit", *units.columns}},
+        sorts=sorts,
+        second=site.second.name if site.second and second else "",
         dead=int(units.dead.sum()),
         silent=int(units.silent.sum()),
         layers=_layers(site),
@@ -126,19 +139,24 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
 
 def _tiles(site: Site, layer: SiteLayer, units: LayerUnits) -> Any:
     """Yield what the contact sheet shows of each unit, by number."""
-    atlases = site.sheets.get(layer.slug, [])
     largest = units.columns["max"]
     for unit in range(units.count):
-        block, index = divmod(unit, UNITS_PER_ATLAS)
-        row, column = divmod(index, COLUMNS)
-        is_drawn = block < len(atlases) and index in atlases[block].filled
-        place = f"{_sheet_class(layer.slug, block)} x{column} y{row}"
         yield {
             "unit": unit,
-            "classes": place if is_drawn else "missing",
+            "classes": _place(site, layer.slug, unit),
+            "second": _place(site, layer.slug + SECOND, unit),
             "dead": bool(units.dead[unit]),
             "max": short(largest[unit]),
         }
+
+
+def _place(site: Site, name: str, unit: int) -> str:
+    """Return the classes of the tile of a unit in a contact sheet; "missing" if it has none."""
+    atlases = site.sheets.get(name, [])
+    block, index = divmod(unit, UNITS_PER_ATLAS)
+    row, column = divmod(index, COLUMNS)
+    is_drawn = block < len(atlases) and index in atlases[block].filled
+    return f"{_sheet_class(name, block)} x{column} y{row}" if is_drawn else "missing"
 
 
 def strip(site: Site, layer: SiteLayer) -> list[dict[str, Any]]:
@@ -157,18 +175,18 @@ def _write_style(site: Site) -> None:
     rows = UNITS_PER_ATLAS // COLUMNS
     rules = [f".x{x}{{background-position-x:calc({-x}*var(--tile))}}" for x in range(COLUMNS)]
     rules += [f".y{y}{{background-position-y:calc({-y}*var(--tile))}}" for y in range(rows)]
-    for slug, atlases in site.sheets.items():
+    for name, atlases in site.sheets.items():
         for block, atlas in enumerate(atlases):
             address = atlas.path.removeprefix("media/")
-            rules.append(f'.{_sheet_class(slug, block)}{{background-image:url("{address}")}}')
+            rules.append(f'.{_sheet_class(name, block)}{{background-image:url("{address}")}}')
     path = site.folder / "media" / "sheets.css"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([*rules, ""]), "utf-8")
 
 
-def _sheet_class(slug: str, block: int) -> str:
+def _sheet_class(name: str, block: int) -> str:
     """Return the class of tiles of an atlas; a class must not start with a digit, as slugs may."""
-    return f"sheet-{slug}-{block}"
+    return f"sheet-{name}-{block}"
 
 
 def _write_guided(site: Site, layer: SiteLayer, units: LayerUnits) -> dict[str, Any] | None:
@@ -200,25 +218,41 @@ def _draws_guided(site: Site, layer: SiteLayer) -> bool:
     return bool(site.run["patches"][layer.name].parameters.get("guided"))
 
 
-def _write_other(site: Site, layer: SiteLayer) -> dict[str, Any] | None:
-    """Write the units of the same layer in the second run; return what names it."""
-    if site.other is None:
+def _second_units(site: Site, layer: SiteLayer) -> LayerUnits | None:
+    """Return the units of the same layer in the second run; None if it has none."""
+    if site.second is None:
         return None
-    units = LayerUnits(site.other, layer.name)
-    name = {"model": site.other.plan["model"]["name"], "run": site.other.address, "count": 0}
-    if not units.count:
+    units = LayerUnits(site.second.run, layer.name)
+    return units if units.count else None
+
+
+def _write_second(site: Site, layer: SiteLayer, units: LayerUnits | None) -> dict[str, Any] | None:
+    """Write the units of the same layer in the second run; return what names it."""
+    if site.second is None:
+        return None
+    name = {"model": site.second.run.plan["model"]["name"], "run": site.second.name, "count": 0}
+    if units is None:
         return name
-    row_of = _rows_by_id(site.items, list(site.other.items.ids))
-    for block, records in unit_chunks(units, row_of):
+    for block, records in unit_chunks(units, site.second.row_of):
         site.write_chunk(f"layer/{layer.slug}/other-{block:03d}", records)
     site.write_chunk(f"layer/{layer.slug}/other", column_record(units))
     return {**name, "count": units.count}
 
 
-def _rows_by_id(items: SiteItems, ids: list[str]) -> RowOf:
-    """Return a function from items of the second run to rows of the report."""
-    rows = {name: row for row, name in enumerate(items.ids)}
-    return lambda item: rows.get(ids[item])
+def _changes(units: LayerUnits, second: LayerUnits, run: SecondRun) -> list[float | None]:
+    """Return which share of the top images of each unit are not among those in the second run."""
+    assert units.tiles is not None
+    assert second.tiles is not None
+    others = second.tiles["items"].tolist()
+    changes: list[float | None] = []
+    for unit, items in enumerate(units.tiles["items"].tolist()):
+        rows = {row for row in items if row >= 0}
+        if not rows or unit >= len(others):
+            changes.append(None)
+            continue
+        kept = rows & {run.row_of(item) for item in others[unit] if item >= 0}
+        changes.append(round(1 - len(kept) / len(rows), 4))
+    return changes
 
 
 def _provenance(site: Site) -> dict[str, str]:

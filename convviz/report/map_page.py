@@ -141,13 +141,19 @@ def _thumbs(site: Site) -> dict[str, Any]:
 
 
 def _verdicts(site: Site, rows: np.ndarray) -> dict[str, Any]:
-    """Return predicted classes, and 1 where they are wrong; empty without predictions."""
+    """Return predicted classes, and 1 where they are wrong.
+
+    Empty without predictions; without labels, nothing is wrong or right.
+    """
     predicted = site.items.predictions
     if not predicted:
         return {}
-    wrong = np.array([correct is False for correct in predicted["correct"]], np.uint8)
     outputs = np.array(predicted["predicted"], np.int64)
-    return {"wrong": packed(wrong[rows], "u1"), "predicted": packed(outputs[rows], "<i4")}
+    record = {"predicted": packed(outputs[rows], "<i4")}
+    if any(correct is not None for correct in predicted["correct"]):
+        wrong = np.array([correct is False for correct in predicted["correct"]], np.uint8)
+        record["wrong"] = packed(wrong[rows], "u1")
+    return record
 
 
 def _centrality(site: Site, layer: SiteLayer) -> np.ndarray:

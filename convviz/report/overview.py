@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..errors import ConvvizError
+from ..sweep.run import Run
 from . import layer_page
+from .formats import percent
 from .reproduce import shell_line
-from .site import Link, Site, SiteLayer
+from .site import LAYER_EXPLAINERS, Link, Site, SiteLayer
 
 MEASURES = ("top-1 accuracy", "top-5 accuracy", "mean confidence")
 """Measures of predictions that are shown in large type."""
@@ -37,6 +39,7 @@ def write(site: Site) -> None:
         plan=run.plan,
         pages={link.page for link in site.links},
         numbers=_numbers(site),
+        second=_second(site),
         layers=[_layer_row(site, layer) for layer in site.layers],
         skipped=run.skipped[:20],
         notes=run.notes,
@@ -48,6 +51,30 @@ def write(site: Site) -> None:
         missing=len(site.pictures.missing),
         reason=next(iter(site.pictures.missing.values()), ""),
     )
+
+
+def _second(site: Site) -> dict[str, Any] | None:
+    """Return what is shown about the second run: its model, and how far both runs agree."""
+    second = site.second
+    if second is None:
+        return None
+    plan = second.run.plan
+    names = {name for explainer in LAYER_EXPLAINERS for name in _results(second.run, explainer)}
+    same = second.same_predictions(site.items.predictions.get("predicted", ()), site.outputs)
+    return {
+        "name": second.name,
+        "plan": plan,
+        "images": int((second.rows >= 0).sum()),
+        "of": len(second.first_rows),
+        "layers": [layer.name for layer in site.layers if layer.units and layer.name in names],
+        "accuracy": _accuracy(second.run),
+        "same": same,
+        "share": percent(same[0] / same[1]) if same and same[1] else "",
+    }
+
+
+def _results(run: Run, explainer: str) -> list[str]:
+    return list(run[explainer]) if explainer in run else []
 
 
 def _count_beyond(*lists: Collection[str]) -> int:
@@ -62,9 +89,15 @@ def _numbers(site: Site) -> list[tuple[str, str, str]]:
     if site.classes:
         present = len({label for label in site.items.labels if label is not None})
         rows.append(("classes with images", _count(present), f"of {_count(class_count(run.plan))}"))
-    rows += _accuracy(site)
+    rows += _accuracy(site.run)
     if units := [layer.units for layer in site.layers if layer.units]:
-        rows.append(("units", _count(sum(units)), f"in {len(units)} layers"))
+        rows.append(
+            (
+                "units",
+                _count(sum(units)),
+                f"in {len(units)} {'layer' if len(units) == 1 else 'layers'}",
+            )
+        )
     return rows
 
 
@@ -80,10 +113,10 @@ def class_count(plan: Mapping[str, Any]) -> int:
     return max(len(classes), outputs) if is_output else len(classes)
 
 
-def _accuracy(site: Site) -> list[tuple[str, str, str]]:
+def _accuracy(run: Run) -> list[tuple[str, str, str]]:
     """Return the accuracy, which predictions state as "86.0 % (172 of 200)"."""
     try:
-        measures = site.run["predictions"]["accuracy"].result.measures
+        measures = run["predictions"]["accuracy"].result.measures
     except (ConvvizError, LookupError):
         return []
     rows = []

@@ -19,6 +19,8 @@ from .formats import percent
 from .image_maps import SavedMaps
 from .items import BLOCK, SiteItems
 from .photo_pass import Atlas, PhotoPass
+from .predictions import output_names
+from .second_run import SecondRun
 
 GENERATOR = "convviz run report"
 LAYER_EXPLAINERS = ("patches", "statistics")
@@ -64,8 +66,9 @@ class Site:
 
     Attributes:
         run: the finished run.
+        name: how pages name it beside a second run.
         folder: the folder to write.
-        other: a second run to compare with, or None.
+        second: a second run that is shown beside the first, or None.
         photos: the photos of the run; `load` raises ImageError if they are not available.
         pictures: collects what is to be cut from photos, which are then read once.
         items: the images of the run.
@@ -80,15 +83,17 @@ class Site:
         self,
         run: Run,
         folder: Path,
-        other: Run | None = None,
+        second: Run | None = None,
         photos: Any = None,
         live: Any = None,
         explained: Sequence[Path] = (),
     ) -> None:
-        self.run, self.folder, self.other, self.live = run, folder, other, live
+        self.run, self.folder, self.live = run, folder, live
         self.photos = PhotosOfRun(run, photos)
         self.pictures = PhotoPass(self.photos, folder)
         self.items = SiteItems(run, self.pictures)
+        self.name, name = _names(run, second)
+        self.second = None if second is None else SecondRun(second, name, self.items.ids)
         self.links: list[Link] = []
         self.sheets: dict[str, list[Atlas]] = {}
         self.explained = explained
@@ -96,9 +101,10 @@ class Site:
 
     @property
     def title(self) -> str:
-        """The heading of all pages: model and data set."""
+        """The heading of all pages: model and data set, and the names of two runs."""
         plan = self.run.plan
-        return f"{plan['model']['name']} · {plan['dataset']['name']}"
+        title = f"{plan['model']['name']} · {plan['dataset']['name']}"
+        return title if self.second is None else f"{title} · {self.name} and {self.second.name}"
 
     @cached_property
     def layers(self) -> tuple[SiteLayer, ...]:
@@ -128,11 +134,7 @@ class Site:
     @cached_property
     def outputs(self) -> tuple[str, ...]:
         """Names of the outputs of the model, or else of the classes; empty if not known."""
-        if labels := self.run.plan["model"].get("labels"):
-            return tuple(labels)
-        known = dict(zip(self.class_outputs, self.classes, strict=True))
-        highest = max((o for o in known if o is not None), default=-1)
-        return tuple(known.get(output, str(output)) for output in range(highest + 1))
+        return output_names(self.run)
 
     def write_page(self, template: str, path: str, page: str, **values: Any) -> None:
         """Write a page from a template of `templates/`.
@@ -164,15 +166,26 @@ class Site:
         return {
             "title": self.title,
             "model": self.run.plan["model"]["name"],
+            "run": self.name,
             "count": self.items.count,
             "block": BLOCK,
             "layers": [layer.record() for layer in self.layers],
             "classes": self.classes,
             "class_outputs": self.class_outputs,
             "outputs": self.outputs,
+            "second": None if self.second is None else self.second.record(self.outputs),
             "has": {link.page: True for link in self.links},
             "live": self.live,
         }
+
+
+def _names(first: Run, second: Run | None) -> tuple[str, str]:
+    """Return names of two runs: those of their folders, or the addresses if these are equal."""
+    if second is None:
+        return first.folder.name, ""
+    if first.folder.name != second.folder.name:
+        return first.folder.name, second.folder.name
+    return first.address, second.address
 
 
 @cache

@@ -45,8 +45,8 @@ def write_run_report(
     Args:
         run: the run, or its folder.
         folder: the folder to write: new, empty, or one with an earlier report, which is replaced.
-        other: a second run with the same layers, such as another checkpoint; its units are shown
-            beside those of `run`.
+        other: a second run, such as that of another checkpoint; what it has about the same layers,
+            units and images is shown beside that of `run`.
         photos: the data set or its source, if it has moved. Without photos, pages show names.
         explained: folders in which `explain` saved results, whose maps are shown on the pages of
             their images, and folders of `convviz bench quality`, which have a page of their own.
@@ -79,7 +79,8 @@ def write_site(site: Site, further_links: Sequence[Link] = ()) -> None:
     for page in track(PAGES, "reading results:", len(PAGES), _name_of):
         page.request_pictures(site)
     site.pictures.run()
-    for name, value in site.items.chunks():
+    second = None if site.second is None else site.second.predictions
+    for name, value in site.items.chunks(second):
         site.write_chunk(name, value)
     for page in track(PAGES, "writing:", len(PAGES), _name_of):
         page.write(site)

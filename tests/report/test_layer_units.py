@@ -243,8 +243,59 @@ def test_a_second_run_is_shown_with_the_images_of_the_first(tmp_path, run, units
         assert shown == [half.items.ids[item] for item in items[unit].tolist() if item >= 0]
     layer = chunk(target, f"layer/{slug}/layer")
     assert layer["other"]["count"] == units.count
+    changed = chunk(target, f"layer/{slug}/units")["columns"]["changed"]
+    tops = run["patches"][units.layer]["items"].tolist()
+    for unit, top in enumerate(tops):
+        names = {ids[item] for item in top if item >= 0}
+        kept = names & {half.items.ids[item] for item in items[unit].tolist() if item >= 0}
+        expected = 1 - len(kept) / len(names) if names else None
+        assert changed[unit] == pytest.approx(expected, abs=1e-4), unit
+    (name,) = (target / "media" / "sheets" / f"{slug}_second").iterdir()
+    assert name.name == "000.jpg"
     assert run_command(["report", "a", "b", "c"]) == 2
     assert "not 3" in capsys.readouterr().err
+
+
+def test_images_of_a_second_run_are_found_by_name(tmp_path, run):
+    items = convviz.open_dataset("demo-digits:?limit=60")
+    order = list(range(20, 60))[::-1]
+    backwards = SimpleNamespace(
+        name="backwards",
+        ids=tuple(items.ids[i] for i in order),
+        labels=tuple(items.labels[i] for i in order),
+        classes=items.classes,
+        load=lambda index: items.load(order[index]),
+    )
+    explainers = ["neighbors", convviz.explainer("patches", draw=0)]
+    other = convviz.analyze("demo-digits", backwards, explainers, tmp_path / "other")
+    page = convviz.write_run_report(run, tmp_path / "pages", other=other)
+    details = chunk(page.parent, "images/0000")
+    rows = {name: row for row, name in enumerate(run.items.ids)}
+    assert details["second"]["has"] == [row >= 20 for row in range(60)]
+    assert details["second"]["predictions"]["names"][:20] == [[]] * 20
+    assert details["second"]["predictions"]["names"][20:] == details["predictions"]["names"][20:]
+    for slug, near in details["second"]["neighbors"].items():
+        layer = next(name for name in other["neighbors"] if name.replace(".", "-") == slug)
+        indices = other["neighbors"][layer]["indices"].tolist()
+        for row in range(20, 60):
+            own = other.items.ids.index(run.items.ids[row])
+            names = [other.items.ids[i] for i in indices[own] if i >= 0]
+            assert [i for i in near["items"][row] if i >= 0] == [rows[name] for name in names]
+    for slug, units_of in details["second"]["units"].items():
+        layer = next(name for name in other["patches"] if name.replace(".", "-") == slug)
+        tops = other["patches"][layer]["items"]
+        assert units_of[:20] == [[]] * 20
+        for row in range(20, 60):
+            own = other.items.ids.index(run.items.ids[row])
+            for unit, rank, _, _, best, _ in units_of[row]:
+                assert tops[unit, rank] == own
+                assert best != row
+                assert best is None or run.items.ids[best] in other.items.ids
+    first = chunk(page.parent, "items-000")
+    assert first["second_predicted"] == [None] * 20 + first["predicted"][20:]
+    overview = page.read_text("utf-8")
+    assert "100 % (40 of 40)" in overview
+    assert '<dt>images in both runs</dt><dd class="plain">40</dd>' in overview
 
 
 def test_photos_that_are_missing_leave_names_and_numbers(tmp_path, run, units):

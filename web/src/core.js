@@ -136,6 +136,7 @@ export function itemOf(items, row) {
     predicted: pick(items.predicted),
     probability: pick(items.probability),
     correct: pick(items.correct),
+    second: { predicted: pick(items.second_predicted), probability: pick(items.second_probability), correct: pick(items.second_correct) },
     size: pick(items.sizes),
     preview: pick(items.previews),
     thumb: items.thumbs && { ...items.thumbs, index: i },

@@ -4,7 +4,7 @@ import {
   render, setState, useAddress, useEffect, useKeys, useLoaded,
 } from "./core.js";
 import { Maps } from "./image_maps.js";
-import { labelNames, outputName } from "./names.js";
+import { labelNames, outputName, secondOutputName } from "./names.js";
 import { Crop, crispness, Picture } from "./picture.js";
 
 const WHOLE_SHARE = 0.8; // of a photo, from which a patch is not shown as a part of it
@@ -25,7 +25,7 @@ function Verdict({ item }) {
 }
 
 /** The best classes with their probabilities. */
-function Predictions({ site, item, predictions, index }) {
+function Predictions({ site, item, predictions, index, isLinked = true }) {
   const labels = labelNames(site, item);
   const names = predictions.names[index];
   const rank = predictions.rank?.[index] ?? -1;
@@ -38,7 +38,7 @@ function Predictions({ site, item, predictions, index }) {
       ${names.map((name, place) => {
         const share = predictions.probabilities[index][place];
         return html`<tr class=${labels.includes(name) ? "is-label" : ""}>
-          <th scope="row"><a href=${imagesAddress({ predicted: name })}>${name}</a>
+          <th scope="row">${isLinked ? html`<a href=${imagesAddress({ predicted: name })}>${name}</a>` : name}
             ${labels.includes(name) && html` <span class="badge">label</span>`}</th>
           <td><span class="probability"><span style=${{ width: `${100 * (share ?? 0)}%` }}></span></span></td>
           <td class="number">${percent(share)}</td>
@@ -52,6 +52,21 @@ function Predictions({ site, item, predictions, index }) {
       </tr>`}
     </tbody>
   </table>`;
+}
+
+/** What the second run predicts for the image, and whether that is the same class. */
+function SecondPredictions({ site, item, details, index }) {
+  const { run, model } = site.second;
+  const { predictions, has } = details.second;
+  const [first, second] = [outputName(site, item.predicted), secondOutputName(site, item.second.predicted)];
+  return html`<section class="card" aria-labelledby="second-title">
+    <div class="head"><h2 id="second-title">Predictions in ${run}</h2><span class="sub">${model}</span>
+      <${Verdict} item=${item.second} /></div>
+    ${!has[index] ? html`<p class="note">This run does not have the image.</p>`
+      : !predictions ? html`<p class="note">This run has no predictions.</p>`
+        : html`${first && second && html`<p class="note">${first === second ? "The same class" : `Another class than in ${site.run}`}.</p>`}
+          <${Predictions} site=${{ ...site, outputs: site.second.outputs ?? site.outputs }} item=${item} predictions=${predictions} index=${index} isLinked=${false} />`}
+  </section>`;
 }
 
 /** A row of similar images. */
@@ -81,12 +96,13 @@ function Neighbour({ site, row, distance, unit, labels }) {
 }
 
 /** Neighbours in the features of a layer and by pixels. */
-function Neighbours({ site, item, neighbors, index }) {
+function Neighbours({ site, item, neighbors, index, second }) {
   const layers = site.layers.filter((layer) => neighbors[layer.slug]);
   const state = useAddress();
   if (layers.length === 0) return null;
   const layer = layers.find(({ slug }) => slug === state.near) ?? layers.at(-1);
   const part = neighbors[layer.slug];
+  const ofSecond = second?.has[index] && second.neighbors[layer.slug];
   const isEmpty = part.items[index].every((row) => row < 0);
   return html`<section class="card" aria-labelledby="near-title">
     <div class="head"><h2 id="near-title">Nearest images</h2>
@@ -99,6 +115,8 @@ function Neighbours({ site, item, neighbors, index }) {
       ? html`<p class="note">The features of this image cannot be compared: they are not finite, or all zero.</p>`
       : html`<${Similar} site=${site} item=${item} title=${`in the features of ${layer.name} (${part.unit})`}
           rows=${part.items[index]} distances=${part.distances[index]} unit=${part.unit} />`}
+    ${ofSecond && html`<${Similar} site=${site} item=${item} title=${`in the features of ${layer.name} in ${site.second.run} (${ofSecond.unit})`}
+      rows=${ofSecond.items[index]} distances=${ofSecond.distances[index]} unit=${ofSecond.unit} />`}
     ${part.pixel_items && html`<${Similar} site=${site} item=${item} title="by pixels, for comparison (L2 distance)"
       rows=${part.pixel_items[index]} distances=${part.pixel_distances[index]} unit="L2 distance" />`}
   </section>`;
@@ -139,14 +157,14 @@ function MapsHint({ site, row, file, commands }) {
 }
 
 /** Units that have the image among their top images. */
-function Units({ site, item, units, index }) {
+function Units({ site, item, units, index, run = null, id = "units-title" }) {
   const layers = site.layers.filter((layer) => units[layer.slug]);
   const state = useAddress();
   if (layers.length === 0) return null;
   const layer = layers.find(({ slug }) => slug === state.layer) ?? layers.at(-1);
   const entries = units[layer.slug][index];
-  return html`<section class="card" aria-labelledby="units-title">
-    <div class="head"><h2 id="units-title">Units that it activates most</h2>
+  return html`<section class="card" aria-labelledby=${id}>
+    <div class="head"><h2 id=${id}>Units that it activates most${run && ` in ${run}`}</h2>
       ${layers.length > 1 && html`<label class="field">Layer
         <select value=${layer.slug} onChange=${(event) => setState({ layer: event.target.value }, { replace: true })}>
           ${layers.map(({ slug, name }) => html`<option value=${slug}>${name} (${units[slug][index].length})</option>`)}
@@ -204,8 +222,8 @@ function Image({ site, row, block, commands }) {
     <div class="stack">
       <div class="image-head">
         <div class="photo-frame"><${Photo} item=${item} /></div>
-        <section class="card" aria-labelledby="predictions-title">
-          <h2 id="predictions-title">Label and predictions</h2>
+        <div class="stack"><section class="card" aria-labelledby="predictions-title">
+          <h2 id="predictions-title">Label and predictions${details.second && ` in ${site.run}`}</h2>
           <dl class="facts">
             <div><dt>label</dt><dd>${labels.length
               ? html`<a href=${imagesAddress({ class: labels[0] })}>${labels.join(" · ")}</a>`
@@ -221,11 +239,13 @@ function Image({ site, row, block, commands }) {
           ${maps.length > 0 && html`<p class="links">${maps.map((layer) => html`<a
             href=${`${address(layer.pages.map)}#id=${shownRow}`}>Place on the map of ${layer.name}</a> `)}</p>`}
         </section>
+        ${details.second && html`<${SecondPredictions} site=${site} item=${item} details=${details} index=${index} />`}</div>
       </div>
       ${details.maps?.[index] ? html`<${Maps} name=${details.maps[index]} />`
         : html`<${MapsHint} site=${site} row=${shownRow} file=${details.files[index]} commands=${commands} />`}
-      <${Neighbours} site=${site} item=${item} neighbors=${details.neighbors} index=${index} />
-      <${Units} site=${site} item=${item} units=${details.units} index=${index} />
+      <${Neighbours} site=${site} item=${item} neighbors=${details.neighbors} index=${index} second=${details.second} />
+      <${Units} site=${site} item=${item} units=${details.units} index=${index} run=${site.second && site.run} />
+      ${details.second?.has[index] && html`<${Units} site=${site} item=${item} units=${details.second.units} index=${index} run=${site.second.run} id="second-units-title" />`}
     </div>`;
 }
 

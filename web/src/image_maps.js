@@ -3,6 +3,7 @@ import { address, html, loadChunk, number, percent, Problem, setState, useAddres
 
 const LEVELS = 254;
 const NONE = 255;
+const SCORE = / \([\w ]+ -?[\d.]+\)/; // in the name of a row
 const STATE = "convviz-maps"; // choices are kept for the next image
 export const DEFAULT_CHOICES = { opacity: 0.65, smooth: true, shared: false };
 
@@ -53,7 +54,7 @@ function ColourBar({ palette, range, unit, isSigned }) {
   const [low, high] = range;
   const words = isSigned
     ? `red: ${unit || "value"} above zero, blue: below zero`
-    : `bright: high ${unit || "value"}`;
+    : `${unit || "value"}; bright is high`;
   return html`<div class="colour-bar">
     <canvas ref=${canvas} width=${LEVELS + 1} height="1" aria-hidden="true"></canvas>
     <span class="ends"><span>${number(low)}</span>${isSigned && html`<span>0</span>`}<span>${number(high)}</span></span>
@@ -143,8 +144,9 @@ function Agreements({ chunk, nameOf }) {
   const rows = chunk.agreements.map(({ panels, correlation, overlap }) => {
     const [a, b] = panels.map((place) => chunk.panels[place]);
     const isSameRow = a.row === b.row;
-    const names = [a, b].map((panel) => (isSameRow ? nameOf.column(panel.column) : nameOf.row(panel.row)));
-    return { names, of: isSameRow ? nameOf.row(a.row) : nameOf.column(a.column), correlation, overlap };
+    const names = [a, b].map((panel) => (isSameRow ? nameOf.column(panel.column) : nameOf.row(panel.row)).replace(SCORE, ""));
+    const of = (isSameRow ? nameOf.row(a.row) : nameOf.column(a.column)).replace(SCORE, "");
+    return { names, of, correlation, overlap };
   });
   return html`<details class="agreements" open>
     <summary>Agreement of the maps</summary>

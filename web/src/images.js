@@ -3,7 +3,7 @@ import {
   count, html, itemOf, loadChunk, loadSite, markReady, percent, Problem, render, setState, useAddress,
   useEffect, useKeys, useMemo, useRef, useState,
 } from "./core.js";
-import { labelNames, outputName } from "./names.js";
+import { labelNames, outputName, secondOutputName } from "./names.js";
 import { Picture } from "./picture.js";
 
 const PAGE = 120; // tiles that are added at a time
@@ -15,6 +15,13 @@ const VERDICTS = [
   ["right", "right"],
   ["wrong", "wrong"],
   ["unknown", "no label"],
+];
+const SECOND = [
+  ["", "all"],
+  ["same", "the same"],
+  ["differs", "another"],
+  ["lost", "wrong, and right here"],
+  ["gained", "right, and wrong here"],
 ];
 const ORDERS = [
   ["", "order of the data set"],
@@ -47,6 +54,14 @@ function useItems(site) {
   return [items, error];
 }
 
+/** Returns whether the prediction of the second run compares with that of the first as asked. */
+function comparesAs(site, item, asked) {
+  const [first, second] = [outputName(site, item.predicted), secondOutputName(site, item.second.predicted)];
+  if (asked === "lost") return item.correct === true && item.second.correct === false;
+  if (asked === "gained") return item.correct === false && item.second.correct === true;
+  return first !== "" && second !== "" && (first === second) === (asked === "same");
+}
+
 /** Returns a function that says whether an item passes the filters of a state. */
 function filterOf(site, state) {
   const words = (state.q ?? "").toLowerCase().split(/\s+/).filter(Boolean);
@@ -58,6 +73,7 @@ function filterOf(site, state) {
     if (state.correct === "right" && item.correct !== true) return false;
     if (state.correct === "wrong" && item.correct !== false) return false;
     if (state.correct === "unknown" && item.correct !== null) return false;
+    if (state.second && site.second && !comparesAs(site, item, state.second)) return false;
     const text = `${item.name} ${labels.join(" ")} ${predicted}`.toLowerCase();
     return words.every((word) => text.includes(word));
   };
@@ -82,9 +98,10 @@ function sorted(site, items, order) {
 function Entry({ site, item, isCurrent, onFocus }) {
   const label = labelNames(site, item)[0] ?? "";
   const predicted = outputName(site, item.predicted);
+  const second = site.second ? secondOutputName(site, item.second.predicted) : "";
   const mark = item.correct === false ? "wrong" : item.correct === true ? "right" : "";
   const verdict = mark === "wrong" ? `✗ ${predicted}` : predicted === label ? "✓" : predicted;
-  const spoken = [item.name, label && `label ${label}`, predicted && `predicted ${predicted} ${percent(item.probability)}`, mark]
+  const spoken = [item.name, label && `label ${label}`, predicted && `predicted ${predicted} ${percent(item.probability)}`, mark, second && second !== predicted && `in ${site.second.run} ${second}`]
     .filter(Boolean).join(", ");
   return html`<li>
     <a class="image-item ${mark}" href=${`image.html#id=${item.row}`} aria-label=${spoken} data-row=${item.row}
@@ -94,6 +111,8 @@ function Entry({ site, item, isCurrent, onFocus }) {
       ${label && html`<span class="line">${label}</span>`}
       ${predicted && html`<span class="verdict"><span class="line">${verdict}</span>
         <span class="share">${percent(item.probability)}</span></span>`}
+      ${second && second !== predicted && html`<span class="verdict"><span class="line"><span class="muted">${site.second.run}: </span>${
+        item.second.correct === false && "✗ "}${second}</span><span class="share">${percent(item.second.probability)}</span></span>`}
     </a>
   </li>`;
 }
@@ -135,6 +154,7 @@ function Images({ site }) {
   const search = useRef();
   const chosen = useMemo(() => sorted(site, items.filter(filterOf(site, state)), state.sort), [site, items, state]);
   const hasPredictions = items.some((item) => item.predicted !== null);
+  const isLabelled = items.some((item) => item.correct !== null);
   const outputs = useMemo(() => [...new Set(items.map((item) => outputName(site, item.predicted)))].filter(Boolean).sort(), [items]);
   const classes = useMemo(() => [...new Set(items.flatMap((item) => labelNames(site, item).slice(0, 1)))].sort(), [items]);
   useKeys({ "/": () => search.current.focus() });
@@ -165,7 +185,7 @@ function Images({ site }) {
   };
   if (error) return html`<${Problem} error=${error} />`;
   const isPartial = items.length < site.count;
-  const isFiltered = ["q", "class", "predicted", "correct"].some((name) => state[name]);
+  const isFiltered = ["q", "class", "predicted", "correct", "second"].some((name) => state[name]);
   return html`<div class="bar-of-controls" role="search">
       <label class="field wide">Search
         <input ref=${search} type="search" value=${state.q ?? ""} placeholder="file, class or prediction  ( / )"
@@ -173,7 +193,9 @@ function Images({ site }) {
       </label>
       ${classes.length > 0 && html`<${ClassField} name="class" title="Label" names=${classes} value=${state.class ?? ""} />`}
       ${hasPredictions && html`<${ClassField} name="predicted" title="Predicted" names=${outputs} value=${state.predicted ?? ""} />
-        <${Choice} name="correct" title="Prediction is" options=${VERDICTS} value=${state.correct ?? ""} />`}
+        ${isLabelled && html`<${Choice} name="correct" title="Prediction is" options=${VERDICTS} value=${state.correct ?? ""} />`}`}
+      ${items.some((item) => item.second.predicted !== null) && html`<${Choice} name="second" title=${`Prediction in ${site.second.run}`}
+        options=${SECOND.filter(([key]) => isLabelled || !["lost", "gained"].includes(key))} value=${state.second ?? ""} />`}
       <${Choice} name="sort" title="Order" value=${state.sort ?? ""}
         options=${hasPredictions ? ORDERS : ORDERS.filter(([key]) => key !== "confidence" && key !== "doubt")} />
     </div>
@@ -181,7 +203,7 @@ function Images({ site }) {
       ${count(chosen.length)} ${isFiltered ? `of ${count(items.length)}` : ""} images${isPartial ? `; ${count(site.count - items.length)} are loading …` : ""}
       ${isFiltered && html` <a href="#" onClick=${(event) => {
         event.preventDefault();
-        setState({ q: null, class: null, predicted: null, correct: null });
+        setState({ q: null, class: null, predicted: null, correct: null, second: null });
       }}>show all</a>`}
     </p>
     ${chosen.length === 0 && !isPartial && html`<p class="empty">No image matches.</p>`}

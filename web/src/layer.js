@@ -2,7 +2,7 @@
 // the view of the unit that the address names.
 import { completions, Lifts, meantClasses } from "./class_filter.js";
 import {
-  CopyButton, count, html, loadChunk, loadItem, loadSite, markReady, number, Problem, readState, render, setState, subscribe,
+  CopyButton, count, html, loadChunk, loadItem, loadSite, markReady, number, percent, Problem, readState, render, setState, subscribe,
   useAddress, useKeys, useRef,
 } from "./core.js";
 import { isLoaded, preloadUnit, Unit } from "./unit.js";
@@ -64,16 +64,17 @@ class Sheet {
     if (key === this.key) return;
     this.key = key;
     for (const unit of units) {
-      const [, , value, name] = this.tiles.get(unit).firstElementChild.children;
-      value.textContent = this.textOf(unit, order, match);
+      const link = this.tiles.get(unit).firstElementChild;
+      link.querySelector(".value").textContent = this.textOf(unit, order, match);
       const label = match && match.lift[unit] >= match.least ? this.site.classes[match.best[unit]] : "";
-      this.setName(this.tiles.get(unit).firstElementChild, name, label);
+      this.setName(link, link.querySelector("small"), label);
     }
     this.list.replaceChildren(...units.map((unit) => this.tiles.get(unit)));
   }
 
   textOf(unit, order, match) {
     if (order === "lift") return `${number(match.lift[unit], 2)} ×`;
+    if (order === "changed") return percent(this.data.columns.changed[unit]);
     if (order !== "unit") return number(this.data.columns[order]?.[unit] ?? this.data.columns.max[unit]);
     return this.dead.has(unit) ? "dead" : number(this.data.columns.max[unit]);
   }

@@ -8,6 +8,10 @@ export function labelNames(site, item) {
   return [...new Set(names.filter((name) => name !== undefined && name !== null))];
 }
 
+/** Returns the name of a class of the model of the second run. */
+export const secondOutputName = (site, output) =>
+  output === null || output < 0 ? "" : ((site.second?.outputs ?? site.outputs)[output] ?? String(output));
+
 /** Returns the name of a class of the model. */
 export const outputName = (site, output) =>
   output === null || output < 0 ? "" : (site.outputs[output] ?? String(output));

@@ -110,6 +110,18 @@ export function Unit({ unit, units, data, layer, site, slug, meant, onShown }) {
   }, [settled]);
   if (error) return html`<${Problem} error=${error} />`;
   if (!isReady) return html`<div class="unit-head"><h2 class="unit-name">unit ${unit}</h2></div>`;
+  const top = html`<section class="card" aria-labelledby="patches-title" ref=${patches}>
+    <div class="card-head">
+      <h3 id="patches-title">Top patches${layer.other && ` in ${site.run}`}</h3>
+      ${record.patches.length > 0 && html`<div class="segments" role="group" aria-label="View">
+        ${Object.entries(MODES).map(([name, words]) => html`<button type="button" key=${name} aria-pressed=${String(mode === name)}
+          onClick=${() => show(name)} title=${KEYS[name]}>${words}</button>`)}
+      </div>`}
+    </div>
+    <${Patches} ...${{ unit, record, layer, mode, site, meant, guided }} />
+  </section>`;
+  const peaks = settled && layer.has_patches && html`<${Peaks} ...${{ record: settled.record, mode, site }} />`;
+  const evidence = settled && html`<${Evidence} ...${{ record: settled.record, layer, site, state }} />`;
   return html`
     <div class="unit-head">
       <p class="path"><a href="../index.html">${site.model}</a> › ${layer.name} › </p>
@@ -126,23 +138,9 @@ export function Unit({ unit, units, data, layer, site, slug, meant, onShown }) {
       </div>
     </div>
     <${Facts} ...${{ unit, data, record, layer }} />
-    <div class=${layer.other ? "unit-body with-other" : "unit-body"}>
-      <div class="stack">
-        <section class="card" aria-labelledby="patches-title" ref=${patches}>
-          <div class="card-head">
-            <h3 id="patches-title">Top patches</h3>
-            ${record.patches.length > 0 && html`<div class="segments" role="group" aria-label="View">
-              ${Object.entries(MODES).map(([name, words]) => html`<button type="button" key=${name} aria-pressed=${String(mode === name)}
-                onClick=${() => show(name)} title=${KEYS[name]}>${words}</button>`)}
-            </div>`}
-          </div>
-          <${Patches} ...${{ unit, record, layer, mode, site, meant, guided }} />
-        </section>
-        ${settled && layer.has_patches && html`<${Peaks} ...${{ record: settled.record, mode, site }} />`}
-      </div>
-      ${layer.other && html`<${Other} ...${{ unit, layer, site, slug, mode, meant }} />`}
-      <div class="stack">${settled && html`<${Evidence} ...${{ record: settled.record, layer, site, state }} />`}</div>
-    </div>
+    ${layer.other
+      ? html`<div class="unit-body with-other">${top}<${Other} ...${{ unit, data, layer, site, slug, mode, meant }} />${peaks}${evidence}</div>`
+      : html`<div class="unit-body"><div class="stack">${top}${peaks}</div><div class="stack">${evidence}</div></div>`}
     ${settled && html`<${Similar} ...${{ record: settled.record, layer, slug }} />
       <${Source} ...${{ ...settled, data, layer, site, slug }} />`}`;
 }
@@ -311,7 +309,8 @@ function SheetTile({ unit, layer, slug }) {
   return html`<span class=${name}></span>`;
 }
 
-function Other({ unit, layer, site, slug, mode, meant }) {
+function Other({ unit, data: first, layer, site, slug, mode, meant }) {
+  const changed = first.columns.changed?.[unit];
   const { other } = layer;
   const [loaded, error] = useLoaded(async () => {
     if (unit >= other.count) return null;
@@ -322,6 +321,8 @@ function Other({ unit, layer, site, slug, mode, meant }) {
   if (loaded === undefined) return null;
   return html`<section class="card" aria-labelledby="other-title">
     <div class="card-head"><h3 id="other-title">The same unit in ${other.run} (${other.model})</h3></div>
+    ${loaded !== null && changed !== undefined && changed !== null && html`<p class="note">${percent(1 - changed)} of the top
+      images in ${site.run} are top images here as well.</p>`}
     ${loaded === null ? html`<p class="note">This run has no such unit.</p>` : html`
       <${Patches} ...${{ record: { ...loaded.record, guided: null }, layer: { has_patches: true }, mode: mode === "guided" ? "crop" : mode, site, meant }} />
       <${Facts} ...${{ unit, data: loaded.data, record: loaded.record, layer: { field: "" } }} />`}

@@ -39,8 +39,20 @@ class FlipRegret(Metric):
     def measures(self) -> tuple[Measure, ...]:
         """Return the ratio of areas, and the share of visited rectangles."""
         return (
-            Measure("Flip regret", False, (1.0, float(self.grid**2)), "", "Ratio of areas."),
-            Measure("Flip search", False, (0.0, 1.0), "search", "Share of visited rectangles."),
+            Measure(
+                "Flip regret",
+                False,
+                (1.0, float(self.grid**2)),
+                "",
+                "Area of the first rectangle to change the class, over that of the smallest.",
+            ),
+            Measure(
+                "Flip search",
+                False,
+                (0.0, 1.0),
+                "search",
+                "Share of the rectangles that are tried until one changes the class.",
+            ),
         )
 
     def cost(self) -> MetricCost:

@@ -45,8 +45,20 @@ class GridPointing(Metric):
         """Return the share, and the probability."""
         unit = (0.0, 1.0)
         return (
-            Measure("Grid pointing", True, unit, "", "Share of positive values in the cell."),
-            Measure("Mosaic confidence", None, unit, "confidence", "Lowest probability in it."),
+            Measure(
+                "Grid pointing",
+                True,
+                unit,
+                "",
+                "Share of the positive values in the right cell of a mosaic of images.",
+            ),
+            Measure(
+                "Mosaic confidence",
+                None,
+                unit,
+                "confidence",
+                "Lowest probability of the images of the mosaic.",
+            ),
         )
 
     def cost(self) -> MetricCost:

@@ -39,9 +39,27 @@ class Infidelity(Metric):
         """Return the cosine, and the two mean squared differences."""
         infinite = (0.0, np.inf)
         return (
-            Measure("Fidelity (cosine)", True, (-1.0, 1.0), "", "Cosine of predicted changes."),
-            Measure("Infidelity, scaled", False, infinite, "scaled", "At the best scale."),
-            Measure("Infidelity", False, infinite, "original", "Mean squared difference."),
+            Measure(
+                "Fidelity (cosine)",
+                True,
+                (-1.0, 1.0),
+                "",
+                "Cosine between predicted and actual changes of the score.",
+            ),
+            Measure(
+                "Infidelity, scaled",
+                False,
+                infinite,
+                "scaled",
+                "Mean squared difference of these changes, with the map at the best scale.",
+            ),
+            Measure(
+                "Infidelity",
+                False,
+                infinite,
+                "original",
+                "Mean squared difference of these changes, with the map as it is.",
+            ),
         )
 
     def cost(self) -> MetricCost:

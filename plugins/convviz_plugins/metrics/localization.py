@@ -25,9 +25,17 @@ class Localization(Metric):
         unit = (0.0, 1.0)
         return (
             Measure("Pointing game", True, unit, "", "Whether the strongest pixel is in the mask."),
-            Measure("Energy in mask", True, unit, "energy", "Share of positive values in it."),
+            Measure(
+                "Energy in mask", True, unit, "energy", "Share of the positive values in the mask."
+            ),
             Measure("Relevance rank", True, unit, "rank", "Share of the top pixels in the mask."),
-            Measure("IoU with mask", True, unit, "iou", "Of the top pixels and the mask."),
+            Measure(
+                "IoU with mask",
+                True,
+                unit,
+                "iou",
+                "Intersection over union of the top pixels and the mask.",
+            ),
         )
 
     def score(self, image: ExplainedImage) -> MetricScores:

@@ -38,8 +38,20 @@ class MaxSensitivity(Metric):
         """Return the sensitivity, and the noise of the explainer."""
         limits = (0.0, np.inf)
         return (
-            Measure("Max-sensitivity", False, limits, "", "Relative change for changed images."),
-            Measure("Own noise", None, limits, "noise", "Relative change for another seed."),
+            Measure(
+                "Max-sensitivity",
+                False,
+                limits,
+                "",
+                "Largest relative change of the map when the image changes slightly.",
+            ),
+            Measure(
+                "Own noise",
+                None,
+                limits,
+                "noise",
+                "Relative change of the map with another seed, image unchanged.",
+            ),
         )
 
     def cost(self) -> MetricCost:

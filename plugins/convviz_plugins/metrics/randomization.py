@@ -57,9 +57,27 @@ class Randomization(Metric):
     def measures(self) -> tuple[Measure, ...]:
         """Return rank correlation, structural similarity and rise of entropy; none ranks."""
         return (
-            Measure("Randomized: Spearman", None, (-1.0, 1.0), "", "Rank correlation of maps."),
-            Measure("Randomized: SSIM", None, (-1.0, 1.0), "ssim", "Structural similarity."),
-            Measure("Randomized: entropy", None, (-np.inf, np.inf), "entropy", "Relative rise."),
+            Measure(
+                "Randomized: Spearman",
+                None,
+                (-1.0, 1.0),
+                "",
+                "Rank correlation of the maps of the network and of one with random weights.",
+            ),
+            Measure(
+                "Randomized: SSIM",
+                None,
+                (-1.0, 1.0),
+                "ssim",
+                "Structural similarity of these maps.",
+            ),
+            Measure(
+                "Randomized: entropy",
+                None,
+                (-np.inf, np.inf),
+                "entropy",
+                "Relative rise of the entropy of the map with random weights.",
+            ),
         )
 
     def cost(self) -> MetricCost:
