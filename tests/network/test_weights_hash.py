@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import convviz
+from convviz.network.weights_hash import _fingerprint
 
 
 def network(inputs: int = 3) -> nn.Sequential:
@@ -55,3 +56,20 @@ def test_the_weights_hash_follows_writes_that_raise_no_version_counter(inputs, l
     add_hash()
     assert weight._version == version
     assert len(hashes) == 4
+
+
+@pytest.mark.parametrize("count", [5, 1021, 3000, 2 * 64 * 1021 + 3 * 1021 + 7])
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_every_change_of_a_value_changes_the_fingerprint(count, dtype):
+    values = torch.arange(count, dtype=dtype)
+    places = {0, 1, count // 2, max(0, count - 1022), count - 2, count - 1}
+    fingerprints = [_fingerprint(values)]
+    for place in sorted(places):
+        changed = values.clone()
+        changed[place] += 1
+        fingerprints.append(_fingerprint(changed))
+    exchanged = values.clone()
+    exchanged[[0, count - 1]] = exchanged[[count - 1, 0]]
+    assert len({*fingerprints, _fingerprint(exchanged)}) == len(places) + 2
+    unaligned = values.view(torch.uint8)[: (count - 1) * dtype.itemsize].view(dtype)[1:]
+    assert _fingerprint(unaligned) == _fingerprint(unaligned.clone())
