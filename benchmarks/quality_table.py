@@ -12,7 +12,7 @@ metric is circular for this explainer.
 
 from __future__ import annotations
 
-import json
+import math
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -20,6 +20,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from _common import RESULTS, fill_in_table, folder_parser
 
+FAILED = "randomization failed"
 COLUMNS = {
     "srg": "SRG ↑",
     "srg.linear": "SRG, linear ↑",
@@ -36,19 +37,42 @@ COLUMNS = {
 }
 
 
-def quality_table(folder: Path, newer: Path | None = None) -> str:
-    """Return the table of a finished or interrupted benchmark.
+def scores_of(folder: Path, newer: Path | None = None) -> pyarrow.Table:
+    """Return the scores of a finished or interrupted benchmark, one row per metric and explainer.
 
     Args:
         folder: of the benchmark.
         newer: of a benchmark of the same explainers, whose metrics replace those of `folder`.
     """
-    costs = pyarrow.parquet.read_table(folder / "costs.parquet").to_pydict()
-    rows = {(row["explainer"], row["metric"]): row for row in _rows(folder)}
-    marks = {(row["explainer"], row["metric"]): row["marks"] for row in _rows(folder)}
-    for row in _rows(newer) if newer else ():
-        key = row["explainer"], row["metric"]
-        rows[key] = row | {"marks": marks.get(key, row["marks"])}  # whether randomization failed
+    table = _read(folder)
+    if newer is None:
+        return table
+    further = _read(newer).cast(table.schema)
+    # Randomization may have been tested in the first benchmark only.
+    failed = {row["explainer"] for row in table.to_pylist() if FAILED in row["marks"]}
+    marks = [
+        row["marks"] or (FAILED if row["explainer"] in failed else "")
+        for row in further.to_pylist()
+    ]
+    further = further.set_column(further.schema.get_field_index("marks"), "marks", [marks])
+    is_replaced = pc.is_in(table["metric"], value_set=pc.unique(further["metric"]))
+    return pyarrow.concat_tables([table.filter(pc.invert(is_replaced)), further])
+
+
+def _read(folder: Path) -> pyarrow.Table:
+    texts = dict.fromkeys(("metric", "explainer", "group", "marks"), pyarrow.string())
+    options = pyarrow.csv.ConvertOptions(column_types=texts)
+    return pyarrow.csv.read_csv(folder / "table.csv", convert_options=options)
+
+
+def quality_table(scores: list[dict], costs: dict) -> str:
+    """Return the table in Markdown.
+
+    Args:
+        scores: rows of `scores_of`.
+        costs: columns of the costs of the explainers.
+    """
+    rows = {(row["explainer"], row["metric"]): row for row in scores}
     names = dict.fromkeys(explainer for explainer, _ in rows)
     names = [name for name in names if not name.startswith("blurred(")]
     columns = {m: title for m, title in COLUMNS.items() if any(m == key[1] for key in rows)}
@@ -61,22 +85,17 @@ def quality_table(folder: Path, newer: Path | None = None) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _rows(folder: Path) -> list[dict]:
-    return json.loads((folder / "summary.json").read_text())["rows"]
-
-
 def _label(row: dict) -> str:
     name = f"*{row['explainer']}*" if row["is_control"] else row["explainer"]
-    return name + (" ✗" if any("randomization" in mark for mark in row["marks"]) else "")
+    return name + (" ✗" if FAILED in row["marks"] else "")
 
 
 def _cell(row: dict | None) -> str:
-    if row is None or row["mean"]["value"] is None:
+    if row is None or row["mean"] is None or math.isnan(row["mean"]):
         return "-"
-    mean = row["mean"]
-    half = "" if mean["low"] is None else f" ± {(mean['high'] - mean['low']) / 2:.2f}"
-    mark = " °" if any("circular" in text for text in row["marks"]) else ""
-    return f"{mean['value']:.2f}{half}{mark}"
+    half = (row["mean_high"] - row["mean_low"]) / 2
+    interval = "" if math.isnan(half) else f" ± {half:.2f}"
+    return f"{row['mean']:.2f}{interval}{' °' if 'circular' in row['marks'] else ''}"
 
 
 def _costs(costs: dict, name: str) -> list[str]:
@@ -92,14 +111,14 @@ def _costs(costs: dict, name: str) -> list[str]:
     return cells
 
 
-def counts(folder: Path, newer: Path | None = None) -> str:
-    """Return the number of images, and that of the metrics that repeat explanations."""
-    numbers = sorted({row["measured"] for row in _rows(folder)}, reverse=True)
-    fewer = [f"{numbers[-1]} for metrics that repeat the explanations"] if len(numbers) > 1 else []
-    measured = {row["metric"]: row["measured"] for row in _rows(newer)} if newer else {}
-    fewer += [f"{count} for {name}" for name, count in measured.items() if name in COLUMNS]
+def counts(scores: list[dict]) -> str:
+    """Return the number of images, and that of metrics that were computed for fewer images."""
+    own = [row for row in scores if not row["explainer"].startswith("blurred(")]
+    measured = {row["metric"]: row["measured"] for row in own if row["metric"] in COLUMNS}
+    most = max(measured.values())
+    fewer = [f"{count} for {name}" for name, count in measured.items() if count < most]
     remark = f" ({', '.join(fewer)})" if fewer else ""
-    return f"{numbers[0]} images{remark}."
+    return f"{most} images{remark}."
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -109,21 +128,14 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--write", metavar="NAME", help="of the table in README.md to replace")
     args = parser.parse_args(arguments)
-    text = f"{counts(args.folder, args.newer)}\n\n{quality_table(args.folder, args.newer)}"
+    table = scores_of(args.folder, args.newer)
+    scores = table.to_pylist()
+    costs = pyarrow.parquet.read_table(args.folder / "costs.parquet").to_pydict()
+    text = f"{counts(scores)}\n\n{quality_table(scores, costs)}"
     print(text)
     if args.write:
         fill_in_table(f"quality_table.py {args.write}", text)
-        _write_csv(RESULTS / f"quality-{args.write}.csv", args.folder, args.newer)
-
-
-def _write_csv(path: Path, folder: Path, newer: Path | None) -> None:
-    """Write the scores of a benchmark; the metrics of a newer one replace its own."""
-    table = pyarrow.csv.read_csv(folder / "table.csv")
-    if newer is not None:
-        further = pyarrow.csv.read_csv(newer / "table.csv").cast(table.schema)
-        is_replaced = pc.is_in(table["metric"], value_set=pc.unique(further["metric"]))
-        table = pyarrow.concat_tables([table.filter(pc.invert(is_replaced)), further])
-    pyarrow.csv.write_csv(table, path)
+        pyarrow.csv.write_csv(table, RESULTS / f"quality-{args.write}.csv")
 
 
 if __name__ == "__main__":

@@ -160,11 +160,11 @@ def _letter_order(letter: str) -> tuple[int, str]:
 def _images_text(rows: Sequence[Row]) -> str:
     counts = [row.measured for row in rows if row.measured]
     undefined = sum(row.undefined for row in rows)
-    images = _range_text(counts)
+    images = _image_count_text(counts)
     return f"{images}, {undefined} undefined scores" if undefined else images
 
 
-def _range_text(counts: Sequence[int]) -> str:
+def _image_count_text(counts: Sequence[int]) -> str:
     low, high = min(counts, default=0), max(counts, default=0)
     return f"{high} images" if low == high else f"{low} to {high} images"
 
@@ -197,7 +197,7 @@ def _curves(scores: Scores, styles: Mapping[str, ExplainerStyle]) -> Iterator[Pi
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, handlelength=2.6)
         title = " – ".join(part for part in (titles[metric], variant) if part)
         rest = f"Not drawn: {', '.join(e for e in controls if e in left_out)}." if left_out else ""
-        subtitle = f"mean over {_range_text([counts[e] for e in drawn])} with 95 % bands"
+        subtitle = f"mean over {_image_count_text([counts[e] for e in drawn])} with 95 % bands"
         yield _picture(figure, f"curve-{picture_of(name)}", title, subtitle, [*notes, rest])
 
 

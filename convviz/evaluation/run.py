@@ -99,12 +99,13 @@ class BenchmarkRun:
     ) -> None:
         self.inputs, self.map_set, self.metrics = inputs, map_set, metrics
         self.settings, self.folder = settings, folder
-        self.images = spread(len(inputs.dataset.ids), settings.images)
-        repeated = [self.images[i] for i in spread(len(self.images), settings.repeat_images)]
+        self.selected = spread(len(inputs.dataset.ids), settings.images)
+        repeated = [self.selected[i] for i in spread(len(self.selected), settings.repeat_images)]
         self.repeated = frozenset(repeated)
-        # Images without any metric are not scored; metrics may use them as other images.
+        # If all metrics repeat explanations, the other images are not scored, but metrics may use
+        # them as other images.
         all_repeat = all("repeats" in metric.needs for metric in metrics.values())
-        self.indices = repeated if all_repeat else self.images
+        self.indices = repeated if all_repeat else self.selected
         self.is_interrupted = False
 
     def run(self) -> Scores:
@@ -176,7 +177,7 @@ class BenchmarkRun:
             "model": model["name"],
             "weights": model["weights_hash"],
             "data set": self.inputs.dataset.name,
-            "images": [self._id(index) for index in self.images],
+            "images": [self._id(index) for index in self.selected],
             "explainers": {name: dump_explainer(e, "json") for name, e in explainers.items()},
             "metrics": {
                 name: dump_explainer(metric, "json") for name, metric in self.metrics.items()
@@ -215,7 +216,7 @@ class BenchmarkRun:
             settings.seed,
             settings.batch_size or (fastest_batch(forward, batch.images) if passes else 1),
             forward,
-            others=AllImages(self.inputs, self.images),
+            others=AllImages(self.inputs, self.selected),
         )
 
     def _estimate(self, scorer: Scorer) -> Estimate:
@@ -254,7 +255,7 @@ class BenchmarkRun:
         if "repeats" in {need for metric in self.metrics.values() for need in metric.needs}:
             names = [name for name, metric in self.metrics.items() if "repeats" in metric.needs]
             notes.append(
-                f"{', '.join(names)}: on {len(self.repeated)} of {len(self.images)} images, "
+                f"{', '.join(names)}: on {len(self.repeated)} of {len(self.selected)} images, "
                 "because they repeat the explanations."
             )
         if self.map_set.controls and len(self.repeated) < len(self.indices):

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import ConvvizError
 from ..results.types import Matches, Result, Tiles
 from ..sweep.run import Run
+from .class_lifts import Array
 from .image_maps import read_maps, write_maps
 from .predictions import prediction_table
 from .reproduce import map_commands, photo_file
@@ -21,8 +22,6 @@ BLOCK = 128
 
 MAX_UNITS = 48
 """Units of a layer that are listed for an image, the highest ranks first."""
-
-Array = np.ndarray
 
 Slugs = Mapping[str, str]
 """Layer -> its part of file names."""
@@ -59,10 +58,10 @@ def _details_of_second(site: Site, slugs: Slugs) -> Callable[[range], Any]:
     other = site.second
     if other is None:
         return lambda rows: None
-    details = details_of(other.run, slugs, other.outputs, other.first_rows)
+    details = details_of(other.run, slugs, other.outputs, other.rows_in_first)
 
     def part(rows: range) -> dict[str, Any]:
-        own = other.rows[rows.start : rows.stop]
+        own = other.rows_in_second[rows.start : rows.stop]
         return {"has": (own >= 0).tolist(), **details(own)}
 
     return part
@@ -99,8 +98,8 @@ def details_of(
         run: the run.
         slugs: layers that have a page.
         outputs: names of the outputs of the model, as far as they are known.
-        shown_rows: int `[N]`, rows in the report of the images of the run, -1 for none. Without
-            it, they are those in the run.
+        shown_rows: int `[N]`, row in the report of each image of the run, -1 for none. Defaults to
+            the rows of the run.
 
     The function returns, as far as the run has them, `predictions` (the best classes and the
     label), `neighbors` (by layer) and `units` (by layer). All lists have one entry per image.
@@ -194,7 +193,7 @@ def _shown(items: Array, shown: Array) -> Array:
     return np.where(known, shown[np.where(known, items, 0)], -1)
 
 
-def _as_lists(values: np.ndarray) -> list[Any]:
+def _as_lists(values: Array) -> list[Any]:
     """Return numbers as lists, floats with five significant digits."""
     if values.dtype.kind != "f":
         return list(values.tolist())

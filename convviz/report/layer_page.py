@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,7 @@ def request_pictures(site: Site) -> None:
     """Request the top patch of every unit, and the photos of all top patches."""
     for layer in _layers(site):
         _request_sheet(site, layer.slug, _units(site, layer), lambda item: item)
-        if site.second is not None:
-            units = LayerUnits(site.second.run, layer.name)
+        if site.second is not None and (units := _second_units(site, layer)) is not None:
             _request_sheet(site, layer.slug + SECOND, units, site.second.row_of)
 
 
@@ -85,11 +85,12 @@ def write(site: Site) -> None:
 
 
 def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
-    second = _second_units(site, layer)
     columns = column_record(units)
     sorts = {name: words for name, words in SORTS.items() if name in {"unit", *units.columns}}
-    if site.second is not None and second is not None and units.tiles and second.tiles:
-        columns["columns"]["changed"] = _changes(units, second, site.second)
+    second = _second_units(site, layer)
+    has_pairs = second is not None and second.tiles is not None and units.tiles is not None
+    if site.second is not None and second is not None and has_pairs:
+        columns["columns"]["changed"] = _changed_shares(units, second, site.second)
         sorts["changed"] = "changed top images"
     site.write_chunk(f"layer/{layer.slug}/units", columns)
     if (table := units.lift_table) is not None:
@@ -100,7 +101,7 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
         if effects is not None:
             records = [record | {"matters": effects.record(record["unit"])} for record in records]
         site.write_chunk(f"layer/{layer.slug}/units-{block:03d}", records)
-    other = _write_second(site, layer, second)
+    of_second = _write_second(site, layer, second)
     drawn = _write_guided(site, layer, units)
     values = {
         "name": layer.name,
@@ -117,7 +118,7 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
         "lifts_from": units.lifts.explainer if units.lifts is not None else "",
         "has_patches": units.tiles is not None,
         "has_statistics": units.table is not None,
-        "other": other,
+        "second": of_second,
         "provenance": _provenance(site),
     }
     site.write_chunk(f"layer/{layer.slug}/layer", values)
@@ -129,7 +130,7 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
         units=units,
         tiles=list(_tiles(site, layer, units)),
         sorts=sorts,
-        second=site.second.name if site.second and second else "",
+        second=site.second.name if site.second and has_pairs else "",
         dead=int(units.dead.sum()),
         silent=int(units.silent.sum()),
         layers=_layers(site),
@@ -234,25 +235,31 @@ def _write_second(site: Site, layer: SiteLayer, units: LayerUnits | None) -> dic
     if units is None:
         return name
     for block, records in unit_chunks(units, site.second.row_of):
-        site.write_chunk(f"layer/{layer.slug}/other-{block:03d}", records)
-    site.write_chunk(f"layer/{layer.slug}/other", column_record(units))
+        site.write_chunk(f"layer/{layer.slug}/second-{block:03d}", records)
+    site.write_chunk(f"layer/{layer.slug}/second", column_record(units))
     return {**name, "count": units.count}
 
 
-def _changes(units: LayerUnits, second: LayerUnits, run: SecondRun) -> list[float | None]:
-    """Return which share of the top images of each unit are not among those in the second run."""
+def _changed_shares(units: LayerUnits, second: LayerUnits, run: SecondRun) -> list[float | None]:
+    """Return how far the top images of each unit differ in the second run.
+
+    It is the share of those top images of the unit that both runs have which are not among the top
+    images in the second run; None without any.
+    """
     assert units.tiles is not None
     assert second.tiles is not None
     others = second.tiles["items"].tolist()
-    changes: list[float | None] = []
-    for unit, items in enumerate(units.tiles["items"].tolist()):
-        rows = {row for row in items if row >= 0}
-        if not rows or unit >= len(others):
-            changes.append(None)
+    shares: list[float | None] = []
+    for items, of_second in zip_longest(units.tiles["items"].tolist(), others):
+        if items is None:  # a unit that only the second run has
+            break
+        rows = {row for row in items if row >= 0 and run.rows_in_second[row] >= 0}
+        if not rows or of_second is None:
+            shares.append(None)
             continue
-        kept = rows & {run.row_of(item) for item in others[unit] if item >= 0}
-        changes.append(round(1 - len(kept) / len(rows), 4))
-    return changes
+        kept = rows & {run.row_of(item) for item in of_second if item >= 0}
+        shares.append(round(1 - len(kept) / len(rows), 4))
+    return shares
 
 
 def _provenance(site: Site) -> dict[str, str]:

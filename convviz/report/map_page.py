@@ -143,7 +143,7 @@ def _thumbs(site: Site) -> dict[str, Any]:
 def _verdicts(site: Site, rows: np.ndarray) -> dict[str, Any]:
     """Return predicted classes, and 1 where they are wrong.
 
-    Empty without predictions; without labels, nothing is wrong or right.
+    Empty without predictions. `wrong` is omitted without labels.
     """
     predicted = site.items.predictions
     if not predicted:

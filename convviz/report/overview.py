@@ -10,7 +10,7 @@ from ..sweep.run import Run
 from . import layer_page
 from .formats import percent
 from .reproduce import shell_line
-from .site import LAYER_EXPLAINERS, Link, Site, SiteLayer
+from .site import LAYER_EXPLAINERS, Link, Site, SiteLayer, units_of_layers
 
 MEASURES = ("top-1 accuracy", "top-5 accuracy", "mean confidence")
 """Measures of predictions that are shown in large type."""
@@ -59,22 +59,18 @@ def _second(site: Site) -> dict[str, Any] | None:
     if second is None:
         return None
     plan = second.run.plan
-    names = {name for explainer in LAYER_EXPLAINERS for name in _results(second.run, explainer)}
+    names = {name for kind in LAYER_EXPLAINERS for name in units_of_layers(second.run, kind)}
     same = second.same_predictions(site.items.predictions.get("predicted", ()), site.outputs)
     return {
         "name": second.name,
         "plan": plan,
-        "images": int((second.rows >= 0).sum()),
-        "of": len(second.first_rows),
+        "common_images": int((second.rows_in_second >= 0).sum()),
+        "images": len(second.rows_in_first),
         "layers": [layer.name for layer in site.layers if layer.units and layer.name in names],
         "accuracy": _accuracy(second.run),
         "same": same,
         "share": percent(same[0] / same[1]) if same and same[1] else "",
     }
-
-
-def _results(run: Run, explainer: str) -> list[str]:
-    return list(run[explainer]) if explainer in run else []
 
 
 def _count_beyond(*lists: Collection[str]) -> int:

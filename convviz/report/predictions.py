@@ -1,4 +1,4 @@
-"""The predictions of a run as pages refer to them."""
+"""Names of outputs and predictions of a run, as pages show them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def predictions_of(run: Run) -> dict[str, list[Any]]:
 
 
 def prediction_table(run: Run) -> Table | None:
-    """Return the best classes of all images; None if the run has none, or they are damaged."""
+    """Return the best classes of all images; None if they are missing or damaged."""
     if "predictions" not in run or "images" not in run["predictions"]:
         return None
     try:

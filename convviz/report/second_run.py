@@ -1,4 +1,4 @@
-"""The second run of a report, such as another checkpoint, in terms of the images of the first."""
+"""The second run of a report, such as another checkpoint, indexed by the images of the first."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from .predictions import output_names, predictions_of
 
 
 class SecondRun:
-    """The run that is shown beside the run of a report.
+    """A second run, which is shown beside that of the report.
 
     Attributes:
         run: the run.
         name: how pages name it.
-        rows: int `[N]`, its row for each image of the first run; -1 where it lacks the image.
-        first_rows: int `[M]`, the row in the first run of each of its images; -1 likewise.
+        rows_in_second: int `[N]`, its row for each image of the first run; -1 where it lacks one.
+        rows_in_first: int `[M]`, the row in the first run of each of its images, or -1.
     """
 
     def __init__(self, run: Run, name: str, ids: Sequence[str]) -> None:
         self.run, self.name = run, name
-        own = {item.id: row for row, item in enumerate(run.items)}
-        self.rows = np.array([own.get(name, -1) for name in ids], np.int64)
-        self.first_rows = np.full(len(own), -1, np.int64)
-        common = self.rows >= 0
-        self.first_rows[self.rows[common]] = np.flatnonzero(common)
+        row_by_id = {item.id: row for row, item in enumerate(run.items)}
+        self.rows_in_second = np.array([row_by_id.get(image, -1) for image in ids], np.int64)
+        self.rows_in_first = np.full(len(run.items), -1, np.int64)
+        in_both = self.rows_in_second >= 0
+        self.rows_in_first[self.rows_in_second[in_both]] = np.flatnonzero(in_both)
 
     def row_of(self, item: int) -> int | None:
         """Return the row in the first run of one of its images, or None."""
-        row = int(self.first_rows[item]) if 0 <= item < len(self.first_rows) else -1
+        row = int(self.rows_in_first[item]) if 0 <= item < len(self.rows_in_first) else -1
         return None if row < 0 else row
 
     @cached_property
@@ -44,7 +44,7 @@ class SecondRun:
     def predictions(self) -> dict[str, list[Any]]:
         """What `predictions_of` returns, for each image of the first run."""
         return {
-            name: [values[row] if row >= 0 else None for row in self.rows.tolist()]
+            name: [values[row] if row >= 0 else None for row in self.rows_in_second.tolist()]
             for name, values in predictions_of(self.run).items()
         }
 
@@ -59,8 +59,10 @@ class SecondRun:
         """
         if not self.predictions or not predicted:
             return None
+        is_same = tuple(outputs) == self.outputs  # names may repeat
+        name = (lambda names, output: output) if is_same else _name
         pairs = [
-            (_name(outputs, first), _name(self.outputs, second))
+            (name(outputs, first), name(self.outputs, second))
             for first, second in zip(predicted, self.predictions["predicted"], strict=True)
             if first >= 0 and second is not None and second >= 0
         ]
@@ -69,11 +71,11 @@ class SecondRun:
     def record(self, outputs: Sequence[str]) -> dict[str, Any]:
         """Return what all pages need; names of outputs only if the first run has others."""
         model = self.run.plan["model"]
-        same = tuple(outputs) == self.outputs
+        is_same = tuple(outputs) == self.outputs
         return {
             "run": self.name,
             "model": model["name"],
-            "outputs": None if same else self.outputs,
+            "outputs": None if is_same else self.outputs,
         }
 
 

@@ -29,7 +29,7 @@ LAYER_EXPLAINERS = ("patches", "statistics")
 
 @dataclass(frozen=True)
 class SiteLayer:
-    """A layer that has a page.
+    """A layer with results that pages show.
 
     Attributes:
         name: its name in the network.
@@ -108,14 +108,15 @@ class Site:
 
     @cached_property
     def layers(self) -> tuple[SiteLayer, ...]:
-        """The layers with results about units or with a map."""
+        """The layers with results about units, with a map or with nearest images."""
         units = {
             layer: count
             for name in reversed(LAYER_EXPLAINERS)
             for layer, count in units_of_layers(self.run, name).items()
         }
         maps = list(self.run["embedding"]) if "embedding" in self.run else []
-        names = list(dict.fromkeys([*units, *maps]))
+        neighbors = self.run["neighbors"] if "neighbors" in self.run else ()
+        names = list(dict.fromkeys([*units, *maps, *neighbors]))
         slugs = unique_slugs(names)
         return tuple(
             SiteLayer(name, slugs[name], units.get(name, 0), name in maps) for name in names

@@ -104,7 +104,7 @@ def test_curves_have_the_controls_of_all_images_and_state_the_number_of_images(s
             y = np.where(np.arange(30)[:, None] < 8, curve.y, np.nan)
             partial[name, explainer] = dataclasses.replace(curve, y=y)
     pictures = draw_pictures(summary, dataclasses.replace(scores, curves=partial))
-    assert "ean over 30 images" in pictures["curve-deletion"].caption
+    assert "mean over 30 images" in pictures["curve-deletion"].caption.lower()
     few = [e for e in scores.explainers if e not in ("center", "sobel")]
     curves = {key: curve for key, curve in partial.items() if key[1] in few}
     pictures = draw_pictures(summary, dataclasses.replace(scores, curves=curves))

@@ -4,7 +4,7 @@ import {
   render, setState, useAddress, useEffect, useKeys, useLoaded,
 } from "./core.js";
 import { Maps } from "./image_maps.js";
-import { labelNames, outputName, secondOutputName } from "./names.js";
+import { isSamePrediction, labelNames, outputName } from "./names.js";
 import { Crop, crispness, Picture } from "./picture.js";
 
 const WHOLE_SHARE = 0.8; // of a photo, from which a patch is not shown as a part of it
@@ -58,13 +58,13 @@ function Predictions({ site, item, predictions, index, isLinked = true }) {
 function SecondPredictions({ site, item, details, index }) {
   const { run, model } = site.second;
   const { predictions, has } = details.second;
-  const [first, second] = [outputName(site, item.predicted), secondOutputName(site, item.second.predicted)];
+  const isSame = isSamePrediction(site, item);
   return html`<section class="card" aria-labelledby="second-title">
     <div class="head"><h2 id="second-title">Predictions in ${run}</h2><span class="sub">${model}</span>
       <${Verdict} item=${item.second} /></div>
     ${!has[index] ? html`<p class="note">This run does not have the image.</p>`
       : !predictions ? html`<p class="note">This run has no predictions.</p>`
-        : html`${first && second && html`<p class="note">${first === second ? "The same class" : `Another class than in ${site.run}`}.</p>`}
+        : html`${isSame !== null && html`<p class="note">${isSame ? "The same class as" : "Another class than"} in ${site.run}.</p>`}
           <${Predictions} site=${{ ...site, outputs: site.second.outputs ?? site.outputs }} item=${item} predictions=${predictions} index=${index} isLinked=${false} />`}
   </section>`;
 }

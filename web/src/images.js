@@ -3,7 +3,7 @@ import {
   count, html, itemOf, loadChunk, loadSite, markReady, percent, Problem, render, setState, useAddress,
   useEffect, useKeys, useMemo, useRef, useState,
 } from "./core.js";
-import { labelNames, outputName, secondOutputName } from "./names.js";
+import { isSamePrediction, labelNames, outputName, secondOutputName } from "./names.js";
 import { Picture } from "./picture.js";
 
 const PAGE = 120; // tiles that are added at a time
@@ -56,10 +56,10 @@ function useItems(site) {
 
 /** Returns whether the prediction of the second run compares with that of the first as asked. */
 function comparesAs(site, item, asked) {
-  const [first, second] = [outputName(site, item.predicted), secondOutputName(site, item.second.predicted)];
   if (asked === "lost") return item.correct === true && item.second.correct === false;
   if (asked === "gained") return item.correct === false && item.second.correct === true;
-  return first !== "" && second !== "" && (first === second) === (asked === "same");
+  const same = isSamePrediction(site, item);
+  return same !== null && same === (asked === "same");
 }
 
 /** Returns a function that says whether an item passes the filters of a state. */
@@ -98,10 +98,11 @@ function sorted(site, items, order) {
 function Entry({ site, item, isCurrent, onFocus }) {
   const label = labelNames(site, item)[0] ?? "";
   const predicted = outputName(site, item.predicted);
-  const second = site.second ? secondOutputName(site, item.second.predicted) : "";
+  const isSame = isSamePrediction(site, item);
+  const second = secondOutputName(site, item.second.predicted);
   const mark = item.correct === false ? "wrong" : item.correct === true ? "right" : "";
   const verdict = mark === "wrong" ? `✗ ${predicted}` : predicted === label ? "✓" : predicted;
-  const spoken = [item.name, label && `label ${label}`, predicted && `predicted ${predicted} ${percent(item.probability)}`, mark, second && second !== predicted && `in ${site.second.run} ${second}`]
+  const spoken = [item.name, label && `label ${label}`, predicted && `predicted ${predicted} ${percent(item.probability)}`, mark, isSame === false && `in ${site.second.run} ${second}`]
     .filter(Boolean).join(", ");
   return html`<li>
     <a class="image-item ${mark}" href=${`image.html#id=${item.row}`} aria-label=${spoken} data-row=${item.row}
@@ -111,7 +112,7 @@ function Entry({ site, item, isCurrent, onFocus }) {
       ${label && html`<span class="line">${label}</span>`}
       ${predicted && html`<span class="verdict"><span class="line">${verdict}</span>
         <span class="share">${percent(item.probability)}</span></span>`}
-      ${second && second !== predicted && html`<span class="verdict"><span class="line"><span class="muted">${site.second.run}: </span>${
+      ${isSame === false && html`<span class="verdict"><span class="line"><span class="muted">${site.second.run}: </span>${
         item.second.correct === false && "✗ "}${second}</span><span class="share">${percent(item.second.probability)}</span></span>`}
     </a>
   </li>`;

@@ -12,6 +12,13 @@ export function labelNames(site, item) {
 export const secondOutputName = (site, output) =>
   output === null || output < 0 ? "" : ((site.second?.outputs ?? site.outputs)[output] ?? String(output));
 
+/** Returns whether both runs predict the same class for an image; null if one of them predicts none. */
+export function isSamePrediction(site, { predicted, second }) {
+  if ([predicted, second.predicted].some((output) => output === null || output < 0)) return null;
+  if (!site.second.outputs) return predicted === second.predicted; // names may repeat
+  return outputName(site, predicted) === secondOutputName(site, second.predicted);
+}
+
 /** Returns the name of a class of the model. */
 export const outputName = (site, output) =>
   output === null || output < 0 ? "" : (site.outputs[output] ?? String(output));

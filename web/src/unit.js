@@ -112,7 +112,7 @@ export function Unit({ unit, units, data, layer, site, slug, meant, onShown }) {
   if (!isReady) return html`<div class="unit-head"><h2 class="unit-name">unit ${unit}</h2></div>`;
   const top = html`<section class="card" aria-labelledby="patches-title" ref=${patches}>
     <div class="card-head">
-      <h3 id="patches-title">Top patches${layer.other && ` in ${site.run}`}</h3>
+      <h3 id="patches-title">Top patches${layer.second && ` in ${site.run}`}</h3>
       ${record.patches.length > 0 && html`<div class="segments" role="group" aria-label="View">
         ${Object.entries(MODES).map(([name, words]) => html`<button type="button" key=${name} aria-pressed=${String(mode === name)}
           onClick=${() => show(name)} title=${KEYS[name]}>${words}</button>`)}
@@ -138,8 +138,8 @@ export function Unit({ unit, units, data, layer, site, slug, meant, onShown }) {
       </div>
     </div>
     <${Facts} ...${{ unit, data, record, layer }} />
-    ${layer.other
-      ? html`<div class="unit-body with-other">${top}<${Other} ...${{ unit, data, layer, site, slug, mode, meant }} />${peaks}${evidence}</div>`
+    ${layer.second
+      ? html`<div class="unit-body of-two">${top}<${InSecondRun} ...${{ unit, data, layer, site, slug, mode, meant }} />${peaks}${evidence}</div>`
       : html`<div class="unit-body"><div class="stack">${top}${peaks}</div><div class="stack">${evidence}</div></div>`}
     ${settled && html`<${Similar} ...${{ record: settled.record, layer, slug }} />
       <${Source} ...${{ ...settled, data, layer, site, slug }} />`}`;
@@ -309,20 +309,21 @@ function SheetTile({ unit, layer, slug }) {
   return html`<span class=${name}></span>`;
 }
 
-function Other({ unit, data: first, layer, site, slug, mode, meant }) {
+/** The same unit in the second run. */
+function InSecondRun({ unit, data: first, layer, site, slug, mode, meant }) {
   const changed = first.columns.changed?.[unit];
-  const { other } = layer;
+  const { second } = layer;
   const [loaded, error] = useLoaded(async () => {
-    if (unit >= other.count) return null;
-    const data = await loadChunk(`layer/${slug}/other`);
-    return { data, record: await loadUnit(slug, unit, data, "other") };
+    if (unit >= second.count) return null;
+    const data = await loadChunk(`layer/${slug}/second`);
+    return { data, record: await loadUnit(slug, unit, data, "second") };
   }, [unit]);
   if (error) return html`<${Problem} error=${error} />`;
   if (loaded === undefined) return null;
-  return html`<section class="card" aria-labelledby="other-title">
-    <div class="card-head"><h3 id="other-title">The same unit in ${other.run} (${other.model})</h3></div>
+  return html`<section class="card" aria-labelledby="second-title">
+    <div class="card-head"><h3 id="second-title">The same unit in ${second.run} (${second.model})</h3></div>
     ${loaded !== null && changed !== undefined && changed !== null && html`<p class="note">${percent(1 - changed)} of the top
-      images in ${site.run} are top images here as well.</p>`}
+      images in ${site.run} that ${second.run} has are top images here as well.</p>`}
     ${loaded === null ? html`<p class="note">This run has no such unit.</p>` : html`
       <${Patches} ...${{ record: { ...loaded.record, guided: null }, layer: { has_patches: true }, mode: mode === "guided" ? "crop" : mode, site, meant }} />
       <${Facts} ...${{ unit, data: loaded.data, record: loaded.record, layer: { field: "" } }} />`}

@@ -26,20 +26,23 @@ class GridPointing(Metric):
 
     The grid pointing game (GridPG, Rao, Böhle, Schiele 2022): the image and images of other classes
     form a mosaic, and the class of the image is explained on it. Random maps score 1 / cells on
-    average, and so do maps that do not depend on the position. The other images are drawn at random
-    for each mosaic, from the most confident images of `classes` classes: those with the highest
-    probabilities, one per class, among `candidates` images from all over the data set. A map
-    without positive values scores 0. The score is undefined for targets that are not classes, data
-    sets with too few classes, and networks that accept one size only. The second measure is the
-    lowest probability with which the images of a mosaic are classified; the publication uses images
-    of at least 0.99.
+    average, and so do maps that do not depend on the images, since the cell is drawn at random. The
+    other images are drawn at random for each mosaic, from the most confident images of `classes`
+    classes: those with the highest probabilities, one per class, among `candidates` images from all
+    over the data set. They are more confident than most explained images, so that maps that depend
+    on the images but not on the class may score more or less than 1 / cells. A map without positive
+    values scores 0. The score is undefined for targets that are not classes, data sets with too few
+    classes, and networks that accept one size only. The second measure is the lowest probability
+    with which the images of a mosaic are classified; the publication uses images of at least 0.99.
     """
 
     needs: ClassVar[frozenset[MetricNeed]] = frozenset({"repeats"})
 
     grid: int = Field(2, gt=1, le=4, description="Rows and columns of the mosaic.")
     candidates: int = Field(64, gt=0, description="Images that are classified to find the others.")
-    classes: int = Field(16, gt=1, description="Classes, the most confident ones, of the others.")
+    classes: int = Field(
+        16, gt=0, description="Most confident classes, from which the others are drawn."
+    )
 
     def measures(self) -> tuple[Measure, ...]:
         """Return the share, and the probability."""
@@ -88,8 +91,10 @@ class GridPointing(Metric):
             ("grid_pointing", self), lambda: self._candidates(image), all_images=True
         )
         (top,) = image.compute_once("top class", lambda: image.top_classes([image.image]))
-        others = [c for c in best if c.top not in (top, image.target.index)]
         count = self.grid**2 - 1
+        # At least two more than needed, since the image's target and its top class are left out.
+        confident = best[: max(self.classes, count + 2)]
+        others = [c for c in confident if c.top not in (top, image.target.index)]
         if len(others) < count:
             return None
         chosen = image.rng("grid_pointing others").choice(len(others), count, replace=False)
@@ -103,9 +108,7 @@ class GridPointing(Metric):
             top = int(probabilities.argmax())
             candidate = _Candidate(other, top, float(probabilities[top]))
             best[top] = max(candidate, best.get(top, candidate), key=lambda c: c.probability)
-        confident = sorted(best.values(), key=lambda c: -c.probability)
-        # Two more than a mosaic needs, since the image's target and its top class are left out.
-        return confident[: max(self.classes, self.grid**2 + 1)]
+        return sorted(best.values(), key=lambda c: -c.probability)
 
 
 class _Candidate(NamedTuple):
