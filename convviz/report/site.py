@@ -115,7 +115,7 @@ class Site:
             for layer, count in units_of_layers(self.run, name).items()
         }
         maps = list(self.run["embedding"]) if "embedding" in self.run else []
-        neighbors = self.run["neighbors"] if "neighbors" in self.run else ()
+        neighbors = list(self.run["neighbors"]) if "neighbors" in self.run else []
         names = list(dict.fromkeys([*units, *maps, *neighbors]))
         slugs = unique_slugs(names)
         return tuple(
