@@ -91,11 +91,15 @@ def _label(row: dict) -> str:
 
 
 def _cell(row: dict | None) -> str:
-    if row is None or row["mean"] is None or math.isnan(row["mean"]):
+    if row is None or _is_missing(row["mean"]):
         return "-"
-    half = (row["mean_high"] - row["mean_low"]) / 2
-    interval = "" if math.isnan(half) else f" ± {half:.2f}"
+    has_interval = not _is_missing(row["mean_low"]) and not _is_missing(row["mean_high"])
+    interval = f" ± {(row['mean_high'] - row['mean_low']) / 2:.2f}" if has_interval else ""
     return f"{row['mean']:.2f}{interval}{' °' if 'circular' in row['marks'] else ''}"
+
+
+def _is_missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
 
 
 def _costs(costs: dict, name: str) -> list[str]:

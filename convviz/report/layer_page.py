@@ -237,7 +237,7 @@ def _write_second(site: Site, layer: SiteLayer, units: LayerUnits | None) -> dic
     for block, records in unit_chunks(units, site.second.row_of):
         site.write_chunk(f"layer/{layer.slug}/second-{block:03d}", records)
     site.write_chunk(f"layer/{layer.slug}/second", column_record(units))
-    return {**name, "count": units.count}
+    return {**name, "count": units.count, "has_patches": units.tiles is not None}
 
 
 def _changed_shares(units: LayerUnits, second: LayerUnits, run: SecondRun) -> list[float | None]:

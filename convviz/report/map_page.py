@@ -131,13 +131,19 @@ def read_points(site: Site, layer: SiteLayer) -> dict[str, Any]:
 
 
 def _thumbs(site: Site) -> dict[str, Any]:
-    """Return where the thumbnails of all images are."""
+    """Return where the thumbnails of all images are, and which atlases have none of them."""
     count = site.items.count
     if count <= SMALL_RUN:
         path, size, tile = "media/thumbs/", BLOCK, THUMB
     else:
         path, size, tile = "media/map/thumbs-", ATLAS_SIZE, SMALL_THUMB
-    return {"path": path, "size": size, "tile": tile, "columns": min(COLUMNS, count)}
+    empty = [
+        start // size
+        for start in range(0, count, size)
+        if all(row in site.pictures.missing for row in range(start, min(start + size, count)))
+    ]
+    columns = min(COLUMNS, count)
+    return {"path": path, "size": size, "tile": tile, "columns": columns, "empty": empty}
 
 
 def _verdicts(site: Site, rows: np.ndarray) -> dict[str, Any]:

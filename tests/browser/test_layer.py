@@ -114,6 +114,13 @@ def test_units_are_sorted_found_opened_and_linked(pages, units, digits_run):
     assert page.locator("[role=status]").inner_text() == f"{len(meant)} of {units.count} units"
 
 
+@pytest.mark.parametrize("order", ["changed", "lift", "constructor", "<script>"])
+def test_an_order_that_the_layer_lacks_is_that_of_the_numbers(pages, units, order):
+    page = pages.open(address(units, f"sort={order}"))
+    assert page.locator("#sort").input_value() == "unit"
+    assert shown_units(page) == list(range(units.count))
+
+
 def lifts_of(units, classes):
     """Lift of some classes by unit, as Python ranks units; 0 for units without a lift."""
     lifts = np.zeros(units.count)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+import convviz
 from convviz.gallery.page import slug
 
 COUNT = "document.querySelectorAll('.map-list li').length"
@@ -120,6 +122,14 @@ def test_without_scripts_the_page_shows_the_picture_of_the_map(watch, report, ad
     picture = watched.page.locator("noscript img, main figure img")
     assert picture.count() == 1
     assert picture.evaluate("image => image.naturalWidth") > 300
+
+
+def test_a_map_without_photos_requests_no_thumbnails(watch, tmp_path, digits_run, address):
+    nothing = convviz.array_dataset(np.zeros((1, 8, 8), np.uint8))
+    convviz.write_run_report(digits_run, tmp_path / "pages", photos=nothing)
+    watched = watch((tmp_path / "pages").as_uri() + "/")  # fails if a request fails
+    page = watched.open(address)
+    page.wait_for_function(f"() => {COUNT} === 40")
 
 
 def test_names_cannot_run_scripts_on_the_map(hostile_pages, hostile_run, address):

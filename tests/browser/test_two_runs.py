@@ -102,7 +102,7 @@ def test_a_layer_shows_the_units_of_both_runs(pages, second_run, check_accessibl
     assert "left in changed, right in run" in page.inner_text("#sheet-note")
     page.get_by_label("Sort by").select_option(label="changed top images")
     page.locator("#sheet .value", has_text="%").first.wait_for()
-    shares = [float(text.split()[0]) for text in page.locator("#sheet .value").all_inner_texts()]
+    shares = [float(text.split()[0]) for text in page.locator("#sheet .value").all_text_contents()]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > shares[-1]
     page.locator("#sheet a").first.click()

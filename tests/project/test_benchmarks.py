@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 import statistics
@@ -265,8 +266,30 @@ def test_the_table_of_a_quality_benchmark_is_written_into_the_readme(tmp_path, s
     assert "2 images." in readme.read_text()
     with pytest.raises(SystemExit, match="no table"):
         quality_table.main([str(folder), "--write", "other"])
-    convviz.benchmark(tiny_model(), photos, ["saliency"], ["gini"], tmp_path / "gini")
-    assert "| saliency |" in quality_table.quality_table(tmp_path / "gini")
+
+
+def test_metrics_of_a_newer_quality_benchmark_replace_those_of_the_first(
+    tmp_path, script, monkeypatch
+):
+    photos, readme = convviz.array_dataset(tiny_photos(3)), tmp_path / "r.md"
+    explainers, metrics = {"map": "saliency"}, ["gini", "randomization"]
+    first = convviz.benchmark(tiny_model(), photos, explainers, metrics, tmp_path / "first")
+    convviz.benchmark(tiny_model(), photos, explainers, "gini", tmp_path / "newer", images=1)
+    quality_table = script("quality_table")
+    monkeypatch.setattr(quality_table, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys.modules["_common"], "README", readme)
+    readme.write_text(README_WITH_TABLE.format("quality_table.py tiny"))
+    folders = [str(tmp_path / "first"), "--newer", str(tmp_path / "newer")]
+    quality_table.main([*folders, "--write", "tiny"])
+    assert "3 images (1 for gini)." in readme.read_text()
+    rows = {row[0]: row for row in table_in(readme, "quality_table.py tiny")[2:]}
+    (sobel,) = (r for r in first.summary.rows if (r.metric, r.explainer) == ("gini", "sobel"))
+    assert rows["*sobel* ✗"][1] != f"{sobel.mean.value:.2f}"
+    with (tmp_path / "quality-tiny.csv").open() as file:
+        scores = {(row["metric"], row["explainer"]): row for row in csv.DictReader(file)}
+    assert scores["gini", "sobel"]["measured"] == "1"
+    assert scores["gini", "sobel"]["marks"] == "randomization failed"
+    assert scores["randomization", "map"]["measured"] == "3"
 
 
 def test_the_table_of_a_speed_benchmark_is_written_into_the_readme(tmp_path, script, monkeypatch):

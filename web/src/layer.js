@@ -18,8 +18,11 @@ const CARRIED = ["class", "sort", "show", "view"]; // parts of the state that li
 const NAMED = 4;
 const PATIENCE_MS = 100; // for a unit to be loaded, before its name alone is shown
 
-/** Returns the order that the address selects: that of lifts if classes are selected and no other is. */
-const orderOf = (state, match) => state.sort ?? (match ? "lift" : "unit");
+/** Returns the order that the address selects, if the layer has it; otherwise that of lifts if classes are selected. */
+const orderOf = (state, match, data) => {
+  const isKnown = state.sort === "lift" ? match : state.sort === "unit" || Object.hasOwn(data.columns, state.sort ?? "");
+  return isKnown ? state.sort : match ? "lift" : "unit";
+};
 
 /** Returns the units to show in order; `match` has the lifts of the classes that are selected. */
 export function chosenUnits(data, state, match) {
@@ -36,7 +39,7 @@ export function chosenUnits(data, state, match) {
   const text = (state.class ?? "").trim();
   const fits = (unit) => !text || String(unit) === text || (match && match.lift[unit] >= match.least);
   const units = [...Array(data.count).keys()].filter((unit) => isShown(unit) && fits(unit));
-  const order = orderOf(state, match);
+  const order = orderOf(state, match, data);
   const column = order === "lift" ? match?.lift : data.columns[order];
   if (!column) return units;
   const above = (values, a, b) => {
@@ -147,7 +150,7 @@ function Controls({ data, layer, sorts, site, units, counts, meant, match }) {
   const find = (value) => setState({ class: value, ...(text ? {} : { sort: null }) }, { replace: true });
   return html`
     <label class="field">Sort by
-      <select id="sort" value=${orderOf(state, match)}
+      <select id="sort" value=${orderOf(state, match, data)}
         onChange=${(event) => setState({ sort: event.target.value === usual ? null : event.target.value })}>
         ${orders.map(([name, words]) => html`<option key=${name} value=${name}>${words}</option>`)}
       </select>
@@ -230,8 +233,8 @@ export async function startLayer() {
     if (meant.labels.size && !lifts && !problem) return void loadLifts().then(update);
     const match = meant.labels.size && lifts ? lifts.of(meant.labels) : null;
     const units = chosenUnits(data, state, match);
-    sheet.show(units, orderOf(state, match), match, state.class);
-    describeNumbers(numbers, orderOf(state, match), sorts, match, layer);
+    sheet.show(units, orderOf(state, match, data), match, state.class);
+    describeNumbers(numbers, orderOf(state, match, data), sorts, match, layer);
     carryState(state);
     host.classList.toggle("has-unit", unit !== null);
     view.hidden = unit === null;

@@ -45,7 +45,9 @@ class Thumbnails {
       this.slots.set(row, slot);
       return this.placeOf(slot);
     }
-    const image = this.atlas(Math.floor(row / this.size));
+    const number = Math.floor(row / this.size);
+    if (this.empty.includes(number)) return null; // the photos are missing
+    const image = this.atlas(number);
     if (!image.complete || !image.naturalWidth) return null;
     const slot = this.freeSlot();
     const index = row % this.size;

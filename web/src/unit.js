@@ -325,7 +325,7 @@ function InSecondRun({ unit, data: first, layer, site, slug, mode, meant }) {
     ${loaded !== null && changed !== undefined && changed !== null && html`<p class="note">${percent(1 - changed)} of the top
       images in ${site.run} that ${second.run} has are top images here as well.</p>`}
     ${loaded === null ? html`<p class="note">This run has no such unit.</p>` : html`
-      <${Patches} ...${{ record: { ...loaded.record, guided: null }, layer: { has_patches: true }, mode: mode === "guided" ? "crop" : mode, site, meant }} />
+      <${Patches} ...${{ record: { ...loaded.record, guided: null }, layer: { has_patches: second.has_patches }, mode: mode === "guided" ? "crop" : mode, site, meant }} />
       <${Facts} ...${{ unit, data: loaded.data, record: loaded.record, layer: { field: "" } }} />`}
   </section>`;
 }
