@@ -49,7 +49,7 @@ def write(site: Site) -> None:
         files = [shlex.quote(photo_file(site.run, site.items.ids[row])) for row in rows]
         maps = [names.get(row) for row in rows]
         site.write_chunk(name, value | {"maps": maps, "files": files, "second": second(rows)})
-    commands = map_commands(site.run)
+    commands = map_commands(site.run, site.second.run if site.second else None)
     site.write_page("image.html", "image.html", "image", block=BLOCK, commands=commands)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from functools import partial
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -90,8 +89,10 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
     second = _second_units(site, layer)
     has_pairs = second is not None and second.tiles is not None and units.tiles is not None
     if site.second is not None and second is not None and has_pairs:
-        columns["columns"]["changed"] = _changed_shares(units, second, site.second)
-        sorts["changed"] = "changed top images"
+        shares = _changed_shares(units, second, site.second)
+        if any(share is not None for share in shares):
+            columns["columns"]["changed"] = shares
+            sorts["changed"] = "changed top images"
     site.write_chunk(f"layer/{layer.slug}/units", columns)
     if (table := units.lift_table) is not None:
         site.write_chunk(f"layer/{layer.slug}/classes", lift_record(table))
@@ -241,25 +242,33 @@ def _write_second(site: Site, layer: SiteLayer, units: LayerUnits | None) -> dic
 
 
 def _changed_shares(units: LayerUnits, second: LayerUnits, run: SecondRun) -> list[float | None]:
-    """Return how far the top images of each unit differ in the second run.
+    """Return which share of the top images of each unit are not those in the second run.
 
-    It is the share of those top images of the unit that both runs have which are not among the top
-    images in the second run; None without any.
+    Only images that both runs have are compared, as many as both have among the top ones of the
+    unit: the images that only one run has displace others. None if there are none.
     """
     assert units.tiles is not None
     assert second.tiles is not None
-    others = second.tiles["items"].tolist()
+    tops = [
+        [row for row in _distinct(items) if run.rows_in_second[row] >= 0]
+        for items in units.tiles["items"].tolist()
+    ]
+    others = [
+        [row for item in _distinct(items) if (row := run.row_of(item)) is not None]
+        for items in second.tiles["items"].tolist()
+    ]
     shares: list[float | None] = []
-    for items, of_second in zip_longest(units.tiles["items"].tolist(), others):
-        if items is None:  # a unit that only the second run has
-            break
-        rows = {row for row in items if row >= 0 and run.rows_in_second[row] >= 0}
-        if not rows or of_second is None:
-            shares.append(None)
-            continue
-        kept = rows & {run.row_of(item) for item in of_second if item >= 0}
-        shares.append(round(1 - len(kept) / len(rows), 4))
+    others += [[]] * (len(tops) - len(others))
+    for top, other in zip(tops, others, strict=False):
+        depth = min(len(top), len(other))
+        kept = len({*top[:depth]} & {*other[:depth]})
+        shares.append(round(1 - kept / depth, 4) if depth else None)
     return shares
+
+
+def _distinct(items: list[int]) -> list[int]:
+    """Return the top images of a unit by rank, each once; -1 stands for none."""
+    return list(dict.fromkeys(item for item in items if item >= 0))
 
 
 def _provenance(site: Site) -> dict[str, str]:

@@ -60,7 +60,7 @@ def _second(site: Site) -> dict[str, Any] | None:
         return None
     plan = second.run.plan
     names = {name for kind in LAYER_EXPLAINERS for name in units_of_layers(second.run, kind)}
-    same = second.same_predictions(site.items.predictions.get("predicted", ()), site.outputs)
+    same = second.same_predictions(site.items.predictions.get("predicted", ()))
     return {
         "name": second.name,
         "plan": plan,
@@ -70,6 +70,7 @@ def _second(site: Site) -> dict[str, Any] | None:
         "accuracy": _accuracy(second.run),
         "same": same,
         "share": percent(same[0] / same[1]) if same and same[1] else "",
+        "is_comparable": second.is_comparable,
     }
 
 

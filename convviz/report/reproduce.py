@@ -64,7 +64,7 @@ def photo_file(run: Run, name: str) -> str:
     return str(PurePath(path if scheme == "folder" else PurePath(path).parent, name))
 
 
-def map_commands(run: Run) -> list[str]:
+def map_commands(run: Run, second: Run | None = None) -> list[str]:
     """Return the commands that show maps of an image in a report.
 
     The first one computes them and contains `PHOTO`; the second writes the report with them; the
@@ -72,9 +72,10 @@ def map_commands(run: Run) -> list[str]:
     """
     chosen = [word for name in MAP_EXPLAINERS for word in ("-e", name)]
     model = ["-m", model_of(run)]
+    runs = [run.address] if second is None else [run.address, second.address]
     return [
         shlex.join(["convviz", "explain", PHOTO, *model, *chosen, "--out", MAPS_FOLDER]),
-        shlex.join(["convviz", "report", run.address, MAPS_FOLDER]),
+        shlex.join(["convviz", "report", *runs, MAPS_FOLDER]),
         shlex.join(["convviz", "serve", run.address]),
     ]
 

@@ -93,7 +93,7 @@ class Site:
         self.pictures = PhotoPass(self.photos, folder)
         self.items = SiteItems(run, self.pictures)
         self.name, name = _names(run, second)
-        self.second = None if second is None else SecondRun(second, name, self.items.ids)
+        self.second = None if second is None else SecondRun(second, name, run)
         self.links: list[Link] = []
         self.sheets: dict[str, list[Atlas]] = {}
         self.explained = explained
@@ -174,7 +174,7 @@ class Site:
             "classes": self.classes,
             "class_outputs": self.class_outputs,
             "outputs": self.outputs,
-            "second": None if self.second is None else self.second.record(self.outputs),
+            "second": None if self.second is None else self.second.record(),
             "has": {link.page: True for link in self.links},
             "live": self.live,
         }

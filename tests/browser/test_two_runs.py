@@ -107,6 +107,6 @@ def test_a_layer_shows_the_units_of_both_runs(pages, second_run, check_accessibl
     assert shares[0] > shares[-1]
     page.locator("#sheet a").first.click()
     page.get_by_role("heading", name="The same unit in run").wait_for()
-    kept = page.get_by_text("are top images here as well.").inner_text()
+    kept = page.get_by_text("images that both runs have are the same.").inner_text()
     assert float(kept.split()[0]) == pytest.approx(100 - shares[0], abs=0.1)
     check_accessible(page)

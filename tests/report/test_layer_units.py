@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,13 +15,14 @@ from PIL import Image
 
 import convviz
 from convviz.cli.main import run as run_command
-from convviz.errors import ParameterError
+from convviz.errors import ConvvizError, ParameterError
 from convviz.report import layer_page
 from convviz.report.class_lifts import lifts_of_patches, table_of_means, table_of_patches
 from convviz.report.image_maps import read_maps
 from convviz.report.layer_units import LayerUnits, input_size, most_common
 from convviz.report.overview import class_count
 from convviz.report.reproduce import map_commands, photo_file
+from convviz.report.second_run import SecondRun
 from convviz.report.unit_effects import effects_of_layer
 from convviz.report.unit_records import column_record, lift_record, unit_record, visible_box
 from convviz.report.writer import prepare_folder
@@ -244,32 +246,89 @@ def test_a_second_run_is_shown_with_the_images_of_the_first(tmp_path, run, units
     layer = chunk(target, f"layer/{slug}/layer")
     assert layer["second"]["count"] == units.count
     changed = chunk(target, f"layer/{slug}/units")["columns"]["changed"]
-    tops = run["patches"][units.layer]["items"].tolist()
     assert set(changed) <= {0, None}  # the same model on fewer images
-    for unit, top in enumerate(tops):
-        names = {ids[item] for item in top if item >= 0}
-        names &= set(half.items.ids)
-        kept = names & {half.items.ids[item] for item in items[unit].tolist() if item >= 0}
-        expected = 1 - len(kept) / len(names) if names else None
-        assert changed[unit] == pytest.approx(expected, abs=1e-4), unit
     (name,) = (target / "media" / "sheets" / f"{slug}_second").iterdir()
     assert name.name == "000.jpg"
     assert run_command(["report", "a", "b", "c"]) == 2
     assert "not 3" in capsys.readouterr().err
 
 
-def test_images_of_a_second_run_are_found_by_name(tmp_path, run):
+def second_of(run, rows, folder, load=None, labels=None, model="demo-digits"):
+    """Return a run of some images of another one, in this order."""
     items = convviz.open_dataset("demo-digits:?limit=60")
-    order = list(range(20, 60))[::-1]
-    backwards = SimpleNamespace(
-        name="backwards",
-        ids=tuple(items.ids[i] for i in order),
-        labels=tuple(items.labels[i] for i in order),
+    data = SimpleNamespace(
+        name="second",
+        ids=tuple(items.ids[row] for row in rows),
+        labels=tuple(items.labels[row] for row in rows) if labels is None else labels,
         classes=items.classes,
-        load=lambda index: items.load(order[index]),
+        load=lambda index: (load or items.load)(rows[index]),
     )
     explainers = ["neighbors", convviz.explainer("patches", draw=0)]
-    other = convviz.analyze("demo-digits", backwards, explainers, tmp_path / "other")
+    return convviz.analyze(model, data, explainers, folder)
+
+
+def test_changed_top_images_are_counted_among_common_images(tmp_path, run, units):
+    few = second_of(run, range(0, 60, 3), tmp_path / "few")
+    slug = units.layer.replace(".", "-")
+    for name, first, second in (("more", few, run), ("fewer", run, few)):
+        page = convviz.write_run_report(first, tmp_path / name, other=second)
+        changed = chunk(page.parent, f"layer/{slug}/units")["columns"]["changed"]
+        assert {share for share in changed if share is not None} == {0}  # the same network
+    tiles = few["patches"][units.layer]
+    second = SecondRun(few, "few", run)
+    other = LayerUnits(few, units.layer)
+    other.tiles = replace(
+        tiles.result, arrays={**tiles.result.arrays, "items": tiles["items"].roll(1, 0)}
+    )
+    shares = layer_page._changed_shares(units, other, second)
+    for unit, share in enumerate(shares):
+        common = [
+            r for r in dict.fromkeys(units.tiles["items"][unit].tolist()) if r >= 0 and r % 3 == 0
+        ]
+        rolled = [3 * r for r in dict.fromkeys(other.tiles["items"][unit].tolist()) if r >= 0]
+        depth = min(len(common), len(rolled))
+        kept = len({*common[:depth]} & {*rolled[:depth]})
+        assert share == (pytest.approx(1 - kept / depth, abs=1e-4) if depth else None)
+    assert max(share for share in shares if share is not None) > 0.5
+
+
+def test_images_of_another_size_are_not_the_same(tmp_path, run):
+    large = second_of(run, range(5), tmp_path / "large", lambda row: np.zeros((9, 9, 3), np.uint8))
+    page = convviz.write_run_report(run, tmp_path / "pages", other=large)
+    assert "No image has the same name and size in both runs" in page.read_text("utf-8")
+    assert not any(chunk(page.parent, "images/0000")["second"]["has"])
+
+
+def test_predictions_of_both_runs_are_judged_by_the_labels_of_the_first(tmp_path, run):
+    other = second_of(run, range(10), tmp_path / "other", labels=(0,) * 10)
+    page = convviz.write_run_report(run, tmp_path / "pages", other=other)
+    first = chunk(page.parent, "items-000")
+    assert first["second_correct"][:10] == first["correct"][:10] == [True] * 10
+    assert first["second_correct"][10:] == [None] * 50
+    assert f"convviz report {run.address} {other.address} maps" in (
+        page.parent / "image.html"
+    ).read_text("utf-8")
+
+
+def test_predictions_of_classes_without_common_names_are_not_compared(tmp_path, run):
+    model = convviz.load_model("demo-digits")
+    labels = [f"digit {number}" for number in range(10)]
+    renamed = convviz.Model(model.module, preprocess=model.preprocess, labels=labels)
+    other = second_of(run, range(10), tmp_path / "other", model=renamed)
+    page = convviz.write_run_report(run, tmp_path / "pages", other=other)
+    text = page.read_text("utf-8")
+    assert "no class names in common" in text
+    assert "same prediction" not in text
+
+
+def test_patches_of_images_that_the_run_lacks_are_refused(run, units, monkeypatch):
+    monkeypatch.setitem(vars(run), "items", tuple(run.items)[:5])
+    with pytest.raises(ConvvizError, match="images that the run does not have"):
+        LayerUnits(run, units.layer)
+
+
+def test_images_of_a_second_run_are_found_by_name(tmp_path, run):
+    other = second_of(run, range(59, 19, -1), tmp_path / "other")
     page = convviz.write_run_report(run, tmp_path / "pages", other=other)
     details = chunk(page.parent, "images/0000")
     rows = {name: row for row, name in enumerate(run.items.ids)}

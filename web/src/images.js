@@ -16,12 +16,12 @@ const VERDICTS = [
   ["wrong", "wrong"],
   ["unknown", "no label"],
 ];
-const SECOND = [
+const comparisons = ({ run }) => [
   ["", "all"],
   ["same", "the same"],
   ["differs", "another"],
-  ["lost", "wrong, and right here"],
-  ["gained", "right, and wrong here"],
+  ["lost", `wrong, right in ${run}`],
+  ["gained", `right, wrong in ${run}`],
 ];
 const ORDERS = [
   ["", "order of the data set"],
@@ -102,7 +102,7 @@ function Entry({ site, item, isCurrent, onFocus }) {
   const second = secondOutputName(site, item.second.predicted);
   const mark = item.correct === false ? "wrong" : item.correct === true ? "right" : "";
   const verdict = mark === "wrong" ? `✗ ${predicted}` : predicted === label ? "✓" : predicted;
-  const spoken = [item.name, label && `label ${label}`, predicted && `predicted ${predicted} ${percent(item.probability)}`, mark, isSame === false && `in ${site.second.run} ${second}`]
+  const spoken = [item.name, label && `label ${label}`, predicted && `predicted ${predicted} ${percent(item.probability)}`, mark, isSame !== true && second && `in ${site.second.run} ${second}`]
     .filter(Boolean).join(", ");
   return html`<li>
     <a class="image-item ${mark}" href=${`image.html#id=${item.row}`} aria-label=${spoken} data-row=${item.row}
@@ -112,7 +112,7 @@ function Entry({ site, item, isCurrent, onFocus }) {
       ${label && html`<span class="line">${label}</span>`}
       ${predicted && html`<span class="verdict"><span class="line">${verdict}</span>
         <span class="share">${percent(item.probability)}</span></span>`}
-      ${isSame === false && html`<span class="verdict"><span class="line"><span class="muted">${site.second.run}: </span>${
+      ${isSame !== true && second && html`<span class="verdict"><span class="line"><span class="muted">${site.second.run}: </span>${
         item.second.correct === false && "✗ "}${second}</span><span class="share">${percent(item.second.probability)}</span></span>`}
     </a>
   </li>`;
@@ -195,8 +195,8 @@ function Images({ site }) {
       ${classes.length > 0 && html`<${ClassField} name="class" title="Label" names=${classes} value=${state.class ?? ""} />`}
       ${hasPredictions && html`<${ClassField} name="predicted" title="Predicted" names=${outputs} value=${state.predicted ?? ""} />
         ${isLabelled && html`<${Choice} name="correct" title="Prediction is" options=${VERDICTS} value=${state.correct ?? ""} />`}`}
-      ${items.some((item) => item.second.predicted !== null) && html`<${Choice} name="second" title=${`Prediction in ${site.second.run}`}
-        options=${SECOND.filter(([key]) => isLabelled || !["lost", "gained"].includes(key))} value=${state.second ?? ""} />`}
+      ${items.some((item) => isSamePrediction(site, item) !== null) && html`<${Choice} name="second" title=${`Prediction in ${site.second.run}`}
+        options=${comparisons(site).filter(([key]) => isLabelled || !["lost", "gained"].includes(key))} value=${state.second ?? ""} />`}
       <${Choice} name="sort" title="Order" value=${state.sort ?? ""}
         options=${hasPredictions ? ORDERS : ORDERS.filter(([key]) => key !== "confidence" && key !== "doubt")} />
     </div>

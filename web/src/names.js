@@ -15,6 +15,7 @@ export const secondOutputName = (site, output) =>
 /** Returns whether both runs predict the same class for an image; null if one of them predicts none. */
 export function isSamePrediction(site, { predicted, second }) {
   if ([predicted, second.predicted].some((output) => output === null || output < 0)) return null;
+  if (!site.second.comparable) return null;
   if (!site.second.outputs) return predicted === second.predicted; // names may repeat
   return outputName(site, predicted) === secondOutputName(site, second.predicted);
 }

@@ -149,7 +149,7 @@ export function Unit({ unit, units, data, layer, site, slug, meant, onShown }) {
 function Evidence({ record, layer, site, state }) {
   return html`
     ${record.histogram && html`<section class="card" aria-labelledby="values-title">
-      <h3 id="values-title">Values at all positions of all images</h3>
+      <h3 id="values-title">Values at all positions of all images${ofRun(site)}</h3>
       <${Histogram} ...${record.histogram} />
     </section>`}
     <${Classes} ...${{ record, layer, site, state }} />
@@ -205,6 +205,9 @@ function Patches({ unit, record, layer, mode, site, meant, guided }) {
   ${mode === "guided" && html`<${GuidedNotes} guided=${guided} />`}`;
 }
 
+/** Names the first run, where two runs are shown. */
+const ofRun = (site) => site.second && ` in ${site.run}`;
+
 /** The distribution of the unit's highest value over all images, with examples at several ranks. */
 function Peaks({ record, mode, site }) {
   const { peaks } = record;
@@ -213,7 +216,7 @@ function Peaks({ record, mode, site }) {
       <p class="note">This run has no highest values of all images.</p></section>`;
   }
   return html`<section class="card" aria-labelledby="peaks-title">
-    <h3 id="peaks-title">Highest value of every image</h3>
+    <h3 id="peaks-title">Highest value of every image${ofRun(site)}</h3>
     <${PeakHistogram} ...${peaks} />
     <p class="note">Images in bins of equal width; heights are logarithmic, lines mark the examples.</p>
     <div class="strata">
@@ -244,7 +247,7 @@ function Classes({ record, layer, site, state }) {
   }
   const highest = Math.max(...record.classes.map((entry) => entry.lift));
   return html`<section class="card" aria-labelledby="classes-title">
-    <h3 id="classes-title">Classes it fires for</h3>
+    <h3 id="classes-title">Classes it fires for${ofRun(site)}</h3>
     <ol class="bars">
       ${record.classes.map((entry) => {
         const name = site.classes[entry.class] ?? String(entry.class);
@@ -309,6 +312,11 @@ function SheetTile({ unit, layer, slug }) {
   return html`<span class=${name}></span>`;
 }
 
+/** Returns the record of a unit whose patches have the predictions of the second run. */
+const inSecondRun = (record) => ({
+  ...record, patches: record.patches.map((patch) => ({ ...patch, image: patch.image && { ...patch.image, ...patch.image.second } })),
+});
+
 /** The same unit in the second run. */
 function InSecondRun({ unit, data: first, layer, site, slug, mode, meant }) {
   const changed = first.columns.changed?.[unit];
@@ -323,9 +331,10 @@ function InSecondRun({ unit, data: first, layer, site, slug, mode, meant }) {
   return html`<section class="card" aria-labelledby="second-title">
     <div class="card-head"><h3 id="second-title">The same unit in ${second.run} (${second.model})</h3></div>
     ${loaded !== null && changed !== undefined && changed !== null && html`<p class="note">${percent(1 - changed)} of the top
-      images in ${site.run} that ${second.run} has are top images here as well.</p>`}
-    ${loaded === null ? html`<p class="note">This run has no such unit.</p>` : html`
-      <${Patches} ...${{ record: { ...loaded.record, guided: null }, layer: { has_patches: second.has_patches }, mode: mode === "guided" ? "crop" : mode, site, meant }} />
+      images that both runs have are the same.</p>`}
+    ${loaded === null ? html`<p class="note">${second.count ? "This run has no such unit." : "This run has no results of this layer."}</p>` : html`
+      <${Patches} ...${{ record: { ...inSecondRun(loaded.record), guided: null }, layer: { has_patches: second.has_patches }, mode: mode === "guided" ? "crop" : mode, meant,
+        site: { ...site, outputs: site.second.outputs ?? site.outputs } }} />
       <${Facts} ...${{ unit, data: loaded.data, record: loaded.record, layer: { field: "" } }} />`}
   </section>`;
 }
