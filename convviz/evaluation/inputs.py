@@ -90,7 +90,7 @@ class BenchmarkInputs:
 class AllImages:
     """Yields all readable images of a benchmark, `[C, H, W]`, in each call.
 
-    Any first part of them is spread over the data set, since many data sets are sorted by class.
+    Any prefix of the order is spread over the data set, since many data sets are sorted by class.
 
     Attributes:
         inputs: the images.

@@ -90,7 +90,7 @@ class ExplainedImage:
         forward: returns the output of the model for images `[N, C, H, W]`, `[N, classes]`.
         repeat: runs the explainers again, see `explain`.
         others: returns an iterator over the images of the benchmark, preprocessed, `[C, H, W]`; the
-            image itself is among them. Any first part of them is spread over the data set.
+            image itself is among them. Any prefix of the order is spread over the data set.
         cache: values by key, see `compute_once`.
         shared_cache: values by key for all images of the benchmark.
     """

@@ -10,7 +10,6 @@ import numpy as np
 
 from .layer_units import LayerUnits
 from .photo_pass import COLUMNS, Atlas, cut, save_picture
-from .second_run import SecondRun
 from .site import Link, Site, SiteLayer
 from .unit_effects import effects_of_layer
 from .unit_records import RowOf, column_record, lift_record, short, unit_chunks, visible_box
@@ -87,12 +86,10 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
     columns = column_record(units)
     sorts = {name: words for name, words in SORTS.items() if name in {"unit", *units.columns}}
     second = _second_units(site, layer)
-    has_pairs = second is not None and second.tiles is not None and units.tiles is not None
-    if site.second is not None and second is not None and has_pairs:
-        shares = _changed_shares(units, second, site.second)
-        if any(share is not None for share in shares):
-            columns["columns"]["changed"] = shares
-            sorts["changed"] = "changed top images"
+    shares = _changed_shares(site, units, second)
+    if any(share is not None for share in shares):
+        columns["columns"]["changed"] = shares
+        sorts["changed"] = "changed top images"
     site.write_chunk(f"layer/{layer.slug}/units", columns)
     if (table := units.lift_table) is not None:
         site.write_chunk(f"layer/{layer.slug}/classes", lift_record(table))
@@ -131,7 +128,7 @@ def _write_layer(site: Site, layer: SiteLayer, units: LayerUnits) -> None:
         units=units,
         tiles=list(_tiles(site, layer, units)),
         sorts=sorts,
-        second=site.second.name if site.second and has_pairs else "",
+        second=site.second.name if site.second and shares else "",
         dead=int(units.dead.sum()),
         silent=int(units.silent.sum()),
         layers=_layers(site),
@@ -241,14 +238,16 @@ def _write_second(site: Site, layer: SiteLayer, units: LayerUnits | None) -> dic
     return {**name, "count": units.count, "has_patches": units.tiles is not None}
 
 
-def _changed_shares(units: LayerUnits, second: LayerUnits, run: SecondRun) -> list[float | None]:
+def _changed_shares(site: Site, units: LayerUnits, second: LayerUnits | None) -> list[float | None]:
     """Return which share of the top images of each unit are not those in the second run.
 
     Only images that both runs have are compared, as many as both have among the top ones of the
-    unit: the images that only one run has displace others. None if there are none.
+    unit: the images that only one run has displace others. None if there are none. The list is
+    empty without a second run, or if one of the runs has no patches of the layer.
     """
-    assert units.tiles is not None
-    assert second.tiles is not None
+    run = site.second
+    if run is None or second is None or units.tiles is None or second.tiles is None:
+        return []
     tops = [
         [row for row in _distinct(items) if run.rows_in_second[row] >= 0]
         for items in units.tiles["items"].tolist()

@@ -266,7 +266,7 @@ def result_of(run: Run, explainer: str, layer: str, array: str) -> Result | None
     if explainer not in run or layer not in run[explainer]:
         return None
     result = run[explainer][layer].result
-    if "items" in result.arrays and int(result["items"].max()) >= len(run.items):
+    if "items" in result.arrays and bool((result["items"] >= len(run.items)).any()):
         raise ConvvizError(f"the {explainer} of {layer!r} name images that the run does not have")
     return result if array in result.arrays else None
 

@@ -88,13 +88,8 @@ def _numbers(site: Site) -> list[tuple[str, str, str]]:
         rows.append(("classes with images", _count(present), f"of {_count(class_count(run.plan))}"))
     rows += _accuracy(site.run)
     if units := [layer.units for layer in site.layers if layer.units]:
-        rows.append(
-            (
-                "units",
-                _count(sum(units)),
-                f"in {len(units)} {'layer' if len(units) == 1 else 'layers'}",
-            )
-        )
+        layers = "1 layer" if len(units) == 1 else f"{len(units)} layers"
+        rows.append(("units", _count(sum(units)), f"in {layers}"))
     return rows
 
 

@@ -127,9 +127,10 @@ def test_without_scripts_the_page_shows_the_picture_of_the_map(watch, report, ad
 def test_a_map_without_photos_requests_no_thumbnails(watch, tmp_path, digits_run, address):
     nothing = convviz.array_dataset(np.zeros((1, 8, 8), np.uint8))
     convviz.write_run_report(digits_run, tmp_path / "pages", photos=nothing)
-    watched = watch((tmp_path / "pages").as_uri() + "/")  # fails if a request fails
+    watched = watch((tmp_path / "pages").as_uri() + "/")
     page = watched.open(address)
     page.wait_for_function(f"() => {COUNT} === 40")
+    assert watched.problems == []
 
 
 def test_names_cannot_run_scripts_on_the_map(hostile_pages, hostile_run, address):

@@ -280,7 +280,7 @@ def test_changed_top_images_are_counted_among_common_images(tmp_path, run, units
     other.tiles = replace(
         tiles.result, arrays={**tiles.result.arrays, "items": tiles["items"].roll(1, 0)}
     )
-    shares = layer_page._changed_shares(units, other, second)
+    shares = layer_page._changed_shares(SimpleNamespace(second=second), units, other)
     for unit, share in enumerate(shares):
         common = [
             r for r in dict.fromkeys(units.tiles["items"][unit].tolist()) if r >= 0 and r % 3 == 0

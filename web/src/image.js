@@ -4,7 +4,7 @@ import {
   render, setState, useAddress, useEffect, useKeys, useLoaded,
 } from "./core.js";
 import { Maps } from "./image_maps.js";
-import { isSamePrediction, labelNames, outputName } from "./names.js";
+import { isSamePrediction, labelNames, ofFirstRun, outputName, siteOfSecond } from "./names.js";
 import { Crop, crispness, Picture } from "./picture.js";
 
 const WHOLE_SHARE = 0.8; // of a photo, from which a patch is not shown as a part of it
@@ -65,7 +65,7 @@ function SecondPredictions({ site, item, details, index }) {
     ${!has[index] ? html`<p class="note">This run does not have the image.</p>`
       : !predictions ? html`<p class="note">This run has no predictions.</p>`
         : html`${isSame !== null && html`<p class="note">${isSame ? "The same class as" : "Another class than"} in ${site.run}.</p>`}
-          <${Predictions} site=${{ ...site, outputs: site.second.outputs ?? site.outputs }} item=${item} predictions=${predictions} index=${index} isLinked=${false} />`}
+          <${Predictions} site=${siteOfSecond(site)} item=${item} predictions=${predictions} index=${index} isLinked=${false} />`}
   </section>`;
 }
 
@@ -223,7 +223,7 @@ function Image({ site, row, block, commands }) {
       <div class="image-head">
         <div class="photo-frame"><${Photo} item=${item} /></div>
         <div class="stack"><section class="card" aria-labelledby="predictions-title">
-          <h2 id="predictions-title">Label and predictions${details.second && ` in ${site.run}`}</h2>
+          <h2 id="predictions-title">Label and predictions${ofFirstRun(site)}</h2>
           <dl class="facts">
             <div><dt>label</dt><dd>${labels.length
               ? html`<a href=${imagesAddress({ class: labels[0] })}>${labels.join(" · ")}</a>`

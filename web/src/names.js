@@ -8,9 +8,14 @@ export function labelNames(site, item) {
   return [...new Set(names.filter((name) => name !== undefined && name !== null))];
 }
 
+/** Returns the site with the names of the outputs of the second run. */
+export const siteOfSecond = (site) => ({ ...site, outputs: site.second?.outputs ?? site.outputs });
+
 /** Returns the name of a class of the model of the second run. */
-export const secondOutputName = (site, output) =>
-  output === null || output < 0 ? "" : ((site.second?.outputs ?? site.outputs)[output] ?? String(output));
+export const secondOutputName = (site, output) => outputName(siteOfSecond(site), output);
+
+/** Names the first run, where two runs are shown. */
+export const ofFirstRun = (site) => site.second && ` in ${site.run}`;
 
 /** Returns whether both runs predict the same class for an image; null if one of them predicts none. */
 export function isSamePrediction(site, { predicted, second }) {

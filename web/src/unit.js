@@ -5,6 +5,7 @@ import {
 } from "./core.js";
 import { GuidedNotes, GuidedStatus, useGuided } from "./guided.js";
 import { Histogram, PeakHistogram, stratumName } from "./histogram.js";
+import { ofFirstRun, siteOfSecond } from "./names.js";
 import { Patch } from "./patch.js";
 
 const KEPT = 200; // units
@@ -112,7 +113,7 @@ export function Unit({ unit, units, data, layer, site, slug, meant, onShown }) {
   if (!isReady) return html`<div class="unit-head"><h2 class="unit-name">unit ${unit}</h2></div>`;
   const top = html`<section class="card" aria-labelledby="patches-title" ref=${patches}>
     <div class="card-head">
-      <h3 id="patches-title">Top patches${layer.second && ` in ${site.run}`}</h3>
+      <h3 id="patches-title">Top patches${ofFirstRun(site)}</h3>
       ${record.patches.length > 0 && html`<div class="segments" role="group" aria-label="View">
         ${Object.entries(MODES).map(([name, words]) => html`<button type="button" key=${name} aria-pressed=${String(mode === name)}
           onClick=${() => show(name)} title=${KEYS[name]}>${words}</button>`)}
@@ -149,7 +150,7 @@ export function Unit({ unit, units, data, layer, site, slug, meant, onShown }) {
 function Evidence({ record, layer, site, state }) {
   return html`
     ${record.histogram && html`<section class="card" aria-labelledby="values-title">
-      <h3 id="values-title">Values at all positions of all images${ofRun(site)}</h3>
+      <h3 id="values-title">Values at all positions of all images${ofFirstRun(site)}</h3>
       <${Histogram} ...${record.histogram} />
     </section>`}
     <${Classes} ...${{ record, layer, site, state }} />
@@ -205,9 +206,6 @@ function Patches({ unit, record, layer, mode, site, meant, guided }) {
   ${mode === "guided" && html`<${GuidedNotes} guided=${guided} />`}`;
 }
 
-/** Names the first run, where two runs are shown. */
-const ofRun = (site) => site.second && ` in ${site.run}`;
-
 /** The distribution of the unit's highest value over all images, with examples at several ranks. */
 function Peaks({ record, mode, site }) {
   const { peaks } = record;
@@ -216,7 +214,7 @@ function Peaks({ record, mode, site }) {
       <p class="note">This run has no highest values of all images.</p></section>`;
   }
   return html`<section class="card" aria-labelledby="peaks-title">
-    <h3 id="peaks-title">Highest value of every image${ofRun(site)}</h3>
+    <h3 id="peaks-title">Highest value of every image${ofFirstRun(site)}</h3>
     <${PeakHistogram} ...${peaks} />
     <p class="note">Images in bins of equal width; heights are logarithmic, lines mark the examples.</p>
     <div class="strata">
@@ -247,7 +245,7 @@ function Classes({ record, layer, site, state }) {
   }
   const highest = Math.max(...record.classes.map((entry) => entry.lift));
   return html`<section class="card" aria-labelledby="classes-title">
-    <h3 id="classes-title">Classes it fires for${ofRun(site)}</h3>
+    <h3 id="classes-title">Classes it fires for${ofFirstRun(site)}</h3>
     <ol class="bars">
       ${record.classes.map((entry) => {
         const name = site.classes[entry.class] ?? String(entry.class);
@@ -334,7 +332,7 @@ function InSecondRun({ unit, data: first, layer, site, slug, mode, meant }) {
       images that both runs have are the same.</p>`}
     ${loaded === null ? html`<p class="note">${second.count ? "This run has no such unit." : "This run has no results of this layer."}</p>` : html`
       <${Patches} ...${{ record: { ...inSecondRun(loaded.record), guided: null }, layer: { has_patches: second.has_patches }, mode: mode === "guided" ? "crop" : mode, meant,
-        site: { ...site, outputs: site.second.outputs ?? site.outputs } }} />
+        site: siteOfSecond(site) }} />
       <${Facts} ...${{ unit, data: loaded.data, record: loaded.record, layer: { field: "" } }} />`}
   </section>`;
 }
